@@ -1,0 +1,1 @@
+"""Micro-Manager devices written in Python. Empty until the simulated microscope lands."""

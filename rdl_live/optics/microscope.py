@@ -1,0 +1,167 @@
+"""Frozen descriptions of a SIM microscope: objective, camera, colour channels, pattern geometry.
+
+Lengths in um (nm where a name says so), spatial frequency in cycles/um, light in photons (= photo-electrons).
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, PositiveFloat, field_validator, model_validator
+
+from rdl_live.errors import ConfigError
+from rdl_live.optics._base import Description
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+WavelengthNm = Annotated[float, Field(gt=100, lt=3000)]
+
+
+class Optics(Description):
+    """The detection path: objective and camera pixel, as seen in the sample."""
+
+    na: Annotated[float, Field(gt=0, lt=2.5)]
+    """Detection numerical aperture."""
+    pixel_size_um: Annotated[float, Field(gt=0, lt=100)]
+    """Camera pixel in the sample plane [um]."""
+    immersion_index: Annotated[float, Field(ge=1, lt=2.5)] = 1.518
+    """Refractive index of the immersion medium (oil 1.518, silicone 1.406, water 1.333, air 1)."""
+    excitation_na: Annotated[float, Field(gt=0, lt=2.5)] | None = None
+    """Largest NA at which the illumination enters, where known; it bounds the pattern search."""
+    otf_file: str | None = None
+    """Measured radial OTF (.mrc), relative to the microscope file; ideal OTF where absent."""
+
+    @model_validator(mode="after")
+    def _na_within_medium(self) -> Self:
+        if self.na > self.immersion_index:
+            raise ValueError(
+                f"na {self.na:g} is above the immersion index {self.immersion_index:g}: "
+                "no lens can do that; correct na, or set immersion_index to that of the medium"
+            )
+        return self
+
+
+class Camera(Description):
+    """Camera calibration of the mode in use. Photons = (ADU - offset_adu) * gain_e_per_adu.
+
+    Without calibration the defaults take one ADU for one photon (and say so in a warning).
+    """
+
+    offset_adu: Annotated[float, Field(ge=0, lt=1e6)] = 0.0
+    gain_e_per_adu: Annotated[float, Field(gt=0, lt=1e6)] = 1.0
+    read_noise_e: Annotated[float, Field(ge=0, lt=1e6)] = 0.0
+    """Root-mean-square read noise [electrons]."""
+    saturation_adu: PositiveFloat | None = None
+    """Largest value that the camera gives; by default that of the file's integer type."""
+    offset_file: str | None = None
+    gain_file: str | None = None
+    variance_file: str | None = None
+    """Per-pixel maps (TIFF): offset [ADU], gain [ADU/e-], read-noise variance [ADU^2], as sCMOS calibrations give them."""
+
+
+class SeriesOrder(StrEnum):
+    """How the frames of one series lie in a file."""
+
+    ANGLE_PHASE = "angle-phase"
+    """Orientation-major, phase fastest (the default of the field)."""
+    PHASE_ANGLE = "phase-angle"
+    """Phase-major, orientation fastest."""
+
+
+class PatternGeometry(Description):
+    """How many patterns make one series, and in which order they come."""
+
+    angles: Annotated[int, Field(ge=1, le=32)] = 3
+    """Number of orientations A."""
+    phases: Annotated[int, Field(ge=3, le=64)] = 3
+    """Number of phase steps P per orientation."""
+    order: SeriesOrder = SeriesOrder.ANGLE_PHASE
+    harmonics: Annotated[int, Field(ge=1, le=8)] = 1
+    """Harmonics of the pattern that carry signal: 1 for linear SIM, 2 for saturated (5 x 5) SIM."""
+
+    @model_validator(mode="after")
+    def _enough_phases(self) -> Self:
+        if self.phases < 2 * self.harmonics + 1:
+            raise ValueError(
+                f"{self.phases} phases cannot separate {self.harmonics} harmonic(s): "
+                f"at least {2 * self.harmonics + 1} phases are needed"
+            )
+        return self
+
+    @property
+    def frames(self) -> int:
+        """Raw frames per series, A x P."""
+        return self.angles * self.phases
+
+
+class PatternGuess(Description):
+    """What is known of a channel's pattern beforehand; the estimation starts there."""
+
+    period_um: Annotated[float, Field(gt=0, lt=100)] | None = None
+    angles_deg: tuple[float, ...] | None = None
+    """Direction of each orientation's k0 [degrees], x to the right, y down, modulo 180."""
+
+
+class Channel(Description):
+    """One colour."""
+
+    name: Name
+    excitation_nm: WavelengthNm
+    emission_nm: WavelengthNm
+    pattern: PatternGuess = PatternGuess()
+    otf_file: str | None = None
+    """Measured radial OTF of this colour; overrides that of the optics."""
+
+    @model_validator(mode="after")
+    def _stokes(self) -> Self:
+        if self.emission_nm <= self.excitation_nm:
+            raise ValueError(
+                f"emission_nm {self.emission_nm:g} is not above excitation_nm {self.excitation_nm:g}: "
+                "fluorescence is redder than the light that excites it; swap or correct the two"
+            )
+        return self
+
+
+class Microscope(Description):
+    """Everything that the optics need to know of a microscope."""
+
+    name: Name
+    optics: Optics
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    pattern: PatternGeometry = PatternGeometry()
+    camera: Camera = Camera()
+
+    @field_validator("channels")
+    @classmethod
+    def _unique_names(cls, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        names = [channel.name for channel in channels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"channel names must differ, got {', '.join(names)}")
+        return channels
+
+    @model_validator(mode="after")
+    def _one_angle_per_orientation(self) -> Self:
+        for channel in self.channels:
+            guess = channel.pattern.angles_deg
+            if guess is not None and len(guess) != self.pattern.angles:
+                raise ValueError(
+                    f"channel {channel.name!r}: pattern.angles_deg lists {len(guess)} angles, "
+                    f"but pattern.angles is {self.pattern.angles}"
+                )
+        return self
+
+    def channel(self, name: str | None = None) -> Channel:
+        """Return the channel called `name`, or the first one.
+
+        Raises:
+            ConfigError: no channel of that name; the message lists those there are.
+        """
+        if name is None:
+            return self.channels[0]
+        for channel in self.channels:
+            if channel.name == name:
+                return channel
+        known = ", ".join(repr(channel.name) for channel in self.channels)
+        raise ConfigError(f"microscope {self.name!r} has no channel {name!r}; it has {known}")
+
+    def cutoff(self, channel: Channel | None = None) -> float:
+        """Return the detection cut-off 2 NA / emission wavelength [cycles/um]."""
+        return 2 * self.optics.na / ((channel or self.channels[0]).emission_nm * 1e-3)
