@@ -1,0 +1,67 @@
+"""What light does: descriptions, OTF, patterns, forward model, noise, estimation, reconstruction, quality.
+
+Pure torch, the same code on CPU and GPU. Names are loaded when first used, so that the descriptions
+(which need no torch) stay cheap to import.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rdl_live.optics.forward import ForwardModel, Imaging
+    from rdl_live.optics.microscope import (
+        Camera,
+        Channel,
+        Microscope,
+        Optics,
+        PatternGeometry,
+        PatternGuess,
+        SeriesOrder,
+    )
+    from rdl_live.optics.otf import Otf, RadialProfile, ideal_otf
+    from rdl_live.optics.pattern import Pattern, PatternSet, evenly_spaced, illumination
+    from rdl_live.optics.target import extended_cutoff, sr_target
+
+__all__ = [
+    "Camera",
+    "Channel",
+    "ForwardModel",
+    "Imaging",
+    "Microscope",
+    "Optics",
+    "Otf",
+    "Pattern",
+    "PatternGeometry",
+    "PatternGuess",
+    "PatternSet",
+    "RadialProfile",
+    "SeriesOrder",
+    "evenly_spaced",
+    "extended_cutoff",
+    "ideal_otf",
+    "illumination",
+    "sr_target",
+]
+
+_HOME = {
+    "forward": ("ForwardModel", "Imaging"),
+    "microscope": (
+        "Camera",
+        "Channel",
+        "Microscope",
+        "Optics",
+        "PatternGeometry",
+        "PatternGuess",
+        "SeriesOrder",
+    ),
+    "otf": ("Otf", "RadialProfile", "ideal_otf"),
+    "pattern": ("Pattern", "PatternSet", "evenly_spaced", "illumination"),
+    "target": ("extended_cutoff", "sr_target"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"rdl_live.optics.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,84 @@
+"""Optical transfer functions: ideal, with the pixel's own MTF, or measured.
+
+All OTFs here are real and radially symmetric (a centred, aberration-free PSF), 1 at zero frequency and
+exactly 0 at and beyond the detection cut-off, since nothing out there is signal.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def ideal_otf(k: Tensor, cutoff: float) -> Tensor:
+    """Return the OTF of an ideal incoherent imaging system with a round pupil.
+
+    (2/pi) (arccos s - s sqrt(1 - s^2)), s = |k| / cutoff; Goodman, Introduction to Fourier Optics, eq. 6-31.
+
+    Args:
+        k: spatial frequencies [cycles/um], any shape.
+        cutoff: 2 NA / emission wavelength [cycles/um].
+    """
+    s = (k.abs() / cutoff).clamp(max=1)
+    return (2 / math.pi) * (torch.acos(s) - s * torch.sqrt((1 - s * s).clamp(min=0)))
+
+
+def pixel_mtf(kx: Tensor, ky: Tensor, pixel_um: float) -> Tensor:
+    """Return the transfer function of integrating over a square pixel, sinc(kx p) sinc(ky p)."""
+    return torch.sinc(kx * pixel_um) * torch.sinc(ky * pixel_um)
+
+
+@dataclass(frozen=True)
+class RadialProfile:
+    """A measured radial OTF: samples at 0, spacing, 2 spacing, ... cycles/um."""
+
+    values: tuple[float, ...]
+    """Transfer, normalised by its first sample when evaluated."""
+    spacing: float
+    """Distance of the samples [cycles/um]."""
+
+    def __post_init__(self) -> None:
+        if len(self.values) < 2 or not self.spacing > 0 or not self.values[0] > 0:
+            raise ValueError(
+                f"a radial OTF needs at least 2 samples, a positive first one and a positive spacing; "
+                f"got {len(self.values)} samples {self.spacing} cycles/um apart"
+            )
+
+    def __call__(self, k: Tensor) -> Tensor:
+        """Interpolate linearly; 0 beyond the last sample. `k` in cycles/um, any shape."""
+        table = torch.tensor(self.values, dtype=torch.float64, device=k.device) / self.values[0]
+        position = (k.abs() / self.spacing).to(torch.float64)
+        low = position.floor().clamp(max=len(self.values) - 2).long()
+        fraction = position - low
+        value = table[low] * (1 - fraction) + table[low + 1] * fraction
+        return torch.where(position <= len(self.values) - 1, value, 0.0).to(k.dtype)
+
+
+@dataclass(frozen=True)
+class Otf:
+    """Transfer function from the object (pixel areas) to the camera's pixels.
+
+    A measured profile holds the pixel's MTF already; the ideal one is multiplied by it.
+    """
+
+    cutoff: float
+    """2 NA / emission wavelength [cycles/um]."""
+    pixel_um: float
+    """Raw camera pixel in the sample [um]."""
+    measured: RadialProfile | None = None
+    integrates: bool = True
+    """Whether the ideal OTF is multiplied by the pixel's MTF (not for an image that is only sampled)."""
+
+    def __call__(self, kx: Tensor, ky: Tensor) -> Tensor:
+        """Return the transfer at the frequencies (kx, ky) [cycles/um], broadcast against each other."""
+        k = torch.hypot(kx, ky)
+        if self.measured is None:
+            ideal = ideal_otf(k, self.cutoff)
+            return ideal * pixel_mtf(kx, ky, self.pixel_um) if self.integrates else ideal
+        return torch.where(k < self.cutoff, self.measured(k), 0.0)
+
+    @property
+    def aliased(self) -> bool:
+        """Whether the pixel is too coarse for this OTF (cut-off above the camera's Nyquist frequency)."""
+        return self.cutoff > 0.5 / self.pixel_um
