@@ -1,0 +1,47 @@
+# Every target sets up what it needs by itself: `make demo` and `make test` work on a fresh clone.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint bench wheel clean
+
+help: ## this list
+	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## make .venv with the pinned packages
+
+# Repeated only when what is to be installed changes.
+$(READY): pyproject.toml constraints.txt rdl_live/_version.py
+	bash .ci/setup $(VENV)
+	@touch $@
+
+demo: $(READY) ## simulate a specimen, reconstruct it, write the picture (ARGS go to `rdl-live demo`)
+	$(BIN)/rdl-live demo $(ARGS)
+
+test: lint ## linters, types, layers and the fast tests (ARGS go to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(READY) ## linters, types and layers only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## time and quality against other programs (ARGS go to the benchmark)
+	@if [ -f benchmarks/requirements.txt ]; then \
+		$(BIN)/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt; \
+	fi
+	$(BIN)/python -m benchmarks $(ARGS)
+
+wheel: $(READY) ## build dist/*.whl and dist/*.tar.gz
+	$(BIN)/python -m build --no-isolation
+
+clean: ## remove .venv, builds and caches (no results)
+	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find rdl_live devices models tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,121 @@
+"""The distribution: light imports, one version, a wheel with what belongs in it, and every need pinned."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import rdl_live
+
+HEAVY = ("torch", "typer", "qtpy", "PyQt6", "PySide6", "pymmcore", "tifffile", "zarr", "scipy")
+
+
+def modules_after(statement: str, root: Path) -> set[str]:
+    """Names of the top-level modules that a fresh interpreter holds after `statement`."""
+    paths = [str(root), str(root / "devices"), str(root / "models")]
+    code = (
+        f"import sys; sys.path[:0] = {paths!r}; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return set(result.stdout.split())
+
+
+@pytest.mark.parametrize("package", ["rdl_live", "rdl_devices", "rdl_models"])
+def test_importing_a_package_is_light(package: str, root: Path) -> None:
+    assert modules_after(f"import {package}", root).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize(
+    "package", ["rdl_live.cli", "rdl_live.optics", "rdl_live.files", "rdl_live.specimen"]
+)
+def test_headless_code_never_imports_a_window(package: str, root: Path) -> None:
+    windows = {"qtpy", "PyQt5", "PyQt6", "PySide6", "superqt", "pyqtgraph", "tkinter"}
+    assert modules_after(f"import {package}", root).isdisjoint(windows)
+
+
+def test_the_names_promised_are_there() -> None:
+    for name in rdl_live.__all__:
+        assert getattr(rdl_live, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = rdl_live.nonsense
+
+
+def test_one_version() -> None:
+    assert metadata.version("rdl-live") == rdl_live.__version__
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(root)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_installs_three_packages_and_no_others(wheel: zipfile.ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    info = f"rdl_live-{rdl_live.__version__}"
+    assert tops == {"rdl_live", "rdl_devices", "rdl_models", f"{info}.data", f"{info}.dist-info"}
+
+
+def test_the_wheel_is_typed_licensed_and_brings_the_configs(wheel: zipfile.ZipFile, root: Path) -> None:
+    names = set(wheel.namelist())
+    info = f"rdl_live-{rdl_live.__version__}"
+    assert {f"{package}/py.typed" for package in ("rdl_live", "rdl_devices", "rdl_models")} <= names
+    assert f"{info}.dist-info/licenses/LICENSE" in names
+    configs = {
+        f"{info}.data/data/share/rdl-live/configs/{path.name}" for path in (root / "configs").iterdir()
+    }
+    assert configs
+    assert configs <= names
+
+
+def pins(root: Path) -> dict[str, str]:
+    """Read constraints.txt as {name: version}."""
+    lines = (root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"([\w.-]+)==(\S+)( ;.*)?", line) for line in lines if not line.startswith("#")]
+    assert all(found), "every line of constraints.txt is NAME==VERSION"
+    return {canonicalize_name(match[1]): match[2] for match in found if match}
+
+
+def needs(root: Path) -> Iterator[Requirement]:
+    """Everything the project and its tools require here, directly and through others."""
+    with (root / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)
+    direct = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    queue = [Requirement(line) for line in direct + project["build-system"]["requires"]]
+    seen: set[tuple[str, str]] = set()
+    while queue:
+        need = queue.pop()
+        key = (canonicalize_name(need.name), ",".join(sorted(need.extras)))
+        if key in seen:
+            continue
+        seen.add(key)
+        yield need
+        extras = sorted(need.extras) or [""]
+        for child in map(Requirement, metadata.requires(need.name) or []):
+            marker = child.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
+                queue.append(child)
+
+
+def test_every_need_is_pinned_and_the_pin_is_what_is_tested(root: Path) -> None:
+    pinned = pins(root)
+    for need in needs(root):
+        name = canonicalize_name(need.name)
+        if any(part.operator == "==" for part in need.specifier):
+            continue  # whoever needs it pins it: the CUDA libraries of torch
+        assert name in pinned, f"constraints.txt lacks {name}=={metadata.version(name)}"
+        assert need.specifier.contains(pinned[name]), f"{need} does not allow the pin {pinned[name]}"
+        assert metadata.version(name).split("+")[0] == pinned[name], f"{name}: run make install"

@@ -1,0 +1,96 @@
+"""The README tells the truth: its blocks run in order, and its tables name every key there is.
+
+Blocks marked `bash` and `python` run; a `yaml` block is saved under the name in its first line.
+Blocks of other languages (`bat`, or indented) are for reading.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from rdl_live.optics.microscope import Camera, Channel, Microscope, Optics, PatternGeometry, PatternGuess
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def run_block(language: str, text: str, folder: Path) -> None:
+    """Run one block in `folder` as a reader would, with this environment's `rdl-live` on the path."""
+    if language == "yaml":
+        name = text.splitlines()[0].removeprefix("# ")
+        (folder / name).write_text(text, encoding="utf-8")
+        return
+    commands = {"bash": ["bash", "-euo", "pipefail", "-c", text], "python": [sys.executable, "-c", text]}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    result = subprocess.run(
+        commands[language],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, f"{text}\n{result.stdout}\n{result.stderr}"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which all blocks have run, one after the other."""
+    if shutil.which("bash") is None:
+        pytest.skip("no bash on this system")
+    folder = tmp_path_factory.mktemp("readme")
+    for language, text in BLOCKS:
+        if language in ("yaml", "bash", "python"):
+            run_block(language, text, folder)
+    return folder
+
+
+def test_the_two_commands_come_first() -> None:
+    commands = re.findall(r"^(?: {4}|```).*$", README, flags=re.MULTILINE)[:2]
+    assert [command.split("#")[0].strip() for command in commands] == ["make demo", "make test"]
+
+
+def test_there_is_something_to_run() -> None:
+    languages = [language for language, _ in BLOCKS]
+    assert languages == ["bat", "yaml", "bash", "python"]
+
+
+def test_the_blocks_run_and_write_what_they_name(ran: Path) -> None:
+    written = {path.name for path in ran.iterdir()}
+    assert {"M.yaml", "series.tif", "truth.tif", "sr.tif", "report.json", "preview.png"} <= written
+
+
+def test_the_report_has_the_keys_of_the_table_and_no_others(ran: Path) -> None:
+    section = README.partition("## The report")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE))
+    report = json.loads((ran / "report.json").read_text(encoding="utf-8"))
+    found = {f"{key}[]" if isinstance(value, list) else key for key, value in report.items()}
+    found |= {f"patterns[].{key}" for pattern in report["patterns"] for key in pattern}
+    assert found == documented
+
+
+@pytest.mark.parametrize(
+    ("prefix", "part"),
+    [
+        ("", Microscope),
+        ("optics.", Optics),
+        ("channels[].", Channel),
+        ("channels[].pattern.", PatternGuess),
+        ("pattern.", PatternGeometry),
+        ("camera.", Camera),
+    ],
+)
+def test_the_table_names_every_key_of_the_microscope_file(prefix: str, part: type[BaseModel]) -> None:
+    section = README.partition("## The microscope file")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`([\w.\[\]]+)`", section))
+    parts = {"optics", "channels", "pattern", "camera"}  # these have a row for each of their keys
+    missing = {f"{prefix}{name}" for name in part.model_fields if name not in parts} - documented
+    assert not missing
