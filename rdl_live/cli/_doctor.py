@@ -84,9 +84,9 @@ def gather() -> list[Check]:
     return [
         *_software(),
         *_machine(),
+        _disk(Path.cwd()),
         *_gpus(),
         _display(),
-        _disk(Path.cwd()),
         *_offline(),
         *_adapters(),
     ]
@@ -160,12 +160,8 @@ def _gpus() -> Iterator[Check]:
         return
     yield _computes("cpu", f"{torch.get_num_threads()} threads", Mark.FAIL)
     if not torch.cuda.is_available():
-        built = (
-            "this torch is built without CUDA"
-            if torch.version.cuda is None
-            else "no usable NVIDIA GPU is found"
-        )
-        yield Check("devices", "GPU", f"none ({built}): everything works on the processor, only slower")
+        reason = "no NVIDIA GPU with a working driver" if torch.version.cuda else "this torch has no CUDA"
+        yield Check("devices", "GPU", f"none ({reason}); everything runs on the processor, only slower")
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -177,9 +173,7 @@ def _computes(device: str, about: str, mark: Mark) -> Check:
     """Transform a small picture there and back on `device`; `mark` is given where that goes wrong."""
     import torch
 
-    remedy = (
-        "update the graphics driver, or work with --device cpu" if device != "cpu" else "install torch anew"
-    )
+    remedy = "install torch anew" if device == "cpu" else "update the graphics driver, or use --device cpu"
     try:
         picture = torch.rand(32, 32, device=device)
         error = float((torch.fft.irfft2(torch.fft.rfft2(picture), s=picture.shape) - picture).abs().max())
