@@ -16,9 +16,10 @@ if TYPE_CHECKING:
         Optics,
         PatternGeometry,
         PatternGuess,
+        RadialOtf,
         SeriesOrder,
     )
-    from rdl_live.optics.otf import Otf, RadialProfile, ideal_otf
+    from rdl_live.optics.otf import Otf, ideal_otf, radial_otf
     from rdl_live.optics.pattern import Pattern, PatternSet, evenly_spaced, illumination
     from rdl_live.optics.target import extended_cutoff, sr_target
 
@@ -34,12 +35,13 @@ __all__ = [
     "PatternGeometry",
     "PatternGuess",
     "PatternSet",
-    "RadialProfile",
+    "RadialOtf",
     "SeriesOrder",
     "evenly_spaced",
     "extended_cutoff",
     "ideal_otf",
     "illumination",
+    "radial_otf",
     "sr_target",
 ]
 
@@ -52,9 +54,10 @@ _HOME = {
         "Optics",
         "PatternGeometry",
         "PatternGuess",
+        "RadialOtf",
         "SeriesOrder",
     ),
-    "otf": ("Otf", "RadialProfile", "ideal_otf"),
+    "otf": ("Otf", "RadialOtf", "ideal_otf"),
     "pattern": ("Pattern", "PatternSet", "evenly_spaced", "illumination"),
     "target": ("extended_cutoff", "sr_target"),
 }

@@ -29,7 +29,7 @@ class Imaging:
         self.fine_shape = (shape[0] * upsample, shape[1] * upsample)
         fine_um = otf.pixel_um / upsample
         kx, ky = frequencies(self.fine_shape, fine_um, half=True, device=device)
-        # The centre of the first raw pixel lies (upsample - 1) / 2 fine pixels right of that of the first fine one.
+        # The first raw pixel's centre lies (upsample - 1) / 2 fine pixels right of the first fine pixel's.
         shift = shift_phase(kx, ky, 0.5 * (upsample - 1) * fine_um)
         transfer = (otf(kx, ky) * shift).to(torch.complex64)
         self._crop = not otf.aliased and upsample > 1
@@ -57,8 +57,9 @@ class Imaging:
         spectrum = torch.fft.rfft2(image)
         if self._crop:
             spectrum = self._cropped(spectrum) * self._transfer
-            return torch.fft.irfft2(spectrum, s=self.shape) / self.upsample**2
-        blurred = torch.fft.irfft2(spectrum * self._transfer, s=self.fine_shape)
+            frames: Tensor = torch.fft.irfft2(spectrum, s=self.shape) / self.upsample**2
+            return frames
+        blurred: Tensor = torch.fft.irfft2(spectrum * self._transfer, s=self.fine_shape)
         return blurred[..., :: self.upsample, :: self.upsample]
 
     def adjoint(self, frames: Tensor) -> Tensor:
@@ -69,7 +70,8 @@ class Imaging:
             fine = frames.new_zeros((*frames.shape[:-2], *self.fine_shape))
             fine[..., :: self.upsample, :: self.upsample] = frames
             spectrum = torch.fft.rfft2(fine) * self._transfer.conj()
-        return torch.fft.irfft2(spectrum, s=self.fine_shape)
+        image: Tensor = torch.fft.irfft2(spectrum, s=self.fine_shape)
+        return image
 
 
 class ForwardModel:

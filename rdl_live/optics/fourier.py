@@ -30,7 +30,7 @@ def shift_phase(kx: Tensor, ky: Tensor, shift_um: float) -> Tensor:
 
 
 def good_size(n: int) -> int:
-    """Return the smallest even size >= n whose only prime factors are 2, 3 and 5 (quick for any FFT library)."""
+    """Return the smallest even size >= n whose only prime factors are 2, 3 and 5 (quick to transform)."""
     size = n + n % 2
     while True:
         rest = size

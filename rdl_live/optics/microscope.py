@@ -15,6 +15,22 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 WavelengthNm = Annotated[float, Field(gt=100, lt=3000)]
 
 
+class RadialOtf(Description):
+    """A measured, radially symmetric OTF: samples at 0, spacing, 2 spacing, ... cycles/um."""
+
+    values: Annotated[tuple[float, ...], Field(min_length=2)]
+    """Transfer; normalised by its first sample when used."""
+    spacing: PositiveFloat
+    """Distance of the samples [cycles/um]."""
+
+    @field_validator("values")
+    @classmethod
+    def _starts_positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if values[0] <= 0:
+            raise ValueError(f"the first OTF sample (zero frequency) must be positive, got {values[0]:g}")
+        return values
+
+
 class Optics(Description):
     """The detection path: objective and camera pixel, as seen in the sample."""
 
@@ -28,6 +44,8 @@ class Optics(Description):
     """Largest NA at which the illumination enters, where known; it bounds the pattern search."""
     otf_file: str | None = None
     """Measured radial OTF (.mrc), relative to the microscope file; ideal OTF where absent."""
+    otf: RadialOtf | None = None
+    """The measured OTF itself; filled in from otf_file when the microscope file is loaded."""
 
     @model_validator(mode="after")
     def _na_within_medium(self) -> Self:
@@ -54,7 +72,7 @@ class Camera(Description):
     offset_file: str | None = None
     gain_file: str | None = None
     variance_file: str | None = None
-    """Per-pixel maps (TIFF): offset [ADU], gain [ADU/e-], read-noise variance [ADU^2], as sCMOS calibrations give them."""
+    """Per-pixel maps (TIFF) as sCMOS calibrations give them: offset [ADU], gain [ADU/e-], variance."""
 
 
 class SeriesOrder(StrEnum):
@@ -109,6 +127,8 @@ class Channel(Description):
     pattern: PatternGuess = PatternGuess()
     otf_file: str | None = None
     """Measured radial OTF of this colour; overrides that of the optics."""
+    otf: RadialOtf | None = None
+    """The measured OTF itself; filled in from otf_file when the microscope file is loaded."""
 
     @model_validator(mode="after")
     def _stokes(self) -> Self:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rdl_live.optics.microscope import Channel, Microscope, RadialOtf
+
 
 def ideal_otf(k: Tensor, cutoff: float) -> Tensor:
     """Return the OTF of an ideal incoherent imaging system with a round pupil.
@@ -29,30 +31,14 @@ def pixel_mtf(kx: Tensor, ky: Tensor, pixel_um: float) -> Tensor:
     return torch.sinc(kx * pixel_um) * torch.sinc(ky * pixel_um)
 
 
-@dataclass(frozen=True)
-class RadialProfile:
-    """A measured radial OTF: samples at 0, spacing, 2 spacing, ... cycles/um."""
-
-    values: tuple[float, ...]
-    """Transfer, normalised by its first sample when evaluated."""
-    spacing: float
-    """Distance of the samples [cycles/um]."""
-
-    def __post_init__(self) -> None:
-        if len(self.values) < 2 or not self.spacing > 0 or not self.values[0] > 0:
-            raise ValueError(
-                f"a radial OTF needs at least 2 samples, a positive first one and a positive spacing; "
-                f"got {len(self.values)} samples {self.spacing} cycles/um apart"
-            )
-
-    def __call__(self, k: Tensor) -> Tensor:
-        """Interpolate linearly; 0 beyond the last sample. `k` in cycles/um, any shape."""
-        table = torch.tensor(self.values, dtype=torch.float64, device=k.device) / self.values[0]
-        position = (k.abs() / self.spacing).to(torch.float64)
-        low = position.floor().clamp(max=len(self.values) - 2).long()
-        fraction = position - low
-        value = table[low] * (1 - fraction) + table[low + 1] * fraction
-        return torch.where(position <= len(self.values) - 1, value, 0.0).to(k.dtype)
+def radial_otf(k: Tensor, profile: RadialOtf) -> Tensor:
+    """Interpolate a measured radial OTF linearly, 1 at k = 0, 0 beyond its last sample. `k` in cycles/um."""
+    table = torch.tensor(profile.values, dtype=torch.float64, device=k.device) / profile.values[0]
+    position = (k.abs() / profile.spacing).to(torch.float64)
+    low = position.floor().clamp(max=len(profile.values) - 2).long()
+    fraction = position - low
+    value = table[low] * (1 - fraction) + table[low + 1] * fraction
+    return torch.where(position <= len(profile.values) - 1, value, 0.0).to(k.dtype)
 
 
 @dataclass(frozen=True)
@@ -66,7 +52,7 @@ class Otf:
     """2 NA / emission wavelength [cycles/um]."""
     pixel_um: float
     """Raw camera pixel in the sample [um]."""
-    measured: RadialProfile | None = None
+    measured: RadialOtf | None = None
     integrates: bool = True
     """Whether the ideal OTF is multiplied by the pixel's MTF (not for an image that is only sampled)."""
 
@@ -76,9 +62,16 @@ class Otf:
         if self.measured is None:
             ideal = ideal_otf(k, self.cutoff)
             return ideal * pixel_mtf(kx, ky, self.pixel_um) if self.integrates else ideal
-        return torch.where(k < self.cutoff, self.measured(k), 0.0)
+        return torch.where(k < self.cutoff, radial_otf(k, self.measured), 0.0)
 
     @property
     def aliased(self) -> bool:
         """Whether the pixel is too coarse for this OTF (cut-off above the camera's Nyquist frequency)."""
         return self.cutoff > 0.5 / self.pixel_um
+
+    @classmethod
+    def of(cls, scope: Microscope, channel: Channel | None = None) -> "Otf":
+        """Return the detection OTF of a microscope's channel: the measured one where there is one."""
+        channel = channel or scope.channels[0]
+        measured = channel.otf or scope.optics.otf
+        return cls(scope.cutoff(channel), scope.optics.pixel_size_um, measured)

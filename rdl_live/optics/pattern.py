@@ -98,7 +98,7 @@ class PatternSet(Description):
         if len(found) != angles or any(count != phases for count in found):
             raise ConfigError(
                 f"patterns describe {len(found)} orientations with {found} phases, the microscope file says "
-                f"{angles} angles x {phases} phases; estimate the patterns again or correct pattern.angles/phases"
+                f"{angles} angles x {phases} phases; estimate again, or correct pattern.angles/phases"
             )
 
 
@@ -111,7 +111,7 @@ def evenly_spaced(
     modulation: tuple[float, ...] = (1.0,),
     first_phase_rad: float = 0.0,
 ) -> PatternSet:
-    """Return nominal patterns: orientations 180 / angles degrees apart, phase steps 360 / phases degrees apart."""
+    """Return nominal patterns: orientations 180 / angles, phase steps 360 / phases degrees apart."""
     steps = tuple(first_phase_rad + 2 * math.pi * step / phases for step in range(phases))
     directions = [math.radians(first_angle_deg + 180.0 * index / angles) for index in range(angles)]
     return PatternSet(

@@ -18,7 +18,7 @@ def sr_target(image: Tensor, otf: Otf, patterns: PatternSet, *, upsample: int, s
     """Return the object as a perfect, noise-free SR image would show it.
 
     Args:
-        image: object (..., fine y, fine x), photons per raw pixel area, `upsample` times finer than the camera.
+        image: object (..., fine y, fine x), photons per raw pixel area, `upsample` x finer than raw.
         otf: detection OTF; only its cut-off and raw pixel count here.
         patterns: illumination, which sets the extended cut-off.
         upsample: fine pixels per raw pixel, a multiple of `sr_factor`.
