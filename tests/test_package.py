@@ -1,5 +1,7 @@
 """The distribution: light imports, one version, a wheel with what belongs in it, and every need pinned."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -18,15 +20,28 @@ import rdl_live
 HEAVY = ("torch", "typer", "qtpy", "PyQt6", "PySide6", "pymmcore", "tifffile", "zarr", "scipy")
 
 
+def run(command: list[str], folder: Path | None = None, **environment: str) -> str:
+    """Run a command that must succeed, in `folder`, with `environment` added; return what it prints."""
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
 def modules_after(statement: str, root: Path) -> set[str]:
     """Names of the top-level modules that a fresh interpreter holds after `statement`."""
     paths = [str(root), str(root / "devices"), str(root / "models")]
     code = (
         f"import sys; sys.path[:0] = {paths!r}; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
     )
-    command = [sys.executable, "-c", code]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return set(result.stdout.split())
+    return set(run([sys.executable, "-c", code]).split())
 
 
 @pytest.mark.parametrize("package", ["rdl_live", "rdl_devices", "rdl_models"])
@@ -54,13 +69,34 @@ def test_one_version() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(root)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    (path,) = folder.glob("*.whl")
+def dist(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a wheel and a source distribution, built as `make wheel` does."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--sdist"]
+    run([*command, "--outdir", str(folder), str(root)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> zipfile.ZipFile:
+    (path,) = dist.glob("*.whl")
     return zipfile.ZipFile(path)
+
+
+@pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
+def test_wheel_and_sdist_install_and_run(dist: Path, tmp_path: Path, kind: str) -> None:
+    (path,) = dist.glob(kind)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    run([*pip, "--target", str(tmp_path), str(path)])
+    where = run(
+        [sys.executable, "-c", "import rdl_live; print(rdl_live.__file__)"],
+        tmp_path,
+        PYTHONPATH=str(tmp_path),
+    )
+    assert Path(where.strip()).is_relative_to(tmp_path), "the installed copy is the one that is tried"
+    script = [str(tmp_path / "bin" / "rdl-live"), "doctor", "--json"]
+    report = json.loads(run(script, tmp_path, PYTHONPATH=str(tmp_path)))
+    assert report["ok"] is True
 
 
 def test_the_wheel_installs_three_packages_and_no_others(wheel: zipfile.ZipFile) -> None:
