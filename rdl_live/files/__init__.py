@@ -1,0 +1,26 @@
+"""Reading and writing: raw recordings, calibration, microscope files, super-resolved results."""
+
+from rdl_live.files.calibration import RadialOtfData, read_map, read_otf
+from rdl_live.files.frame_checks import check_frames, saturated_fraction
+from rdl_live.files.microscope_file import load_microscope
+from rdl_live.files.outputs import atomic_write, check_output
+from rdl_live.files.raw import RawRecording, open_raw
+from rdl_live.files.raw_tiff import RawWriter, write_raw
+from rdl_live.files.sr_tiff import SrWriter, read_provenance
+
+__all__ = [
+    "RadialOtfData",
+    "RawRecording",
+    "RawWriter",
+    "SrWriter",
+    "atomic_write",
+    "check_frames",
+    "check_output",
+    "load_microscope",
+    "open_raw",
+    "read_map",
+    "read_otf",
+    "read_provenance",
+    "saturated_fraction",
+    "write_raw",
+]

@@ -1,0 +1,65 @@
+"""Microscope files: YAML in, a validated `Microscope` out, or one message that lists all that is wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from rdl_live.errors import ConfigError
+from rdl_live.files.explain import explain, truth_values
+from rdl_live.files.strict_yaml import read_mapping
+from rdl_live.optics.microscope import Microscope
+
+CALIBRATION_FILES = ("otf_file", "offset_file", "gain_file", "variance_file")
+
+
+def load_microscope(path: str | Path) -> Microscope:
+    """Read a microscope file.
+
+    Files that it names (OTFs, camera maps) are sought beside it; the result holds their absolute paths.
+
+    Raises:
+        ConfigError: no such file, no YAML, or wrong content; lists every problem with its remedy.
+    """
+    path = Path(path)
+    content = read_mapping(path, "microscope file")
+    problems = list(truth_values(content))
+    try:
+        microscope = Microscope.model_validate(content)
+    except ValidationError as error:
+        raise _config_error(path, problems + explain(error, Microscope, content)) from error
+    resolved = microscope.model_dump()
+    problems += _resolve(resolved, path.absolute().parent)
+    if problems:
+        raise _config_error(path, problems)
+    return Microscope.model_validate(resolved)
+
+
+def _config_error(path: Path, problems: list[str]) -> ConfigError:
+    if len(problems) == 1:
+        return ConfigError(f"{path}: {problems[0]}")
+    return ConfigError("\n  - ".join([f"{path}: {len(problems)} problems:", *problems]))
+
+
+def _resolve(content: dict[str, Any], folder: Path) -> list[str]:
+    """Make the paths of calibration files absolute, in place; return what is wrong with them."""
+    problems = []
+    for where, section, key in _file_fields(content):
+        file = folder / section[key]
+        if not file.is_file():
+            what = "is a folder" if file.is_dir() else "does not exist"
+            problems.append(
+                f"{where}: {section[key]!r} is wrong: {file} {what}; correct the path, or remove the key"
+            )
+        section[key] = str(file)
+    return problems
+
+
+def _file_fields(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    sections = {"optics": content["optics"], "camera": content["camera"]}
+    sections |= {f"channels[{i}]": channel for i, channel in enumerate(content["channels"])}
+    for name, section in sections.items():
+        for key in CALIBRATION_FILES:
+            if section.get(key) is not None:
+                yield f"{name}.{key}", section, key

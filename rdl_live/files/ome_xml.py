@@ -1,0 +1,198 @@
+"""OME-XML: reading the arrangement of planes with Modulo annotations, and writing it.
+
+Sources: OME model 2016-06; "6D, 7D and 8D storage" of the OME model documentation: an annotation in the
+namespace openmicroscopy.org/omero/dimension/modulo says that Z, C or T also counts another dimension, which
+is the faster one: index = real index * modulo size + modulo index.
+"""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rdl_live.errors import DataError
+from rdl_live.files.stack import Axis, Stack
+
+MODULO_NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
+AXES = {"T": Axis.TIME, "Z": Axis.Z, "C": Axis.CHANNEL}
+TO_UM = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "pm": 1e-6, "Å": 1e-4}
+MAX_PLANES = 10**8
+
+
+@dataclass(frozen=True)
+class OmeImage:
+    """What the OME-XML of a TIFF file says of its first image."""
+
+    stack: Stack
+    pixel_size_um: float | None
+    channel_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def parse_ome(xml: bytes, pages: int) -> OmeImage:
+    """Read the first Image of an OME-XML document that belongs to a file of `pages` pages.
+
+    Raises:
+        DataError: no Image in it, planes that are not in this file, or sizes that contradict each other.
+    """
+    root = parse_xml(xml)
+    images = [element for element in root if _tag(element) == "Image"]
+    pixels = _child(images[0], "Pixels") if images else None
+    if pixels is None:
+        raise DataError("its OME-XML describes no image; save the whole recording as one OME-TIFF file")
+    notes = [f"image 0 of {len(images)} is read"] if len(images) > 1 else []
+    names = tuple(
+        channel.get("Name") or f"channel {i}"
+        for i, channel in enumerate(element for element in pixels if _tag(element) == "Channel")
+    )
+    stack = _with_modulo(_planes(pixels, pages), _modulos(root, images[0], pixels), notes)
+    return OmeImage(stack, _pixel_size(pixels, notes), names, tuple(notes))
+
+
+def parse_xml(xml: bytes) -> ET.Element:
+    """Parse XML without document types: their entities can blow up a small file to gigabytes.
+
+    Raises:
+        DataError: a document type, or no XML.
+    """
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+        raise DataError("its OME-XML declares a document type, which is refused; export it again as OME-TIFF")
+    try:
+        return ET.fromstring(xml)
+    except ET.ParseError as error:
+        raise DataError(f"its OME-XML is damaged ({error}); export it again as OME-TIFF") from error
+
+
+def _tag(element: ET.Element) -> str:
+    return element.tag.rsplit("}", 1)[-1]
+
+
+def _child(element: ET.Element, tag: str) -> ET.Element | None:
+    return next((child for child in element if _tag(child) == tag), None)
+
+
+def _planes(pixels: ET.Element, pages: int) -> Stack:
+    """Return the page numbers arranged by the three OME axes, slowest first."""
+    order = pixels.get("DimensionOrder", "XYCZT")
+    if sorted(order) != sorted("XYCZT") or order[:2] != "XY":
+        raise DataError(f"OME DimensionOrder {order!r} is none of the six allowed")
+    letters = order[:1:-1]  # slowest first
+    sizes = tuple(int(pixels.get(f"Size{letter}", "1")) for letter in letters)
+    planes = math.prod(sizes)
+    if min(sizes) < 1 or planes > MAX_PLANES:
+        raise DataError(f"OME sizes {letters} = {sizes} cannot be")
+    numbers = np.full(planes, -1, dtype=np.int64)
+    files = set[str | None]()
+    described = [element for element in pixels if _tag(element) == "TiffData"]
+    for data in described or [ET.Element("TiffData")]:
+        uuid = _child(data, "UUID")
+        files.add(None if uuid is None else uuid.text)
+        _place(numbers, data, letters, sizes, pages)
+    missing = int(np.count_nonzero((numbers < 0) | (numbers >= pages)))
+    if len(files - {None}) > 1:
+        raise DataError(
+            f"one of several files of an OME-TIFF set ({planes} planes are described, {pages} are here), and "
+            "other files are never opened on a file's word; save the recording as one file"
+        )
+    if missing:
+        raise DataError(
+            f"its OME-XML describes {planes} planes, {planes - missing} of them are there: the file is "
+            "truncated, or one of a set; copy it again, or save the recording as one file"
+        )
+    return Stack(tuple(AXES[letter] for letter in letters), numbers.reshape(sizes))
+
+
+def _place(
+    numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes: tuple[int, ...], pages: int
+) -> None:
+    """Enter the pages of one TiffData element into the plane numbers."""
+    start = [int(data.get(f"First{letter}", "0")) for letter in letters]
+    if any(not 0 <= i < n for i, n in zip(start, sizes, strict=True)):
+        raise DataError(f"an OME TiffData element starts at plane {letters} = {start}, beyond the end")
+    plane = int(np.ravel_multi_index(start, sizes))
+    page = int(data.get("IFD", "0"))
+    count = int(data.get("PlaneCount", "1" if "IFD" in data.attrib else str(pages)))
+    count = max(0, min(count, len(numbers) - plane))
+    numbers[plane : plane + count] = page + np.arange(count)
+
+
+@dataclass(frozen=True)
+class _Modulo:
+    along: Axis
+    axis: Axis
+    kind: str
+    size: int
+
+
+def _modulos(root: ET.Element, image: ET.Element, pixels: ET.Element) -> list[_Modulo]:
+    refs = {ref.get("ID") for parent in (image, pixels) for ref in parent if _tag(ref) == "AnnotationRef"}
+    annotations = [
+        annotation
+        for group in root
+        if _tag(group) == "StructuredAnnotations"
+        for annotation in group
+        if (annotation.get("Namespace") or "").endswith("dimension/modulo")
+    ]
+    meant = [a for a in annotations if a.get("ID") in refs]
+    # Some writers forget the reference; a single annotation can then only mean this image.
+    chosen = meant or (annotations if len(annotations) == 1 else [])
+    found = [
+        _modulo(element)
+        for annotation in chosen
+        for element in annotation.iter()
+        if re.fullmatch("ModuloAlong[ZCT]", _tag(element))
+    ]
+    return [modulo for modulo in found if modulo.size > 1]
+
+
+def _modulo(element: ET.Element) -> _Modulo:
+    kind = element.get("Type", "other").strip().lower()
+    words = f"{kind} {element.get('TypeDescription', '').lower()}"
+    axis = Axis.ANGLE if "angle" in words else Axis.PHASE if "phase" in words else Axis.FRAME
+    labels = sum(_tag(child) == "Label" for child in element)
+    if labels:
+        size = labels
+    else:
+        start, step = float(element.get("Start", "0")), float(element.get("Step", "1"))
+        steps = (float(element.get("End", str(start))) - start) / step if step else math.nan
+        if not 0 <= steps < MAX_PLANES:
+            raise DataError(f"OME {_tag(element)} has no sensible Start, Step and End; export the file again")
+        size = math.floor(steps + 1e-6) + 1
+    return _Modulo(AXES[_tag(element)[-1]], axis, kind, size)
+
+
+def _with_modulo(stack: Stack, modulos: list[_Modulo], notes: list[str]) -> Stack:
+    for modulo in modulos:
+        place = stack.axes.index(modulo.along)
+        sizes = stack.frames.shape
+        if sizes[place] % modulo.size:
+            raise DataError(
+                f"its Modulo annotation puts {modulo.size} {modulo.kind}s along {modulo.along}, "
+                f"whose size {sizes[place]} is no multiple of that"
+            )
+        if modulo.axis is Axis.FRAME:
+            notes.append(f"Modulo dimension of type {modulo.kind!r} is read as further frames")
+        axes = (*stack.axes[: place + 1], modulo.axis, *stack.axes[place + 1 :])
+        split = (*sizes[:place], sizes[place] // modulo.size, modulo.size, *sizes[place + 1 :])
+        stack = Stack(axes, stack.frames.reshape(split))
+    if any(stack.axes.count(axis) > 1 for axis in (Axis.ANGLE, Axis.PHASE)):
+        raise DataError("its Modulo annotations name the angles or the phases twice; export the file again")
+    return stack
+
+
+def _pixel_size(pixels: ET.Element, notes: list[str]) -> float | None:
+    sizes = []
+    for letter in "XY":
+        try:
+            value = float(pixels.get(f"PhysicalSize{letter}", "nan"))
+        except ValueError:
+            value = math.nan
+        sizes.append(value * TO_UM.get(pixels.get(f"PhysicalSize{letter}Unit", "µm"), math.nan))
+    if not 0 < sizes[0] < 100:
+        return None
+    if not math.isclose(sizes[0], sizes[1], rel_tol=1e-3):
+        notes.append(f"pixels are not square ({sizes[0]:g} x {sizes[1]:g} um)")
+    return round(sizes[0], 9)

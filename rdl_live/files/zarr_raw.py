@@ -1,0 +1,226 @@
+"""Raw frames from OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) and plain Zarr arrays, chunk by chunk."""
+
+import json
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from rdl_live.errors import DataError
+from rdl_live.files._guard import naming, reading
+from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
+from rdl_live.files.stack import Axis, Stack
+
+NAMES = {
+    **dict.fromkeys(("t", "time"), Axis.TIME),
+    **dict.fromkeys(("z",), Axis.Z),
+    **dict.fromkeys(("c", "channel"), Axis.CHANNEL),
+    **dict.fromkeys(("a", "angle", "orientation", "angles"), Axis.ANGLE),
+    **dict.fromkeys(("p", "phase", "phases"), Axis.PHASE),
+}
+TO_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4}
+SAFE_CODECS = frozenset(
+    {
+        *("bytes", "transpose", "sharding_indexed", "crc32c", "delta", "shuffle"),
+        *("blosc", "zstd", "gzip", "zlib", "lz4", "bz2", "lzma"),
+    }
+)
+"""Codecs that only ever make numbers from bytes. A file may ask for others (pickle) that run its code."""
+MAX_JSON = 2**24
+
+
+class ZarrFrames:
+    """Frames of a Zarr array whose last two axes are y and x; equal boxes of frames are read in one go."""
+
+    def __init__(self, path: Path, array: Any) -> None:
+        """Wrap an open array (..., Y, X)."""
+        self._path, self._array = path, array
+        self._sizes = tuple(int(n) for n in array.shape[:-2])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Frame shape (Y, X)."""
+        return int(self._array.shape[-2]), int(self._array.shape[-1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Native byte order; half floats are given as float32."""
+        native = np.dtype(self._array.dtype).newbyteorder("=")
+        return np.dtype(np.float32) if native == np.float16 else native
+
+    def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
+        """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
+        # A chunk holds many frames as a rule: one by one each would be decompressed many times.
+        order = np.argsort(frames, kind="stable")
+        places = np.array(np.unravel_index(frames[order], self._sizes))  # (axes, n)
+        low, high = places.min(axis=1), places.max(axis=1) + 1
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        with reading(self._path, "Zarr"):
+            if int(np.prod(high - low)) == len(frames):
+                out[order] = np.asarray(self._array[box]).reshape(out.shape)
+                return
+            for number, target in zip(frames.tolist(), out, strict=True):
+                target[...] = self._array[tuple(int(i) for i in np.unravel_index(number, self._sizes))]
+
+    def close(self) -> None:
+        """Nothing is held open between reads."""
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr group or array."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray", ".zattrs"))
+
+
+def open_zarr(path: Path) -> RawFile:
+    """Open a folder that is an OME-Zarr image or a plain Zarr array.
+
+    Raises:
+        DataError: damaged metadata, several images (a plate, positions), pixels that are no real numbers,
+            or codecs that are not known to be harmless.
+    """
+    with naming(path), reading(path, "Zarr"):
+        folder, attributes = _image(path)
+        scale = _Multiscale(attributes)
+        array_folder = folder / scale.dataset if scale.dataset else folder
+        _refuse_foreign_codecs(array_folder)
+        array = zarr.open_array(str(array_folder), mode="r")
+        axes, notes = _leading_axes(array, scale)
+        _check(array)
+        notes += _absent_chunks(array)
+        stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
+        return RawFile(
+            ZarrFrames(path, array), stack, scale.pixel_size_um, _channels(attributes), tuple(notes)
+        )
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    if file.stat().st_size > MAX_JSON:
+        raise DataError(f"{file.name} of {file.stat().st_size} bytes is no metadata")
+    content = json.loads(file.read_bytes())
+    if not isinstance(content, dict):
+        raise DataError(f"{file.name} holds no JSON object; the metadata are damaged")
+    return content
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    """Return the OME attributes of a node: under "ome" in version 0.5, bare in 0.4."""
+    attributes = _read_json(folder / "zarr.json").get("attributes") or _read_json(folder / ".zattrs")
+    return {**attributes, **attributes.get("ome", {})}
+
+
+def _image(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the one image and its attributes."""
+    attributes = _attributes(path)
+    is_group = (path / ".zgroup").is_file() or _read_json(path / "zarr.json").get("node_type") == "group"
+    if "multiscales" in attributes or not is_group:
+        return path, attributes
+    images = sorted(child for child in path.iterdir() if "multiscales" in _attributes(child))
+    if "plate" in attributes or "well" in attributes or len(images) != 1:
+        names = ", ".join(child.name for child in images[:8])
+        found = f"{len(images)} images ({names})" if images else "no image"
+        raise DataError(f"this Zarr group holds {found}; give the folder of one image, such as {path.name}/0")
+    return images[0], _attributes(images[0])
+
+
+class _Multiscale:
+    """The parts of OME-Zarr metadata that are of use here; empty for a plain array."""
+
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self.dataset = ""
+        self.axes: list[str] = []
+        self.pixel_size_um: float | None = None
+        if "multiscales" not in attributes:
+            return
+        multiscale = attributes["multiscales"][0]
+        dataset = multiscale["datasets"][0]
+        place = PurePosixPath(dataset["path"])
+        if place.is_absolute() or ".." in place.parts or "\\" in str(place) or ":" in str(place):
+            raise DataError(f"its metadata points outside of it ({place}), which is refused")
+        self.dataset = str(place)
+        axes = multiscale.get("axes") or list("tczyx")  # versions up to 0.2 know these five only
+        self.axes = [str(axis["name"] if isinstance(axis, dict) else axis).lower() for axis in axes]
+        self.pixel_size_um = self._pixel_size(axes, [multiscale, dataset])
+
+    @staticmethod
+    def _pixel_size(axes: list[Any], sources: list[dict[str, Any]]) -> float | None:
+        unit = TO_UM.get(str(axes[-1].get("unit"))) if isinstance(axes[-1], dict) else None
+        scales = [
+            float(transform["scale"][-1])
+            for source in sources
+            for transform in source.get("coordinateTransformations", [])
+            if transform.get("type") == "scale"
+        ]
+        if unit is None or not scales or not 0 < prod(scales) * unit < 100:
+            return None
+        return round(prod(scales) * unit, 9)
+
+
+def _refuse_foreign_codecs(folder: Path) -> None:
+    """Allow only known codecs, before any chunk is decoded."""
+    old, new = _read_json(folder / ".zarray"), _read_json(folder / "zarr.json")
+    if not old and new.get("node_type") != "array":
+        raise DataError(f"no array at {folder.name}; the recording is incomplete")
+    names = [codec.get("id") for codec in [old.get("compressor"), *(old.get("filters") or [])] if codec]
+    waiting = list(new.get("codecs", []))
+    while waiting:
+        codec = waiting.pop()
+        codec = {"name": codec} if isinstance(codec, str) else codec
+        names.append(codec.get("name"))
+        inner = codec.get("configuration") or {}
+        waiting += [*inner.get("codecs", []), *inner.get("index_codecs", [])]
+    foreign = sorted({str(name) for name in names} - SAFE_CODECS)
+    if foreign:
+        raise DataError(
+            f"is stored with the codec(s) {', '.join(foreign)}, which are not read; save it with zstd"
+        )
+
+
+def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str]]:
+    named = scale.axes or [
+        str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or []
+    ]
+    if named and len(named) != array.ndim:
+        raise DataError(f"its metadata names {len(named)} axes, the array has {array.ndim}")
+    if named and named[-2:] != ["y", "x"] and (scale.axes or {"x", "y"} & set(named)):
+        raise DataError(f"its axes are {', '.join(named)}; the last two must be y and x")
+    if array.ndim < 2:
+        raise DataError(f"holds an array of {array.ndim} dimension(s), not images")
+    if not named:
+        return (Axis.FRAME,) * (array.ndim - 2), []
+    unknown = [
+        f"{name} ({n})"
+        for name, n in zip(named[:-2], array.shape, strict=False)
+        if name not in NAMES and n > 1
+    ]
+    notes = [f"axis {', '.join(unknown)} is read as further frames"] if unknown else []
+    return tuple(NAMES.get(name, Axis.FRAME) for name in named[:-2]), notes
+
+
+def _check(array: Any) -> None:
+    dtype = np.dtype(array.dtype)
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        raise DataError(f"holds {dtype} values; raw camera frames are integers or real numbers")
+    rows, columns = array.shape[-2:]
+    if not 0 < rows * columns <= MAX_FRAME_PIXELS:
+        raise DataError(f"frames of {rows} x {columns} pixels cannot be")
+
+
+def _absent_chunks(array: Any) -> list[str]:
+    """Note chunks that were never written: they read as zeros, as empty ones and as lost ones do."""
+    present, all_of_them = int(array.nchunks_initialized), int(array.nchunks)
+    if present >= all_of_them:
+        return []
+    return [
+        f"{all_of_them - present} of {all_of_them} chunks are absent (lost, or empty) and read as "
+        f"{array.fill_value}"
+    ]
+
+
+def _channels(attributes: dict[str, Any]) -> tuple[str, ...]:
+    channels = attributes.get("omero", {}).get("channels", [])
+    return tuple(str(channel.get("label", f"channel {i}")) for i, channel in enumerate(channels))
