@@ -1,0 +1,53 @@
+"""What cells look like: procedural specimens that move and bleach, and how a microscope records them.
+
+Names are loaded when first used, so that importing the package stays cheap.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rdl_live.specimen.cloud import Cloud, Motion
+    from rdl_live.specimen.domain import Domain
+    from rdl_live.specimen.nominal import nominal_patterns
+    from rdl_live.specimen.registry import kind, kind_names
+    from rdl_live.specimen.settings import SpecimenSettings
+    from rdl_live.specimen.simulation import (
+        SimulatedSeries,
+        Simulation,
+        SimulationSettings,
+        simulate,
+    )
+    from rdl_live.specimen.specimen import Specimen
+
+__all__ = [
+    "Cloud",
+    "Domain",
+    "Motion",
+    "SimulatedSeries",
+    "Simulation",
+    "SimulationSettings",
+    "Specimen",
+    "SpecimenSettings",
+    "kind",
+    "kind_names",
+    "nominal_patterns",
+    "simulate",
+]
+
+_HOME = {
+    "cloud": ("Cloud", "Motion"),
+    "domain": ("Domain",),
+    "nominal": ("nominal_patterns",),
+    "registry": ("kind", "kind_names"),
+    "settings": ("SpecimenSettings",),
+    "simulation": ("SimulatedSeries", "Simulation", "SimulationSettings", "simulate"),
+    "specimen": ("Specimen",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"rdl_live.specimen.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,241 @@
+"""A microscope's recording of a specimen, with the truth: specimen -> patterned light -> OTF -> camera.
+
+The field that is simulated is larger than the view, so nothing wraps around the edges of the frames. One
+256 x 256 series of 3 x 3 takes about 0.4 s on two CPU threads.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated
+
+import numpy as np
+import torch
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+
+from rdl_live.optics._base import Description
+from rdl_live.optics.forward import ForwardModel
+from rdl_live.optics.fourier import good_size
+from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
+from rdl_live.optics.noise import CameraMaps, expose
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.target import sr_target
+from rdl_live.specimen.nominal import nominal_patterns
+from rdl_live.specimen.settings import SpecimenSettings
+from rdl_live.specimen.specimen import Specimen
+
+MARGIN_PX = 16
+"""Raw pixels simulated beyond the view on every side, at least."""
+SR_FACTOR = 2
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SimulationSettings(Description):
+    """How a specimen is recorded."""
+
+    photons: PositiveFloat = 100.0
+    """Mean photons per raw pixel and frame at time 0, haze and background included."""
+    shape: tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]] = (256, 256)
+    """(y, x) of the raw frames."""
+    time_points: Annotated[int, Field(ge=1)] = 1
+    interval_s: Annotated[float, Field(ge=0)] = 1.0
+    """From the start of one series to that of the next [s]."""
+    frame_time_s: Annotated[float, Field(ge=0)] = 0.0
+    """From one frame of a series to the next [s]; with 0 nothing moves within a series."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the noise, the flicker and the nominal patterns (the specimen has its own)."""
+    upsample: Annotated[int, Field(ge=2, le=16, multiple_of=SR_FACTOR)] = 4
+    """Fine pixels per raw pixel."""
+    modulation: Share = 0.8
+    """Modulation depth of the nominal patterns."""
+    phase_jitter_deg: Annotated[float, Field(ge=0, le=120)] = 0.0
+    """Standard deviation of the phase errors of the nominal patterns [degrees]; the same in every series."""
+    flicker: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """Standard deviation of the light from frame to frame, relative to its mean."""
+
+
+@dataclass(frozen=True)
+class SimulatedSeries:
+    """One time point."""
+
+    time_s: float
+    """Start of the series [s]."""
+    adu: Tensor
+    """What the camera gave, (angle, phase, y, x) uint16 [ADU]."""
+    expected: Tensor
+    """The same without noise, (angle, phase, y, x) float32 [photons]."""
+    truth: Tensor
+    """What is in focus as a perfect SR image shows it, (2y, 2x) float32 [photons per raw pixel area]."""
+    haze: Tensor
+    """What is out of focus on the same terms, (2y, 2x) float32; a faithful SR image shows truth + haze."""
+    patterns: PatternSet
+    """The true light, with the brightness of each frame."""
+
+    @property
+    def total(self) -> Tensor:
+        """In focus and haze, (2y, 2x): it has the mean of the raw frames."""
+        return self.truth + self.haze
+
+
+class Simulation:
+    """A recording that is computed series by series, on demand. Iterable; any time point can be asked for."""
+
+    def __init__(
+        self,
+        microscope: Microscope,
+        specimen: SpecimenSettings,
+        settings: SimulationSettings | None = None,
+        *,
+        patterns: PatternSet | None = None,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+    ) -> None:
+        """Grow the specimen and set up the microscope.
+
+        Args:
+            microscope: optics, camera and pattern geometry.
+            specimen: what is seen.
+            settings: how it is recorded.
+            patterns: true illumination, its phases at the corner of the raw image; nominal ones by default.
+            channel: colour; the first one by default.
+            maps: camera calibration of every pixel of the view.
+
+        Raises:
+            ConfigError: the patterns are not those of the microscope's geometry.
+        """
+        self.settings = settings = settings or SimulationSettings()
+        self.microscope, self._maps = microscope, maps
+        self.patterns = patterns or nominal_patterns(
+            microscope,
+            channel,
+            seed=settings.seed,
+            modulation=settings.modulation,
+            phase_jitter_deg=settings.phase_jitter_deg,
+        )
+        self.patterns.check(microscope.pattern.angles, microscope.pattern.phases)
+        self._otf = Otf.of(microscope, channel)
+        field = (good_size(settings.shape[0] + 2 * MARGIN_PX), good_size(settings.shape[1] + 2 * MARGIN_PX))
+        fine = (field[0] * settings.upsample, field[1] * settings.upsample)
+        self.specimen = Specimen(specimen, fine, self._otf.pixel_um / settings.upsample)
+        light = _seen_from_margin(self.patterns, MARGIN_PX * self._otf.pixel_um)
+        self._model = ForwardModel(self._otf, light, field, upsample=settings.upsample)
+        seen = self._model.imaging.forward(self.specimen.density() + self.specimen.haze())
+        # A view that is empty by chance is not blown up to the photons of a full one.
+        self._photons = settings.photons / max(float(self._view(seen).mean()), 0.02)
+
+    def __len__(self) -> int:
+        return self.settings.time_points
+
+    def __iter__(self) -> Iterator[SimulatedSeries]:
+        """Go through the time points."""
+        return (self.series(index) for index in range(len(self)))
+
+    def series(self, index: int) -> SimulatedSeries:
+        """Return one time point; the same each time it is asked for."""
+        start = index * self.settings.interval_s
+        state = np.random.SeedSequence([self.settings.seed, index]).generate_state(1, np.uint64)
+        generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+        flicker = self._flicker(generator)
+        expected = self._expected(start, flicker)
+        frames = self.microscope.pattern.frames
+        middle = start + 0.5 * (frames - 1) * self.settings.frame_time_s
+        return SimulatedSeries(
+            time_s=start,
+            adu=expose(expected, self.microscope.camera, generator=generator, maps=self._maps),
+            expected=expected,
+            truth=self._target(self.specimen.density(middle)),
+            haze=self._target(self.specimen.haze(middle)),
+            patterns=_flickering(self.patterns, flicker),
+        )
+
+    def _flicker(self, generator: torch.Generator) -> Tensor:
+        """Return the brightness of every frame relative to their mean, (angle, phase)."""
+        geometry = self.microscope.pattern
+        noise = torch.randn((geometry.angles, geometry.phases), generator=generator)
+        gains = (1 + self.settings.flicker * noise).clamp(min=0.1)
+        return gains / gains.mean()
+
+    def _expected(self, start_s: float, flicker: Tensor) -> Tensor:
+        """Return the series without noise, (angle, phase, y, x) photons."""
+        geometry, imaging = self.microscope.pattern, self._model.imaging
+        frames, previous = [], None
+        for angle, phase in product(range(geometry.angles), range(geometry.phases)):
+            time = start_s + self._turn(angle, phase) * self.settings.frame_time_s
+            if time != previous:
+                focus, previous = self.specimen.density(time), time
+                haze = imaging.forward(self.specimen.haze(time))
+            seen = imaging.forward(focus * self._model.light[angle, phase])
+            seen = seen + haze * self.patterns[angle].gains[phase]
+            frames.append(self._view(seen) * (self._photons * flicker[angle, phase]))
+        return torch.stack(frames).reshape(geometry.angles, geometry.phases, *self.settings.shape)
+
+    def _turn(self, angle: int, phase: int) -> int:
+        """Return when a frame is taken within its series, 0, 1, 2, ..."""
+        geometry = self.microscope.pattern
+        if geometry.order is SeriesOrder.ANGLE_PHASE:
+            return angle * geometry.phases + phase
+        return phase * geometry.angles + angle
+
+    def _target(self, image: Tensor) -> Tensor:
+        """Return the view of a fine image as a perfect SR image shows it, (2y, 2x) photons per raw pixel."""
+        target = sr_target(
+            image * self._photons,
+            self._otf,
+            self.patterns,
+            upsample=self.settings.upsample,
+            sr_factor=SR_FACTOR,
+        )
+        return self._view(target, SR_FACTOR)
+
+    def _view(self, image: Tensor, factor: int = 1) -> Tensor:
+        """Cut the view out of the field that was simulated."""
+        first, (y, x) = MARGIN_PX * factor, self.settings.shape
+        return image[..., first : first + factor * y, first : first + factor * x].contiguous()
+
+
+def simulate(
+    microscope: Microscope,
+    specimen: SpecimenSettings,
+    *,
+    patterns: PatternSet | None = None,
+    channel: Channel | None = None,
+    maps: CameraMaps | None = None,
+    **settings: object,
+) -> Simulation:
+    """Return a recording of a specimen; loop over it for one `SimulatedSeries` per time point.
+
+    Args:
+        microscope: optics, camera and pattern geometry.
+        specimen: what is seen.
+        patterns: true illumination, its phases at the corner of the raw image; nominal ones by default.
+        channel: colour; the first one by default.
+        maps: camera calibration of every pixel of the view.
+        settings: fields of `SimulationSettings`: photons, shape, time_points, interval_s, seed, ...
+
+    Raises:
+        ConfigError: the patterns are not those of the microscope's geometry.
+        pydantic.ValidationError: an unknown setting, or one out of range.
+    """
+    recorded = SimulationSettings.model_validate(settings)
+    return Simulation(microscope, specimen, recorded, patterns=patterns, channel=channel, maps=maps)
+
+
+def _seen_from_margin(patterns: PatternSet, margin_um: float) -> PatternSet:
+    """Return the same light described from a corner that lies `margin_um` further up and left."""
+    moved = []
+    for pattern in patterns:
+        turn = 2 * np.pi * (pattern.kx + pattern.ky) * margin_um
+        moved.append(pattern.replace(phases_rad=tuple(phase - turn for phase in pattern.phases_rad)))
+    return PatternSet(patterns=tuple(moved))
+
+
+def _flickering(patterns: PatternSet, flicker: Tensor) -> PatternSet:
+    """Return the patterns with their frames' brightness multiplied by `flicker` (angle, phase)."""
+    changed = []
+    for pattern, factors in zip(patterns, flicker.tolist(), strict=True):
+        gains = tuple(gain * factor for gain, factor in zip(pattern.gains, factors, strict=True))
+        changed.append(pattern.replace(intensity=gains))
+    return PatternSet(patterns=tuple(changed))
