@@ -1,7 +1,7 @@
 """The synthetic series that the benchmark runs on: an object of its own, seen through the forward model.
 
-The object is unlike straight lines: curved filaments (random walks), rings and blobs over a background. It lies
-on a field larger than the camera's and is cropped, so that nothing in the frames is periodic.
+The object is unlike straight lines: curved filaments (random walks), rings and blobs over a background. It
+lies on a field larger than the camera's and is cropped, so that nothing in the frames is periodic.
 """
 
 import math
@@ -79,6 +79,9 @@ def make_scene(
         modulation: depth of the pattern.
         period_um: about the period of the pattern; every orientation differs by up to 0.5 %.
         seed: of the object, the pattern's phases and the noise.
+
+    Raises:
+        ValueError: so many photons that the 16-bit camera saturates.
     """
     random = np.random.default_rng(seed)
     scope = microscope()
@@ -92,6 +95,8 @@ def make_scene(
     sr_view = slice(2 * MARGIN_PX, -2 * MARGIN_PX)
     counts = random.poisson(seen[..., view, view].clamp(min=0).numpy())
     adu = np.rint(counts / scope.camera.gain_e_per_adu + scope.camera.offset_adu)
+    if adu.max() > np.iinfo(np.uint16).max:
+        raise ValueError(f"{photons:g} photons a pixel saturate the camera; 1000 do not")
     return Scene(scope, otf, patterns, adu.astype(np.uint16), target[sr_view, sr_view].numpy())
 
 

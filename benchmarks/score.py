@@ -1,7 +1,12 @@
 """How far a super-resolved image is from what it is meant to show."""
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from rdl_live.optics import PatternSet
 
 Image = NDArray[np.float64]
 
@@ -46,3 +51,40 @@ def _spectrum(image: Image) -> NDArray[np.complex128]:
     window = np.outer(*(np.hanning(size + 2)[1:-1] for size in image.shape))
     deviation = image - np.average(image, weights=window)
     return np.fft.fft2(deviation * window)
+
+
+def fitted(image: ArrayLike, truth: ArrayLike, *, border_px: int = 32) -> Image:
+    """Return the image with the one gain and one offset that bring it closest to the truth."""
+    gain, offset = np.polyfit(central(image, border_px).ravel(), central(truth, border_px).ravel(), 1)
+    return np.asarray(gain * np.asarray(image, dtype=np.float64) + offset)
+
+
+@dataclass(frozen=True)
+class PatternErrors:
+    """How far estimated patterns are from the true ones."""
+
+    k0_fft_px: float
+    """Largest error of k0 [samples of the raw frame's FFT]."""
+    phase_deg: float
+    """Root-mean-square error of all phases, in the middle of the image [degrees]."""
+    modulation: float
+    """Mean of found minus true modulation depth."""
+
+
+def pattern_errors(
+    found: PatternSet, true: PatternSet, shape: tuple[int, int], pixel_um: float
+) -> PatternErrors:
+    """Compare patterns, orientation by orientation, on frames of `shape` (y, x)."""
+    height, width = shape[0] * pixel_um, shape[1] * pixel_um
+    k0, phases, depths = [], [], []
+    for one, other in zip(found, true, strict=True):
+        sign = 1.0 if one.kx * other.kx + one.ky * other.ky >= 0 else -1.0  # k0 and -k0 are the same light
+        kx, ky = sign * one.kx - other.kx, sign * one.ky - other.ky
+        k0.append(math.hypot(kx * width, ky * height))
+        middle = math.pi * (kx * width + ky * height)
+        for mine, theirs in zip(one.phases_rad, other.phases_rad, strict=True):
+            phases.append(math.remainder(sign * mine - theirs + middle, 2 * math.pi))
+        depths.append(one.modulation[0] - other.modulation[0])
+    return PatternErrors(
+        max(k0), math.degrees(float(np.sqrt(np.mean(np.square(phases))))), float(np.mean(depths))
+    )

@@ -16,13 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from benchmarks.grids import Complex, Real, doubled
 from benchmarks.score import nrmse
 from rdl_live.optics import Otf, Pattern, PatternSet
-
-Real = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 
 MARGIN_PX = 24
 """Raw pixels by which frames are mirrored and tapered, so that nothing wraps around."""
@@ -148,21 +145,9 @@ def _bands(frames: Real, pattern: Pattern, otf: Otf, grid: Grid) -> Iterator[tup
         back = np.exp(-2j * np.pi * order * (pattern.kx * x + pattern.ky * y))
         depth = 1.0 if order == 0 else pattern.modulation[abs(order) - 1] / 2
         yield (
-            np.fft.fft2(_doubled(band) * back),
+            np.fft.fft2(doubled(band) * back),
             depth * _transfer(otf, kx + order * pattern.kx, ky + order * pattern.ky),
         )
-
-
-def _doubled(band: Complex) -> Complex:
-    """Interpolate to pixels half as wide, corners coinciding: first centre p/4 from the corner, not p/2."""
-    spectrum = np.fft.fft2(band)
-    for axis, size in enumerate(band.shape):
-        quarter = np.exp(-2j * np.pi * np.fft.fftfreq(size) / 4)
-        spectrum = np.moveaxis(np.moveaxis(spectrum, axis, -1) * quarter, -1, axis)
-    padded = np.zeros([2 * size for size in band.shape], dtype=np.complex128)
-    corner = tuple(slice(size - size // 2, size - size // 2 + size) for size in band.shape)
-    padded[corner] = np.fft.fftshift(spectrum)
-    return np.asarray(4 * np.fft.ifft2(np.fft.ifftshift(padded)), dtype=np.complex128)
 
 
 def _flat_field(pattern: Pattern, otf: Otf, shape: tuple[int, int]) -> Real:
@@ -173,7 +158,7 @@ def _flat_field(pattern: Pattern, otf: Otf, shape: tuple[int, int]) -> Real:
     for order, depth in enumerate(pattern.modulation, start=1):
         seen = depth * float(_transfer(otf, np.array(order * pattern.kx), np.array(order * pattern.ky)))
         frames += seen * np.cos(order * (turn + np.array(pattern.phases_rad)[:, None, None]))
-    return frames * np.array(pattern.gains)[:, None, None]
+    return np.asarray(frames * np.array(pattern.gains)[:, None, None], dtype=np.float64)
 
 
 def _extended(frames: Real) -> Real:

@@ -1,0 +1,171 @@
+"""The benchmark: its references hold what they promise, and the harness runs. It never asserts times."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.__main__ import main
+from benchmarks.grids import doubled, shifted
+from benchmarks.scene import UPSAMPLE, make_scene, microscope
+from benchmarks.score import central, filtered_nrmse, fitted, nrmse, pattern_errors
+from benchmarks.textbook import best_textbook, textbook_wiener
+from benchmarks.timing import interleaved
+from rdl_live.optics import ForwardModel, Otf, PatternSet, evenly_spaced, sr_target
+
+SIZE = 96
+
+
+def noise_free(patterns: PatternSet) -> tuple[np.ndarray, np.ndarray, Otf]:
+    """Return (photons, truth, OTF) of random points without noise."""
+    scope = microscope()
+    otf = Otf(scope.cutoff(), scope.optics.pixel_size_um)
+    random = np.random.default_rng(5)
+    fine = 1.0 + 200 * (random.random((UPSAMPLE * SIZE, UPSAMPLE * SIZE)) > 0.998)
+    image = torch.from_numpy(fine).float()
+    seen = ForwardModel(otf, patterns, (SIZE, SIZE), upsample=UPSAMPLE).forward(image)
+    return seen.double().numpy(), sr_target(image, otf, patterns, upsample=UPSAMPLE).double().numpy(), otf
+
+
+CASES = {
+    "3 x 3": evenly_spaced(0.2, first_angle_deg=17, modulation=(0.8,), first_phase_rad=0.4),
+    "5 x 5, two harmonics": evenly_spaced(
+        0.4, 5, 5, first_angle_deg=5, modulation=(0.9, 0.5), first_phase_rad=1.0
+    ),
+    "unequal brightness": PatternSet(
+        patterns=tuple(
+            pattern.replace(intensity=(1.1, 0.9, 1.0))
+            for pattern in evenly_spaced(0.21, first_angle_deg=80, modulation=(0.6,))
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("patterns", CASES.values(), ids=CASES.keys())
+def test_textbook_recovers_the_target_without_noise(patterns: PatternSet) -> None:
+    photons, truth, otf = noise_free(patterns)
+    assert nrmse(textbook_wiener(photons, otf, patterns, w=1e-6), truth) < 0.02
+
+
+def test_textbook_needs_the_true_pattern() -> None:
+    patterns = CASES["3 x 3"]
+    photons, truth, otf = noise_free(patterns)
+    wrong = PatternSet(patterns=tuple(pattern.replace(kx=pattern.kx + 0.1) for pattern in patterns))
+    assert nrmse(textbook_wiener(photons, otf, wrong, w=1e-4), truth) > 0.1
+
+
+def test_textbook_is_linear_and_keeps_the_mean() -> None:
+    patterns = CASES["3 x 3"]
+    photons, _, otf = noise_free(patterns)
+    image = textbook_wiener(photons, otf, patterns, w=0.01)
+    assert image.shape == (2 * SIZE, 2 * SIZE)
+    assert image.mean() == pytest.approx(photons.mean(), rel=0.01)
+    np.testing.assert_allclose(
+        textbook_wiener(3 * photons, otf, patterns, w=0.01), 3 * image, atol=1e-9 * image.max()
+    )
+
+
+def test_best_textbook_beats_its_neighbours() -> None:
+    scene = make_scene(SIZE, photons=50)
+    truth = scene.truth.astype(np.float64)
+    _, w, error = best_textbook(scene.photons, scene.otf, scene.patterns, truth)
+    for other in (w / 3, w * 3):
+        assert error < nrmse(textbook_wiener(scene.photons, scene.otf, scene.patterns, other), truth)
+    assert error < nrmse(doubled(scene.photons.mean(axis=(0, 1))).real, truth)
+
+
+def test_scene_is_what_it_says() -> None:
+    scene = make_scene(64, photons=100, seed=3)
+    assert scene.adu.shape == (3, 3, 64, 64)
+    assert scene.truth.shape == (128, 128)
+    assert scene.truth.mean() == pytest.approx(scene.photons.mean(), rel=0.02)
+    np.testing.assert_array_equal(scene.adu, make_scene(64, photons=100, seed=3).adu)
+    assert not np.array_equal(scene.adu, make_scene(64, photons=100, seed=4).adu)
+
+
+def test_scene_refuses_to_saturate() -> None:
+    with pytest.raises(ValueError, match="saturate"):
+        make_scene(64, photons=1e5)
+
+
+def test_doubled_keeps_the_corners() -> None:
+    x = (np.arange(32) + 0.5) / 32
+    fine = (np.arange(64) + 0.5) / 64
+    image = np.cos(2 * np.pi * 3 * x)[None, :] * np.sin(2 * np.pi * 2 * x)[:, None]
+    wanted = np.cos(2 * np.pi * 3 * fine)[None, :] * np.sin(2 * np.pi * 2 * fine)[:, None]
+    np.testing.assert_allclose(doubled(image), wanted, atol=1e-12)
+    np.testing.assert_allclose(shifted(image, 1.0), np.roll(image, (1, 1), (0, 1)), atol=1e-12)
+
+
+def test_scores() -> None:
+    random = np.random.default_rng(0)
+    truth = random.normal(10, 2, (96, 96))
+    assert nrmse(truth, truth) == 0
+    assert nrmse(np.full_like(truth, central(truth, 32).mean()), truth) == pytest.approx(1)
+    noisy = truth + random.normal(0, 1, truth.shape)
+    assert nrmse(fitted(0.25 * noisy - 3, truth), truth) == pytest.approx(nrmse(fitted(noisy, truth), truth))
+    assert filtered_nrmse(0.25 * noisy, truth) == pytest.approx(filtered_nrmse(noisy, truth))
+    assert 0 < filtered_nrmse(noisy, truth) < nrmse(noisy, truth)
+
+
+def test_pattern_errors_see_one_step_and_no_sign() -> None:
+    true = evenly_spaced(0.2, modulation=(0.8,))
+    same = PatternSet(
+        patterns=tuple(
+            pattern.replace(kx=-pattern.kx, ky=-pattern.ky, phases_rad=tuple(-p for p in pattern.phases_rad))
+            for pattern in true
+        )
+    )
+    errors = pattern_errors(same, true, (100, 100), 0.1)
+    assert (errors.k0_fft_px, errors.phase_deg, errors.modulation) == pytest.approx((0, 0, 0), abs=1e-9)
+    # One FFT sample is 0.1 cycles/um; turned about the middle of the image, only the phase there stays right.
+    moved = PatternSet(
+        patterns=tuple(
+            pattern.replace(
+                kx=pattern.kx + 0.1,
+                phases_rad=tuple(p - math.pi for p in pattern.phases_rad),
+                modulation=(0.7,),
+            )
+            for pattern in true
+        )
+    )
+    errors = pattern_errors(moved, true, (100, 100), 0.1)
+    assert (errors.k0_fft_px, errors.phase_deg, errors.modulation) == pytest.approx((1, 0, -0.1), abs=1e-9)
+
+
+def test_interleaved_takes_turns() -> None:
+    calls: list[str] = []
+    found = interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3, warm=1)
+    assert calls == ["a", "b"] * 4
+    assert all(0 <= timing.least_ms <= timing.median_ms for timing in found.values())
+    with pytest.raises(ValueError, match="repeats"):
+        interleaved({}, 0)
+
+
+# What matplotlib and the peer warn of at import is theirs.
+@pytest.mark.filterwarnings("ignore")
+def test_harness_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "MPLBACKEND",
+    ):
+        monkeypatch.setenv(name, "Agg" if name == "MPLBACKEND" else "2")
+    out = tmp_path / "bench.json"
+    threads = torch.get_num_threads()
+    try:
+        assert main(["--quick", "--sizes", str(SIZE), "--json", str(out)]) == 0
+    finally:
+        torch.set_num_threads(threads)
+    (measurement,) = json.loads(out.read_text(encoding="utf-8"))["measurements"]
+    assert {"widefield", "textbook, true pattern"} <= set(measurement["references"])
+    ours = measurement["entries"]["rdl-live"]
+    assert {"estimate", "reconstruct", "update", "quality", "patterns", "mean_ratio"} <= set(ours)
+    assert "rdl-live" in capsys.readouterr().out
