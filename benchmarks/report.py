@@ -21,7 +21,7 @@ def show(measurement: Measurement, console: Console) -> None:
     console.print(_table(measurement))
     console.print(_patterns(measurement))
     for line in _words(measurement):
-        console.print(line)
+        console.print(line, markup=False, highlight=False)
     console.print()
 
 
@@ -56,7 +56,7 @@ def _table(measurement: Measurement) -> Table:
 def _patterns(measurement: Measurement) -> Table:
     table = Table(title="patterns found, against the truth")
     table.add_column("program")
-    for heading in ("k0, worst [FFT px]", "phase, rms [degrees]", "modulation, bias"):
+    for heading in ("k0, worst (FFT px)", "phase, rms (degrees)", "modulation, bias"):
         table.add_column(heading, justify="right")
     for name, entry in measurement.entries.items():
         errors = entry.patterns

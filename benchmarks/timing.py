@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 Job = Callable[[], object]
 
+PAUSE_S = 0.01
+"""Rest before each measurement: OpenMP threads spin for a while after their work, in the next one's way."""
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -30,6 +33,7 @@ def interleaved(jobs: Mapping[str, Job], repeats: int, *, warm: int = 1) -> dict
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(repeats):
         for name, job in jobs.items():
+            time.sleep(PAUSE_S)
             start = time.perf_counter()
             job()
             seconds[name].append(time.perf_counter() - start)
