@@ -1,8 +1,8 @@
 """napari-sim-processor's OpenCV path (PyPI, BSD-3), as one of the contenders.
 
 Its processors are loaded from the installed files without the package's `__init__`, which wants Qt and
-napari. What it gets is meant to be the best for it: photons without camera offset as float32, no attenuation
-of the zero order (there is no haze), and out of `WIENER` the parameter with the least error against the truth.
+napari. It gets what is meant to be best for it: photons without camera offset as float32, no attenuation of
+the zero order (there is no haze), and the Wiener parameter out of `WIENER` with the least error to the truth.
 """
 
 import contextlib
