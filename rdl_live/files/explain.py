@@ -12,7 +12,14 @@ Location = Sequence[int | str]
 
 def explain(error: ValidationError, model: type[BaseModel], raw: object) -> list[str]:
     """Return one sentence for every problem that `model` found in the `raw` content of a file."""
-    return [_sentence(dict(problem), model, raw) for problem in error.errors()]
+    problems = [dict(problem) for problem in error.errors()]
+    causes = [problem["loc"] for problem in problems if problem["type"] != "too_short"]
+    return [
+        _sentence(problem, model, raw)
+        for problem in problems
+        # A list whose items are wrong counts as too short as well: one sentence is enough.
+        if problem["type"] != "too_short" or not any(_lies_in(cause, problem["loc"]) for cause in causes)
+    ]
 
 
 def truth_values(raw: object, location: Location = ()) -> Iterator[str]:
@@ -33,6 +40,10 @@ def field_path(location: Location) -> str:
     for step in location:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"
     return text.lstrip(".") or "the file"
+
+
+def _lies_in(inner: Location, outer: Location) -> bool:
+    return tuple(inner[: len(outer)]) == tuple(outer)
 
 
 def _sentence(problem: dict[str, Any], model: type[BaseModel], raw: object) -> str:
@@ -57,7 +68,9 @@ def _remedy(problem: dict[str, Any]) -> str:
         return "it should be a section of `key: value` lines"
     if problem["type"] == "string_type":
         return "it should be text; put it in quotes"
-    message: str = problem["msg"]
+    if problem["type"] == "too_short":
+        return f"it needs at least {problem['ctx']['min_length']} entry"
+    message = str(problem["msg"]).replace("valid tuple", "list")
     return message[0].lower() + message[1:] + _found_unit(problem)
 
 
@@ -83,11 +96,11 @@ def _value(location: Location, raw: object, fallback: object) -> str:
 def _suggestion(location: Location, model: type[BaseModel]) -> str:
     key, section = str(location[-1]), _model_at(model, location[:-1])
     siblings = list(section.model_fields) if section else []
-    close = _closest(key, siblings)
-    if close:
-        return f"did you mean {close!r}?"
     elsewhere = {path: path.rsplit(".", 1)[-1] for path in _all_paths(model)}
     exact = [path for path, leaf in elsewhere.items() if leaf == key.lower()]
+    close = _closest(key, siblings)
+    if close and not exact:
+        return f"did you mean {close!r}?"
     near = _closest(key, list(elsewhere.values()))
     paths = exact or [path for path, leaf in elsewhere.items() if leaf == near]
     if paths:

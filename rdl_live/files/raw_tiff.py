@@ -2,8 +2,9 @@
 
 Scheme ("6D, 7D and 8D storage" of the OME model documentation), dimension order XYZTC: the slower of angle
 and phase is the modulo of T (T = time x angle), the faster one that of Z (Z = phase, no real z). So the
-planes lie in `PatternGeometry.order`, a reader that knows no Modulo annotation sees them in that order too, and time
-points can be appended. tifffile reads the file as (T, angle, phase, y, x), or (T, phase, angle, y, x).
+planes lie in `PatternGeometry.order`, a reader that knows no Modulo annotation sees them in that order too,
+and time points can be appended.
+tifffile reads the file as (T, angle, phase, y, x), or (T, phase, angle, y, x).
 """
 
 from collections.abc import Iterable, Mapping

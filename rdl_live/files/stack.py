@@ -197,7 +197,7 @@ class SeriesFolder:
         nearest = f"{below} or {below + g.frames}" if below else f"{g.frames}"
         what = "is one single image" if found == 1 else f"has {found} frames, no whole number of series"
         return (
-            f"{what}: a series has pattern.angles {g.angles} x pattern.phases {g.phases} = {g.frames} frames, "
-            f"so the nearest whole count is {nearest}; correct pattern.angles and pattern.phases in the "
-            "microscope file, or give the complete recording"
+            f"{what}: a series has pattern.angles {g.angles} x pattern.phases {g.phases} = {g.frames} "
+            f"frames, so the nearest whole count is {nearest}; correct pattern.angles and pattern.phases in "
+            "the microscope file, or give the complete recording"
         )
