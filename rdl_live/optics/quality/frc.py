@@ -157,9 +157,9 @@ def thin(
     independent, with means `fraction` and 1 - `fraction` times the original's. Camera counts are Poisson plus
     read noise, and their conversion to photons is not whole: what is not a whole photon is shared in
     proportion, and noise of variance fraction (1 - fraction) read_noise^2 is added to the one and taken from
-    the other, which undoes the correlation that shared read noise would cause. It is exact where counts stay positive; 3 photons with 1.5
-    electrons of read noise keep a correlation of -1 %. A wrong gain or read noise leaves more; denoised or
-    reconstructed images must never be split.
+    the other, which undoes the correlation that shared read noise would cause. It is exact where counts stay
+    positive; 3 photons with 1.5 electrons of read noise keep a correlation of -1 %. A wrong gain or read
+    noise leaves more; denoised or reconstructed images must never be split.
 
     Args:
         photons: any shape, photons; offset subtracted.
