@@ -1,4 +1,4 @@
-"""The kinds of specimen by name. A new kind is a file in `kinds/` whose builder carries `@kind("its name")`."""
+"""The kinds of specimen by name. A new kind is a file in `kinds/` whose builder carries `@kind("name")`."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -7,8 +7,10 @@ import numpy as np
 
 from rdl_live.specimen.cloud import Floats, Indices
 
-NEIGHBOURS = 18
-"""Nearest centres that can share a corner with a mesh; a mesh has 6 on average."""
+NEIGHBOURS = 28
+"""Nearest centres that may share a corner with a mesh; a mesh has 6 on average, but they may be far."""
+BLOCK = 512
+"""Centres whose distances to all others are held in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,9 @@ def voronoi(centre_um: Floats, size_um: tuple[float, float]) -> Net:
     """Return the Voronoi net of centres (meshes, 2) x, y [um] on a torus of `size_um` (y, x).
 
     Every corner is the middle of a circle through three centres with none inside; all triples among the
-    nearest neighbours are tried at once.
+    nearest neighbours are tried at once. (About one edge in 5000 has a mesh beyond those and is not found.)
     """
-    count = len(centre_um)
-    period = np.array(size_um[::-1])
-    apart = centre_um[None] - centre_um[:, None]
-    apart -= period * np.rint(apart / period)  # (meshes, meshes, 2), the nearest image
-    near = np.argsort((apart**2).sum(2), axis=1)[:, 1 : min(NEIGHBOURS, count - 1) + 1]
-    reach = np.take_along_axis(apart, near[..., None], axis=1)  # (meshes, neighbours, 2)
+    near, reach = neighbours(centre_um, size_um, NEIGHBOURS)
     first, second = (np.array(index) for index in zip(*combinations(range(near.shape[1]), 2), strict=True))
     corner = _circumcentres(reach[:, first], reach[:, second])  # (meshes, pairs, 2)
     radius2 = (corner**2).sum(2)
@@ -61,6 +58,28 @@ def voronoi(centre_um: Floats, size_um: tuple[float, float]) -> Net:
         mesh=np.stack([one, near[one, other_slot]], axis=1),
         middle_um=np.stack([home, home + reach[one, other_slot]], axis=1),
     )
+
+
+def neighbours(centre_um: Floats, size_um: tuple[float, float], count: int) -> tuple[Indices, Floats]:
+    """Return the `count` nearest others of every centre on the torus (all, if there are fewer), unordered.
+
+    Returns:
+        Their indices (centres, count), and the ways to them (centres, count, 2), x and y [um].
+    """
+    count = min(count, len(centre_um) - 1)
+    period = np.array(size_um[::-1])
+    near = np.empty((len(centre_um), count), np.int64)
+    reach = np.empty((len(centre_um), count, 2))
+    for first in range(0, len(centre_um), BLOCK):
+        block = slice(first, first + BLOCK)
+        apart = centre_um[None] - centre_um[block, None]
+        apart -= period * np.rint(apart / period)  # (block, centres, 2), the nearest image
+        distance2 = (apart**2).sum(2)
+        own = np.arange(len(distance2))
+        distance2[own, first + own] = np.inf
+        near[block] = np.argpartition(distance2, count - 1, axis=1)[:, :count]
+        reach[block] = np.take_along_axis(apart, near[block][..., None], axis=1)
+    return near, reach
 
 
 def _circumcentres(a: Floats, b: Floats) -> Floats:

@@ -8,7 +8,7 @@ from rdl_live.specimen.cloud import Cloud, Floats, Indices, Motion, join
 from rdl_live.specimen.curves import Curves, sites
 from rdl_live.specimen.domain import Domain
 from rdl_live.specimen.registry import kind
-from rdl_live.specimen.voronoi import Net, voronoi
+from rdl_live.specimen.voronoi import Net, neighbours, voronoi
 
 MESHES_PER_AREA = 0.75
 """Typical number of meshes per area at a cell's periphery [1 / um^2]."""
@@ -35,16 +35,13 @@ def reticulum(domain: Domain) -> list[Cloud]:
 def _centres(domain: Domain) -> Floats:
     """Return the middles of the meshes: random, yet none of them squeezed to nothing."""
     rng, count = domain.rng, max(12, domain.count(MESHES_PER_AREA))
-    size = np.array(domain.size_um[::-1])
+    typical = 1 / math.sqrt(MESHES_PER_AREA * domain.density)
     centres = domain.places(count, clumping=0.6)
     for _ in range(2):
-        apart = centres[:, None] - centres[None]
-        apart -= size * np.rint(apart / size)
-        distance = np.hypot(apart[..., 0], apart[..., 1]) + 10.0 * np.eye(count)
-        nearest = distance.argmin(1)
-        crowded = distance.min(1) < 0.45 / math.sqrt(MESHES_PER_AREA * domain.density)
-        push = apart[np.arange(count), nearest] / np.maximum(distance.min(1), 1e-6)[:, None]
-        centres = centres + push * (crowded * 0.3 / math.sqrt(MESHES_PER_AREA * domain.density))[:, None]
+        _, reach = neighbours(centres, domain.size_um, 1)
+        distance = np.linalg.norm(reach[:, 0], axis=1, keepdims=True)
+        push = np.where(distance < 0.45 * typical, 0.3 * typical, 0.0)
+        centres = centres - push * reach[:, 0] / np.maximum(distance, 1e-6)
     return np.asarray(centres + rng.normal(0.0, 0.01, centres.shape))
 
 
