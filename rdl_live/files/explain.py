@@ -12,7 +12,7 @@ Location = Sequence[int | str]
 
 def explain(error: ValidationError, model: type[BaseModel], raw: object) -> list[str]:
     """Return one sentence for every problem that `model` found in the `raw` content of a file."""
-    problems = [dict(problem) for problem in error.errors()]
+    problems: list[dict[str, Any]] = [dict(problem) for problem in error.errors()]
     causes = [problem["loc"] for problem in problems if problem["type"] != "too_short"]
     return [
         _sentence(problem, model, raw)

@@ -24,6 +24,16 @@ def check_output(path: str | Path, overwrite: bool = False, *, inputs: Sequence[
         OutputError: it exists, is an input or a folder, or its folder is missing or read-only.
     """
     path = Path(path)
+    try:
+        _check_place(path, overwrite, inputs)
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); write elsewhere"
+        ) from error
+    return path
+
+
+def _check_place(path: Path, overwrite: bool, inputs: Sequence[str | Path]) -> None:
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; give the name of a file in it")
@@ -35,7 +45,6 @@ def check_output(path: str | Path, overwrite: bool = False, *, inputs: Sequence[
         _check_existing(path, overwrite, inputs)
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path}: no permission to write in {folder}; write elsewhere")
-    return path
 
 
 def _check_existing(path: Path, overwrite: bool, inputs: Sequence[str | Path]) -> None:

@@ -134,20 +134,29 @@ def open_raw(path: str | Path, geometry: PatternGeometry, *, channel: int | None
 
 
 def open_any(path: Path) -> RawFile:
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    if path.is_dir():
-        if not is_zarr(path):
-            raise DataError(f"{path}: a folder that is no Zarr image; give a file ({FORMATS})")
-        return open_zarr(path)
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file ({FORMATS})")
+    """Open a file, or the folder of a Zarr image, by its content.
+
+    Raises:
+        DataError: no such file, of no known format, or damaged.
+    """
     try:
+        if not path.exists():
+            raise DataError(f"{path}: no such file")
+        if path.is_dir():
+            return _open_folder(path)
+        if not path.is_file():
+            raise DataError(f"{path}: not a regular file ({FORMATS})")
         with path.open("rb") as file:
             head = file.read(1024)
         return _open_by_content(path, head)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _open_folder(path: Path) -> RawFile:
+    if not is_zarr(path):
+        raise DataError(f"{path}: a folder that is no Zarr image; give a file ({FORMATS})")
+    return open_zarr(path)
 
 
 def _open_by_content(path: Path, head: bytes) -> RawFile:

@@ -84,9 +84,9 @@ def read_mapping(path: Path, what: str) -> dict[Any, Any]:
 
 
 def _text(path: Path, what: str) -> str:
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder; give the {what} in it")
     try:
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a folder; give the {what} in it")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:

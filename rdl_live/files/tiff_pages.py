@@ -1,6 +1,6 @@
 """The pages of a TIFF file: where they are and what they hold.
 
-Own walk along the chain of image file directories (TIFF 6.0, BigTIFF): it takes 30 us a page where general
+Own walk along the chain of image file directories (TIFF 6.0, BigTIFF): it takes 60 us a page where general
 readers take hundreds, sees a chain that is cut or loops, and opens no other file whatever the metadata says.
 Decoding of compressed pages is left to tifffile.
 """

@@ -1,6 +1,7 @@
 """Raw frames from TIFF files: plain stacks, ImageJ hyperstacks, tifffile stacks, OME-TIFF, BigTIFF."""
 
 import json
+import logging
 import re
 from math import prod
 from pathlib import Path
@@ -28,7 +29,10 @@ MICROMETRES = {
 }
 MICROMETRES |= {"micrometre": 1.0, "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "cm": 1e4}
 LETTERS = {"T": Axis.TIME, "Z": Axis.Z, "C": Axis.CHANNEL, "A": Axis.ANGLE, "P": Axis.PHASE}
-RGB, PALETTE, MIN_IS_WHITE = 2, 3, 0
+PALETTE, MIN_IS_WHITE, COLOUR_FILTER = 3, 0, 32803
+
+# Its complaints on damaged pages come as DataErrors here; without a handler they would also go to stderr.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class DecodedFrames:
@@ -90,7 +94,7 @@ def open_tiff(path: Path) -> RawFile:
 
 def _check_uniform(path: Path, pages: list[TiffPage]) -> None:
     first = pages[0]
-    if first.samples != 1 or first.photometric not in (0, 1, PALETTE, 32803):
+    if first.samples != 1 or first.photometric not in (MIN_IS_WHITE, 1, PALETTE, COLOUR_FILTER):
         raise DataError(
             f"{path}: holds colour pictures ({first.samples} values a pixel), not raw camera frames; "
             "export the recording as 8- or 16-bit grey values"

@@ -129,6 +129,7 @@ def test_refuses_what_is_no_mapping(text: str, says: str, tmp_path: Path) -> Non
 
 def test_refuses_missing_file_folder_binary_and_huge_file(tmp_path: Path) -> None:
     assert "no such" in refusal(tmp_path / "absent.yaml")
+    assert "cannot be read" in refusal(tmp_path / ("x" * 300))
     assert "folder" in refusal(tmp_path)
     path = tmp_path / "scope.yaml"
     path.write_bytes(b"II*\0\xff\xfe\x00")

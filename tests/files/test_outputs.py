@@ -23,6 +23,7 @@ def test_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "no" / "b.json", "no folder"),
         (file / "b.json", "is a file, not a folder"),
         (Path(os.devnull), "not a regular file"),
+        (tmp_path / ("x" * 300), "cannot be written"),
     ]
     for path, says in cases:
         with pytest.raises(OutputError, match=says):

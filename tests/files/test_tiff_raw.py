@@ -320,6 +320,7 @@ def test_refuses_foreign_content_whatever_its_name(content: bytes, says: str, tm
 
 def test_refuses_missing_file_and_folder(tmp_path: Path) -> None:
     refused(tmp_path / "no.tif", "no such file")
+    refused(tmp_path / ("x" * 300), "cannot be read")
     refused(tmp_path, "a folder that is no Zarr image")
 
 
