@@ -1,0 +1,164 @@
+"""Choosing one peak per orientation: by evidence, and by the geometry that SIM patterns share.
+
+The orientations of one instrument have nearly the same period and lie 180 / A degrees apart. A weak peak
+just there is believed where a global search would have to call it noise; a peak elsewhere must stand out
+all the more. A first guess narrows the search in the same way.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.estimate.correlate import Significance
+from rdl_live.optics.microscope import PatternGuess
+
+_SIGMA_PERIOD = 0.05
+"""Spread of the periods of one instrument's orientations (7 % were seen on a calibrated one)."""
+_SIGMA_ANGLE = 3.0
+"""Spread of the spacing of orientations [degrees]."""
+_WINDOW = 2.5
+"""The geometry predicts within so many standard deviations."""
+_ANCHORS = 6
+"""Peaks per orientation that may serve as the anchor of a joint hypothesis."""
+_WORTH = 2.5
+"""z-scores below this are never looked at."""
+_NO_GEOMETRY = 40.0
+"""How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
+_GUESS_PERIOD = 0.08
+_GUESS_ANGLE = 8.0
+"""How far from a first guess to look (relative; degrees)."""
+
+
+@dataclass(frozen=True)
+class Peak:
+    """One orientation's choice."""
+
+    kx: float
+    ky: float
+    """[cycles/um]."""
+    z: float
+    predicted: bool
+    """Whether it lies where the other orientations, or the user's first guess, put it."""
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """All shifts of one orientation that are worth a look, best first."""
+
+    kx: Tensor
+    ky: Tensor
+    z: Tensor
+    radius: Tensor
+    angle: Tensor
+    """Modulo 180 [degrees]."""
+
+    def __len__(self) -> int:
+        return len(self.z)
+
+    def only(self, keep: Tensor) -> "_Candidates":
+        return _Candidates(self.kx[keep], self.ky[keep], self.z[keep], self.radius[keep], self.angle[keep])
+
+    def peak(self, index: int, predicted: bool) -> Peak:
+        return Peak(float(self.kx[index]), float(self.ky[index]), float(self.z[index]), predicted)
+
+
+def choose_peaks(maps: Significance, guess: PatternGuess) -> list[Peak | None]:
+    """Return the best peak of every orientation, None where there is nothing at all."""
+    candidates = [_candidates(maps, orientation) for orientation in range(maps.z.shape[0])]
+    guided = guess.period_um is not None or guess.angles_deg is not None
+    if guided:
+        near = [_near_guess(found, guess, index) for index, found in enumerate(candidates)]
+        candidates = [close if len(close) else far for close, far in zip(near, candidates, strict=True)]
+    if guess.period_um is not None and guess.angles_deg is not None:
+        return [_best(found, predicted=True) for found in candidates]
+    alone = [_best(found, predicted=False) for found in candidates]
+    if len(candidates) == 1:
+        return alone
+    return _joint(candidates, alone)
+
+
+def _candidates(maps: Significance, orientation: int) -> _Candidates:
+    z = maps.z[orientation]
+    rows, columns = (z > _WORTH).nonzero(as_tuple=True)
+    scores = z[rows, columns]
+    order = scores.argsort(descending=True)[:20000]
+    rows, columns = rows[order], columns[order]
+    kx, ky = maps.kx[0, columns], maps.ky[rows, 0]
+    angle = torch.rad2deg(torch.atan2(ky, kx)) % 180
+    return _Candidates(kx, ky, scores[order], torch.hypot(kx, ky), angle)
+
+
+def _apart(angle: Tensor, other: Tensor | float) -> Tensor:
+    """Smallest distance of directions, modulo 180 [degrees]."""
+    return ((angle - other + 90) % 180 - 90).abs()
+
+
+def _near_guess(found: _Candidates, guess: PatternGuess, orientation: int) -> _Candidates:
+    keep = torch.ones(len(found), dtype=torch.bool, device=found.z.device)
+    if guess.period_um is not None:
+        keep &= (found.radius * guess.period_um - 1).abs() < _GUESS_PERIOD
+    if guess.angles_deg is not None:
+        keep &= _apart(found.angle, guess.angles_deg[orientation] % 180) < _GUESS_ANGLE
+    return found.only(keep)
+
+
+def _best(found: _Candidates, predicted: bool) -> Peak | None:
+    return found.peak(0, predicted) if len(found) else None
+
+
+def _local_maxima(found: _Candidates, spacing: float) -> list[int]:
+    """Indices of the strongest candidates that are no shoulders of a stronger one."""
+    chosen: list[int] = []
+    for index in range(min(len(found), 400)):
+        far = all(
+            math.hypot(found.kx[index] - found.kx[other], found.ky[index] - found.ky[other]) > spacing
+            for other in chosen
+        )
+        if far:
+            chosen.append(index)
+        if len(chosen) == _ANCHORS:
+            break
+    return chosen
+
+
+def _joint(candidates: list[_Candidates], alone: list[Peak | None]) -> list[Peak | None]:
+    """Try every strong peak as the anchor of a common geometry; keep what explains most evidence."""
+    free = sum(peak.z**2 for peak in alone if peak is not None) - _NO_GEOMETRY * (len(candidates) - 1)
+    best, best_peaks = free, alone
+    spacing = 0.02 * float(max((found.radius.max() for found in candidates if len(found)), default=1.0))
+    for orientation, found in enumerate(candidates):
+        for index in _local_maxima(found, spacing):
+            peaks, evidence = _around(candidates, orientation, index)
+            if evidence > best:
+                best, best_peaks = evidence, peaks
+    return best_peaks
+
+
+def _around(candidates: list[_Candidates], orientation: int, index: int) -> tuple[list[Peak | None], float]:
+    """Return the peaks and the evidence of the geometry that one anchor peak predicts."""
+    anchor = candidates[orientation]
+    radius, angle = float(anchor.radius[index]), float(anchor.angle[index])
+    step = 180.0 / len(candidates)
+    peaks: list[Peak | None] = []
+    evidence = 0.0
+    for other, found in enumerate(candidates):
+        if other == orientation:
+            peaks.append(anchor.peak(index, False))
+            evidence += float(anchor.z[index]) ** 2
+            continue
+        turned = torch.round(((found.angle - angle) % 180) / step)
+        # A multiple of 180 / A, but not the anchor's own direction again.
+        taken = (turned % len(candidates)) == 0
+        off_angle = _apart(found.angle, angle + turned * step) / _SIGMA_ANGLE
+        off_period = (found.radius / radius - 1).abs() / _SIGMA_PERIOD
+        allowed = (off_angle < _WINDOW) & (off_period < _WINDOW) & ~taken
+        if not bool(allowed.any()):
+            peaks.append(None)
+            continue
+        merit = torch.where(allowed, found.z**2 - off_angle**2 - off_period**2, -torch.inf)
+        choice = int(merit.argmax())
+        peaks.append(found.peak(choice, True))
+        evidence += float(merit[choice])
+    return peaks, evidence

@@ -1,0 +1,75 @@
+"""Whether a pattern can be trusted, and if not, why and what to do, in the user's words."""
+
+import math
+
+from rdl_live.optics.pattern import Pattern
+
+ALONE = 6.5
+"""Score from which a peak stands by itself: noise and pattern-free specimens stayed below 5.5."""
+PREDICTED = 4.5
+"""Score that is enough where the other orientations or the user's guess predict the peak."""
+_LEAST_MODULATION = 0.03
+_MOST_MODULATION = 1.3
+_STEP_TOLERANCE_DEG = 35.0
+_UNEVEN = 0.45
+"""Largest relative spread of the frames' modulation."""
+_SAME_ANGLE_DEG = 10.0
+
+
+def doubt_of_peak(score: float, predicted: bool, anchored: bool) -> str:
+    """Judge the correlation peak. `anchored`: an orientation that stands by itself confirms the geometry."""
+    needed = PREDICTED if predicted and anchored else ALONE
+    if score >= needed:
+        return ""
+    return (
+        f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
+        "Check that the pattern is on and in focus; use more light, average several time points, or give "
+        "pattern.period_um and pattern.angles_deg in the microscope file"
+    )
+
+
+def doubt_of_frames(errors_deg: list[float], strengths: list[float], sigma: float, modulation: float) -> str:
+    """Judge the steps: `errors_deg` off the equal spacing, `strengths` the modulation of each frame.
+
+    `sigma` is the standard error of a strength.
+    """
+    if modulation < max(_LEAST_MODULATION, 3 * sigma):
+        return (
+            f"modulation {modulation:.2f} is too weak to use: check polarisation, focus and that the "
+            "beams interfere on the sample"
+        )
+    if modulation > _MOST_MODULATION:
+        return (
+            f"modulation {modulation:.2f} is above 1, which light cannot do: check camera.offset_adu "
+            "and the wavelength, NA and pixel size in the microscope file"
+        )
+    mean = sum(strengths) / len(strengths)
+    spread = (max(strengths) - min(strengths)) / 2
+    if spread > _UNEVEN * mean + 3 * sigma:
+        weakest = min(range(len(strengths)), key=strengths.__getitem__)
+        return (
+            f"frame {weakest + 1} of this orientation carries another pattern than its neighbours: check "
+            "pattern.order (angle-phase or phase-angle), and that pattern display and camera are in step"
+        )
+    worst = max(errors_deg, key=abs)
+    if abs(worst) > _STEP_TOLERANCE_DEG + 3 * math.degrees(sigma / modulation):
+        return (
+            f"a phase step is {abs(worst):.0f} degrees off: check pattern.phases and pattern.order, and "
+            "that the patterns move by equal steps"
+        )
+    return ""
+
+
+def doubt_of_neighbours(patterns: list[Pattern]) -> list[str]:
+    """Return a doubt for every pattern that shares its direction with a better one ("" for the others)."""
+    doubts = [""] * len(patterns)
+    for index, pattern in enumerate(patterns):
+        for other, rival in enumerate(patterns):
+            apart = abs((pattern.angle_deg - rival.angle_deg + 90) % 180 - 90)
+            better = (rival.score, -other) > (pattern.score, -index)
+            if index != other and better and apart < min(_SAME_ANGLE_DEG, 60 / len(patterns)):
+                doubts[index] = (
+                    f"same direction as orientation {other + 1} ({rival.angle_deg:.0f} degrees): the frames may "
+                    "be mixed up; check pattern.order and pattern.angles"
+                )
+    return doubts
