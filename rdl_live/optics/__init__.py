@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rdl_live.optics.estimate import estimate_patterns
     from rdl_live.optics.forward import ForwardModel, Imaging
     from rdl_live.optics.microscope import (
         Camera,
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
         RadialOtf,
         SeriesOrder,
     )
+    from rdl_live.optics.noise import CameraMaps, expose, to_photons
     from rdl_live.optics.otf import Otf, ideal_otf, radial_otf
     from rdl_live.optics.pattern import Pattern, PatternSet, evenly_spaced, illumination
+    from rdl_live.optics.reconstruct import Apodization, Attenuation, Reconstructor
     from rdl_live.optics.target import extended_cutoff, sr_target
 
 __all__ = [
+    "Apodization",
+    "Attenuation",
     "Camera",
+    "CameraMaps",
     "Channel",
     "ForwardModel",
     "Imaging",
@@ -36,16 +42,23 @@ __all__ = [
     "PatternGuess",
     "PatternSet",
     "RadialOtf",
+    "Reconstructor",
     "SeriesOrder",
+    "estimate_patterns",
     "evenly_spaced",
+    "expose",
     "extended_cutoff",
     "ideal_otf",
     "illumination",
     "radial_otf",
     "sr_target",
+    "to_photons",
 ]
 
 _HOME = {
+    "estimate": ("estimate_patterns",),
+    "noise": ("CameraMaps", "expose", "to_photons"),
+    "reconstruct": ("Apodization", "Attenuation", "Reconstructor"),
     "forward": ("ForwardModel", "Imaging"),
     "microscope": (
         "Camera",

@@ -11,13 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.fourier import frequencies
+from rdl_live.optics.noise_floor import noise_variance, window2d
 from rdl_live.optics.otf import Otf
-
-TAPER = 0.3
-"""Share of the field that fades to zero at its edges (both sides together), against wrap-around."""
-_BEYOND = 1.08
-"""The noise floor is read beyond this multiple of the cut-off."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +58,6 @@ class Bands:
         return self.angles * self.phases
 
 
-def tukey(n: int, taper: float = TAPER, device: torch.device | str = "cpu") -> Tensor:
-    """Return a flat window of n samples whose ends fade as a cosine over `taper` n / 2 samples each."""
-    x = (torch.arange(n, dtype=torch.float64, device=device) + 0.5) / n
-    edge = torch.minimum(x, 1 - x) / (taper / 2)
-    return torch.where(edge < 1, 0.5 - 0.5 * torch.cos(math.pi * edge.clamp(max=1)), 1.0).to(torch.float32)
-
-
 def phase_dft(frames: Tensor, harmonic: int) -> Tensor:
     """Return the mean over the phase axis of frames x exp(-2 pi i h j / P): (..., P, y, x) -> (..., y, x)."""
     steps = frames.shape[-3]
@@ -86,18 +74,20 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
         photons: (T, A, P, y, x) float32.
         otf: detection OTF.
         harmonics: bands per orientation.
-        read_noise_e: used for the noise floor where the OTF fills the whole spectrum and leaves none to measure.
+        read_noise_e: camera's read noise, for the floor where the OTF leaves none to measure.
     """
     shape = (photons.shape[-2], photons.shape[-1])
     means = photons.mean(dim=(-2, -1), dtype=torch.float64)
     series_mean = means.mean(dim=(1, 2), keepdim=True)
     positive = torch.where(means > 0, means, torch.ones_like(means))
     relative = torch.where(means > 0, series_mean / positive, torch.ones_like(means)).to(torch.float32)
-    window = tukey(shape[0], device=photons.device)[:, None] * tukey(shape[1], device=photons.device)
+    window = window2d(shape, photons.device)
     frames = (photons - means.to(torch.float32)[..., None, None]) * (relative[..., None, None] * window)
     sidebands = torch.stack([phase_dft(frames, order) for order in range(1, harmonics + 1)])
     photon_mean = float(means.mean())
-    modelled = float((window.double() ** 2).sum()) * max(photon_mean + read_noise_e**2, 0.0)
+    variance = noise_variance(frames[0], otf)
+    if variance is None:
+        variance = torch.full_like(means[0], max(photon_mean + read_noise_e**2, 0.0))
     safe_mean = torch.where(series_mean == 0, torch.ones_like(series_mean), series_mean)
     return Bands(
         otf=otf,
@@ -105,20 +95,8 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
         widefield=frames.mean(dim=(1, 2)),
         sidebands=sidebands,
         intensity=(means / safe_mean).mean(dim=0),
-        floor=_floor(frames, otf, modelled),
+        floor=variance.mean(dim=-1) * float((window.double() ** 2).sum()),
         photons=photon_mean,
         read_noise_e=read_noise_e,
         window=window,
     )
-
-
-def _floor(frames: Tensor, otf: Otf, modelled: float) -> Tensor:
-    """Measure the white noise beyond the cut-off, per orientation; (A,) float64. `modelled` if none is there."""
-    shape = (frames.shape[-2], frames.shape[-1])
-    kx, ky = frequencies(shape, otf.pixel_um, half=True, device=frames.device)
-    outside = torch.hypot(kx, ky) > _BEYOND * otf.cutoff
-    if int(outside.sum()) < 0.02 * outside.numel():
-        return torch.full((frames.shape[1],), modelled, dtype=torch.float64, device=frames.device)
-    spectra: Tensor = torch.fft.rfft2(frames[0])
-    power = (spectra.real**2 + spectra.imag**2)[..., outside]
-    return power.mean(dim=(-2, -1), dtype=torch.float64)

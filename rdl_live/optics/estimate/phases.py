@@ -27,6 +27,9 @@ class Modulation:
     """z_j of every phase step, (P,) complex128; |z_j| = m / 2, phase at the image corner."""
     sigma: float
     """Standard error of each amplitude, real and imaginary part alike."""
+    brightness: Tensor
+    """u_j of every phase step, (P,) complex128; a_j plus a leak of the unknown band along exp(-i phi_j)."""
+    brightness_sigma: float
 
 
 def regress(bands: Bands, orientation: int, k0: tuple[float, float], *, harmonic: int = 1) -> Modulation:
@@ -55,14 +58,22 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float], *, harmonic
     on_still = on_still - floor / bands.frame_count * _sum(weight * there**2) * bands.widefield.shape[0]
     determinant = moved_power * still_power - abs(mixed) ** 2
     if not (moved_power > 0 and still_power > 0 and determinant > 0):
-        return Modulation(torch.zeros(bands.phases, dtype=torch.complex128), math.inf)
+        nothing = torch.zeros(bands.phases, dtype=torch.complex128)
+        return Modulation(nothing, math.inf, nothing + 1, math.inf)
     # Normal equations: [moved_power, <still, moved>; <moved, still>, still_power] [z, u] = [on_moved, on_still].
     amplitudes = (on_moved * still_power - on_still * mixed.conjugate()) / determinant
+    brightness = (on_still * moved_power - on_moved * mixed) / determinant
     # Steps that are not equal leave mean(z) H S(k - k0) in the frames' mean, 1 / A of it in W: put it back.
     if bands.angles > 1:
         amplitudes = amplitudes + amplitudes.mean() / (bands.angles - 1)
-    spread = floor * _sum(weight**2 * here**2 * there**2 * (shifted.real**2 + shifted.imag**2))
-    return Modulation(amplitudes.cpu(), math.sqrt(max(spread, 0.0) / 2) / moved_power)
+    spread = floor * _sum((weight * here * there) ** 2 * (shifted.real**2 + shifted.imag**2))
+    spread_still = floor * _sum((weight * there**2) ** 2 * (widefield.real**2 + widefield.imag**2))
+    return Modulation(
+        amplitudes.cpu(),
+        math.sqrt(spread / 2) / moved_power,
+        brightness.cpu(),
+        math.sqrt(spread_still / 2) / still_power,
+    )
 
 
 def _sum(values: Tensor) -> float:

@@ -1,0 +1,109 @@
+"""From raw frames to band spectra, and from those to the SR image: the per-frame path.
+
+Separation and demodulation are linear in real space; frames are then extended over a margin by their own
+mirror images, blended from one edge to the opposite one, because a transform takes the image as periodic. The
+extension is made on demodulated bands, in which a flat specimen is flat: its edges stay free of fringes.
+"""
+
+import torch
+from torch import Tensor
+
+from rdl_live.errors import DataError
+from rdl_live.optics.microscope import Camera
+from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.reconstruct.plan import Geometry, Plan
+
+
+class BandTransform:
+    """Separation, demodulation, transforms. Keeps the last series for the rolling mode."""
+
+    def __init__(self, geometry: Geometry, camera: Camera, maps: CameraMaps | None) -> None:
+        self._geometry = geometry
+        self._camera = camera
+        self._maps = None if maps is None else maps.to(geometry.power.device)
+        self._blend_y = _blend(geometry.padded[0] - geometry.shape[0], geometry.power.device)[:, None]
+        self._blend_x = _blend(geometry.padded[1] - geometry.shape[1], geometry.power.device)
+        self._frames: Tensor | None = None
+        self._mixed: Tensor | None = None
+        self._sidebands: Tensor | None = None
+
+    def photons(self, frames: Tensor) -> Tensor:
+        """Raw ADU -> photons, float32."""
+        return to_photons(frames, self._camera, self._maps)
+
+    def all(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, A, P, y, x) ADU -> spectra: widefield (T, Y, X/2+1), sidebands (T, A, harmonics, Y, X)."""
+        photons = self.photons(frames)
+        mixed = self._separate(photons, self._geometry.unmixing)
+        sidebands = self._transform_sidebands(mixed, self._geometry.carriers)
+        self._frames, self._mixed, self._sidebands = photons[-1], mixed[-1], sidebands[-1]
+        return self._transform_widefield(mixed), sidebands
+
+    def exchange(self, frame: Tensor, angle: int, phase: int) -> tuple[Tensor, Tensor]:
+        """Replace one frame (y, x) ADU of the last series; only its orientation is transformed again."""
+        if self._frames is None or self._mixed is None or self._sidebands is None:
+            raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
+        angles, phases = self._frames.shape[:2]
+        if tuple(frame.shape) != self._geometry.shape or not (0 <= angle < angles and 0 <= phase < phases):
+            raise DataError(
+                f"frame of shape {tuple(frame.shape)} for angle {angle}, phase {phase} does not fit a series of "
+                f"{angles} angles x {phases} phases of {self._geometry.shape} pixels"
+            )
+        self._frames[angle, phase] = self.photons(frame.to(self._frames.device))
+        own = slice(angle, angle + 1)
+        mixed = self._separate(self._frames[own], self._geometry.unmixing[own])
+        self._mixed[own] = mixed
+        self._sidebands[own] = self._transform_sidebands(mixed, self._geometry.carriers[own])
+        return self._transform_widefield(self._mixed[None]), self._sidebands[None]
+
+    def spectrum(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
+        """Weigh and place all bands: (T, SR rows, SR columns) complex64."""
+        rows, columns = plan.geometry.sr_spectrum
+        target = torch.zeros(len(widefield), rows, columns, dtype=torch.complex64, device=widefield.device)
+        for part in plan.widefield:
+            part.add(widefield, target)
+        for (orientation, harmonic), parts in plan.sidebands.items():
+            for part in parts:
+                part.add(sidebands[:, orientation, harmonic], target)
+        return target
+
+    def assemble(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
+        """Band spectra -> SR images (T, 2y, 2x) float32."""
+        rows, columns = (2 * size for size in self._geometry.shape)
+        spectrum = self.spectrum(plan, widefield, sidebands)
+        columns_done = torch.fft.ifft(spectrum, dim=-2)[..., :rows, :]
+        image: Tensor = torch.fft.irfft(columns_done, n=2 * self._geometry.padded[1], dim=-1)
+        return image[..., :columns].contiguous()
+
+    def _separate(self, photons: Tensor, unmixing: Tensor) -> Tensor:
+        """(..., A, P, y, x) -> (..., A, 1 + 2 harmonics, y, x)."""
+        mixed = unmixing @ photons.flatten(-2)
+        return mixed.reshape(*mixed.shape[:-1], *self._geometry.shape)
+
+    def _transform_sidebands(self, mixed: Tensor, carriers: Tensor) -> Tensor:
+        real, imag = mixed[..., 1::2, :, :], mixed[..., 2::2, :, :]
+        demodulated = torch.complex(real, imag) * carriers
+        spectra: Tensor = torch.fft.fft2(self._extended(demodulated))
+        return spectra
+
+    def _transform_widefield(self, mixed: Tensor) -> Tensor:
+        spectrum: Tensor = torch.fft.rfft2(self._extended(mixed[..., 0, :, :].sum(dim=-3)))
+        return spectrum
+
+    def _extended(self, image: Tensor) -> Tensor:
+        """Extend (..., y, x) to the padded grid, from each edge's mirror image to the opposite one's."""
+        rows, columns = self._geometry.shape
+        padded = image.new_empty((*image.shape[:-2], *self._geometry.padded))
+        padded[..., :rows, :columns] = image
+        gap_y, gap_x = (big - small for big, small in zip(self._geometry.padded, (rows, columns), strict=True))
+        left, right = image[..., :gap_x].flip(-1), image[..., columns - gap_x :].flip(-1)
+        padded[..., :rows, columns:] = right + self._blend_x * (left - right)
+        top, bottom = padded[..., :gap_y, :].flip(-2), padded[..., rows - gap_y : rows, :].flip(-2)
+        padded[..., rows:, :] = bottom + self._blend_y * (top - bottom)
+        return padded
+
+
+def _blend(count: int, device: torch.device) -> Tensor:
+    """Weights that rise smoothly from 0 to 1 over `count` samples."""
+    position = (torch.arange(count, dtype=torch.float32, device=device) + 0.5) / count
+    return 0.5 - 0.5 * torch.cos(torch.pi * position)

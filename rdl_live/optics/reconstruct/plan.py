@@ -1,0 +1,237 @@
+"""Everything about a reconstruction that does not depend on the pixel values, computed once.
+
+    SR(k) = A(k) sum_b conj(T_b(k)) F_b(k) / (sum_b |T_b(k)|^2 + w^2(k))
+
+over widefield and sidebands b (Gustafsson 2000, 10.1046/j.1365-2818.2000.00710.x, eq. 4), each weighed by the
+inverse of its noise. Bands are demodulated in real space by the exact carrier, so every band costs one
+transform on the raw grid and lands at its place in the SR half-plane by block copies; the OTF, the modulation,
+the half-pixel shift to the SR grid, w and A are folded into one weight per band.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.estimate.refine import plane_wave
+from rdl_live.optics.fourier import frequencies, good_size, shift_phase
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.reconstruct.apodization import Apodization, apodization
+from rdl_live.optics.reconstruct.blocks import Block, band_blocks
+from rdl_live.optics.reconstruct.separation import separation
+from rdl_live.optics.target import extended_cutoff
+
+MARGIN = 16
+"""Raw pixels by which frames are extended at least, so that opposite edges do not touch."""
+
+
+@dataclass(frozen=True)
+class Attenuation:
+    """Notch at the centre of every band's OTF against out-of-focus haze (Wicker 2013; as in fairSIM).
+
+    The transfer used for weighing is multiplied by 1 - strength exp(-k^2 / (2 width^2)).
+    """
+
+    strength: float = 0.98
+    width: float = 1.0
+    """[cycles/um]."""
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.strength < 1 and self.width > 0):
+            raise ValueError(
+                f"attenuation needs 0 <= strength < 1 and width > 0 cycles/um, got {self.strength} and {self.width}"
+            )
+
+    def __call__(self, k: Tensor) -> Tensor:
+        """Weight at |k| [cycles/um] of the raw band."""
+        return 1 - self.strength * torch.exp(-0.5 * (k / self.width) ** 2)
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """The part of the SR spectrum that one band fills, and its matched filter there."""
+
+    low: tuple[int, int]
+    """First frequency, signed indices (row u, column v)."""
+    transfer: Tensor
+    """conj(T) / noise variance, (rows, columns) float32."""
+    gain: Tensor
+    """|T|^2 / noise variance, its share in the Wiener denominator, float32."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Grids, unmixing, carriers and matched filters: all that patterns and frame shape decide."""
+
+    shape: tuple[int, int]
+    padded: tuple[int, int]
+    otf: Otf
+    unmixing: Tensor
+    """(A, 1 + 2 harmonics, P) float32; row 0 includes the orientation's share in the widefield."""
+    carriers: Tensor
+    """(A, harmonics, y, x) complex64: exp(-2 pi i h k0 . r)."""
+    widefield: Rectangle
+    sidebands: dict[tuple[int, int], Rectangle]
+    """By (orientation, harmonic index); patterns that are not trusted are left out."""
+    power: Tensor
+    """Wiener denominator D without w^2, (SR rows, SR columns) float32; about 1 at zero frequency."""
+    noise: float
+    """Variance of the summed bands' noise / D, for raw frames of unit variance at mean brightness."""
+    cutoff: float
+    """Of the SR image [cycles/um]."""
+
+    @property
+    def sr_spectrum(self) -> tuple[int, int]:
+        """(rows, columns) of the padded SR image's half-plane."""
+        return 2 * self.padded[0], self.padded[1] + 1
+
+    def radius(self) -> Tensor:
+        """|k| on the SR half-plane [cycles/um], float32."""
+        sr_shape = (2 * self.padded[0], 2 * self.padded[1])
+        kx, ky = frequencies(sr_shape, self.otf.pixel_um / 2, half=True, device=self.power.device)
+        return torch.hypot(kx.to(torch.float32), ky.to(torch.float32))
+
+
+def build_geometry(
+    otf: Otf,
+    patterns: PatternSet,
+    shape: tuple[int, int],
+    *,
+    attenuation: Attenuation | None = None,
+    device: torch.device | str = "cpu",
+) -> Geometry:
+    """Compute all that depends on patterns and frame shape alone."""
+    padded = (good_size(shape[0] + MARGIN), good_size(shape[1] + MARGIN))
+    parts = [separation(pattern) for pattern in patterns]
+    noise = 1 / sum(1 / part.variance[0] for part in parts)
+    unmixing = torch.stack([part.coefficients for part in parts])
+    unmixing[:, 0] *= torch.tensor([noise / part.variance[0] for part in parts])[:, None]
+    widefield = _rectangle(otf, (0.0, 0.0), padded, 1.0, 1.0, attenuation, device)
+    sidebands = {}
+    carriers = []
+    for orientation, (pattern, part) in enumerate(zip(patterns, parts, strict=True)):
+        for harmonic, depth in enumerate(pattern.modulation, start=1):
+            k0 = (harmonic * pattern.kx, harmonic * pattern.ky)
+            carriers.append(plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device))
+            if depth > 0 and pattern.trusted:
+                strength = noise / part.variance[harmonic]
+                found = _rectangle(otf, k0, padded, depth / 2, strength, attenuation, device)
+                sidebands[orientation, harmonic - 1] = found
+    return Geometry(
+        shape=shape,
+        padded=padded,
+        otf=otf,
+        unmixing=unmixing.to(device=device, dtype=torch.float32),
+        carriers=torch.stack(carriers).reshape(len(patterns), patterns.harmonics, *shape),
+        widefield=widefield,
+        sidebands=sidebands,
+        power=_power(padded, widefield, sidebands, device),
+        noise=noise,
+        cutoff=extended_cutoff(otf.cutoff, patterns),
+    )
+
+
+def _rectangle(
+    otf: Otf,
+    k0: tuple[float, float],
+    padded: tuple[int, int],
+    amplitude: float,
+    strength: float,
+    attenuation: Attenuation | None,
+    device: torch.device | str,
+) -> Rectangle:
+    """Matched filter of the band T(k) = amplitude H(k + k0) over the SR frequencies that it fills."""
+    ranges = []
+    for size, centre in zip(padded, (-k0[1], -k0[0]), strict=True):
+        per_um = size * otf.pixel_um
+        # No further than the raw grid's Nyquist frequency around the band, nor the SR grid's around zero.
+        reach = min(int(otf.cutoff * per_um) + 1, size // 2 - 1)
+        middle = round(centre * per_um)
+        low, high = max(middle - reach, 1 - size), min(middle + reach, size - 1)
+        ranges.append((low, torch.arange(low, high + 1, dtype=torch.float64, device=device) / per_um))
+    (low_u, ky), (low_v, kx) = ranges
+    at_x, at_y = (kx + k0[0]).to(torch.float32)[None, :], (ky + k0[1]).to(torch.float32)[:, None]
+    transfer = amplitude * otf(at_x, at_y)
+    weight = strength * transfer
+    if attenuation is not None:
+        weight = weight * attenuation(torch.hypot(at_x, at_y))
+    return Rectangle((low_u, low_v), weight, weight * transfer)
+
+
+def _power(
+    padded: tuple[int, int],
+    widefield: Rectangle,
+    sidebands: dict[tuple[int, int], Rectangle],
+    device: torch.device | str,
+) -> Tensor:
+    """Sum the gains of all bands, +k0 and -k0, on the SR half-plane."""
+    target = torch.zeros(2 * padded[0], padded[1] + 1, dtype=torch.complex64, device=device)
+    ones = torch.ones((), dtype=torch.complex64, device=device).expand(padded)
+    for part in band_blocks(widefield.gain, widefield.low, padded, (2 * padded[0], padded[1] + 1), real=True):
+        part.add(ones, target)
+    for band in sidebands.values():
+        for part in band_blocks(band.gain, band.low, padded, (2 * padded[0], padded[1] + 1)):
+            part.add(ones, target)
+    return target.real.contiguous()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Final weights: matched filters x A / (D + w^2), cut into blocks."""
+
+    geometry: Geometry
+    wiener: float
+    """The Wiener parameter, or its equivalent, for the report."""
+    widefield: tuple[Block, ...]
+    sidebands: dict[tuple[int, int], tuple[Block, ...]]
+
+
+def build_plan(geometry: Geometry, damping: Tensor | float, wiener: float, shape: Apodization) -> Plan:
+    """Fold denominator, apodization and grid shift into the weights.
+
+    Args:
+        geometry: bands.
+        damping: w^2 on the SR half-plane, or one number.
+        wiener: figure to report.
+        shape: apodization.
+    """
+    target = apodization(shape, geometry.radius(), geometry.cutoff)
+    quotient = target / (geometry.power + damping).clamp(min=1e-12)
+    # Intensities are kept: the mean is known best of all and must not be damped.
+    quotient[0, 0] = 1 / geometry.power[0, 0]
+    return Plan(
+        geometry,
+        wiener,
+        _weighted(geometry, geometry.widefield, quotient, real=True),
+        {key: _weighted(geometry, band, quotient) for key, band in geometry.sidebands.items()},
+    )
+
+
+def matched_plan(geometry: Geometry) -> Plan:
+    """Plan without denominator and apodization: gives sum conj(T) F, for measuring the spectrum."""
+    ones = torch.ones_like(geometry.power)
+    return Plan(
+        geometry,
+        0.0,
+        _weighted(geometry, geometry.widefield, ones, real=True),
+        {key: _weighted(geometry, band, ones) for key, band in geometry.sidebands.items()},
+    )
+
+
+def _weighted(
+    geometry: Geometry, band: Rectangle, quotient: Tensor, *, real: bool = False
+) -> tuple[Block, ...]:
+    rows, columns = quotient.shape
+    device = quotient.device
+    u = torch.arange(band.low[0], band.low[0] + band.transfer.shape[0], device=device)[:, None]
+    v = torch.arange(band.low[1], band.low[1] + band.transfer.shape[1], device=device)[None, :]
+    # The quotient of a real image's filter is even: v < 0 is read at the opposite frequency.
+    there = quotient[torch.where(v < 0, -u, u) % rows, v.abs()]
+    pixel_um = geometry.otf.pixel_um
+    ky = u.to(torch.float64) / (geometry.padded[0] * pixel_um)
+    kx = v.to(torch.float64) / (geometry.padded[1] * pixel_um)
+    # SR pixel 0 lies a quarter of a raw pixel before raw pixel 0; four times the samples keep intensities.
+    shift = 4 * shift_phase(kx, ky, -pixel_um / 4)
+    weight = (band.transfer * there * shift).to(torch.complex64)
+    return tuple(band_blocks(weight, band.low, geometry.padded, (rows, columns), real=real))

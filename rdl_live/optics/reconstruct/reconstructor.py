@@ -1,0 +1,126 @@
+"""`Reconstructor`: raw series in, super-resolved images out, at camera speed."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rdl_live.errors import ConfigError, DataError
+from rdl_live.optics.estimate import as_series
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.noise import CameraMaps
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.reconstruct.apodization import Apodization
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import Attenuation, Plan, build_geometry, build_plan, matched_plan
+from rdl_live.optics.reconstruct.spectrum import measure_damping
+
+
+class Reconstructor:
+    """Wiener SIM reconstruction for one microscope, channel, pattern set and frame shape.
+
+    Calling it reconstructs a series; `update` exchanges one raw frame and reconstructs again (rolling mode, the
+    same image for the same nine frames). Without a given Wiener parameter the first series decides: the
+    noise floor beyond the OTF and the specimen's own spectrum give the damping of every frequency; it then stays
+    (`calibrate` measures anew), so that a time-lapse is treated alike throughout.
+    """
+
+    def __init__(
+        self,
+        scope: Microscope,
+        patterns: PatternSet,
+        shape: tuple[int, ...],
+        device: torch.device | str = "cpu",
+        *,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+        wiener: float | None = None,
+        apodization: Apodization = Apodization.OTF,
+        attenuation: Attenuation | None = None,
+    ) -> None:
+        """Prepare all weights.
+
+        Args:
+            scope: microscope: optics, camera calibration, counts of angles and phases.
+            patterns: the illumination, as `estimate_patterns` gives it; doubtful ones are left out.
+            shape: (y, x) of a raw frame.
+            device: "cpu", "cuda" or a torch device.
+            channel: colour; the first where left out.
+            maps: per-pixel camera calibration.
+            wiener: fixed Wiener parameter w (w^2 is added to a denominator of about 1 at zero frequency).
+            apodization: shape of the image's transfer.
+            attenuation: optional notch against out-of-focus haze.
+
+        Raises:
+            ConfigError: patterns and microscope do not fit, or the phases cannot be separated.
+        """
+        patterns.check(scope.pattern.angles, scope.pattern.phases)
+        if len(shape) != 2:
+            raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
+        if wiener is not None and not 0 < wiener < 100:
+            raise ConfigError(f"wiener must be above 0 (typically 0.01 to 0.3), got {wiener}")
+        self.scope, self.patterns, self.shape = scope, patterns, (int(shape[0]), int(shape[1]))
+        self.device = torch.device(device)
+        self._apodization = apodization
+        otf = Otf.of(scope, channel)
+        self._geometry = build_geometry(
+            otf, patterns, self.shape, attenuation=attenuation, device=self.device
+        )
+        self._transform = BandTransform(self._geometry, scope.camera, maps)
+        self._plan: Plan | None = None
+        if wiener is not None:
+            self._plan = build_plan(self._geometry, wiener**2, wiener, apodization)
+
+    @property
+    def wiener(self) -> float | None:
+        """Wiener parameter in use (its equivalent at the detection cut-off if measured); None before data."""
+        return None if self._plan is None else self._plan.wiener
+
+    def __call__(self, series: np.ndarray | Tensor) -> Tensor:
+        """Reconstruct.
+
+        Args:
+            series: raw ADU (angle, phase, y, x), or with time in front.
+
+        Returns:
+            float32 (2y, 2x), or (time, 2y, 2x); photons per raw pixel area, corners coincide with the raw image's.
+
+        Raises:
+            DataError: other axes or frame shape than prepared for.
+        """
+        frames = self._checked(series)
+        bands = self._transform.all(frames)
+        if self._plan is None:
+            self._plan = self._measured(frames, bands[0], bands[1])
+        image = self._transform.assemble(self._plan, *bands)
+        return image if series.ndim == 5 else image[0]
+
+    def calibrate(self, series: np.ndarray | Tensor) -> None:
+        """Measure noise and spectrum on this series anew and swap the weights (in one assignment, for threads)."""
+        frames = self._checked(series)
+        self._plan = self._measured(frames, *self._transform.all(frames))
+
+    def update(self, frame: np.ndarray | Tensor, angle: int, phase: int) -> Tensor:
+        """Exchange one raw frame (y, x) of the last series and reconstruct: rolling mode.
+
+        Raises:
+            DataError: no series was reconstructed yet, or the frame does not fit.
+        """
+        if self._plan is None:
+            raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
+        bands = self._transform.exchange(torch.as_tensor(frame), angle, phase)
+        return self._transform.assemble(self._plan, *bands)[0]
+
+    def _checked(self, series: np.ndarray | Tensor) -> Tensor:
+        frames = as_series(series, self.scope)
+        if tuple(frames.shape[-2:]) != self.shape:
+            raise DataError(
+                f"frames of {tuple(frames.shape[-2:])} pixels do not fit a Reconstructor made for {self.shape}"
+            )
+        return frames.to(self.device)
+
+    def _measured(self, frames: Tensor, widefield: Tensor, sidebands: Tensor) -> Plan:
+        spectrum = self._transform.spectrum(matched_plan(self._geometry), widefield[:1], sidebands[:1])
+        photons = self._transform.photons(frames[:1])
+        damping, wiener = measure_damping(self._geometry, spectrum[0], photons, self.scope.camera.read_noise_e)
+        return build_plan(self._geometry, damping, wiener, self._apodization)

@@ -1,0 +1,56 @@
+"""Which sums of the phase steps give the bands, and how noisy those are.
+
+A frame of one orientation is a_j (b_0 + sum_h (b_h exp(i h phi_j) + conj.)); with unequal steps or flicker the
+phase DFT no longer separates it, the pseudo-inverse of that matrix does (Gustafsson 2000; Wicker 2013,
+10.1364/OE.21.002032).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.errors import ConfigError
+from rdl_live.optics.pattern import Pattern
+
+_WORST_CONDITION = 50.0
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Linear unmixing of one orientation."""
+
+    coefficients: Tensor
+    """(1 + 2 harmonics, P) float64: rows b_0, Re b_1, Im b_1, Re b_2, ..."""
+    variance: tuple[float, ...]
+    """Noise variance of b_0, b_1, ... for frames of unit variance at mean brightness."""
+
+
+def separation(pattern: Pattern) -> Separation:
+    """Return the unmixing of one orientation's phase steps.
+
+    Raises:
+        ConfigError: the phases are too much alike to be separated.
+    """
+    phases = torch.tensor(pattern.phases_rad, dtype=torch.float64)
+    gains = torch.tensor(pattern.gains, dtype=torch.float64)
+    harmonics = len(pattern.modulation)
+    columns = [torch.ones_like(phases)]
+    for harmonic in range(1, harmonics + 1):
+        columns += [2 * torch.cos(harmonic * phases), -2 * torch.sin(harmonic * phases)]
+    mixing = gains[:, None] * torch.stack(columns, dim=1)
+    if bool((gains <= 0).any()) or float(torch.linalg.cond(mixing)) > _WORST_CONDITION:
+        degrees = ", ".join(f"{math.degrees(phase):.0f}" for phase in pattern.phases_rad)
+        raise ConfigError(
+            f"phases of {degrees} degrees (brightness {', '.join(f'{gain:.2f}' for gain in pattern.gains)}) cannot be "
+            "separated: the steps must differ and every frame must hold light; check the pattern display"
+        )
+    unmixing = torch.linalg.pinv(mixing)
+    # Photon noise grows with the light: frame j has the variance a_j.
+    covariance = unmixing @ torch.diag(gains) @ unmixing.T
+    variance = [float(covariance[0, 0])]
+    for harmonic in range(1, harmonics + 1):
+        real, imag = 2 * harmonic - 1, 2 * harmonic
+        variance.append(float(covariance[real, real] + covariance[imag, imag]))
+    return Separation(unmixing, tuple(variance))
