@@ -1,0 +1,57 @@
+"""Blocks of pixels to chunk bytes and back, in the standard "bytes" and "blosc" codecs of Zarr 3."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numcodecs import Blosc  # type: ignore[import-untyped]
+
+from rdl_live.files.recorder.layout import StreamLayout
+
+Block = npt.NDArray[Any]
+_SHUFFLE = {"lz4": ("bitshuffle", Blosc.BITSHUFFLE), "zstd": ("shuffle", Blosc.SHUFFLE)}
+
+
+def stored_type(layout: StreamLayout) -> np.dtype[Any]:
+    """Return the number type on disk: little-endian."""
+    return np.dtype(layout.dtype).newbyteorder("<")
+
+
+def codec_metadata(layout: StreamLayout) -> list[dict[str, Any]]:
+    """Return the "codecs" of the array's zarr.json."""
+    codecs: list[dict[str, Any]] = [{"name": "bytes", "configuration": {"endian": "little"}}]
+    if layout.compression != "none":
+        blosc = {
+            "cname": layout.compression,
+            "clevel": 1,
+            "shuffle": _SHUFFLE[layout.compression][0],
+            "typesize": np.dtype(layout.dtype).itemsize,
+            "blocksize": 0,
+        }
+        codecs.append({"name": "blosc", "configuration": blosc})
+    return codecs
+
+
+def encode_block(layout: StreamLayout, values: Block) -> memoryview:
+    """Return the bytes to store for a C-contiguous block."""
+    stored = values.astype(stored_type(layout), copy=False)
+    if layout.compression == "none":
+        return stored.reshape(-1).view(np.uint8).data
+    shuffle = _SHUFFLE[layout.compression][1]
+    return memoryview(Blosc(layout.compression, 1, shuffle).encode(stored))
+
+
+def decode_block(layout: StreamLayout, content: bytes) -> Block:
+    """Return the block that the bytes hold.
+
+    Raises:
+        ValueError, RuntimeError: they hold no block of this layout.
+    """
+    plain = content if layout.compression == "none" else Blosc().decode(content)
+    return np.frombuffer(plain, stored_type(layout)).reshape(layout.block_shape)
+
+
+def frame_crc(frame: Block) -> int:
+    """Return the CRC-32 of a frame's pixels, little-endian, row by row."""
+    return zlib.crc32(np.ascontiguousarray(frame, frame.dtype.newbyteorder("<")).data)

@@ -1,0 +1,143 @@
+"""A bounded queue with one thread that empties it. Errors wait for the caller; none is swallowed."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rdl_live.errors import OutputError, RdlError
+from rdl_live.files.recorder.block import OpenBlock
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the recorder may take."""
+
+    queue_bytes: int = 256 * MIB
+    """Series that wait for the disk [bytes]; warned at half of it. One series more may be held."""
+    patience_s: float = 2.0
+    """How long `append` waits for a full queue before it gives up [s]; the camera's own buffer must bridge it."""
+    reserve_bytes: int = 512 * MIB
+    """Disk space that is kept free; the queue is still written when it is reached, and the run stopped."""
+    open_series: int = 16
+    """Series that may be incomplete at a time; beyond it the oldest is written with its holes."""
+    verify_bytes: int = 2048 * MIB
+    """How much is read back at the end; of longer recordings an even sample, and the size of every chunk."""
+
+
+class Drain:
+    """Hands blocks to a writer thread. `put`, `check` and `close` belong to one other thread."""
+
+    def __init__(
+        self, write: Callable[[OpenBlock], None], limits: Limits, warn: Callable[[str], None], name: str
+    ) -> None:
+        """Start the thread."""
+        self._write, self._limits, self._warn, self._name = write, limits, warn, name
+        self._waiting: deque[OpenBlock] = deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self._closing = self._warned = False
+        self._error: Exception | None = None
+        self.lost_frames = 0
+        """Frames of series that could not be written."""
+        # A daemon, so that a program that forgets to close can end; the recorder closes itself at exit.
+        self._thread = threading.Thread(target=self._run, name="rdl-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for the disk, or are being written."""
+        return self._bytes
+
+    @property
+    def error(self) -> Exception | None:
+        """The first error, if there was one."""
+        return self._error
+
+    def fail(self, error: Exception) -> None:
+        """Let every further `check` raise, and go on writing what is queued."""
+        with self._changed:
+            self._error = self._error or error
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raise the first error, if there was one.
+
+        Raises:
+            OutputError: the disk refused, is full, or is too slow.
+            RuntimeError: a defect in the writer thread.
+        """
+        if self._error is None:
+            return
+        if isinstance(self._error, RdlError):
+            raise type(self._error)(str(self._error)) from self._error
+        if isinstance(self._error, OSError):
+            raise OutputError(
+                f"{self._name}: writing failed ({self._error.strerror or self._error}); "
+                "the recording has ended, what was written before is kept"
+            ) from self._error
+        raise RuntimeError(f"{self._name}: the writer thread failed") from self._error
+
+    def put(self, block: OpenBlock) -> None:
+        """Queue a block. It is taken in any case, even if this raises.
+
+        Raises:
+            OutputError: the queue was full for longer than `patience_s`.
+        """
+        size, limit = block.values.nbytes, self._limits.queue_bytes
+        with self._changed:
+            room = self._changed.wait_for(
+                lambda: self._bytes + size <= limit or not self._bytes or self._error is not None,
+                self._limits.patience_s,
+            )
+            self._waiting.append(block)
+            self._bytes += size
+            self._changed.notify_all()
+            behind = self._bytes
+        if not room:
+            self.fail(
+                OutputError(
+                    f"{self._name}: the disk is too slow: {behind / 1e6:.0f} MB wait for it, as much as may; the "
+                    "recording has ended, and what waits is still written. Write to a faster disk, or take "
+                    "fewer frames per second or fewer pixels"
+                )
+            )
+            self.check()
+        self._tell(behind)
+
+    def close(self) -> None:
+        """Wait until everything is written, and end the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _tell(self, behind: int) -> None:
+        """Warn once each time that the disk falls behind."""
+        limit = self._limits.queue_bytes
+        if behind > limit / 2 and not self._warned:
+            self._warned = True
+            self._warn(
+                f"{self._name}: the disk falls behind: {behind / 1e6:.0f} MB wait for it, at "
+                f"{limit / 1e6:.0f} MB the recording ends"
+            )
+        elif behind < limit / 4:
+            self._warned = False
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return
+                block = self._waiting.popleft()
+            try:
+                self._write(block)
+            except Exception as error:  # whatever it is, the caller is told, and the rest is still tried
+                self.lost_frames += block.frames
+                self.fail(error)
+            with self._changed:
+                self._bytes -= block.values.nbytes
+                self._changed.notify_all()

@@ -1,0 +1,63 @@
+"""Closing a recording: shapes, attributes and the journal's end, from what is on the disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdl_live.files.recorder.index import RecordingIndex
+from rdl_live.files.recorder.journal import BlockKey, Journal, JournalContent, read_journal
+from rdl_live.files.recorder.readback import ReadBack, read_back
+from rdl_live.files.recorder.zarr_tree import read_shape, update_attributes, write_shape
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Series and frames of all images."""
+
+    complete: int
+    incomplete: int
+    missing: int
+
+
+def close_tree(root: Path, journal: Journal, budget_bytes: int) -> tuple[Counts, ReadBack]:
+    """Read a recording back as far as the budget goes, and bring its metadata in order.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    content = read_journal(root)
+    back = read_back(root, content, budget_bytes)
+    content.unusable = back.problems
+    put_in_order(root, content)
+    journal.append(end_entry(content.unusable))
+    return count(content), back
+
+
+def put_in_order(root: Path, content: JournalContent) -> bool:
+    """Give every image its honest length and its list of holes; return whether any length was wrong.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    index, changed = RecordingIndex(content), False
+    for image in content.layout.images:
+        if read_shape(root, content.layout, image) != index.length(image):
+            write_shape(root, content.layout, image, index.length(image))
+            changed = True
+        update_attributes(root, content.layout, image, index.about(image))
+    return changed
+
+
+def end_entry(unusable: dict[BlockKey, str]) -> dict[str, object]:
+    """Return the journal's last entry."""
+    listed = [[*image, time, why] for (image, time), why in sorted(unusable.items())]
+    return {"end": {"unusable": listed}}
+
+
+def count(content: JournalContent) -> Counts:
+    """Count complete series, others, and missing frames."""
+    index = RecordingIndex(content)
+    images = content.layout.images
+    series = sum(index.length(image) for image in images)
+    incomplete = sum(len(index.incomplete(image)) for image in images)
+    missing = sum(len(index.missing(image)) for image in images)
+    return Counts(series - incomplete, incomplete, missing)

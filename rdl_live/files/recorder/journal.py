@@ -1,0 +1,184 @@
+"""The journal beside the pixels: append-only, one line a series, each with its own checksum.
+
+A line is JSON for any reader, `{"crc":"xxxxxxxx","entry":{...}}`; the CRC-32 is that of the bytes of the
+entry. The first line is the header (layout), each further one a series, the last one the end. A line that was
+torn by a crash fails its checksum and is passed over; what is written after it starts on a fresh line.
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rdl_live.errors import DataError
+from rdl_live.files.recorder.layout import ImageAddress, StreamLayout, layout_from_json
+from rdl_live.files.recorder.tags import FrameRecord
+
+JOURNAL = "journal.jsonl"
+FORMAT = 1
+_HEAD, _MIDDLE, _TAIL = b'{"crc":"', b'","entry":', b"}"
+_START = len(_HEAD) + 8 + len(_MIDDLE)
+
+BlockKey = tuple[ImageAddress, int]
+"""An image and a time point."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """What the journal says of one series: where it is, and each of its frames."""
+
+    image: ImageAddress
+    time: int
+    frames: tuple[FrameRecord, ...]
+    """In the order of the block's slots, phase fastest."""
+    stored: int
+    """Bytes of the chunk file; 0 if none was written, for no frame came."""
+    crc: int
+    """CRC-32 of the chunk file."""
+
+    @property
+    def key(self) -> BlockKey:
+        """Image and time point."""
+        return self.image, self.time
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame came."""
+        return all(frame.valid for frame in self.frames)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the journal's form."""
+        return {
+            "time": self.time,
+            **self.image._asdict(),
+            "stored": self.stored,
+            "crc": self.crc,
+            "frames": [frame.to_json() for frame in self.frames],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "BlockRecord":
+        """Return the record that `to_json` made."""
+        image = ImageAddress(content["position"], content["channel"], content["z"])
+        frames = tuple(FrameRecord.from_json(frame) for frame in content["frames"])
+        return cls(image, content["time"], frames, content["stored"], content["crc"])
+
+
+def encode_line(entry: Mapping[str, Any]) -> bytes:
+    """Return one line of the journal."""
+    payload = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return b"%s%08x%s%s%s\n" % (_HEAD, zlib.crc32(payload), _MIDDLE, payload, _TAIL)
+
+
+def decode_line(line: bytes) -> dict[str, Any] | None:
+    """Return the entry of a line without its end, or None if the line is damaged."""
+    payload = line[_START:-1]
+    if line != b"%s%08x%s%s%s" % (_HEAD, zlib.crc32(payload), _MIDDLE, payload, _TAIL):
+        return None
+    entry = json.loads(payload)
+    return entry if isinstance(entry, dict) else None
+
+
+class Journal:
+    """Appends lines and sees that they are on the disk before it returns."""
+
+    def __init__(self, path: Path, *, new: bool) -> None:
+        """Open the journal to append, or make a new one.
+
+        Raises:
+            OSError: it exists already (`new`), or the disk refuses.
+        """
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | (os.O_EXCL if new else 0) | getattr(os, "O_BINARY", 0)
+        self.descriptor = os.open(path, flags, 0o644)
+        self._torn = not new and not _ends_with_newline(path)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Append an entry and wait until the disk has it.
+
+        Raises:
+            OSError: the disk refuses; a part of the line may be there, and will be passed over.
+        """
+        line = encode_line(entry)
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True
+        view = memoryview(line)
+        while view:
+            view = view[os.write(self.descriptor, view) :]
+        os.fsync(self.descriptor)
+        self._torn = False
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+@dataclass
+class JournalContent:
+    """What a journal holds."""
+
+    layout: StreamLayout
+    created: str
+    blocks: dict[BlockKey, BlockRecord] = field(default_factory=dict)
+    unusable: dict[BlockKey, str] = field(default_factory=dict)
+    """Series whose pixels were found lost or damaged by a recovery, and what is wrong."""
+    ended: bool = False
+    """Whether the last entry is an end, so that nothing need be recovered."""
+    damaged_lines: int = 0
+
+
+def read_journal(folder: Path) -> JournalContent:
+    """Read the journal of a recording, passing over damaged lines.
+
+    Raises:
+        DataError: no journal, not one of ours, or its header is lost.
+    """
+    path = folder / JOURNAL
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise DataError(
+            f"{folder}: is no recording of rdl-live: its {JOURNAL} cannot be read ({error.strerror or error})"
+        ) from error
+    entries = [decode_line(line) for line in lines if line]
+    header = entries[0] if entries else None
+    if header is None or header.get("rdl_live") != FORMAT:
+        raise DataError(
+            f"{path}: its first line is damaged or of another version, so the frames cannot be named; "
+            "the pixels can still be read as a plain OME-Zarr image"
+        )
+    try:
+        return _collect(header, entries[1:])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: holds what this version does not understand ({error})") from error
+
+
+def _collect(header: dict[str, Any], entries: list[dict[str, Any] | None]) -> JournalContent:
+    content = JournalContent(layout_from_json(header["kind"], header["layout"]), header["created"])
+    slots = content.layout.slots
+    for entry in entries:
+        content.ended = False
+        if entry is None:
+            content.damaged_lines += 1
+        elif "end" in entry:
+            content.ended = True
+            content.unusable = {(ImageAddress(p, c, z), t): why for p, c, z, t, why in entry["end"].get("unusable", [])}
+        else:
+            block = BlockRecord.from_json(entry["series"])
+            if len(block.frames) != slots:
+                raise ValueError(f"{len(block.frames)} frames in a series of {slots}")
+            content.blocks[block.key] = block
+    return content

@@ -1,0 +1,154 @@
+"""What will be recorded: how many of what, of which size, and what is known of it beforehand."""
+
+import json
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field, PositiveInt, field_validator
+
+from rdl_live.optics._base import Description
+from rdl_live.optics.microscope import Name, PatternGeometry, WavelengthNm
+
+Pixels = Annotated[int, Field(ge=1, le=65536)]
+RawType = Literal["uint8", "uint16", "uint32", "int16", "int32", "float32"]
+
+
+class ChannelInfo(Description):
+    """What a recording says of one colour."""
+
+    name: Name
+    excitation_nm: WavelengthNm | None = None
+    emission_nm: WavelengthNm | None = None
+
+
+class ImageAddress(NamedTuple):
+    """Which of the images of a recording: one for each position, channel and plane."""
+
+    position: int = 0
+    channel: int = 0
+    z: int = 0
+
+
+class StreamLayout(Description):
+    """What recordings of raw series and of super-resolved images have in common."""
+
+    kind: ClassVar[str] = "stream"
+
+    frame: tuple[Pixels, Pixels]
+    """Frame (Y, X) [pixels]."""
+    pixel_size_um: Annotated[float, Field(gt=0, lt=100)]
+    """Pixel of these frames in the sample plane [um]."""
+    time_points: PositiveInt | None = None
+    """Planned time points; None: until it is stopped."""
+    channels: Annotated[tuple[ChannelInfo, ...], Field(min_length=1)] = (ChannelInfo(name="channel 0"),)
+    positions: PositiveInt = 1
+    z_planes: PositiveInt = 1
+    z_step_um: Annotated[float, Field(gt=0)] | None = None
+    interval_s: Annotated[float, Field(gt=0)] | None = None
+    """From one time point to the next [s], where planned."""
+    dtype: RawType = "uint16"
+    compression: Literal["lz4", "zstd", "none"] = "lz4"
+    """lz4 is fastest; zstd stores less for a third more computing."""
+    provenance: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """How the recording was made: anything that JSON holds, NumPy arrays too."""
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _plain_names(cls, channels: object) -> object:
+        if not isinstance(channels, list | tuple):
+            return channels
+        return tuple({"name": c} if isinstance(c, str) else c for c in channels)
+
+    @field_validator("provenance", mode="after")
+    @classmethod
+    def _plain_json(cls, provenance: dict[str, Any]) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads(json.dumps(provenance, default=to_json))
+        return plain
+
+    @property
+    def inner(self) -> tuple[tuple[str, int], ...]:
+        """Axes within one time point, slowest first, with their sizes."""
+        return ()
+
+    @property
+    def block_shape(self) -> tuple[int, ...]:
+        """Shape of what one time point of one image holds: inner axes, Y, X."""
+        return (*(size for _, size in self.inner), *self.frame)
+
+    @property
+    def slots(self) -> int:
+        """Frames in one block."""
+        return int(np.prod([size for _, size in self.inner], dtype=int))
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Axis names of each array, as stored."""
+        return ("t", *(name for name, _ in self.inner), "y", "x")
+
+    @property
+    def block_bytes(self) -> int:
+        """Size of one block in memory."""
+        return int(np.prod(self.block_shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def images(self) -> tuple[ImageAddress, ...]:
+        """Addresses of all images, channel by channel within a plane and position."""
+        return tuple(
+            ImageAddress(p, c, z)
+            for p in range(self.positions)
+            for z in range(self.z_planes)
+            for c in range(len(self.channels))
+        )
+
+    def folder(self, image: ImageAddress) -> str:
+        """Return the folder of an image within the recording; "" if it is the only one."""
+        return "" if len(self.images) == 1 else f"p{image.position}_c{image.channel}_z{image.z}"
+
+    def chunk(self, image: ImageAddress, time: int) -> str:
+        """Return the file of one block within the recording, with "/" between folders."""
+        zeros = "/".join("0" for _ in self.block_shape)
+        return "/".join(part for part in (self.folder(image), "0/c", str(time), zeros) if part)
+
+
+class RecordingLayout(StreamLayout):
+    """Raw series: an array (t, angle, phase, y, x) for each position, channel and plane."""
+
+    kind: ClassVar[str] = "raw"
+    pattern: PatternGeometry = PatternGeometry()
+
+    @property
+    def inner(self) -> tuple[tuple[str, int], ...]:
+        """Angles, then phases: the axes are named, so `pattern.order` plays no part on disk."""
+        return (("angle", self.pattern.angles), ("phase", self.pattern.phases))
+
+
+class SrLayout(StreamLayout):
+    """Super-resolved images: an array (t, y, x) of float32 for each position, channel and plane."""
+
+    kind: ClassVar[str] = "sr"
+    dtype: Literal["float32"] = "float32"
+
+
+def layout_from_json(kind: str, content: object) -> StreamLayout:
+    """Return the layout that a recording's journal or metadata holds.
+
+    Raises:
+        ValueError: no such kind, or fields that do not fit it.
+    """
+    for one in (RecordingLayout, SrLayout):
+        if one.kind == kind:
+            return one.model_validate(content)
+    raise ValueError(f"recordings of the kind {kind!r} are not known")
+
+
+def to_json(value: object) -> Any:
+    """Turn what metadata may hold besides JSON's own types into these.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if hasattr(value, "__fspath__"):
+        return str(value)
+    raise TypeError(f"metadata cannot hold a {type(value).__name__}")

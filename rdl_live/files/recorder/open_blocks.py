@@ -1,0 +1,80 @@
+"""The series that are being filled, at most one for each image."""
+
+from rdl_live.errors import DataError
+from rdl_live.files.recorder.block import OpenBlock
+from rdl_live.files.recorder.codec import Block
+from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
+from rdl_live.files.recorder.tags import FrameTag
+
+
+class OpenBlocks:
+    """Sorts frames into series by index, and says which series are ready to be written.
+
+    A series is ready when all its slots are filled or marked, when another time point of the same image
+    begins, or when too many are open.
+    """
+
+    def __init__(self, layout: StreamLayout, limit: int) -> None:
+        """Keep at most `limit` series open."""
+        self._layout, self._limit = layout, limit
+        self._open: dict[ImageAddress, OpenBlock] = {}
+        self._done: dict[ImageAddress, set[int]] = {image: set() for image in layout.images}
+
+    def put(self, tag: FrameTag, frame: Block | None, number: int) -> list[OpenBlock]:
+        """Fill a slot, and return the series that are ready.
+
+        Raises:
+            DataError: an index outside of the layout, a series that was written already, a slot filled twice,
+                a frame of another size or number type.
+        """
+        self._check(tag, frame)
+        ready: list[OpenBlock] = []
+        block = self._open.get(tag.image)
+        if block is None or block.time != tag.time:
+            ready += self._begin(tag.image, tag.time)
+            block = self._open[tag.image]
+        block.put(tag, frame, number)
+        if block.full:
+            ready.append(self._take(tag.image))
+        return ready
+
+    def take_all(self) -> list[OpenBlock]:
+        """Return all open series, as they are."""
+        return [self._take(image) for image in list(self._open)]
+
+    def _begin(self, image: ImageAddress, time: int) -> list[OpenBlock]:
+        ready = [self._take(image)] if image in self._open else []
+        if len(self._open) >= self._limit:
+            ready.append(self._take(next(iter(self._open))))
+        self._open[image] = OpenBlock(self._layout, image, time)
+        return ready
+
+    def _take(self, image: ImageAddress) -> OpenBlock:
+        block = self._open.pop(image)
+        self._done[image].add(block.time)
+        return block
+
+    def _check(self, tag: FrameTag, frame: Block | None) -> None:
+        layout = self._layout
+        sizes = {
+            "time": layout.time_points,
+            "channel": len(layout.channels),
+            "z": layout.z_planes,
+            "position": layout.positions,
+            **{name: 1 for name in ("angle", "phase")},
+            **dict(layout.inner),
+        }
+        for name, size in sizes.items():
+            index = getattr(tag, name)
+            if size is not None and index >= size:
+                raise DataError(f"frame at {tag}: the recording was planned with {name} below {size}")
+        if tag.time in self._done[tag.image]:
+            raise DataError(
+                f"frame at {tag}: its series was finished already (another time point began, or all frames "
+                "had come); it is not stored"
+            )
+        if frame is not None and (frame.shape != layout.frame or frame.dtype != layout.dtype):
+            raise DataError(
+                f"frame at {tag}: is {frame.shape} {frame.dtype}, the recording was started with "
+                f"{layout.frame} {layout.dtype}; stop it before ROI, binning or bit depth change"
+            )

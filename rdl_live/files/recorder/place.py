@@ -1,0 +1,109 @@
+"""The folder of a new recording: checked before any laser is on, never overwritten silently."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rdl_live.errors import OutputError
+from rdl_live.files.recorder.journal import JOURNAL
+from rdl_live.files.recorder.layout import StreamLayout
+from rdl_live.files.recorder.lock import try_lock
+from rdl_live.files.recorder.sink import staged
+
+_LATEST = 10**9
+"""A time point that no recording reaches; the longest path is that of its chunk."""
+
+
+def check_recording_output(path: str | Path, layout: StreamLayout, overwrite: bool = False) -> Path:
+    """Check that a recording can be made at `path`.
+
+    Args:
+        path: folder to be made; its name ends in .zarr (best in .ome.zarr).
+        layout: what will be recorded.
+        overwrite: whether an existing Zarr folder may be replaced. No other folder ever is.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: it exists, or its folder is missing or read-only, or a name is too long.
+    """
+    path = Path(path)
+    try:
+        _check(path, layout, overwrite)
+    except OSError as error:
+        raise refused(path, error) from error
+    return path
+
+
+def refused(path: Path, error: OSError) -> OutputError:
+    """Return the error to raise when the operating system refuses a folder or file of a recording."""
+    if error.errno == errno.ENOSPC:
+        remedy = "the disk is full: free space on it, or write to another"
+    else:
+        remedy = "check the disk, or write elsewhere"
+    return OutputError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make the folder for the block to fill; put back what was there if the block fails.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    old = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.old") if path.exists() else None
+    if old is not None:
+        path.rename(old)
+    try:
+        path.mkdir()
+        yield
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        if old is not None:
+            old.rename(path)
+        raise
+    if old is not None:
+        shutil.rmtree(old)
+
+
+def _check(path: Path, layout: StreamLayout, overwrite: bool) -> None:
+    folder = path.parent
+    if path.suffix != ".zarr":
+        raise OutputError(f"{path}: recordings are OME-Zarr folders; give a name that ends in .ome.zarr")
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist; make it first"
+        raise OutputError(f"{path}: {folder} {what}, or write elsewhere")
+    if os.path.lexists(path):
+        _check_existing(path, overwrite)
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: no permission to write in {folder}; write elsewhere")
+    for image in layout.images[-1:]:
+        _check_length(staged(path, layout.chunk(image, _LATEST)))
+
+
+def _check_existing(path: Path, overwrite: bool) -> None:
+    if path.is_symlink() or not path.is_dir() or not (path / "zarr.json").is_file():
+        raise OutputError(f"{path}: exists and is no Zarr folder, so it is never replaced; give another name")
+    if not overwrite:
+        raise OutputError(f"{path}: exists already; replacing it needs --overwrite, or give another name")
+    journal = path / JOURNAL
+    if journal.is_file():
+        descriptor = os.open(journal, os.O_RDWR)
+        try:
+            if not try_lock(descriptor):
+                raise OutputError(f"{path}: is being recorded right now; give another name")
+        finally:
+            os.close(descriptor)
+
+
+def _check_length(deepest: Path) -> None:
+    """Ask the system for the deepest file: it does not exist, but tells if its path were too long."""
+    try:
+        deepest.stat()
+    except FileNotFoundError:
+        return

@@ -1,0 +1,37 @@
+"""Does it fit on the disk?"""
+
+import shutil
+from pathlib import Path
+
+from rdl_live.errors import OutputError
+from rdl_live.files.recorder.layout import StreamLayout
+
+FRAME_RECORD = 200
+"""Bytes of the journal a frame, generously."""
+FOLDERS = 20_000
+"""Bytes that the folders of one chunk take on usual file systems (4 or 5 of 4096)."""
+
+
+def required_bytes(layout: StreamLayout) -> int:
+    """Return the disk space [bytes] that a recording takes at most: uncompressed.
+
+    Without a number of time points, that of a single one.
+    """
+    one = layout.block_bytes + layout.slots * FRAME_RECORD + FOLDERS
+    return one * len(layout.images) * (layout.time_points or 1)
+
+
+def check_space(path: Path, layout: StreamLayout, reserve_bytes: int) -> None:
+    """Check that a recording at `path` will fit, and leave a reserve.
+
+    Raises:
+        OutputError: it will not.
+    """
+    needed, free = required_bytes(layout), shutil.disk_usage(path.parent).free
+    if needed + reserve_bytes > free:
+        points = "" if layout.time_points is None else f" of {layout.time_points} time points"
+        raise OutputError(
+            f"{path}: the recording{points} takes up to {needed / 1e9:.2f} GB, and {reserve_bytes / 1e9:.2f} GB "
+            f"are kept free, but the disk has {free / 1e9:.2f} GB left; make room, record fewer time points or "
+            "fewer pixels, or write to another disk"
+        )

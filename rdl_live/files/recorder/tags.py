@@ -1,0 +1,123 @@
+"""What every frame carries from the engine to the file."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from typing import Any
+
+from rdl_live.files.recorder.layout import ImageAddress, to_json
+
+
+class FrameFlag(IntFlag):
+    """What is wrong with a frame."""
+
+    NONE = 0
+    MISSING = 1
+    """The exposure failed, or its frame never came; the pixels are zeros."""
+    SATURATED = 2
+    WRONG_PATTERN = 4
+    """Another pattern was on the SLM than the plan says, or none."""
+    LATE = 8
+    """Not exposed when it was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTag:
+    """Where a frame belongs and how it was taken. Nothing is ever inferred from arrival order."""
+
+    time: int
+    angle: int = 0
+    phase: int = 0
+    pattern_id: int | None = None
+    """Number of the pattern that was displayed, as the SLM or the pattern set counts."""
+    timestamp_s: float | None = None
+    """Start of the exposure by the clock of camera or host [s]."""
+    channel: int = 0
+    z: int = 0
+    position: int = 0
+    flags: FrameFlag = FrameFlag.NONE
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else that JSON holds: exposure, power, stage position."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ValueError: an index below 0, a time stamp that is no number.
+        """
+        for name in ("time", "angle", "phase", "channel", "z", "position"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"frame tag: {name} is {getattr(self, name)}; indices count from 0")
+        if self.timestamp_s is not None and not math.isfinite(self.timestamp_s):
+            raise ValueError(f"frame tag: timestamp_s is {self.timestamp_s}; leave it None if unknown")
+
+    @property
+    def image(self) -> ImageAddress:
+        """Position, channel and plane."""
+        return ImageAddress(self.position, self.channel, self.z)
+
+    def __str__(self) -> str:
+        """Name the frame in a message."""
+        place = f"time {self.time}, angle {self.angle}, phase {self.phase}, channel {self.channel}"
+        return f"{place}, z {self.z}, position {self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """What the journal keeps of one slot of a series."""
+
+    number: int | None
+    """Place in the order of arrival, from 0; None for a slot that no frame was given for."""
+    crc: int | None
+    """CRC-32 of the pixels, little-endian, row by row; None where there are none."""
+    flags: FrameFlag = FrameFlag.MISSING
+    pattern_id: int | None = None
+    timestamp_s: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> bool:
+        """Whether there are pixels, and none of them stands for a missing frame."""
+        return self.crc is not None and not self.flags & FrameFlag.MISSING
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the journal's form; what is unknown is left out."""
+        known: dict[str, Any] = {
+            "number": self.number,
+            "pattern": self.pattern_id,
+            "time_s": self.timestamp_s,
+            "crc": self.crc,
+        }
+        known = {key: value for key, value in known.items() if value is not None}
+        if self.flags:
+            known["flags"] = int(self.flags)
+        if self.metadata:
+            known["metadata"] = self.metadata
+        return known
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "FrameRecord":
+        """Return the record that `to_json` made."""
+        return cls(
+            content.get("number"),
+            content.get("crc"),
+            FrameFlag(content.get("flags", 0)),
+            content.get("pattern"),
+            content.get("time_s"),
+            content.get("metadata", {}),
+        )
+
+
+def plain_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy that JSON holds.
+
+    Raises:
+        TypeError: a value that JSON cannot hold.
+        ValueError: NaN or infinity.
+    """
+    if not metadata:
+        return {}
+    copy: dict[str, Any] = json.loads(json.dumps(dict(metadata), default=to_json, allow_nan=False))
+    return copy
