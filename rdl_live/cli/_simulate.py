@@ -16,8 +16,7 @@ from rdl_live.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:  # torch takes a second to load, which `--help` need not wait for
     from rdl_live.files import RawWriter, SrWriter
-    from rdl_live.optics import Camera, Microscope
-    from rdl_live.optics.noise import CameraMaps
+    from rdl_live.optics import Microscope
     from rdl_live.specimen import Simulation
 
 
@@ -150,6 +149,7 @@ def _simulation(
     scope: "Microscope", channel: str | None, grown: dict[str, Any], recorded: dict[str, Any]
 ) -> "Simulation":
     """Grow and set up, with the settings' own checks as errors that a user can read."""
+    from rdl_live.files import load_camera_maps
     from rdl_live.specimen import Simulation, SimulationSettings, SpecimenSettings
 
     try:
@@ -157,7 +157,7 @@ def _simulation(
     except ValidationError as error:
         problems = (f"{_option(entry['loc'])} {entry['input']}: {entry['msg']}" for entry in error.errors())
         raise ConfigError("; ".join(problems)) from error
-    maps = _camera_maps(scope.camera, settings.shape)
+    maps = load_camera_maps(scope.camera, settings.shape)
     return Simulation(scope, specimen, settings, channel=scope.channel(channel), maps=maps)
 
 
@@ -166,29 +166,6 @@ def _option(location: tuple[int | str, ...]) -> str:
     setting = str(location[0])
     named = {"kind": "specimen", "shape": "size", "speed_um_s": "speed", "phase_jitter_deg": "phase-jitter"}
     return "--" + named.get(setting, setting.removesuffix("_s").replace("_", "-"))
-
-
-def _camera_maps(camera: "Camera", shape: tuple[int, int]) -> "CameraMaps | None":
-    """Return the maps that the microscope file names; what it does not name is the same for all pixels."""
-    import torch
-
-    from rdl_live.files import read_map
-    from rdl_live.optics.noise import CameraMaps
-
-    if camera.offset_file is None and camera.gain_file is None and camera.variance_file is None:
-        return None
-
-    def read(path: str | None, otherwise: float, positive: bool = False) -> torch.Tensor:
-        if path is None:
-            return torch.full(shape, otherwise)
-        return torch.from_numpy(read_map(path, shape, positive=positive))
-
-    gain = 1 / camera.gain_e_per_adu
-    return CameraMaps.from_scmos(
-        read(camera.offset_file, camera.offset_adu),
-        read(camera.gain_file, gain, positive=True),
-        read(camera.variance_file, (camera.read_noise_e * gain) ** 2),
-    )
 
 
 def _raw_writer(

@@ -1,6 +1,7 @@
 """Reading and writing: raw recordings, calibration, microscope files, super-resolved results."""
 
 from rdl_live.files.calibration import RadialOtfData, read_map, read_otf
+from rdl_live.files.camera_maps import load_camera_maps
 from rdl_live.files.frame_checks import check_frames, saturated_fraction
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.files.outputs import atomic_write, check_output
@@ -16,6 +17,7 @@ __all__ = [
     "atomic_write",
     "check_frames",
     "check_output",
+    "load_camera_maps",
     "load_microscope",
     "open_raw",
     "read_map",

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rdl_live.errors import ConfigError
+from rdl_live.errors import ConfigError, DataError
+from rdl_live.files.calibration import read_otf
 from rdl_live.files.explain import explain, truth_values
 from rdl_live.files.strict_yaml import read_mapping
 from rdl_live.optics.microscope import Microscope
@@ -17,7 +18,8 @@ CALIBRATION_FILES = ("otf_file", "offset_file", "gain_file", "variance_file")
 def load_microscope(path: str | Path) -> Microscope:
     """Read a microscope file.
 
-    Files that it names (OTFs, camera maps) are sought beside it; the result holds their absolute paths.
+    Files that it names (OTFs, camera maps) are sought beside it; the result holds their absolute paths and the
+    measured OTFs.
 
     Raises:
         ConfigError: no such file, no YAML, or wrong content; lists every problem with its remedy.
@@ -29,11 +31,29 @@ def load_microscope(path: str | Path) -> Microscope:
         microscope = Microscope.model_validate(content)
     except ValidationError as error:
         raise _config_error(path, problems + explain(error, Microscope, content)) from error
-    resolved = microscope.model_dump()
+    resolved = microscope.model_dump(exclude_unset=True)  # what was left out stays known as left out
     problems += _resolve(resolved, path.absolute().parent)
+    if not problems:
+        problems += _measured_otfs(resolved)
     if problems:
         raise _config_error(path, problems)
     return Microscope.model_validate(resolved)
+
+
+def _measured_otfs(content: dict[str, Any]) -> list[str]:
+    """Fill `otf` from every `otf_file`, in place; return what is wrong with them."""
+    problems = []
+    for where, section, key in _file_fields(content):
+        if key != "otf_file":
+            continue
+        try:
+            found = read_otf(section[key])
+        except DataError as error:
+            problems.append(f"{where}: {error}")
+            continue
+        # Radial OTFs are stored complex, their imaginary part is measuring noise.
+        section["otf"] = {"values": found.values.real.tolist(), "spacing": found.spacing_cycles_per_um}
+    return problems
 
 
 def _config_error(path: Path, problems: list[str]) -> ConfigError:
@@ -57,7 +77,7 @@ def _resolve(content: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _file_fields(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
-    sections = {"optics": content["optics"], "camera": content["camera"]}
+    sections = {"optics": content["optics"], "camera": content.get("camera", {})}
     sections |= {f"channels[{i}]": channel for i, channel in enumerate(content["channels"])}
     for name, section in sections.items():
         for key in CALIBRATION_FILES:

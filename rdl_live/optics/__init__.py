@@ -70,7 +70,7 @@ _HOME = {
         "RadialOtf",
         "SeriesOrder",
     ),
-    "otf": ("Otf", "RadialOtf", "ideal_otf"),
+    "otf": ("Otf", "ideal_otf", "radial_otf"),
     "pattern": ("Pattern", "PatternSet", "evenly_spaced", "illumination"),
     "target": ("extended_cutoff", "sr_target"),
 }

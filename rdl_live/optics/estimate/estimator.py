@@ -122,7 +122,7 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
 
 def _pattern(bands: Bands, orientation: int, peak: Peak, anchored: bool) -> Pattern:
     k0 = refine_k0(bands, orientation, (peak.kx, peak.ky))
-    steps = fit_steps(bands, orientation, regress(bands, orientation, k0))
+    steps = fit_steps(bands, orientation, regress(bands, orientation, k0), peak.z)
     doubt = verdict.doubt_of_peak(peak.z, peak.predicted, anchored) or verdict.doubt_of_frames(
         steps.errors_deg, steps.strengths, steps.sigma, steps.modulation
     )

@@ -19,6 +19,9 @@ _NO_STEP = 2.0
 _NO_FLICKER = 3.0
 """Scatter below so many times what noise explains is taken for none (and above shrunk by as much)."""
 
+_NOMINAL_BELOW, _INDIVIDUAL_ABOVE = 10.0, 20.0
+"""Scores between which frames gain a phase and a brightness of their own; a weak pattern cannot tell them from noise."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -37,8 +40,8 @@ class Steps:
     """Standard error of a strength."""
 
 
-def fit_steps(bands: Bands, orientation: int, found: Modulation) -> Steps:
-    """Fit global phase, individual phases and flicker (as far as noise allows) and modulation."""
+def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -> Steps:
+    """Fit global phase, individual phases and flicker (as far as noise and score allow) and modulation."""
     count = bands.phases
     nominal = [2 * math.pi * step / count for step in range(count)]
     means = [float(value) for value in bands.intensity[orientation]]
@@ -47,14 +50,15 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation) -> Steps:
         return Steps(tuple(nominal), 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0)
     dirty = _dirty_orders(bands)
     relative = [value / mean for value in means]
-    flicker = _flicker(relative, found, dirty)
+    individual = min(max((score - _NOMINAL_BELOW) / (_INDIVIDUAL_ABOVE - _NOMINAL_BELOW), 0.0), 1.0)
+    flicker = [individual * value for value in _flicker(relative, found, dirty)]
     # The frames were brought to equal means; what the light did not do, the specimen did: undo that part.
     amplitudes = [
         complex(z) * own / (1 + light) for z, own, light in zip(found.amplitudes, relative, flicker, strict=True)
     ]
     centre = _dft(amplitudes, 1)
     sigma_phase = 2 * found.sigma / (math.sqrt(count) * max(abs(centre), 1e-12))
-    errors = _shrunk(_step_errors(amplitudes, dirty), sigma_phase, _NO_STEP)
+    errors = [individual * value for value in _shrunk(_step_errors(amplitudes, dirty), sigma_phase, _NO_STEP)]
     first = cmath.phase(centre)
     phases = tuple(
         math.remainder(first + step + error, 2 * math.pi) for step, error in zip(nominal, errors, strict=True)

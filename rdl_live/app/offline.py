@@ -1,0 +1,268 @@
+"""From a raw file to a super-resolved file: what `rdl-live reconstruct` and `estimate` do."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rdl_live._version import __version__
+from rdl_live.app.preview import save_preview
+from rdl_live.app.report import (
+    Report,
+    camera_warnings,
+    negative_warning,
+    pattern_records,
+    pattern_warnings,
+    raw_quality,
+    raw_warnings,
+)
+from rdl_live.errors import ConfigError, DataError
+from rdl_live.files import (
+    RawRecording,
+    SrWriter,
+    atomic_write,
+    check_frames,
+    check_output,
+    load_camera_maps,
+    load_microscope,
+    open_raw,
+    saturated_fraction,
+)
+from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.quality import decorrelation, negative_values
+
+ESTIMATE_SERIES = 8
+"""Time points, evenly spread, from which the patterns are estimated."""
+_PIXEL_TOLERANCE = 0.02
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is going on, done, total)."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to reconstruct."""
+
+    channel: str | None = None
+    denoise: str = "none"
+    wiener: float | None = None
+    apodization: Apodization = Apodization.OTF
+    attenuation: Attenuation | None = None
+    overwrite: bool = False
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent, by name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of a block to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class OfflineRun:
+    """One raw file with its microscope: opened and checked, ready to be estimated and reconstructed."""
+
+    def __init__(self, raw: Path, microscope: Path, device: torch.device, options: Options) -> None:
+        """Open.
+
+        Raises:
+            RdlError: the microscope file or the raw file cannot be used.
+        """
+        if options.denoise != "none":
+            raise ConfigError(f"--denoise {options.denoise!r}: this version has no denoiser yet; use --denoise none")
+        self.watch = Stopwatch()
+        self.options, self.device, self.raw = options, device, raw
+        self.scope = load_microscope(microscope)
+        self.channel = self.scope.channel(options.channel)
+        index = self.scope.channels.index(self.channel) if options.channel is not None else None
+        with self.watch.timed("open"):
+            self.recording = self._open(index)
+        self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:])
+        self.saturation = self.scope.camera.saturation_adu or self.recording.saturation
+
+    def _open(self, index: int | None) -> RawRecording:
+        """Open the file; an index of channel counts only where the file has channels."""
+        recording = open_raw(self.raw, self.scope.pattern)
+        if index is not None and len(recording.channel_names) > 1:
+            recording.close()
+            return open_raw(self.raw, self.scope.pattern, channel=index)
+        return recording
+
+    def file_warnings(self) -> list[str]:
+        """What was noticed in opening."""
+        found = list(self.recording.notes)
+        pixel, stated = self.recording.pixel_size_um, self.scope.optics.pixel_size_um
+        if pixel is not None and abs(pixel / stated - 1) > _PIXEL_TOLERANCE:
+            found.append(
+                f"the file says {pixel:.4g} um a pixel, the microscope file {stated:.4g} um, which is used: "
+                "correct optics.pixel_size_um if the file is right"
+            )
+        if Otf.of(self.scope, self.channel).aliased:
+            nyquist = 0.5 / stated
+            found.append(
+                f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+            )
+        return found
+
+    def series(self, index: int) -> np.ndarray:
+        """Read and check one time point, (A, P, y, x)."""
+        with self.watch.timed("read"):
+            series: np.ndarray = self.recording.read(index, index + 1)[0]
+        check_frames(series, str(self.raw), first_time=index)
+        return series
+
+    def estimate(self) -> tuple[PatternSet, list[str]]:
+        """Estimate the patterns from some time points; return them and all warnings up to here."""
+        count = min(len(self.recording), ESTIMATE_SERIES)
+        times = np.unique(np.linspace(0, len(self.recording) - 1, count).round().astype(int))
+        stack = np.stack([self.series(int(index)) for index in times])
+        mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
+        if mean <= 0:
+            raise DataError(
+                f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
+                f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
+            )
+        warnings = self.file_warnings()
+        warnings += camera_warnings(self.scope.camera, saturated_fraction(stack, self.saturation))
+        with self.watch.timed("estimate"):
+            patterns = estimate_patterns(
+                stack, self.scope, channel=self.channel, maps=self.maps, device=self.device
+            )
+        return patterns, warnings + pattern_warnings(patterns)
+
+    def reconstruct(
+        self,
+        out: Path,
+        *,
+        report: Path | None = None,
+        preview: Path | None = None,
+        progress: Progress = silent,
+    ) -> Report:
+        """Reconstruct all time points into `out`; write report and preview. All of them, or none.
+
+        Raises:
+            RdlError: something is wrong with data, patterns or outputs; nothing is then written.
+        """
+        outputs = [path for path in (out, report, preview) if path is not None]
+        for path in outputs:
+            check_output(path, self.options.overwrite, inputs=[self.raw])
+        if len({path.absolute() for path in outputs}) < len(outputs):
+            raise ConfigError("--out, --report and --preview must be different files")
+        total = len(self.recording)
+        progress("estimating the patterns", 0, total)
+        patterns, warnings = self.estimate()
+        result = Report(patterns, warnings=list(warnings))
+        with self.watch.timed("plan"):
+            rec = Reconstructor(
+                self.scope,
+                patterns,
+                self.recording.shape[-2:],
+                self.device,
+                channel=self.channel,
+                maps=self.maps,
+                wiener=self.options.wiener,
+                apodization=self.options.apodization,
+                attenuation=self.options.attenuation,
+            )
+        with ExitStack() as files:
+            writer = files.enter_context(self._writer(out, patterns))
+            first = self._all_series(rec, writer, progress)
+            self._judge(result, rec, *first)
+            writer.provenance["report"] = result.as_dict()
+            if preview is not None:
+                temporary = files.enter_context(atomic_write(preview, self.options.overwrite))
+                self._preview(temporary, *first)
+            if report is not None:
+                temporary = files.enter_context(atomic_write(report, self.options.overwrite))
+                result.seconds = dict(self.watch.seconds)
+                temporary.write_text(_json(result.as_dict()), encoding="utf-8")
+        return result
+
+    def _all_series(
+        self, rec: Reconstructor, writer: SrWriter, progress: Progress
+    ) -> tuple[np.ndarray, torch.Tensor]:
+        """Reconstruct and write every time point; return the first raw series and its image."""
+        total = len(self.recording)
+        kept: tuple[np.ndarray, torch.Tensor] | None = None
+        for index in range(total):
+            series = self.series(index)
+            with self.watch.timed("reconstruct"):
+                image = rec(series).cpu()
+            kept = kept or (series, image)
+            with self.watch.timed("write"):
+                writer.write(image.numpy())
+            progress("reconstructing", index + 1, total)
+        if kept is None:
+            raise DataError(f"{self.raw}: holds no time point")
+        return kept
+
+    def _judge(self, result: Report, rec: Reconstructor, series: np.ndarray, image: torch.Tensor) -> None:
+        """Measure quality on the first time point and add it to the report."""
+        with self.watch.timed("quality"):
+            photons = to_photons(torch.from_numpy(series.astype(np.float32)), self.scope.camera, self.maps)
+            quality = raw_quality(photons, self.scope, result.patterns)
+            negative = negative_values(image)
+            sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
+        result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
+        result.resolution_um = sharpness.resolution_um
+        result.warn(raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.seconds = dict(self.watch.seconds)
+        result.extra = {
+            "program": f"rdl-live {__version__}",
+            "microscope": self.scope.name,
+            "channel": self.channel.name,
+            "photons_per_pixel": quality.photons_per_pixel,
+            "quality": {**quality.record(), "negative_ratio": negative.ratio},
+        }
+
+    def _writer(self, out: Path, patterns: PatternSet) -> SrWriter:
+        times, _, _, rows, columns = self.recording.shape
+        made_by: dict[str, Any] = {
+            "program": f"rdl-live reconstruct {__version__}",
+            "raw": self.raw.name,
+            "microscope": self.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
+            "patterns": pattern_records(patterns),
+            "unit": "photons per raw pixel area",
+        }
+        return SrWriter(
+            out,
+            (times, 2 * rows, 2 * columns),
+            self.scope.optics.pixel_size_um / 2,
+            self.channel.name,
+            made_by,
+            self.options.overwrite,
+            excitation_nm=self.channel.excitation_nm,
+            emission_nm=self.channel.emission_nm,
+        )
+
+    def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor) -> None:
+        pixel_um = self.scope.optics.pixel_size_um
+        panels = [
+            ("raw frame", series[0, 0].astype(np.float32)),
+            ("widefield (mean of the raw frames)", series.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)),
+            ("super-resolved", image.numpy()),
+        ]
+        save_preview(path, panels, (series.shape[-2] * pixel_um, series.shape[-1] * pixel_um))
+
+
+def _json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, allow_nan=False) + "\n"

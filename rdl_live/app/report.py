@@ -1,0 +1,177 @@
+"""What a reconstruction tells about itself: patterns, quality, warnings in words."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from rdl_live.optics import Microscope, PatternSet
+from rdl_live.optics.microscope import Camera
+from rdl_live.optics.quality import (
+    Flicker,
+    ModulationContrast,
+    Motion,
+    flicker,
+    modulation_contrast,
+    motion_between_orientations,
+    phase_step_error_deg,
+)
+
+_FLICKER = 0.05
+_ORIENTATIONS = 0.3
+_MOTION_PIXELS = 0.5
+_NEGATIVE = 0.5
+_LOW_MCNR = 4.0
+_SATURATED = 1e-5
+
+
+def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
+    """Return `patterns[]` of the report: angle [degrees], period [um], phases [degrees], modulation, score, trusted."""
+    return [
+        {
+            "angle_deg": pattern.angle_deg,
+            "period_um": pattern.period_um,
+            "phases_deg": [math.degrees(phase) % 360.0 for phase in pattern.phases_rad],
+            "modulation": pattern.modulation[0] if len(pattern.modulation) == 1 else list(pattern.modulation),
+            "score": pattern.score,
+            "trusted": pattern.trusted,
+        }
+        for pattern in patterns
+    ]
+
+
+def pattern_warnings(patterns: PatternSet) -> list[str]:
+    """Return a sentence for every pattern that is not trusted, and what that means for the image."""
+    doubts = [
+        f"orientation {index}: {pattern.doubt or 'not trusted'}"
+        for index, pattern in enumerate(patterns, start=1)
+        if not pattern.trusted
+    ]
+    if len(doubts) == len(patterns):
+        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
+    elif doubts:
+        doubts.append(
+            "super-resolution is missing along the orientations that are not trusted; they add widefield only"
+        )
+    return doubts
+
+
+@dataclass(frozen=True)
+class RawQuality:
+    """What the raw frames of one series say, after SIMcheck (Ball et al. 2015, 10.1038/srep15915)."""
+
+    contrast: ModulationContrast
+    flicker: Flicker
+    motion: Motion
+    phase_step_error_deg: float
+    photons_per_pixel: float
+
+    def record(self) -> dict[str, Any]:
+        """Return the plain numbers for the report."""
+        return {
+            "flicker": self.flicker.within_orientations,
+            "orientation_brightness_spread": self.flicker.between_orientations,
+            "motion_um": self.motion.largest_um if self.motion.reliable else None,
+            "phase_step_error_deg": self.phase_step_error_deg,
+            "mcnr_grade": str(self.contrast.grade),
+        }
+
+
+def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> RawQuality:
+    """Measure one series of photons (A, P, y, x)."""
+    return RawQuality(
+        contrast=modulation_contrast(
+            photons, read_noise_e=scope.camera.read_noise_e, harmonics=scope.pattern.harmonics
+        ),
+        flicker=flicker(photons, order=scope.pattern.order),
+        motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
+        phase_step_error_deg=phase_step_error_deg(patterns),
+        photons_per_pixel=float(photons.mean()),
+    )
+
+
+def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
+    """Return what a microscopist should mend before the next recording."""
+    found = []
+    if quality.contrast.overall < _LOW_MCNR:
+        found.append(
+            f"modulation contrast-to-noise {quality.contrast.overall:.1f} is inadequate (below {_LOW_MCNR:g}): "
+            "fine detail is mostly noise; use more light, average, or improve the pattern's contrast"
+        )
+    if quality.flicker.within_orientations > _FLICKER:
+        found.append(
+            f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
+            "laser's stability, the shutter and the exposure of every pattern"
+        )
+    if quality.flicker.between_orientations > _ORIENTATIONS:
+        found.append(
+            f"the orientations differ in brightness by {quality.flicker.between_orientations:.0%}: check the "
+            "polarisation and the alignment of the beams"
+        )
+    pixel_um = scope.optics.pixel_size_um
+    if quality.motion.reliable and quality.motion.largest_um > _MOTION_PIXELS * pixel_um:
+        found.append(
+            f"the specimen moves by {quality.motion.largest_um * 1000:.0f} nm between orientations: expect "
+            "stripes; record faster or let the stage settle"
+        )
+    return found
+
+
+def camera_warnings(camera: Camera, saturated: float) -> list[str]:
+    """Return warnings on calibration and saturation; `saturated` is a fraction of all pixels."""
+    found = []
+    if not {"offset_adu", "gain_e_per_adu"} & camera.model_fields_set and camera.gain_file is None:
+        found.append(
+            "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
+            "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
+        )
+    if saturated > _SATURATED:
+        found.append(
+            f"{saturated:.3%} of the pixels are saturated: stripes and wrong intensities there; use less light "
+            "or a shorter exposure"
+        )
+    return found
+
+
+def negative_warning(ratio: float) -> list[str]:
+    """Return a warning if the image dips far below zero."""
+    if ratio <= _NEGATIVE:
+        return []
+    return [
+        f"the image dips below its background by {ratio:.0%} of its peaks: noise, or patterns that do not fit; "
+        "compare with the widefield image"
+    ]
+
+
+@dataclass
+class Report:
+    """The report of `reconstruct`; `as_dict` has the keys of the documentation."""
+
+    patterns: PatternSet
+    mcnr: float | None = None
+    wiener: float | None = None
+    resolution_um: float | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def warn(self, sentences: list[str]) -> None:
+        """Add warnings, each once."""
+        self.warnings += [sentence for sentence in sentences if sentence not in self.warnings]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; what is not finite becomes null."""
+        return {
+            "patterns": pattern_records(self.patterns),
+            "mcnr": _finite(self.mcnr),
+            "wiener": _finite(self.wiener),
+            "resolution_um": _finite(self.resolution_um),
+            "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
+            "warnings": self.warnings,
+            **self.extra,
+        }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

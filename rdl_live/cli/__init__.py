@@ -1,0 +1,52 @@
+"""One command with verbs. Modules of the verbs load what they need when they run, so that `--help` is quick."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from rdl_live._version import __version__
+from rdl_live.cli._demo import demo
+from rdl_live.cli._doctor import doctor
+from rdl_live.cli._estimate import estimate
+from rdl_live.cli._reconstruct import reconstruct
+from rdl_live.cli._simulate import simulate
+from rdl_live.errors import RdlError
+
+USER_ERROR = 2
+"""Exit code of everything that the user can mend."""
+
+app = typer.Typer(
+    name="rdl-live",
+    help="Super-resolved images from structured-illumination microscopy (SIM).",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+app.command()(reconstruct)
+app.command()(estimate)
+app.command()(simulate)
+app.command()(demo)
+app.command()(doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        Console().print(f"rdl-live {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Super-resolved images from structured-illumination microscopy (SIM)."""
+
+
+def main() -> None:
+    """Run the command; errors that the user can mend are printed without a traceback and exit with code 2."""
+    try:
+        app()
+    except RdlError as error:
+        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(USER_ERROR)

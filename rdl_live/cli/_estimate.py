@@ -1,0 +1,45 @@
+"""`rdl-live estimate`: the patterns of a raw file, and how good they are."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rdl_live.cli._show import pattern_table, show_warnings
+
+
+def estimate(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")],
+    microscope: Annotated[
+        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, camera, pattern.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+) -> None:
+    """Find the illumination patterns: direction, period, phases, modulation, and whether to trust them.
+
+    Blind, unless the microscope file gives pattern.period_um and pattern.angles_deg as first guesses. A score
+    above 6.5 stands by itself; noise stays below 5.5.
+
+    Examples:
+
+        rdl-live estimate cell.tif --microscope M.yaml
+
+        rdl-live estimate cell.tif --microscope M.yaml --json
+    """
+    from rdl_live.app.device import choose_device
+    from rdl_live.app.offline import OfflineRun, Options
+    from rdl_live.app.report import pattern_records
+
+    run = OfflineRun(raw, microscope, choose_device(device), Options(channel=channel))
+    patterns, warnings = run.estimate()
+    if as_json:
+        seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
+        record = {"patterns": pattern_records(patterns), "seconds": seconds, "warnings": warnings}
+        typer.echo(json.dumps(record, indent=2, allow_nan=False))
+        return
+    Console(highlight=False).print(pattern_table(patterns))
+    show_warnings(warnings)

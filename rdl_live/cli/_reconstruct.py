@@ -1,0 +1,79 @@
+"""`rdl-live reconstruct`: a raw file in, a super-resolved file out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
+from rdl_live.errors import ConfigError
+
+
+def reconstruct(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")],
+    microscope: Annotated[
+        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, camera, pattern.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="SR.tif", help="Image to write; by default RAW's name with -sr.tif, beside it."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="R.json", help="Also write patterns, quality, times and warnings.")
+    ] = None,
+    preview: Annotated[
+        Path | None, typer.Option(metavar="P.png", help="Also write a picture: raw, widefield, super-resolved.")
+    ] = None,
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser; this version has only none.")] = "none",
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    wiener: Annotated[
+        float | None,
+        typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
+    ] = None,
+    apodization: Annotated[
+        str, typer.Option(metavar="otf|triangle|cosine|none", help="Shape of the image's transfer.")
+    ] = "otf",
+    attenuation: Annotated[
+        float | None,
+        typer.Option(metavar="0..1", help="Suppress out-of-focus haze this strongly (0.9 is usual); off by default."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Reconstruct a raw SIM series or time-lapse; find the patterns and say which of them to trust.
+
+    The image has twice as many pixels each way and shows the same field. Its values are photons per raw pixel area:
+    nothing is rescaled, a flat field of 100 photons stays at 100.
+
+    Examples:
+
+        rdl-live reconstruct cell.tif --microscope M.yaml
+
+        rdl-live reconstruct cell.tif -m M.yaml --out sr.tif --report report.json --preview preview.png
+    """
+    from rdl_live.app.device import choose_device
+    from rdl_live.app.offline import OfflineRun, Options
+    from rdl_live.optics import Apodization, Attenuation
+
+    try:
+        options = Options(
+            channel=channel,
+            denoise=denoise,
+            wiener=wiener,
+            apodization=Apodization(apodization),
+            attenuation=None if attenuation is None else Attenuation(strength=attenuation),
+            overwrite=overwrite,
+        )
+    except ValueError as error:
+        raise ConfigError(f"--apodization {apodization} / --attenuation {attenuation}: {error}") from error
+    run = OfflineRun(raw, microscope, choose_device(device), options)
+    target = out or raw.with_name(f"{raw.name.split('.')[0]}-sr.tif")
+    with progress_bar() as progress:
+        result = run.reconstruct(target, report=report, preview=preview, progress=progress)
+    console = Console(highlight=False)
+    console.print(pattern_table(result.patterns))
+    sharpness = "not found" if result.resolution_um is None else f"{result.resolution_um * 1000:.0f} nm"
+    console.print(f"resolution {sharpness}, MCNR {result.mcnr:.1f}, Wiener {result.wiener:.3f}")
+    console.print(f"wrote {target}", markup=False, soft_wrap=True)
+    show_warnings(result.warnings)

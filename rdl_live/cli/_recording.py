@@ -1,0 +1,129 @@
+"""`rdl-live recover`, `verify` and `export`: what to do with a recording afterwards."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.text import Text
+
+RecordingPath = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")]
+Channel = Annotated[int, typer.Option(min=0, metavar="N", help="Colour, 0 for the first.")]
+Position = Annotated[int, typer.Option(min=0, metavar="N", help="Stage position, 0 for the first.")]
+Plane = Annotated[int, typer.Option("--z", min=0, metavar="N", help="Plane, 0 for the first.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
+
+
+def recover(recording: RecordingPath, as_json: AsJson = False) -> None:
+    """Bring a recording in order after a crash of the program or the computer.
+
+    Its length and its list of missing frames then say what the disk really holds. Nothing is deleted, and
+    doing it twice does no harm. All but the last, unfinished series survive a crash.
+
+    Examples:
+
+        rdl-live recover cells.ome.zarr
+
+        rdl-live recover cells.ome.zarr --json > recovered.json
+    """
+    from rdl_live.files.recorder import recover as recover_recording
+
+    with _progress("reading") as step:
+        report = recover_recording(recording, step)
+    if as_json:
+        _print_json(asdict(report))
+        return
+    console = Console()
+    _lines(console, "yellow", report.problems)
+    if report.leftovers:
+        console.print(Text(f"{len(report.leftovers)} unfinished chunk(s) were left where they are"))
+    if report.damaged_lines:
+        console.print(Text(f"{report.damaged_lines} line(s) of the journal are damaged", style="yellow"))
+    done = "put in order" if report.changed else "was in order"
+    console.print(
+        Text(
+            f"{recording}: {done}: {report.series} complete series, {report.raw_frames} frames; "
+            f"{report.incomplete} incomplete series, {report.missing} frames missing"
+        )
+    )
+
+
+def verify(recording: RecordingPath, as_json: AsJson = False) -> None:
+    """Read a whole recording and compare every frame with the checksum taken when it was recorded.
+
+    Exit code 0 if all is well, else 1. Changes nothing.
+
+    Examples:
+
+        rdl-live verify cells.ome.zarr
+
+        rdl-live verify /backup/cells.ome.zarr --json
+    """
+    from rdl_live.files.recorder import verify as verify_recording
+
+    with _progress("verifying") as step:
+        report = verify_recording(recording, step)
+    if as_json:
+        _print_json({**asdict(report), "ok": report.ok})
+    else:
+        console = Console()
+        _lines(console, "bold red", report.problems)
+        verdict = "all is well" if report.ok else f"{len(report.problems)} problem(s)"
+        told = f"{recording}: {report.verified} frames of {report.series} series verified; {verdict}"
+        console.print(Text(told))
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def export(
+    recording: RecordingPath,
+    out: Annotated[Path, typer.Argument(metavar="OUT.ome.tif", help="OME-TIFF to write.")],
+    channel: Channel = 0,
+    position: Position = 0,
+    z: Plane = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a recording to OME-TIFF, angles and phases named, for other programs.
+
+    One colour, position and plane a file. Missing frames are zeros, and listed in the file's metadata.
+
+    Examples:
+
+        rdl-live export cells.ome.zarr cells.ome.tif
+
+        rdl-live export cells.ome.zarr red.ome.tif --channel 1 --overwrite
+    """
+    from rdl_live.files.recorder import export_tiff, open_recording
+
+    with open_recording(recording, channel=channel, position=position, z=z) as opened:
+        with _progress("exporting") as step:
+            export_tiff(opened, out, overwrite, progress=step)
+        console = Console(stderr=True)
+        _lines(console, "yellow", tuple(opened.notes))
+        console.print(Text(f"{out}: {len(opened)} time points written"))
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def step(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield step
+
+
+def _lines(console: Console, style: str, lines: tuple[str, ...]) -> None:
+    for line in lines:
+        console.print(Text(line, style=style))
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, indent=2, default=str))

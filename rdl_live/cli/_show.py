@@ -1,0 +1,52 @@
+"""What several verbs show: patterns as a table, warnings, a progress bar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.optics import PatternSet
+
+
+def pattern_table(patterns: "PatternSet") -> Table:
+    """Return the patterns as a person reads them."""
+    import math
+
+    table = Table(title="illumination patterns", title_justify="left")
+    for heading in ("", "direction °", "period nm", "phases °", "contrast", "score", "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+    for index, pattern in enumerate(patterns, start=1):
+        table.add_row(
+            str(index),
+            f"{pattern.angle_deg:.1f}",
+            f"{pattern.period_um * 1000:.1f}",
+            " ".join(f"{math.degrees(phase) % 360:.0f}" for phase in pattern.phases_rad),
+            " ".join(f"{depth:.2f}" for depth in pattern.modulation),
+            f"{pattern.score:.1f}",
+            "[green]trusted[/]" if pattern.trusted else "[red]not trusted[/]",
+        )
+    return table
+
+
+def show_warnings(warnings: list[str]) -> None:
+    """Print warnings to the error stream."""
+    console = Console(stderr=True, highlight=False)
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function (what, done, total) that moves a bar on the error stream."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        yield show
