@@ -77,6 +77,8 @@ def _resolve(content: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _file_fields(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    if content.get("hardware"):
+        yield "hardware.config", content["hardware"], "config"
     sections = {"optics": content["optics"], "camera": content.get("camera", {})}
     sections |= {f"channels[{i}]": channel for i, channel in enumerate(content["channels"])}
     for name, section in sections.items():

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics._base import Description
+from rdl_live.optics.hardware import Hardware
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 WavelengthNm = Annotated[float, Field(gt=100, lt=3000)]
@@ -148,6 +149,8 @@ class Microscope(Description):
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
     pattern: PatternGeometry = PatternGeometry()
     camera: Camera = Camera()
+    hardware: Hardware | None = None
+    """Devices and safe state, for acquisition; what is recorded already needs none."""
 
     @field_validator("channels")
     @classmethod
@@ -165,6 +168,16 @@ class Microscope(Description):
                 raise ValueError(
                     f"channel {channel.name!r}: pattern.angles_deg lists {len(guess)} angles, "
                     f"but pattern.angles is {self.pattern.angles}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _light_for_known_channels(self) -> Self:
+        known = {channel.name for channel in self.channels}
+        for one in self.hardware.light if self.hardware else ():
+            if one.channel not in known:
+                raise ValueError(
+                    f"hardware.light: there is no channel {one.channel!r}; channels lists {', '.join(sorted(known))}"
                 )
         return self
 
