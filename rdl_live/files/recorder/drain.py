@@ -80,17 +80,18 @@ class Drain:
             ) from self._error
         raise RuntimeError(f"{self._name}: the writer thread failed") from self._error
 
-    def put(self, block: OpenBlock) -> None:
-        """Queue a block. It is taken in any case, even if this raises.
+    def put(self, block: OpenBlock, patience_s: float | None) -> None:
+        """Queue a block. It is taken in any case; if the queue stays full, the next `check` raises.
 
-        Raises:
-            OutputError: the queue was full for longer than `patience_s`.
+        Args:
+            block: what to write.
+            patience_s: how long to wait for room [s]; None: as long as it takes.
         """
         size, limit = block.values.nbytes, self._limits.queue_bytes
         with self._changed:
             room = self._changed.wait_for(
                 lambda: self._bytes + size <= limit or not self._bytes or self._error is not None,
-                self._limits.patience_s,
+                patience_s,
             )
             self._waiting.append(block)
             self._bytes += size
@@ -104,7 +105,6 @@ class Drain:
                     "fewer frames per second or fewer pixels"
                 )
             )
-            self.check()
         self._tell(behind)
 
     def close(self) -> None:

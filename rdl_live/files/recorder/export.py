@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from rdl_live.errors import DataError
 from rdl_live.files.raw_tiff import RawWriter
 from rdl_live.files.recorder.layout import RecordingLayout
 from rdl_live.files.recorder.readback import Progress
@@ -50,6 +51,8 @@ def export_tiff(
 
 
 def _export(recording: Recording, out: Path, overwrite: bool, progress: Progress | None) -> Path:
+    if not len(recording):
+        raise DataError(f"{recording.path}: holds no time point, so there is nothing to export")
     writer = _writer(recording, out, overwrite)
     with writer:
         for time in range(len(recording)):

@@ -49,7 +49,7 @@ class StreamLayout(Description):
     dtype: RawType = "uint16"
     compression: Literal["lz4", "zstd", "none"] = "lz4"
     """lz4 is fastest; zstd stores less for a third more computing."""
-    provenance: Annotated[dict[str, Any], Field(default_factory=dict)]
+    provenance: dict[str, Any] = Field(default_factory=dict)
     """How the recording was made: anything that JSON holds, NumPy arrays too."""
 
     @field_validator("channels", mode="before")

@@ -47,6 +47,7 @@ class Recorder(StreamRecorder):
         Raises:
             OutputError: an earlier write failed, the disk is full or too slow; stop the acquisition.
             DataError: a frame that does not fit the layout, or whose place is taken; the recording goes on.
+            TypeError, ValueError: metadata that JSON cannot hold.
         """
         missing = bool(tag.flags & FrameFlag.MISSING)
         self._put(_plain(tag), None if missing else frame)

@@ -185,7 +185,8 @@ class StreamRecorder:
             self._first = self._first or time.perf_counter()
             self._taken += frame is not None
             for block in ready:
-                self._drain.put(block)
+                self._drain.put(block, self._limits.patience_s)
+            self._drain.check()
 
     def _write(self, block: OpenBlock) -> None:
         """Write one block in the writer thread, and stop the run before the disk is full."""
@@ -201,11 +202,8 @@ class StreamRecorder:
         self._last = time.perf_counter()
 
     def _finish(self, verify: bool) -> None:
-        try:
-            for block in self._open.take_all():
-                self._drain.put(block)
-        except OutputError:
-            _LOG.warning("%s: waiting for the disk", self.path)  # raised again by `close`
+        for block in self._open.take_all():
+            self._drain.put(block, None)
         self._drain.close()
         try:
             budget = self._limits.verify_bytes if verify else 0

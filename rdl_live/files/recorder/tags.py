@@ -2,6 +2,7 @@
 
 import json
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
@@ -42,16 +43,23 @@ class FrameTag:
     """Anything else that JSON holds: exposure, power, stage position."""
 
     def __post_init__(self) -> None:
-        """Check the numbers.
+        """Check the numbers, and make Python's own of NumPy's.
 
         Raises:
             ValueError: an index below 0, a time stamp that is no number.
+            TypeError: an index that is no integer.
         """
         for name in ("time", "angle", "phase", "channel", "z", "position"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"frame tag: {name} is {getattr(self, name)}; indices count from 0")
-        if self.timestamp_s is not None and not math.isfinite(self.timestamp_s):
-            raise ValueError(f"frame tag: timestamp_s is {self.timestamp_s}; leave it None if unknown")
+            index = operator.index(getattr(self, name))
+            if index < 0:
+                raise ValueError(f"frame tag: {name} is {index}; indices count from 0")
+            object.__setattr__(self, name, index)
+        if self.pattern_id is not None:
+            object.__setattr__(self, "pattern_id", operator.index(self.pattern_id))
+        if self.timestamp_s is not None:
+            object.__setattr__(self, "timestamp_s", float(self.timestamp_s))
+            if not math.isfinite(self.timestamp_s):
+                raise ValueError(f"frame tag: timestamp_s is {self.timestamp_s}; leave it None if unknown")
 
     @property
     def image(self) -> ImageAddress:
