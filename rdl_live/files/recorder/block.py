@@ -120,5 +120,5 @@ class BlockWriter:
 
     def _grow(self, image: ImageAddress, times: int) -> None:
         if times > self._lengths[image]:
-            write_shape(self._root, self._layout, image, times)
+            write_shape(self._root, self._layout, image, times, durable=False)
             self._lengths[image] = times

@@ -78,7 +78,7 @@ class Drain:
                 f"{self._name}: writing failed ({self._error.strerror or self._error}); "
                 "the recording has ended, what was written before is kept"
             ) from self._error
-        raise RuntimeError(f"{self._name}: the writer thread failed") from self._error
+        raise RuntimeError(f"{self._name}: writing failed: {self._error}") from self._error
 
     def put(self, block: OpenBlock, patience_s: float | None) -> None:
         """Queue a block. It is taken in any case; if the queue stays full, the next `check` raises.

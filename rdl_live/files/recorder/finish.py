@@ -43,7 +43,8 @@ def put_in_order(root: Path, content: JournalContent) -> bool:
         if read_shape(root, content.layout, image) != index.length(image):
             write_shape(root, content.layout, image, index.length(image))
             changed = True
-        update_attributes(root, content.layout, image, index.about(image))
+        about = {**index.about(image), **({"remarks": content.remarks} if content.remarks else {})}
+        update_attributes(root, content.layout, image, about)
     return changed
 
 

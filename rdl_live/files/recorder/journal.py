@@ -138,6 +138,8 @@ class JournalContent:
     ended: bool = False
     """Whether the last entry is an end, so that nothing need be recovered."""
     damaged_lines: int = 0
+    remarks: dict[str, Any] = field(default_factory=dict)
+    """What became known only during the recording."""
 
 
 def read_journal(folder: Path) -> JournalContent:
@@ -176,6 +178,8 @@ def _collect(header: dict[str, Any], entries: list[dict[str, Any] | None]) -> Jo
         elif "end" in entry:
             content.ended = True
             content.unusable = {(ImageAddress(p, c, z), t): why for p, c, z, t, why in entry["end"].get("unusable", [])}
+        elif "remarks" in entry:
+            content.remarks.update(entry["remarks"])
         else:
             block = BlockRecord.from_json(entry["series"])
             if len(block.frames) != slots:

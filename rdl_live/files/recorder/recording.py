@@ -28,6 +28,7 @@ class Recording(RawRecording):
         """Wrap an image of a recording whose journal has been read."""
         self.layout: StreamLayout = content.layout
         self.image = image
+        self._remarks = content.remarks
         self._index = RecordingIndex(content)
         source = _JournaledFrames(path, content, image)
         times, slots = self._index.length(image), self.layout.slots
@@ -44,8 +45,8 @@ class Recording(RawRecording):
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """How the recording was made."""
-        return self.layout.provenance
+        """How the recording was made, and what was remarked during it."""
+        return {**self.layout.provenance, **self._remarks}
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:

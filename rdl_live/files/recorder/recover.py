@@ -14,7 +14,7 @@ from rdl_live.files.recorder.lock import try_lock
 from rdl_live.files.recorder.place import refused
 from rdl_live.files.recorder.readback import Progress, describe, load_block, read_back
 from rdl_live.files.recorder.sink import PART, staged
-from rdl_live.files.recorder.zarr_tree import NODE, write_tree
+from rdl_live.files.recorder.zarr_tree import is_node, write_tree
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _rebuild_tree(path: Path, content: JournalContent) -> bool:
     """Write the metadata anew where a crash at the very start left some of it out."""
     layout = content.layout
     folders = {"", *(layout.folder(image) for image in layout.images)}
-    if all((path / folder / NODE).is_file() for folder in folders):
+    if all(is_node(path / folder) for folder in folders):
         return False
     write_tree(path, layout, content.created)
     return True

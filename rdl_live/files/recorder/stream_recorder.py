@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rdl_live._version import __version__
 from rdl_live.errors import OutputError
@@ -26,7 +26,7 @@ from rdl_live.files.recorder.place import check_recording_output, new_folder, re
 from rdl_live.files.recorder.readback import ReadBack
 from rdl_live.files.recorder.sink import ChunkSink, FolderSink
 from rdl_live.files.recorder.space import check_space
-from rdl_live.files.recorder.tags import FrameTag
+from rdl_live.files.recorder.tags import FrameTag, plain_metadata
 from rdl_live.files.recorder.zarr_tree import write_tree
 
 _LOG = logging.getLogger(__name__)
@@ -120,6 +120,8 @@ class StreamRecorder:
         self._lock = threading.RLock()
         self._taken, self._first, self._last = 0, 0.0, 0.0
         self._closed = False
+        self.remarks: dict[str, Any] = {}
+        """What becomes known only during the recording (warnings, results): may be added to until it is closed."""
         self.summary: RecordingSummary | None = None
         """How it ended, once it has; set even if `close` raised, as far as the disk could be read."""
         atexit.register(self._close_at_exit)
@@ -205,6 +207,7 @@ class StreamRecorder:
         for block in self._open.take_all():
             self._drain.put(block, None)
         self._drain.close()
+        self._append_remarks()
         try:
             budget = self._limits.verify_bytes if verify else 0
             counts, back = close_tree(self.path, self._journal, budget)
@@ -226,6 +229,13 @@ class StreamRecorder:
             verified=back.verified,
         )
         self._compare(back)
+
+    def _append_remarks(self) -> None:
+        try:
+            if self.remarks:
+                self._journal.append({"remarks": plain_metadata(self.remarks)})
+        except (OSError, TypeError, ValueError) as error:
+            self._drain.fail(error)
 
     def _compare(self, back: ReadBack) -> None:
         """Let `close` raise if the disk does not hold what it took."""

@@ -52,13 +52,13 @@ def write_tree(root: Path, layout: StreamLayout, created: str) -> None:
         write_shape(root, layout, image, 0)
 
 
-def write_shape(root: Path, layout: StreamLayout, image: ImageAddress, times: int) -> None:
-    """Give the array of one image its length in time.
+def write_shape(root: Path, layout: StreamLayout, image: ImageAddress, times: int, durable: bool = True) -> None:
+    """Give the array of one image its length in time; not `durable`: without waiting for the disk.
 
     Raises:
         OSError: the disk refuses.
     """
-    replace_json(root / layout.folder(image) / "0" / NODE, array_metadata(layout, times))
+    replace_json(root / layout.folder(image) / "0" / NODE, array_metadata(layout, times), durable)
 
 
 def read_shape(root: Path, layout: StreamLayout, image: ImageAddress) -> int | None:
@@ -103,14 +103,26 @@ def array_metadata(layout: StreamLayout, times: int) -> dict[str, Any]:
     }
 
 
-def replace_json(path: Path, content: Mapping[str, Any]) -> None:
+def is_node(folder: Path) -> bool:
+    """Whether a folder has a zarr.json that can be read; a power cut may leave an empty one."""
+    try:
+        return "attributes" in json.loads((folder / NODE).read_bytes())
+    except (OSError, ValueError):
+        return False
+
+
+def replace_json(path: Path, content: Mapping[str, Any], durable: bool = True) -> None:
     """Put a JSON file in place of the old one, so that a reader sees either of them whole.
 
     Raises:
         OSError: the disk refuses.
     """
     beside = path.with_name(path.name + ".part")
-    beside.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(content, indent=1))
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     for left in reversed(range(_TRIES)):
         try:
             os.replace(beside, path)

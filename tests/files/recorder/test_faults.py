@@ -86,7 +86,7 @@ def test_defects_of_the_writer_are_raised_too(path: Path) -> None:
 
     recorder = Recorder(path, layout_of(), sink=Defect(path))
     record(recorder, series(0))
-    with pytest.raises(RuntimeError, match="writer thread failed") as caught:
+    with pytest.raises(RuntimeError, match="writing failed") as caught:
         recorder.close()
     assert isinstance(caught.value.__cause__, KeyError)
 

@@ -24,6 +24,7 @@ from rdl_live.files.recorder import (
     SrLayout,
     SrRecorder,
     open_recording,
+    recover,
     required_bytes,
     verify,
 )
@@ -146,6 +147,25 @@ def test_metadata_flags_and_provenance_come_back(path: Path) -> None:
         assert recording.flags[0, 0, 0] == FrameFlag.MISSING
         assert "8 frame(s) are missing" in recording.notes[0]
         assert not recording.complete.any()
+
+
+def test_remarks_are_kept(path: Path) -> None:
+    with Recorder(path, layout_of(provenance={"plan": "night"})) as recorder:
+        record(recorder, series(0))
+        recorder.remarks["warnings"] = ["orientation 2 is 6 degrees off"]
+    with open_recording(path) as recording:
+        assert recording.provenance == {"plan": "night", "warnings": ["orientation 2 is 6 degrees off"]}
+    assert not recover(path).changed
+
+
+def test_remarks_that_no_file_holds_do_not_harm_the_frames(path: Path) -> None:
+    recorder = Recorder(path, layout_of())
+    record(recorder, series(0))
+    recorder.remarks["what"] = object()
+    with pytest.raises(RuntimeError) as caught:
+        recorder.close()
+    assert "cannot hold a object" in str(caught.value.__cause__)
+    assert verify(path).ok
 
 
 def test_the_recording_can_be_read_while_it_runs(path: Path) -> None:

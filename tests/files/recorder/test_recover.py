@@ -199,11 +199,14 @@ def test_a_chunk_caught_before_its_journal_line_is_left_and_told(path: Path) -> 
     assert part.read_bytes() == b"half a series"
 
 
-@pytest.mark.parametrize("lost", ["zarr.json", "0/zarr.json", "0"])
+@pytest.mark.parametrize("lost", ["zarr.json", "0/zarr.json", "0", "empty"])
 def test_metadata_are_rebuilt_from_the_journal(path: Path, lost: str) -> None:
     recorded(path)
     reference = json.loads((path / "0" / "zarr.json").read_text())
-    if lost == "0":  # killed before anything but the journal was made
+    if lost == "empty":  # as a power cut may leave it
+        (path / "zarr.json").write_bytes(b"")
+        assert recover(path).series == 4
+    elif lost == "0":  # killed before anything but the journal was made
         shutil.rmtree(path / "0")
         (path / "zarr.json").unlink()
         assert recover(path).missing == 36
