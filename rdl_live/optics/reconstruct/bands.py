@@ -21,9 +21,13 @@ class BandTransform:
         self._geometry = geometry
         self._camera = camera
         self._maps = None if maps is None else maps.to(geometry.power.device)
+        # Calibration by two numbers is linear, so it costs nothing when folded into the unmixing.
+        gain, offset = (camera.gain_e_per_adu, camera.offset_adu) if maps is None else (1.0, 0.0)
+        self._unmixing = geometry.unmixing * gain
+        self._constant = -offset * self._unmixing.sum(dim=-1, keepdim=True)
         self._blend_y = _blend(geometry.padded[0] - geometry.shape[0], geometry.power.device)[:, None]
         self._blend_x = _blend(geometry.padded[1] - geometry.shape[1], geometry.power.device)
-        self._frames: Tensor | None = None
+        self._light: Tensor | None = None
         self._mixed: Tensor | None = None
         self._sidebands: Tensor | None = None
 
@@ -33,25 +37,25 @@ class BandTransform:
 
     def all(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(T, A, P, y, x) ADU -> spectra: widefield (T, Y, X/2+1), sidebands (T, A, harmonics, Y, X)."""
-        photons = self.photons(frames)
-        mixed = self._separate(photons, self._geometry.unmixing)
+        light = self._countable(frames)
+        mixed = self._separate(light, slice(None))
         sidebands = self._transform_sidebands(mixed, self._geometry.carriers)
-        self._frames, self._mixed, self._sidebands = photons[-1], mixed[-1], sidebands[-1]
+        self._light, self._mixed, self._sidebands = light[-1], mixed[-1], sidebands[-1]
         return self._transform_widefield(mixed), sidebands
 
     def exchange(self, frame: Tensor, angle: int, phase: int) -> tuple[Tensor, Tensor]:
         """Replace one frame (y, x) ADU of the last series; only its orientation is transformed again."""
-        if self._frames is None or self._mixed is None or self._sidebands is None:
+        if self._light is None or self._mixed is None or self._sidebands is None:
             raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        angles, phases = self._frames.shape[:2]
+        angles, phases = self._light.shape[:2]
         if tuple(frame.shape) != self._geometry.shape or not (0 <= angle < angles and 0 <= phase < phases):
             raise DataError(
                 f"frame of shape {tuple(frame.shape)} for angle {angle}, phase {phase} does not fit a series of "
                 f"{angles} angles x {phases} phases of {self._geometry.shape} pixels"
             )
-        self._frames[angle, phase] = self.photons(frame.to(self._frames.device))
+        self._light[angle, phase] = self._countable(frame.to(self._light.device))
         own = slice(angle, angle + 1)
-        mixed = self._separate(self._frames[own], self._geometry.unmixing[own])
+        mixed = self._separate(self._light[own], own)
         self._mixed[own] = mixed
         self._sidebands[own] = self._transform_sidebands(mixed, self._geometry.carriers[own])
         return self._transform_widefield(self._mixed[None]), self._sidebands[None]
@@ -75,9 +79,14 @@ class BandTransform:
         image: Tensor = torch.fft.irfft(columns_done, n=2 * self._geometry.padded[1], dim=-1)
         return image[..., :columns].contiguous()
 
-    def _separate(self, photons: Tensor, unmixing: Tensor) -> Tensor:
-        """(..., A, P, y, x) -> (..., A, 1 + 2 harmonics, y, x)."""
-        mixed = unmixing @ photons.flatten(-2)
+    def _countable(self, frames: Tensor) -> Tensor:
+        """Frames as float32: photons where pixels differ, else ADU, whose calibration the unmixing holds."""
+        return frames.to(torch.float32, copy=True) if self._maps is None else self.photons(frames)
+
+    def _separate(self, light: Tensor, own: slice) -> Tensor:
+        """(..., A, P, y, x) -> (..., A, 1 + 2 harmonics, y, x) photons, for the orientations `own`."""
+        mixed = self._unmixing[own] @ light.flatten(-2)
+        mixed += self._constant[own]
         return mixed.reshape(*mixed.shape[:-1], *self._geometry.shape)
 
     def _transform_sidebands(self, mixed: Tensor, carriers: Tensor) -> Tensor:
