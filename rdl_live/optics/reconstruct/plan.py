@@ -23,7 +23,7 @@ from rdl_live.optics.reconstruct.separation import separation
 from rdl_live.optics.target import extended_cutoff
 
 MARGIN = 16
-"""Raw pixels by which frames are extended at least, so that opposite edges do not touch."""
+"""Raw pixels by which frames of 32 pixels or more are extended at least, so that opposite edges do not touch."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def build_geometry(
     device: torch.device | str = "cpu",
 ) -> Geometry:
     """Compute all that depends on patterns and frame shape alone."""
-    padded = (good_size(shape[0] + MARGIN), good_size(shape[1] + MARGIN))
+    # The margin is filled with mirror images, so it is never wider than the frame.
+    padded = (good_size(shape[0] + min(MARGIN, shape[0] // 2)), good_size(shape[1] + min(MARGIN, shape[1] // 2)))
     parts = [separation(pattern) for pattern in patterns]
     noise = 1 / sum(1 / part.variance[0] for part in parts)
     unmixing = torch.stack([part.coefficients for part in parts])

@@ -16,13 +16,12 @@ from rdl_live.optics.reconstruct.plan import Geometry
 
 _SIGNIFICANT = 3.0
 """Rings count from so many standard deviations of their noise on."""
-_RANGE = (1e-8, 10.0)
-"""Bounds of w^2: float32 rounding below, nothing left above."""
+_RANGE = (2e-5, 10.0)
+"""Bounds of w^2. The lower one bounds how much the band's very rim is amplified, where what leaks in from the
+frame's edges outweighs any signal; nothing is left above the upper one."""
 
 
-def measure_damping(
-    geometry: Geometry, matched: Tensor, photons: Tensor, read_noise_e: float
-) -> tuple[Tensor, float]:
+def measure_damping(geometry: Geometry, matched: Tensor, photons: Tensor, read_noise_e: float) -> tuple[Tensor, float]:
     """Return w^2 on the SR half-plane and its root at the detection cut-off, for the report.
 
     Args:
