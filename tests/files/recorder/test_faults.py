@@ -298,20 +298,20 @@ def test_no_handle_and_no_thread_is_left(tmp_path: Path) -> None:
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("no list of handles on this system")
     before = held()
-    for number in range(30):
+    for number in range(12):
         with Recorder(tmp_path / f"{number}.zarr", layout_of()) as recorder:
             record(recorder, series(0))
     assert held() == before
 
 
 def test_memory_is_bounded(path: Path) -> None:
-    """300 series of 74 kB (22 MB) through a queue of 1 MB, faster than the disk."""
+    """120 series of 74 kB (9 MB) through a queue of 1 MB, faster than the disk."""
     frame = np.random.default_rng(0).integers(0, 60000, (64, 64)).astype(np.uint16)
     limits = Limits(queue_bytes=2**20, patience_s=60)
     tracemalloc.start()
     try:
         with Recorder(path, layout_of(frame=(64, 64)), limits=limits, on_warning=str) as recorder:
-            for place in series(*range(300)):
+            for place in series(*range(120)):
                 recorder.append(frame, tag_at(*place))
             _, peak = tracemalloc.get_traced_memory()
     finally:

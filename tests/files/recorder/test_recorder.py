@@ -35,7 +35,7 @@ from .conftest import FRAME, frame_at, layout_of, record, series, tag_at
 GEOMETRY = PatternGeometry(angles=3, phases=3)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32), times=st.integers(1, 4), data=st.data())
 def test_order_and_holes_never_shift_a_frame(seed: int, times: int, data: st.DataObject) -> None:
     places = series(*range(times))

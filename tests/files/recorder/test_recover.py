@@ -92,7 +92,7 @@ def test_a_closed_recording_is_not_touched(path: Path) -> None:
     assert files_of(path) == before
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(cut=st.integers(1, 10_000))
 def test_a_journal_cut_anywhere_keeps_what_stands_before(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = recorded(tmp_path_factory.mktemp("cut") / "a.zarr")
