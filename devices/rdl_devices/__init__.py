@@ -1,1 +1,5 @@
-"""Micro-Manager devices written in Python. Empty until the simulated microscope lands."""
+"""Micro-Manager devices written in Python: `rdl_devices.sim`, a simulated SIM microscope.
+
+A .cfg names them in lines that plain Micro-Manager takes for comments (see configs/demo.cfg). Nothing is
+imported here, so that the package costs nothing until a device is loaded.
+"""

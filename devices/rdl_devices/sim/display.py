@@ -1,0 +1,119 @@
+"""What the SLM shows: one picture, or a sequence stepped by the camera, a timer or nobody."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+from rdl_devices.sim.faults import Faults
+from rdl_devices.sim.grating import Grating, Image, analyse
+
+REMEMBERED = 256
+"""Pictures whose grating is remembered."""
+
+
+class Trigger(StrEnum):
+    """What steps a sequence."""
+
+    EXTERNAL = "External"
+    """Each exposure of the camera."""
+    INTERNAL = "Internal"
+    """The SLM's own timer, blind to the camera."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is displayed at a moment."""
+
+    grating: Grating | None
+    index: int
+    """Place in the running sequence; -1 for a single picture."""
+
+
+class Display:
+    """The SLM's memory and timing, by the gratings in its pictures. Safe to use from several threads."""
+
+    def __init__(self, faults: Faults, now: Callable[[], float]) -> None:
+        """`now` gives the world's time [s]."""
+        self._faults, self._now = faults, now
+        self._lock = threading.RLock()
+        self._picture: Grating | None = None
+        self._patterns: tuple[Grating | None, ...] = ()
+        self._exposures = 0
+        self._started_s = 0.0
+        self.running = False
+        self.trigger_mode = Trigger.EXTERNAL
+        self.start_shift = 0
+        """Patterns by which the sequence starts too late, a fault that users know."""
+        self.interval_ms = 10.0
+        """Time that each pattern is shown with the internal trigger."""
+
+    def show(self, image: Image) -> None:
+        """Display one picture (y, x) uint8."""
+        grating = _library.grating(image)
+        with self._lock:
+            self._picture, self.running = grating, False
+
+    def load(self, images: Sequence[Image]) -> None:
+        """Take a sequence of pictures; it is shown from `start` on."""
+        patterns = tuple(_library.grating(image) for image in images)
+        with self._lock:
+            self._patterns, self.running = patterns, False
+
+    def start(self) -> None:
+        """Show the first pattern of the sequence and wait for the trigger."""
+        with self._lock:
+            self.running = bool(self._patterns)
+            self._exposures, self._started_s = 0, self._now()
+
+    def stop(self) -> None:
+        """Go on showing the pattern of now."""
+        with self._lock:
+            if self.running:
+                self._picture, self.running = self.shown().grating, False
+
+    def trigger(self) -> Shown:
+        """Return what the exposure that begins now is exposed under, and count it."""
+        with self._lock:
+            if self.running:
+                self._exposures += 1
+            return self.shown()
+
+    def shown(self) -> Shown:
+        """Return what is displayed now."""
+        with self._lock:
+            if not self.running:
+                return Shown(self._picture, -1)
+            if self.trigger_mode is Trigger.EXTERNAL:
+                turn = max(self._exposures - 1, 0)
+            else:
+                turn = int((self._now() - self._started_s) * 1e3 / self.interval_ms)
+            index = self._faults.shown(turn + self.start_shift, len(self._patterns))
+            return Shown(self._patterns[index], index)
+
+
+class _Library:
+    """The gratings of the pictures seen last, for all displays: each picture is analysed once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[bytes, Grating | None] = OrderedDict()
+
+    def grating(self, image: Image) -> Grating | None:
+        """Return the grating in a picture."""
+        key = blake2b(image.tobytes(), digest_size=16, key=repr(image.shape).encode()).digest()
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        found = analyse(image)
+        with self._lock:
+            self._known[key] = found
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return found
+
+
+_library = _Library()
