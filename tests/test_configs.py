@@ -9,7 +9,8 @@ from pydantic import BaseModel
 import rdl_live
 from rdl_live.optics.microscope import Camera, Channel, Microscope, Optics, PatternGeometry, PatternGuess
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+FOLDER = Path(__file__).parents[1] / "configs"
+CONFIGS = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith("plan-"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

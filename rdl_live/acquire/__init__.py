@@ -1,0 +1,107 @@
+"""Acquisition: the plan, the strict engine, the illumination guard. Speaks to devices by role and label only.
+
+Names are loaded when first used: the plan needs no Micro-Manager, and the core is loaded when it is opened.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rdl_live.acquire.core import hardware_of, open_core, shutdown
+    from rdl_live.acquire.devices import Devices
+    from rdl_live.acquire.engine import FrameSink, RunStatus, SimEngine
+    from rdl_live.acquire.estimate import Estimate, estimate_plan
+    from rdl_live.acquire.events import PlanEvents, Shot
+    from rdl_live.acquire.faults import SeveralErrors
+    from rdl_live.acquire.gratings import Grating, find_grating
+    from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
+    from rdl_live.acquire.handover import FrameQueue, HandoverStatus
+    from rdl_live.acquire.layout import recording_layout
+    from rdl_live.acquire.pattern_check import PatternCheck, Verdict
+    from rdl_live.acquire.plan import (
+        Limits,
+        Place,
+        Plan,
+        PlanChannel,
+        Region,
+        SeriesIndex,
+        TimePlan,
+        ZPlan,
+        live_plan,
+        load_plan,
+    )
+    from rdl_live.acquire.session import Acquisition, RunReport
+    from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+
+_HOME = {
+    "core": ("hardware_of", "open_core", "shutdown"),
+    "devices": ("Devices",),
+    "engine": ("FrameSink", "RunStatus", "SimEngine"),
+    "estimate": ("Estimate", "estimate_plan"),
+    "events": ("PlanEvents", "Shot"),
+    "faults": ("SeveralErrors",),
+    "gratings": ("Grating", "find_grating"),
+    "guard": ("IlluminationGuard", "stopped_by_signals"),
+    "handover": ("FrameQueue", "HandoverStatus"),
+    "layout": ("recording_layout",),
+    "pattern_check": ("PatternCheck", "Verdict"),
+    "plan": (
+        "Limits",
+        "Place",
+        "Plan",
+        "PlanChannel",
+        "Region",
+        "SeriesIndex",
+        "TimePlan",
+        "ZPlan",
+        "live_plan",
+        "load_plan",
+    ),
+    "session": ("Acquisition", "RunReport"),
+    "slm_patterns": ("ChannelPatterns", "channel_patterns"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Acquisition",
+    "ChannelPatterns",
+    "Devices",
+    "Estimate",
+    "FrameQueue",
+    "FrameSink",
+    "Grating",
+    "HandoverStatus",
+    "IlluminationGuard",
+    "Limits",
+    "PatternCheck",
+    "Place",
+    "Plan",
+    "PlanChannel",
+    "PlanEvents",
+    "Region",
+    "RunReport",
+    "RunStatus",
+    "SeriesIndex",
+    "SeveralErrors",
+    "Shot",
+    "SimEngine",
+    "TimePlan",
+    "Verdict",
+    "ZPlan",
+    "channel_patterns",
+    "estimate_plan",
+    "find_grating",
+    "hardware_of",
+    "live_plan",
+    "load_plan",
+    "open_core",
+    "recording_layout",
+    "shutdown",
+    "stopped_by_signals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"rdl_live.acquire.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

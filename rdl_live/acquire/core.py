@@ -1,0 +1,109 @@
+"""A Micro-Manager core for a microscope, from loading to an end without a crash."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl_live.acquire.devices import Devices
+from rdl_live.acquire.faults import raise_all, told
+from rdl_live.acquire.guard import IlluminationGuard
+from rdl_live.errors import ConfigError, DeviceError
+from rdl_live.optics.hardware import Hardware
+from rdl_live.optics.microscope import Microscope
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+    from pymmcore_plus.experimental.unicore import UniMMCore
+
+
+def hardware_of(microscope: Microscope) -> Hardware:
+    """Return the hardware section of a microscope.
+
+    Raises:
+        ConfigError: the microscope file has none.
+    """
+    if microscope.hardware is None:
+        raise ConfigError(
+            f"microscope {microscope.name!r} has no hardware section, which live acquisition needs; copy one from "
+            "configs/template.yaml into the microscope file"
+        )
+    return microscope.hardware
+
+
+def open_core(microscope: Microscope) -> "UniMMCore":
+    """Load the microscope's devices into a new core, check them, and make it dark.
+
+    Raises:
+        ConfigError: no hardware section, no such .cfg, or roles that the .cfg does not load.
+        DeviceError: a device cannot be loaded or initialised, or does not go dark.
+    """
+    from pymmcore_plus.core import DeviceInitializationState
+    from pymmcore_plus.experimental.unicore import UniMMCore
+
+    hardware = hardware_of(microscope)
+    path = Path(hardware.config)
+    if not path.is_file():
+        raise ConfigError(f"hardware.config: {path} does not exist; correct the path in the microscope file")
+    core = UniMMCore()
+    try:
+        _load(core, path)
+        failed = [
+            label
+            for label in core.getLoadedDevices()
+            # Only logged by the core; a device that is not initialised must not be taken for one that is dark.
+            if label != "Core"
+            and core.getDeviceInitializationState(label) is DeviceInitializationState.InitializationFailed
+        ]
+        if failed:
+            raise DeviceError(f"{path}: cannot initialise {', '.join(failed)}; check power and cables, see the log")
+        Devices(core, hardware).check_present()
+        core.setCameraDevice(hardware.camera.device)
+        guard = IlluminationGuard(core, hardware)
+        guard.make_safe()
+        guard.release()
+    except BaseException:
+        _end(core)
+        raise
+    return core
+
+
+def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
+    """Make the microscope dark (where its hardware is given), unload its devices, and end the core for good.
+
+    Without this a process that used a core can die with SIGABRT at its exit. The core is of no use afterwards.
+
+    Raises:
+        DeviceError: it does not go dark; everything else is done nevertheless.
+    """
+    errors: list[BaseException] = []
+    if hardware is not None and core.getLoadedDevices() != ("Core",):
+        guard = IlluminationGuard(core, hardware)
+        try:
+            if core.isSequenceRunning():
+                core.stopSequenceAcquisition()
+            guard.make_safe()
+        except (DeviceError, RuntimeError) as error:
+            errors.append(error)
+        finally:
+            guard.release()
+    try:
+        _end(core)
+    except (RuntimeError, DeviceError) as error:
+        errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
+    raise_all(errors)
+
+
+def _load(core: "UniMMCore", path: Path) -> None:
+    try:
+        core.loadSystemConfiguration(path)
+    except Exception as error:  # adapters raise anything
+        raise DeviceError(f"{path}: cannot be loaded: {told(error)}") from error
+
+
+def _end(core: "CMMCorePlus") -> None:
+    from pymmcore import CMMCore
+
+    try:
+        core.reset()
+    finally:
+        # pymmcore-plus forbids the method on its own class; without the call exits can abort.
+        CMMCore.registerCallback(core, None)  # type: ignore[arg-type]

@@ -1,0 +1,316 @@
+"""The strict engine: SIM series as hardware sequences, or stepped by software; nothing is assumed to have worked.
+
+Unlike the stock engine, whatever cannot be set raises before the exposure, a frame that fails leaves a marked hole,
+and the frames go to the sink from here: what the sink raises ends the run, in the dark.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy.typing as npt
+from pymmcore_plus import CMMCorePlus
+from pymmcore_plus.core._sequencing import SequencedEvent
+from pymmcore_plus.mda import MDAEngine
+from useq import MDAEvent
+
+from rdl_live.acquire.bursts import bursts, cycle_of
+from rdl_live.acquire.devices import Devices
+from rdl_live.acquire.events import Shot, shot_of
+from rdl_live.acquire.faults import asking
+from rdl_live.acquire.guard import IlluminationGuard, side_by_side
+from rdl_live.acquire.light_cycle import LightCycle
+from rdl_live.acquire.pattern_store import PatternStore
+from rdl_live.acquire.sequence_reader import read_sequence
+from rdl_live.errors import DeviceError
+from rdl_live.files.recorder import FrameFlag, FrameTag
+
+_LOG = logging.getLogger(__name__)
+
+MISSING_IN_A_ROW = 3
+"""So many failed exposures are no accident any more: the run ends."""
+Frame = npt.NDArray[Any]
+
+
+class FrameSink(Protocol):
+    """What records; an error of its ends the run."""
+
+    def append(self, frame: Frame, tag: FrameTag) -> None:
+        """Take a frame."""
+
+    def mark_missing(self, tag: FrameTag) -> None:
+        """Take note of a frame that will not come."""
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run has come."""
+
+    frames: int = 0
+    missing: int = 0
+    series: int = 0
+    """Series gone through, whole or not."""
+    bursts: int = 0
+    """Hardware sequences."""
+    time_point: int = -1
+    stepped: bool = False
+    """Whether software steps the SLM."""
+
+
+class SimEngine(MDAEngine):
+    """Runs the events of `PlanEvents`. Made for one run by `Acquisition`."""
+
+    def __init__(
+        self,
+        core: CMMCorePlus,
+        devices: Devices,
+        guard: IlluminationGuard,
+        patterns: PatternStore,
+        deliver: Callable[[Frame | None, FrameTag], None],
+        stopped: Callable[[], bool],
+        *,
+        stepped: bool,
+        frames_per_series: int,
+        burst_s: float = 10.0,
+    ) -> None:
+        """Only take what is needed; nothing is set.
+
+        Args:
+            core: the core.
+            devices: its devices by role.
+            guard: makes it dark.
+            patterns: pictures by pattern id.
+            deliver: given every frame, or None for a missing one; what it raises ends the run.
+            stopped: whether somebody wants the run to end.
+            stepped: step the SLM by software.
+            frames_per_series: raw frames of one series.
+            burst_s: about how long one hardware sequence may last [s].
+        """
+        super().__init__(core, use_hardware_sequencing=not stepped, restore_initial_state=False)
+        self._devices, self._guard, self._patterns = devices, guard, patterns
+        self._deliver, self._stopped, self._burst_s = deliver, stopped, burst_s
+        self._hardware = devices.hardware
+        self._cycle = LightCycle(devices)
+        self._loaded: tuple[int, ...] = ()
+        self._open = self._slm_runs = False
+        self._failed_in_a_row = 0
+        placed = stepped or self._hardware.camera.frame_index_tag is not None
+        self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
+        self._began_s = time.perf_counter()
+        self.status = RunStatus(stepped=stepped)
+        self.problems: list[BaseException] = []
+        """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
+
+    # What the runner calls ------------------------------------------------------------------------------
+
+    def setup_sequence(self, sequence: Any) -> Any:
+        """Check and set what holds for the whole run, in the dark."""
+        self._began_s = time.perf_counter()
+        self._devices.forget()
+        for setting in self._hardware.setup:
+            self._devices.set(setting)
+        return self.get_summary_metadata(mda_sequence=sequence)
+
+    def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
+        """Join series to bursts where the hardware steps the SLM."""
+        if self.status.stepped:
+            return iter(events)
+        # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
+        longest_s = self._burst_s if self._hardware.camera.frame_index_tag else 0.0
+        return bursts(events, self._joins, longest_s, self._hardware.camera.readout_ms)
+
+    def setup_event(self, event: MDAEvent) -> None:
+        """Make everything ready for the exposure, the shutter last.
+
+        Raises:
+            DeviceError: anything that could not be set; nothing was exposed.
+        """
+        try:
+            first = event.events[0] if isinstance(event, SequencedEvent) else event
+            shot = shot_of(first)
+            if shot.first or not self._open:
+                self._place(first)
+            if isinstance(event, SequencedEvent):
+                self._prepare_burst(event)
+            else:
+                self._devices.show(self._patterns.image(shot.pattern_id))
+            if not self._open:
+                self._open = True  # also if it fails half-way: then it is to be closed
+                self._devices.shutter(True)
+        except BaseException:
+            self.go_dark()
+            raise
+
+    def exec_event(self, event: MDAEvent) -> Iterator[Any]:
+        """Expose, and hand on each frame with its tag."""
+        try:
+            if isinstance(event, SequencedEvent):
+                yield from self._run_burst(event)
+            else:
+                yield from self._run_step(event)
+        except BaseException:
+            self.go_dark()
+            raise
+
+    def teardown_event(self, event: MDAEvent) -> None:
+        """Close the shutter where the next frame is not due yet."""
+        if self._open and not event.keep_shutter_open:
+            self._open = False
+            self._devices.shutter(False)
+
+    def teardown_sequence(self, sequence: Any) -> None:
+        """Go dark, whatever came."""
+        del sequence
+        self.go_dark()
+
+    def go_dark(self) -> None:
+        """Turn the light off first, then stop what runs; keeps what goes wrong in `problems`."""
+        try:
+            self._guard.make_safe()
+        except DeviceError as error:
+            self.problems.append(error)
+        self._open, self._loaded = False, ()
+        self._devices.forget()
+        camera, slm = self._hardware.camera.device, self._hardware.slm.device
+        self.problems += side_by_side(
+            {camera: [self._stop_camera], slm: [self._stop_slm], "sequenced properties": [self._cycle.stop]}
+        )
+
+    # Making ready ---------------------------------------------------------------------------------------
+
+    def _place(self, event: MDAEvent) -> None:
+        """Move, and set exposure and light of a series."""
+        shot = shot_of(event)
+        if event.x_pos is not None and event.y_pos is not None:
+            self._devices.move_xy(event.x_pos, event.y_pos)
+        if event.z_pos is not None:
+            self._devices.move_z(event.z_pos)
+        self._devices.exposure(shot.exposure_ms)
+        for setting in self._devices.lighting(shot.light, shot.power_percent):
+            self._devices.set(setting)
+            self._devices.verify(setting)
+
+    def _prepare_burst(self, event: SequencedEvent) -> None:
+        slm = self._hardware.slm.device
+        shots = [shot_of(one) for one in event.events[: cycle_of(event.events)]]
+        ids = tuple(shot.pattern_id for shot in shots)
+        if self._loaded != ids:
+            self._loaded = ()
+            self._devices.load_patterns([self._patterns.image(pattern) for pattern in ids])
+            self._loaded = ids
+        self._cycle.prepare([(shot.light, shot.power_percent) for shot in shots])
+        with asking(slm, "start of the pattern sequence"):
+            self._slm_runs = True
+            self.mmcore.startSLMSequence(slm)
+        self._check_place(0, "before the first exposure")
+
+    def _check_place(self, expected: int, when: str) -> None:
+        """Compare what the SLM says that it shows with what it should show."""
+        slm = self._hardware.slm
+        if slm.index_property is None:
+            return
+        with asking(slm.device, f"reading {slm.index_property}"):
+            found = int(float(self.mmcore.getProperty(slm.device, slm.index_property)))
+        if found != expected:
+            raise DeviceError(
+                f"{slm.device}: {slm.index_property} is {found} {when}, and should be {expected}: patterns and frames "
+                "are out of step; check the trigger line, and load the patterns again"
+            )
+
+    def _joins(self, before: Shot, after: Shot) -> bool:
+        """Whether the light can be switched within a hardware sequence, and the SLM holds the patterns of all."""
+        return self._cycle.can_switch(before.light, after.light) and self._patterns.fits(self._patterns.count)
+
+    # Exposing -------------------------------------------------------------------------------------------
+
+    def _run_burst(self, event: SequencedEvent) -> Iterator[Any]:
+        core, camera = self.mmcore, self._hardware.camera
+        count = len(event.events)
+        frame_s = 1e-3 * ((event.exposure or 0.0) + camera.readout_ms)
+        began_s = time.perf_counter() - self._began_s
+        with asking(camera.device, f"start of a sequence of {count} frames"):
+            core.startSequenceAcquisition(camera.device, count, 0.0, True)
+        arrived = 0
+        for arrived, arrival in enumerate(read_sequence(core, camera, count, frame_s, self._stopped), start=1):
+            one = event.events[arrival.index]
+            stamp = self._stamp(arrival.tags, began_s)
+            signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags)
+            if signal == "cancel" or (self._stopped() and shot_of(one).last):
+                break
+        self._end_burst(count if arrived == count else None, cycle_of(event.events))
+
+    def _end_burst(self, exposures: int | None, cycle: int) -> None:
+        """Stop in order; `exposures` is None where the burst was broken off."""
+        self.status = replace(self.status, bursts=self.status.bursts + 1)
+        if exposures is None:
+            self._open = False
+            self._devices.shutter(False)
+            self._stop_camera()
+        else:
+            self._check_place((exposures - 1) % cycle, "after the last exposure")
+        self._stop_slm()
+        self._cycle.stop()
+
+    def _run_step(self, event: MDAEvent) -> Iterator[Any]:
+        camera = self._hardware.camera.device
+        stamp = time.perf_counter() - self._began_s
+        try:
+            with asking(camera, f"exposure {shot_of(event).exposure_ms:g} ms"):
+                self.mmcore.snapImage()
+                frame: Frame | None = self.mmcore.getImage(fix=False)
+        except DeviceError as error:
+            _LOG.warning("%s; the frame is marked missing", error)
+            frame = None
+        yield self._hand_on(frame, event, stamp, {})
+
+    def _hand_on(self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any]) -> Any:
+        """Deliver a frame or a hole; return what the runner tells its listeners."""
+        shot = shot_of(event)
+        tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
+        self._deliver(frame, tag)
+        done = self.status
+        self.status = replace(
+            done,
+            frames=done.frames + (frame is not None),
+            missing=done.missing + (frame is None),
+            series=done.series + shot.last,
+            time_point=shot.series.time,
+        )
+        if frame is None:
+            self._missing(tag)
+            return None
+        self._failed_in_a_row = 0
+        return frame, event, {"runner_time_ms": 1e3 * (stamp or 0.0), "rdl_tag": tag, "camera_metadata": tags}
+
+    def _missing(self, tag: FrameTag) -> None:
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._allowed_in_a_row:
+            raise DeviceError(
+                f"{self._hardware.camera.device}: {self._failed_in_a_row} exposures in a row failed, the last at {tag}; "
+                "check the camera"
+            )
+
+    def _stamp(self, tags: Mapping[str, Any], began_s: float) -> float | None:
+        """Return the start of the exposure [s], by the camera's clock where it tells it."""
+        start = self._hardware.camera.start_tag
+        try:
+            if start is not None:
+                return float(tags[start])
+            return began_s + 1e-3 * float(tags["ElapsedTime-ms"])
+        except (KeyError, ValueError):
+            return None
+
+    # Stopping -------------------------------------------------------------------------------------------
+
+    def _stop_camera(self) -> None:
+        with asking(self._hardware.camera.device, "stopping the sequence"):
+            if self.mmcore.isSequenceRunning():
+                self.mmcore.stopSequenceAcquisition(self._hardware.camera.device)
+
+    def _stop_slm(self) -> None:
+        if self._slm_runs:
+            self._slm_runs = False
+            with asking(self._hardware.slm.device, "stopping the pattern sequence"):
+                self.mmcore.stopSLMSequence(self._hardware.slm.device)

@@ -1,0 +1,169 @@
+"""The illumination guard: the microscope goes dark, whatever happens, and it is read back that it did.
+
+Software cannot turn a laser off after kill -9, nor through a driver that hangs: wire the AOTF's blanking to the
+camera's exposure-out, and have an interlock. The guard forces the safe state at every start, too.
+"""
+
+import atexit
+import logging
+import signal
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rdl_live.acquire.devices import Devices
+from rdl_live.acquire.faults import raise_all
+from rdl_live.errors import DeviceError
+from rdl_live.optics.hardware import Hardware
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+_LOG = logging.getLogger(__name__)
+
+PATIENCE_S = 0.8
+"""How long a device may take to go dark; one that hangs must not keep the others from it."""
+Step = Callable[[], None]
+
+
+class IlluminationGuard:
+    """Keeps one microscope dark unless a run wants light. `make_safe` may be called from any thread.
+
+    A context manager: safe at its start and at its end, at any exception, and at the exit of the process.
+    """
+
+    def __init__(self, core: "CMMCorePlus", hardware: Hardware) -> None:
+        """Watch over a core; from now on the process does not end without making it safe."""
+        self._core, self.hardware = weakref.ref(core), hardware
+        self._lock = threading.Lock()
+        self._at_exit = _exit_of(weakref.ref(self))
+        atexit.register(self._at_exit)
+
+    def make_safe(self) -> None:
+        """Close the shutter, set every entry of the safe state, read it back. All steps run, whatever one raises.
+
+        Each device is asked in a thread of its own and given `PATIENCE_S`.
+
+        Raises:
+            DeviceError: anything that is not dark, or did not answer; all problems are listed.
+        """
+        with self._lock:
+            raise_all(side_by_side(self._steps()))
+
+    def release(self) -> None:
+        """Watch no longer; for the orderly end, after `make_safe`."""
+        atexit.unregister(self._at_exit)
+
+    def __enter__(self) -> Self:
+        """Force the safe state and return itself."""
+        self.make_safe()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Make safe; with an error in the block, both are raised."""
+        try:
+            self.make_safe()
+        except DeviceError as failure:
+            if error is None:
+                raise
+            raise_all([error, failure])
+        finally:
+            self.release()
+
+    def _steps(self) -> dict[str, list[Step]]:
+        """Return what is to be done, device by device."""
+        core = self._core()
+        if core is None:
+            return {}  # the core is gone, and its devices with it
+        devices = Devices(core, self.hardware)
+        loaded = set(core.getLoadedDevices())
+        steps: dict[str, list[Step]] = {}
+        if self.hardware.shutter in loaded and self.hardware.shutter is not None:
+            steps[self.hardware.shutter] = [lambda: devices.shutter(False)]
+        for setting in self.hardware.safe_state:
+            if setting.device in loaded:
+                steps.setdefault(setting.device, []).append(lambda s=setting: devices.set(s, always=True))  # type: ignore[misc]
+        return steps
+
+
+def side_by_side(steps: Mapping[str, Sequence[Step]]) -> list[BaseException]:
+    """Run the steps of all devices, each device in a thread of its own, and return what went wrong.
+
+    A device that hangs is reported after `PATIENCE_S` and keeps no other waiting.
+    """
+    errors: list[BaseException] = []
+    threads = {}
+    for device, mine in steps.items():
+        thread = threading.Thread(target=_all_of, args=(mine, errors), name=f"safe-{device}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter is shutting down and starts no threads
+            _all_of(mine, errors)
+        else:
+            threads[device] = thread
+    deadline = time.monotonic() + PATIENCE_S
+    for device, thread in threads.items():
+        thread.join(max(deadline - time.monotonic(), 0.0))
+        if thread.is_alive():
+            errors.append(
+                DeviceError(
+                    f"{device}: did not answer within {PATIENCE_S:g} s when it was to stop or go dark; IF IT IS A LIGHT, "
+                    "TURN IT OFF BY HAND, then restart the device"
+                )
+            )
+    return errors
+
+
+def _all_of(steps: Sequence[Step], errors: list[BaseException]) -> None:
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # every step must run; all errors are reported by the caller
+            errors.append(error)
+
+
+def _exit_of(guard: "weakref.ref[IlluminationGuard]") -> Step:
+    """Return what makes safe at the exit of the process, without keeping guard and core alive."""
+
+    def at_exit() -> None:
+        alive = guard()
+        if alive is None:
+            return
+        try:
+            alive.make_safe()
+        except DeviceError as error:
+            _LOG.critical("at exit: %s", error)
+
+    return at_exit
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Let SIGINT and SIGTERM call `stop` (which must only ask, and return at once) within the block.
+
+    A second signal of the kind raises KeyboardInterrupt. The list that is given holds the signals that came. In
+    other than the main thread nothing is changed: Python allows it only there.
+    """
+    came: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        stop()
+        if came.count(number) > 1:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

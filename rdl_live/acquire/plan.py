@@ -1,0 +1,195 @@
+"""The plan of an acquisition: what is imaged, how often, with how much light. From YAML or Python."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError, field_validator
+
+from rdl_live.acquire.core import hardware_of
+from rdl_live.errors import ConfigError
+from rdl_live.files.explain import explain, truth_values
+from rdl_live.files.strict_yaml import read_mapping
+from rdl_live.optics._base import Description
+from rdl_live.optics.hardware import ChannelLight
+from rdl_live.optics.microscope import Microscope, Name
+
+Pixel = Annotated[int, Field(ge=0, le=65536)]
+Order = Literal["pzc", "pcz", "zpc", "zcp", "cpz", "czp"]
+
+
+class PlanChannel(Description):
+    """One colour of the plan."""
+
+    name: Name
+    """A channel of the microscope file."""
+    power_percent: Annotated[float, Field(gt=0, le=100)]
+    """Light in percent of full."""
+    exposure_ms: Annotated[float, Field(gt=0, le=60_000)]
+    """Exposure of each raw frame [ms]."""
+
+
+class TimePlan(Description):
+    """When."""
+
+    points: PositiveInt | None = 1
+    """Time points; null: until it is stopped (live)."""
+    interval_s: NonNegativeFloat = 0.0
+    """From one time point to the next [s]; 0: as fast as the camera can."""
+
+
+class ZPlan(Description):
+    """A stack around the focus of the moment."""
+
+    planes: PositiveInt = 1
+    step_um: PositiveFloat = 0.25
+
+    @property
+    def offsets_um(self) -> tuple[float, ...]:
+        """Planes relative to the middle, from below [um]."""
+        return tuple((i - (self.planes - 1) / 2) * self.step_um for i in range(self.planes))
+
+
+class Place(Description):
+    """A position of the stage."""
+
+    x_um: float
+    y_um: float
+    z_um: float | None = None
+    """Focus there [um]; by default that of the start."""
+    name: str = ""
+
+
+class Region(Description):
+    """A part of the camera chip [pixels]."""
+
+    x: Pixel
+    y: Pixel
+    width: Annotated[int, Field(ge=16, le=65536)]
+    height: Annotated[int, Field(ge=16, le=65536)]
+
+
+class Limits(Description):
+    """What a run must not exceed; checked before any light."""
+
+    dose_j_cm2: PositiveFloat | None = None
+    """Dose of one colour on one position [J/cm2]."""
+    duration_s: PositiveFloat | None = None
+    disk_gb: PositiveFloat | None = None
+
+
+class SeriesIndex(NamedTuple):
+    """Which series: one for each time point, position, plane and channel."""
+
+    time: int
+    position: int
+    z: int
+    channel: int
+
+
+class Plan(Description):
+    """What an acquisition does: time x position x z x channel, a whole series of patterns at each."""
+
+    name: Name = "acquisition"
+    channels: Annotated[tuple[PlanChannel, ...], Field(min_length=1)]
+    time: TimePlan = TimePlan()
+    z: ZPlan = ZPlan()
+    positions: tuple[Place, ...] = ()
+    """Where; by default where the stage is."""
+    order: Order = "pzc"
+    """How positions, planes and channels are gone through within a time point, slowest first."""
+    roi: Region | None = None
+    """Part of the camera chip; by default as the camera is set."""
+    sequence: Literal["auto", "hardware", "software"] = "auto"
+    """Whether the SLM is stepped by the camera (hardware), by software, or as the microscope can."""
+    limits: Limits = Limits()
+
+    @field_validator("channels")
+    @classmethod
+    def _different(cls, channels: tuple[PlanChannel, ...]) -> tuple[PlanChannel, ...]:
+        names = [channel.name for channel in channels]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a channel stands twice: {', '.join(names)}; remove one")
+        return channels
+
+    @property
+    def endless(self) -> bool:
+        """Whether it goes on until it is stopped."""
+        return self.time.points is None
+
+    @property
+    def series_per_time_point(self) -> int:
+        """Series of one time point."""
+        return max(len(self.positions), 1) * self.z.planes * len(self.channels)
+
+    def series(self, time: int) -> Iterator[SeriesIndex]:
+        """Go through the series of one time point in the plan's order."""
+        sizes = {"p": max(len(self.positions), 1), "z": self.z.planes, "c": len(self.channels)}
+        first, second, third = self.order
+        for i in range(sizes[first]):
+            for j in range(sizes[second]):
+                for k in range(sizes[third]):
+                    at = {first: i, second: j, third: k}
+                    yield SeriesIndex(time, at["p"], at["z"], at["c"])
+
+    def check(self, microscope: Microscope) -> None:
+        """Raise ConfigError unless the microscope has what the plan needs."""
+        hardware = hardware_of(microscope)
+        for channel in self.channels:
+            microscope.channel(channel.name)
+            light_of(microscope, channel.name)
+        if self.positions and hardware.stage is None:
+            raise ConfigError("the plan has positions, but hardware.stage of the microscope file names no device")
+        if hardware.focus is None and (self.z.planes > 1 or any(p.z_um is not None for p in self.positions)):
+            raise ConfigError("the plan moves the focus, but hardware.focus of the microscope file names no device")
+        if self.sequence == "hardware" and not hardware.slm.triggered:
+            raise ConfigError(
+                "sequence: 'hardware' is wrong: hardware.slm.triggered of the microscope file says that the camera "
+                "does not trigger the SLM; use 'auto' or 'software', or correct the microscope file"
+            )
+
+    def replace(self, **changes: object) -> Self:
+        """Return a copy with some fields changed, validated like a new one."""
+        return self.model_validate({**self.model_dump(), **changes})
+
+
+def light_of(microscope: Microscope, channel: str) -> ChannelLight:
+    """Return how a channel is lit.
+
+    Raises:
+        ConfigError: the microscope file does not say.
+    """
+    light = hardware_of(microscope).light
+    for one in light:
+        if one.channel == channel:
+            return one
+    known = ", ".join(repr(one.channel) for one in light)
+    raise ConfigError(f"hardware.light of the microscope file has no channel {channel!r}; it has {known}; add it")
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read a plan from a YAML file.
+
+    Raises:
+        ConfigError: no such file, no YAML, or wrong content; lists every problem with its remedy.
+    """
+    path = Path(path)
+    content = read_mapping(path, "plan")
+    problems = list(truth_values(content))
+    try:
+        plan = Plan.model_validate(content)
+    except ValidationError as error:
+        problems += explain(error, Plan, content)
+    if len(problems) == 1:
+        raise ConfigError(f"{path}: {problems[0]}")
+    if problems:
+        raise ConfigError("\n  - ".join([f"{path}: {len(problems)} problems:", *problems]))
+    return plan
+
+
+def live_plan(microscope: Microscope, power_percent: float = 5.0, exposure_ms: float = 10.0) -> Plan:
+    """Return an endless plan of the first channel that can be lit."""
+    lit = {one.channel for one in hardware_of(microscope).light}
+    name = next(channel.name for channel in microscope.channels if channel.name in lit)
+    channel = PlanChannel(name=name, power_percent=power_percent, exposure_ms=exposure_ms)
+    return Plan(name="live", channels=(channel,), time=TimePlan(points=None))

@@ -1,0 +1,340 @@
+"""An acquisition: plan, devices, guard, engine and recorder, from the first check to the dark."""
+
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from rdl_live.acquire.core import hardware_of
+from rdl_live.acquire.delivery import Delivery, OnFrame
+from rdl_live.acquire.devices import Devices, powered
+from rdl_live.acquire.engine import FrameSink, RunStatus, SimEngine
+from rdl_live.acquire.estimate import Estimate, estimate_plan
+from rdl_live.acquire.events import PlanEvents
+from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.guard import IlluminationGuard
+from rdl_live.acquire.pattern_check import PatternCheck
+from rdl_live.acquire.pattern_store import PatternStore
+from rdl_live.acquire.plan import Plan, light_of
+from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+from rdl_live.errors import ConfigError, DeviceError, RdlError
+from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.pattern import PatternSet
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+_LOG = logging.getLogger(__name__)
+_running: "WeakKeyDictionary[CMMCorePlus, Acquisition]" = WeakKeyDictionary()
+_running_lock = threading.Lock()
+
+STOP_S = 5.0
+"""How long an acquisition may take to stop; the light is off long before."""
+LIVE_BURST_S = 0.5
+"""Length of the hardware sequences of an endless plan: how soon a changed plan shows."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How an acquisition ended."""
+
+    status: RunStatus
+    wrong_patterns: int
+    """Frames in which the data show another pattern than planned."""
+    unjudged_series: int
+    """Series too dark to check their patterns."""
+    processing_error: Exception | None
+    stopped: bool
+    """Whether it was stopped before the end of its plan."""
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+class Acquisition:
+    """One run of a plan on one core. `run` blocks; `start`, `stop` and `wait` do not."""
+
+    def __init__(
+        self,
+        core: "CMMCorePlus",
+        microscope: Microscope,
+        plan: Plan,
+        sink: FrameSink | None = None,
+        *,
+        on_frame: OnFrame | None = None,
+        on_warning: Callable[[str], None] | None = None,
+        check_patterns: bool = True,
+    ) -> None:
+        """Check everything that can be checked in the dark, compute the patterns, and estimate.
+
+        Args:
+            core: from `open_core`.
+            microscope: the microscope that it was opened with.
+            plan: what to do.
+            sink: the recorder. Whoever made it closes it.
+            on_frame: given each frame at once (a `FrameQueue.offer`, say); must not wait.
+            on_warning: told what the user should know; goes to the log by default.
+            check_patterns: flag frames in which the data show another pattern than planned.
+
+        Raises:
+            ConfigError: plan, microscope file and core do not fit, or a limit of the plan is exceeded.
+            DeviceError: a value that a device cannot take.
+        """
+        plan.check(microscope)
+        self.core, self.microscope = core, microscope
+        self.hardware = hardware_of(microscope)
+        self._devices = Devices(core, self.hardware)
+        self._devices.check_present()
+        self._devices.check_limits(powered(light_of(microscope, c.name).power, c.power_percent) for c in plan.channels)
+        self.patterns: dict[str, ChannelPatterns] = {
+            c.name: channel_patterns(microscope, self.hardware.slm, microscope.channel(c.name)) for c in plan.channels
+        }
+        self._store = PatternStore(core, self.hardware.slm, self.patterns.values())
+        self.stepped = self._is_stepped(plan)
+        self._set_camera(plan)
+        self.frame_shape = self._devices.frame_shape
+        self.estimate: Estimate = estimate_plan(plan, microscope, self.frame_shape, core.getBytesPerPixel())
+        self._plan, self._warn = plan, on_warning or _LOG.warning
+        self._warnings: list[str] = list(self.estimate.warnings)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._seconds = 0.0
+        focus = self._devices.focus_um() if self.hardware.focus else None
+        self._events = PlanEvents(plan, microscope, self.patterns, focus)
+        checks = self._checks() if check_patterns else {}
+        self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self._tell)
+        self._guard = IlluminationGuard(core, self.hardware)
+        self._engine = SimEngine(
+            core,
+            self._devices,
+            self._guard,
+            self._store,
+            self._delivery,
+            self._stop.is_set,
+            stepped=self.stepped,
+            frames_per_series=microscope.pattern.frames,
+            burst_s=LIVE_BURST_S if plan.endless else 10.0,
+        )
+
+    # What the user asks ---------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """The plan as it is followed now."""
+        return self._events.plan
+
+    @property
+    def status(self) -> RunStatus:
+        """How far it is; may be asked from any thread."""
+        return self._engine.status
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def nominal(self, channel: str) -> PatternSet:
+        """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
+        slm, pixel = self.hardware.slm, self.microscope.optics.pixel_size_um
+        binning = self.binning
+        x, y, _, _ = self.core.getROI(self.hardware.camera.device)
+        whole = self._chip_px
+        return self.patterns[channel].nominal(
+            slm,
+            self._store.shape,
+            (whole[0] * pixel, whole[1] * pixel),
+            (y * binning * pixel, x * binning * pixel),
+        )
+
+    def run(self) -> RunReport:
+        """Run to the end of the plan, or until `stop`.
+
+        Ctrl-C in the main thread stops it, in the dark, before KeyboardInterrupt goes on.
+
+        Raises:
+            DeviceError: a device failed, or something is not dark at the end; all that went wrong is told.
+            RdlError: from the sink.
+        """
+        self.start()
+        try:
+            while self.running:
+                # In pieces: a wait without an end would not see Ctrl-C everywhere.
+                self._thread_of_run().join(0.1)
+        except BaseException:
+            self.stop()
+            raise
+        return self.wait()
+
+    def start(self) -> None:
+        """Start in a thread of its own.
+
+        Raises:
+            DeviceError: another acquisition runs on this core, or this one has run already.
+        """
+        with _running_lock:
+            other = _running.get(self.core)
+            if (other is not None and other.running) or self.core.mda.is_running():
+                raise DeviceError("an acquisition is running already; stop it first")
+            if self._thread is not None:
+                raise DeviceError("this acquisition has run already; make a new one")
+            self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
+            _running[self.core] = self
+            self._thread.start()
+        # A daemon that calls into C++ while the interpreter ends can abort the process.
+        atexit.register(self._stop_at_exit)
+
+    def stop(self) -> None:
+        """Ask it to stop, and return at once; the light goes off within a second. Any thread, any number of times."""
+        self._stop.set()
+        self.core.mda.cancel()
+
+    def wait(self, timeout_s: float | None = None) -> RunReport:
+        """Wait for the end, and return how it went.
+
+        After `stop` it waits `STOP_S` at most; if a hanging device still holds the run, the light is turned off
+        from here.
+
+        Raises:
+            DeviceError: as `run`; or it does not stop.
+            TimeoutError: it still runs after `timeout_s`.
+        """
+        thread = self._thread_of_run()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = STOP_S
+        while thread.is_alive():
+            thread.join(0.05)
+            if self._stop.is_set():
+                patience -= 0.05
+            if thread.is_alive() and patience <= 0:
+                stuck = DeviceError("the acquisition does not stop: a device hangs; check the devices, then restart")
+                raise_all([stuck, *self._made_safe()])
+            if deadline is not None and time.monotonic() > deadline and thread.is_alive():
+                raise TimeoutError(f"the acquisition still runs after {timeout_s:g} s")
+        atexit.unregister(self._stop_at_exit)
+        if self._error is not None:
+            raise self._error
+        return self.report
+
+    @property
+    def report(self) -> RunReport:
+        """How it went, so far."""
+        return RunReport(
+            self.status,
+            self._delivery.wrong_patterns,
+            self._delivery.unjudged,
+            self._delivery.processing_error,
+            self._stop.is_set(),
+            self._seconds,
+            tuple(self._warnings),
+        )
+
+    def follow(self, plan: Plan) -> None:
+        """Exchange the plan of an endless acquisition: power and exposure follow from the next time point on.
+
+        Raises:
+            ConfigError: anything else than power, exposure and interval differs, or the plan is not endless.
+        """
+        old = self.plan
+        adjusted = old.replace(channels=[c.model_dump() for c in plan.channels], time=plan.time.model_dump())
+        names = [c.name for c in plan.channels] == [c.name for c in old.channels]
+        if not (old.endless and plan.endless and names and adjusted == plan):
+            raise ConfigError(
+                "only power, exposure and interval of a live acquisition can change; stop it and start anew"
+            )
+        self._devices.check_limits(
+            powered(light_of(self.microscope, c.name).power, c.power_percent) for c in plan.channels
+        )
+        self._events.plan = plan
+
+    # How it runs ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        """Everything between dark and dark; in the acquisition's thread."""
+        began = time.perf_counter()
+        errors: list[BaseException] = []
+        core = self.core
+        before = core.mda.engine
+        autoshutter = core.getAutoShutter()
+        try:
+            self._guard.make_safe()
+            core.setAutoShutter(False)
+            core.mda.set_engine(self._engine)
+            if not self._stop.is_set():
+                core.mda.run(self._events)
+        except BaseException as error:  # kept, and raised by `wait` in the caller's thread
+            errors.append(error)
+        errors += self._made_safe()
+        errors += self._engine.problems
+        try:
+            self._delivery.flush()
+            core.setAutoShutter(autoshutter)
+            if before is not None:
+                core.mda.set_engine(before)
+        except (RdlError, RuntimeError) as error:
+            errors.append(error)
+        self._guard.release()
+        self._seconds = time.perf_counter() - began
+        try:
+            raise_all(errors)
+        except BaseException as error:
+            self._error = error
+
+    def _made_safe(self) -> list[BaseException]:
+        try:
+            self._guard.make_safe()
+        except DeviceError as error:
+            return [error]
+        return []
+
+    def _stop_at_exit(self) -> None:
+        self.stop()
+        try:
+            self.wait(STOP_S)
+        except (RdlError, TimeoutError) as error:
+            _LOG.critical("at exit: %s", error)
+
+    def _thread_of_run(self) -> threading.Thread:
+        if self._thread is None:
+            raise DeviceError("the acquisition has not been started; call start")
+        return self._thread
+
+    def _tell(self, text: str) -> None:
+        self._warnings.append(text)
+        self._warn(text)
+
+    def _is_stepped(self, plan: Plan) -> bool:
+        cycle = self.microscope.pattern.frames
+        if plan.sequence == "software" or (plan.sequence == "auto" and not self._store.fits(cycle)):
+            return True
+        if not self._store.fits(cycle):
+            raise DeviceError(
+                f"{self.hardware.slm.device}: holds {self._store.memory} patterns in its sequence memory and the plan "
+                f"needs {cycle}; use sequence: software"
+            )
+        return False
+
+    def _set_camera(self, plan: Plan) -> None:
+        """Set the region now: recorder and processing must know the frame's size before the start."""
+        self.core.setCameraDevice(self.hardware.camera.device)
+        before = self.core.getROI(self.hardware.camera.device)
+        self._devices.roi(None)
+        height, width = self._devices.frame_shape
+        self.binning = int(self.core.getProperty(self.hardware.camera.device, "Binning"))
+        self._chip_px = (height * self.binning, width * self.binning)
+        if plan.roi is not None:
+            self._devices.roi((plan.roi.x, plan.roi.y, plan.roi.width, plan.roi.height))
+        elif tuple(before) != (0, 0, width, height):
+            self._devices.roi((before[0], before[1], before[2], before[3]))
+
+    def _checks(self) -> dict[int, PatternCheck]:
+        camera, pixel = self.microscope.camera, self.microscope.optics.pixel_size_um * self.binning
+        return {
+            index: PatternCheck(
+                self.nominal(channel.name), self.frame_shape, pixel, camera.offset_adu, camera.gain_e_per_adu
+            )
+            for index, channel in enumerate(self._plan.channels)
+        }
