@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.engine import FrameSink, RunStatus, SimEngine
     from rdl_live.acquire.estimate import Estimate, estimate_plan
     from rdl_live.acquire.events import PlanEvents, Shot
-    from rdl_live.acquire.faults import SeveralErrors
+    from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.gratings import Grating, find_grating
     from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
     from rdl_live.acquire.handover import FrameQueue, HandoverStatus
@@ -39,7 +39,7 @@ _HOME = {
     "engine": ("FrameSink", "RunStatus", "SimEngine"),
     "estimate": ("Estimate", "estimate_plan"),
     "events": ("PlanEvents", "Shot"),
-    "faults": ("SeveralErrors",),
+    "faults": ("ManyProblemsError",),
     "gratings": ("Grating", "find_grating"),
     "guard": ("IlluminationGuard", "stopped_by_signals"),
     "handover": ("FrameQueue", "HandoverStatus"),
@@ -73,6 +73,7 @@ __all__ = [
     "HandoverStatus",
     "IlluminationGuard",
     "Limits",
+    "ManyProblemsError",
     "PatternCheck",
     "Place",
     "Plan",
@@ -82,7 +83,6 @@ __all__ = [
     "RunReport",
     "RunStatus",
     "SeriesIndex",
-    "SeveralErrors",
     "Shot",
     "SimEngine",
     "TimePlan",

@@ -51,9 +51,7 @@ def _goes_on(burst: list[MDAEvent], event: MDAEvent, joins: Callable[[Shot, Shot
     again = shot_of(burst[len(burst) % cycle_of(burst)])
     if cycle_of(burst) < len(burst) or again.pattern_id == shot.pattern_id:
         # The hardware repeats its cycle: pattern and light must be those of one cycle ago.
-        if (again.pattern_id, again.power_percent) != (shot.pattern_id, shot.power_percent):
-            return False
-        return True
+        return (again.pattern_id, again.power_percent) == (shot.pattern_id, shot.power_percent)
     return joins(before, shot)
 
 
@@ -61,7 +59,7 @@ def _joined(burst: list[MDAEvent]) -> SequencedEvent:
     first, last = burst[0], burst[-1]
     return SequencedEvent(
         events=tuple(burst),
-        index=dict(first.index),
+        index=first.index,
         channel=first.channel,
         exposure=first.exposure,
         min_start_time=first.min_start_time,

@@ -106,4 +106,4 @@ def _end(core: "CMMCorePlus") -> None:
         core.reset()
     finally:
         # pymmcore-plus forbids the method on its own class; without the call exits can abort.
-        CMMCore.registerCallback(core, None)  # type: ignore[arg-type]
+        CMMCore.registerCallback(core, None)

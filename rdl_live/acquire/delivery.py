@@ -78,8 +78,8 @@ class Delivery:
         if not self.wrong_patterns:
             where = ", ".join(f"angle {a} phase {p}" for a, p in verdict.wrong)
             self._warn(
-                f"SLM: wrong pattern in series {self._pending[0][1].time}: {where}. The frames are flagged; check trigger "
-                "and pattern order of the SLM"
+                f"SLM: wrong pattern in series {self._pending[0][1].time}: {where}. The frames are flagged; check "
+                "trigger and pattern order of the SLM"
             )
         self.wrong_patterns += len(verdict.wrong)
         self._pending = [

@@ -233,8 +233,9 @@ class SimEngine(MDAEngine):
         with asking(camera.device, f"start of a sequence of {count} frames"):
             core.startSequenceAcquisition(camera.device, count, 0.0, True)
         arrived = 0
-        for arrived, arrival in enumerate(read_sequence(core, camera, count, frame_s, self._stopped), start=1):
-            one = event.events[arrival.index]
+        for arrival in read_sequence(core, camera, count, frame_s, self._stopped):
+            arrived += 1
+            one = event.events[arrival.number]
             stamp = self._stamp(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
@@ -288,8 +289,8 @@ class SimEngine(MDAEngine):
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= self._allowed_in_a_row:
             raise DeviceError(
-                f"{self._hardware.camera.device}: {self._failed_in_a_row} exposures in a row failed, the last at {tag}; "
-                "check the camera"
+                f"{self._hardware.camera.device}: {self._failed_in_a_row} exposures in a row failed, the last "
+                f"at {tag}; check the camera"
             )
 
     def _stamp(self, tags: Mapping[str, Any], began_s: float) -> float | None:

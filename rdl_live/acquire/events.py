@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from useq import MDAEvent, PropertyTuple
+from useq._mda_event import Channel as EventChannel
+from useq._mda_event import ReadOnlyDict
 
 from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.devices import powered
@@ -105,8 +107,8 @@ class PlanEvents:
         place = plan.positions[index.position] if plan.positions else None
         power = powered(light.power, channel.power_percent)
         common = MDAEvent(
-            index={"t": index.time, "p": index.position, "z": index.z, "c": index.channel},
-            channel={"group": "SIM", "config": channel.name},
+            index=ReadOnlyDict({"t": index.time, "p": index.position, "z": index.z, "c": index.channel}),
+            channel=EventChannel(group="SIM", config=channel.name),
             exposure=channel.exposure_ms,
             x_pos=place.x_um if place else None,
             y_pos=place.y_um if place else None,
@@ -130,7 +132,7 @@ class PlanEvents:
             )
             yield common.model_copy(
                 update={
-                    "index": type(common.index)({**common.index, "angle": angle, "phase": phase}),
+                    "index": ReadOnlyDict({**common.index, "angle": angle, "phase": phase}),
                     "min_start_time": index.time * plan.time.interval_s if start and slot == 0 else None,
                     "keep_shutter_open": slot < count - 1 or keep_open,
                     "metadata": {SHOT: shot},

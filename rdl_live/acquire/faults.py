@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rdl_live.errors import DeviceError, RdlError
 
 
-class SeveralErrors(DeviceError):
+class ManyProblemsError(DeviceError):
     """What went wrong first, and everything that went wrong while stopping."""
 
     def __init__(self, errors: Iterable[BaseException]) -> None:
@@ -22,7 +22,7 @@ def told(error: BaseException) -> str:
 
 def flat(error: BaseException) -> Iterator[BaseException]:
     """Go through an error, or through all that it holds."""
-    if isinstance(error, SeveralErrors):
+    if isinstance(error, ManyProblemsError):
         for one in error.errors:
             yield from flat(one)
     else:
@@ -30,7 +30,7 @@ def flat(error: BaseException) -> Iterator[BaseException]:
 
 
 def raise_all(errors: Iterable[BaseException]) -> None:
-    """Raise nothing, the one error, or all of them as `SeveralErrors`; each message once."""
+    """Raise nothing, the one error, or all of them as `ManyProblemsError`; each message once."""
     unlike: dict[str, BaseException] = {}
     for error in errors:
         for one in flat(error):
@@ -38,7 +38,7 @@ def raise_all(errors: Iterable[BaseException]) -> None:
     if len(unlike) == 1:
         raise next(iter(unlike.values()))
     if unlike:
-        raise SeveralErrors(unlike.values()) from next(iter(unlike.values()))
+        raise ManyProblemsError(unlike.values()) from next(iter(unlike.values()))
 
 
 @contextmanager

@@ -113,8 +113,8 @@ def side_by_side(steps: Mapping[str, Sequence[Step]]) -> list[BaseException]:
         if thread.is_alive():
             errors.append(
                 DeviceError(
-                    f"{device}: did not answer within {PATIENCE_S:g} s when it was to stop or go dark; IF IT IS A LIGHT, "
-                    "TURN IT OFF BY HAND, then restart the device"
+                    f"{device}: did not answer within {PATIENCE_S:g} s when it was to stop or go dark; IF IT IS A "
+                    "LIGHT, TURN IT OFF BY HAND, then restart the device"
                 )
             )
     return errors

@@ -144,8 +144,8 @@ class Plan(Description):
             raise ConfigError("the plan moves the focus, but hardware.focus of the microscope file names no device")
         if self.sequence == "hardware" and not hardware.slm.triggered:
             raise ConfigError(
-                "sequence: 'hardware' is wrong: hardware.slm.triggered of the microscope file says that the camera "
-                "does not trigger the SLM; use 'auto' or 'software', or correct the microscope file"
+                "sequence: 'hardware' is wrong: hardware.slm.stepped_by of the microscope file says that the "
+                "camera does not step the SLM; use 'auto' or 'software', or correct the microscope file"
             )
 
     def replace(self, **changes: object) -> Self:

@@ -19,7 +19,7 @@ POLL_S = 0.0005
 class Arrival(NamedTuple):
     """A frame of the sequence, or the place where one is missing."""
 
-    index: int
+    number: int
     frame: npt.NDArray[Any] | None
     tags: Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def _arrivals(
                 frame, tags = core.popNextImageAndMD(fix=False)
             came += 1
             deadline = time.monotonic() + patience_s
-            yield frame, tags
+            yield frame, dict(tags)
         elif stopped():
             return
         elif not core.isSequenceRunning():
@@ -96,8 +96,8 @@ def _arrivals(
             time.sleep(POLL_S)
     if core.isBufferOverflowed():
         raise DeviceError(
-            f"{camera.device}: the core's buffer overflowed after frame {came} of the sequence; record to a faster disk, "
-            "or take a smaller region"
+            f"{camera.device}: the core's buffer overflowed after frame {came} of the sequence; record to a faster "
+            "disk, or take a smaller region"
         )
 
 

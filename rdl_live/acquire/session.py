@@ -103,8 +103,8 @@ class Acquisition:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._seconds = 0.0
-        focus = self._devices.focus_um() if self.hardware.focus else None
-        self._events = PlanEvents(plan, microscope, self.patterns, focus)
+        self._focus_um = self._devices.focus_um() if self.hardware.focus else None
+        self._events = PlanEvents(plan, microscope, self.patterns, self._focus_um)
         checks = self._checks() if check_patterns else {}
         self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self._tell)
         self._guard = IlluminationGuard(core, self.hardware)
@@ -269,6 +269,7 @@ class Acquisition:
             errors.append(error)
         errors += self._made_safe()
         errors += self._engine.problems
+        errors += self._focus_back()
         try:
             self._delivery.flush()
             core.setAutoShutter(autoshutter)
@@ -286,6 +287,17 @@ class Acquisition:
     def _made_safe(self) -> list[BaseException]:
         try:
             self._guard.make_safe()
+        except DeviceError as error:
+            return [error]
+        return []
+
+    def _focus_back(self) -> list[BaseException]:
+        """Leave the focus where it was, if the plan moved it."""
+        if self._focus_um is None or self.status.time_point < 0:
+            return []
+        try:
+            if abs(self._devices.focus_um() - self._focus_um) > 1e-3:
+                self._devices.move_z(self._focus_um)
         except DeviceError as error:
             return [error]
         return []

@@ -3,7 +3,7 @@
 A description only: nothing here talks to a device. Powers in percent of full, times in ms, irradiance in W/cm2.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
 
@@ -57,12 +57,22 @@ class SlmRole(Description):
     """Value of a bright pixel."""
     rotation_deg: float = 0.0
     """Angle from the SLM's x axis to the camera's [degrees], x right, y down."""
-    mirrored: bool = False
+    view: Literal["straight", "mirrored"] = "straight"
     """Whether the camera sees the SLM mirrored (its x axis reversed, before the rotation)."""
-    triggered: bool = True
-    """Whether each exposure of the camera steps a sequence of patterns; else patterns are set one by one."""
+    stepped_by: Literal["camera", "software"] = "camera"
+    """Whether each exposure of the camera steps a sequence of patterns, or patterns are set one by one."""
     index_property: Label | None = None
     """Property that tells the place of the displayed pattern in its sequence, if the SLM has one."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the camera sees the SLM mirrored."""
+        return self.view == "mirrored"
+
+    @property
+    def triggered(self) -> bool:
+        """Whether the camera steps the patterns."""
+        return self.stepped_by == "camera"
 
 
 class PowerControl(Description):
