@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+import pymmcore
 import pytest
 import torch
 from pymmcore_plus import DeviceInitializationState, DeviceType
@@ -145,6 +146,16 @@ def test_a_picture_is_shown_when_it_is_displayed_not_when_it_is_set(rig) -> None
     assert (rig.core.getSLMImage("SLM") == rig.patterns()[0]).all()
 
 
+def test_a_picture_goes_dark_after_its_exposure(rig) -> None:
+    rig.light()
+    rig.core.setSLMExposure("SLM", 8)
+    rig.show(rig.patterns()[0])
+    rig.run(3)
+    photons = [truth.photons_per_pixel for truth in rig.world.exposures]
+    assert photons[0] > 0
+    assert photons[-1] == 0
+
+
 def test_a_pattern_too_fine_for_the_wavelength_gives_no_light(rig) -> None:
     rig.show(rig.patterns(0.175)[0])
     for nm in (405, 488, 560):
@@ -228,13 +239,17 @@ def test_properties_and_focus_are_stepped_with_the_patterns(rig) -> None:
     core.startPropertySequence("AOTF", "Power_488_pct")
     core.loadStageSequence("Z", [0.0, 1.0])
     core.startStageSequence("Z")
+    core.loadExposureSequence("Camera", [4.0, 8.0])
+    core.startExposureSequence("Camera")
     rig.run(6)
+    core.stopExposureSequence("Camera")
     core.stopPropertySequence("AOTF", "Power_488_pct")
     core.stopStageSequence("Z")
     power = [truth.irradiance[488] for truth in list(rig.world.exposures)[-6:]]
     assert power == pytest.approx([1, 2, 4, 1, 2, 4], rel=0.01)
     assert core.getProperty("AOTF", "Power_488_pct") == 40
     assert core.getPosition("Z") == 1.0
+    assert [truth.exposure_ms for truth in list(rig.world.exposures)[-6:]] == [4, 8] * 3
 
 
 def test_stages_move_and_know_their_limits(rig) -> None:
@@ -393,6 +408,22 @@ def test_a_core_ends_even_while_its_camera_hangs(rig) -> None:
     began = time.perf_counter()
     rig.core.unloadAllDevices()
     assert time.perf_counter() - began < 5
+
+
+def test_an_slm_beside_a_camera_of_another_make(rig) -> None:
+    """What mm-demo does: hub and SLM alone."""
+    core = UniMMCore()
+    try:
+        core.loadDevice("World", "rdl_devices.sim.hub", "SimHub")
+        core.loadDevice("SLM", "rdl_devices.sim.slm", "SimSLM")
+        core.initializeAllDevices()
+        core.loadSLMSequence("SLM", rig.patterns())
+        core.startSLMSequence("SLM")
+        assert world_of(core).display.shown().index == 0
+        assert world_of(core) is not rig.world
+    finally:
+        core.reset()
+        pymmcore.CMMCore.registerCallback(core, None)
 
 
 # Worlds -----------------------------------------------------------------------------------------------------

@@ -164,6 +164,23 @@ def test_the_dose_is_intensity_times_time() -> None:
     assert world.dose.of((1, 0)) == 0
 
 
+def test_a_change_begins_anew_only_what_depends_on_it() -> None:
+    world = lit(still())
+    world.expose(WHOLE, 5, 1)
+    view, sensor, dose = world.view, world.sensor, world.dose.of((0, 0))
+    world.change_dye(488, photons_per_pixel_ms=3)
+    world.change(modulation=0.5, bleach_dose_j_cm2=3.0)
+    assert (world.view, world.sensor, world.dose.of((0, 0))) == (view, sensor, dose)
+    assert world.fringe(488).modulation < 0.5
+    world.change(hot_pixels=0.1)
+    assert world.view is view
+    assert world.sensor is not sensor
+    world.change(refresh_ms=50)
+    assert world.view is not view
+    world.change(sensor_px=64)
+    assert world.dose.of((0, 0)) == 0
+
+
 def test_dyes_bleach_by_dose_and_where_the_light_was() -> None:
     world = lit(still(bleach_dose_j_cm2=1.0))
     fresh = world.bleaching(488)

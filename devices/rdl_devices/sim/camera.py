@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 from pymmcore_plus.experimental.unicore import CameraDevice
 
-from rdl_devices.sim.device import SimDevice
+from rdl_devices.sim.device import SEQUENCE_MAX, SimDevice
+from rdl_devices.sim.sequencer import Sequencer
 from rdl_devices.sim.threads import compute_alone
 from rdl_devices.sim.view import Region
 from rdl_devices.sim.world import Exposure, World
@@ -37,8 +38,10 @@ class SimCamera(SimDevice, CameraDevice):
         self._interval_ms = 0.0
         self._roi: tuple[int, int, int, int] | None = None
         self._last_error = ""
+        self._exposures: Sequencer[float] = Sequencer(self._expose_for)
         super().__init__(world)
         settings = self.world.settings
+        self.set_property_sequence_max_length("Exposure", SEQUENCE_MAX)
         self.set_property_limits("Exposure", (SHORTEST_MS, LONGEST_MS))
         self.set_property_allowed_values("Binning", BINNINGS)
         self.add("FrameInterval_ms", lambda: self._interval_ms, self._set_interval, limits=(0, 1e5))
@@ -77,7 +80,19 @@ class SimCamera(SimDevice, CameraDevice):
                 f"{self.get_label()}: cannot set Exposure = {exposure:g} ms; "
                 f"it goes from {SHORTEST_MS:g} to {LONGEST_MS:g} ms"
             )
-        self._exposure_ms = float(exposure)
+        self._expose_for(exposure)
+
+    def load_exposure_sequence(self, sequence: Sequence[float]) -> None:
+        """Take the exposure times [ms] that the frames step through."""
+        self._exposures.load(sequence)
+
+    def start_exposure_sequence(self) -> None:
+        """Begin with the first of them at the next frame."""
+        self._exposures.start()
+
+    def stop_exposure_sequence(self) -> None:
+        """Keep the exposure time of now."""
+        self._exposures.stop()
 
     def get_binning(self) -> int:
         """Return how many pixels are summed along each axis."""
@@ -167,6 +182,7 @@ class SimCamera(SimDevice, CameraDevice):
             start_s += 1e-3 * self.get_actual_interval_ms()
 
     def _expose(self) -> tuple[np.ndarray, Exposure]:
+        self._exposures.trigger()
         frame, truth = self.world.expose(self._region, self._exposure_ms, self._binning)
         if self.world.faults.exposure_fails():
             raise ExposureError(
@@ -184,6 +200,9 @@ class SimCamera(SimDevice, CameraDevice):
     @property
     def _readout_ms(self) -> float:
         return self.world.readout_ms(self._region.height)
+
+    def _expose_for(self, exposure: float) -> None:
+        self._exposure_ms = float(exposure)
 
     def _set_interval(self, value: float) -> None:
         self._interval_ms = value

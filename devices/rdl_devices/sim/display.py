@@ -49,12 +49,15 @@ class Display:
         """Patterns by which the sequence starts too late, a fault that users know."""
         self.interval_ms = 10.0
         """Time that each pattern is shown with the internal trigger."""
+        self.exposure_ms = 0.0
+        """Time after which a single picture goes dark; 0 leaves it on."""
 
     def show(self, image: Image) -> None:
         """Display one picture (y, x) uint8."""
         grating = _library.grating(image)
         with self._lock:
             self._picture, self.running = grating, False
+            self._started_s = self._now()
 
     def load(self, images: Sequence[Image]) -> None:
         """Take a sequence of pictures; it is shown from `start` on."""
@@ -73,6 +76,7 @@ class Display:
         with self._lock:
             if self.running:
                 self._picture, self.running = self.shown().grating, False
+                self._started_s = self._now()
 
     def trigger(self) -> Shown:
         """Return what the exposure that begins now is exposed under, and count it."""
@@ -84,12 +88,14 @@ class Display:
     def shown(self) -> Shown:
         """Return what is displayed now."""
         with self._lock:
+            age_ms = (self._now() - self._started_s) * 1e3
             if not self.running:
-                return Shown(self._picture, -1)
+                over = 0 < self.exposure_ms <= age_ms
+                return Shown(None if over else self._picture, -1)
             if self.trigger_mode is Trigger.EXTERNAL:
                 turn = max(self._exposures - 1, 0)
             else:
-                turn = int((self._now() - self._started_s) * 1e3 / self.interval_ms)
+                turn = int(age_ms / self.interval_ms)
             index = self._faults.shown(turn + self.start_shift, len(self._patterns))
             return Shown(self._patterns[index], index)
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rdl_devices.sim.settings import WorldSettings
-
 
 class Blanking(StrEnum):
     """When the AOTF lets light through."""
@@ -29,14 +27,15 @@ class Line:
 class LightPath:
     """Lasers -> AOTF -> shutter. Everything is off at first."""
 
-    def __init__(self, settings: WorldSettings) -> None:
-        self._settings = settings
-        self.lines = {nm: Line(settings.laser_mw) for nm in settings.lines}
+    def __init__(self, lines: tuple[int, ...], laser_mw: float) -> None:
+        """Prepare laser lines [nm] of at most `laser_mw` each."""
+        self.laser_mw = laser_mw
+        self.lines = {nm: Line(laser_mw) for nm in lines}
         self.blanking = Blanking.EXPOSURE
         self.shutter_open = False
 
-    def irradiance(self, nm: int, *, exposing: bool) -> float:
-        """Return what reaches the SLM of one line, as light on the sample if a perfect grating is shown [W/cm2].
+    def share(self, nm: int, *, exposing: bool) -> float:
+        """Return the light of one line that reaches the SLM, 0 to 1 (everything at its maximum).
 
         Args:
             nm: laser line.
@@ -46,5 +45,4 @@ class LightPath:
         passes = self.blanking is Blanking.OPEN or (exposing and self.blanking is Blanking.EXPOSURE)
         if not (self.shutter_open and line.enabled and passes):
             return 0.0
-        share = line.power_mw / self._settings.laser_mw * line.aotf_percent / 100
-        return self._settings.full_irradiance * share
+        return line.power_mw / self.laser_mw * line.aotf_percent / 100

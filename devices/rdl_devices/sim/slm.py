@@ -23,7 +23,6 @@ class SimSLM(SimDevice, SLMDevice):
         super().__init__(world)
         display, geometry = self.world.display, self.world.geometry
         self._image: Image = np.zeros(geometry.shape, np.uint8)
-        self._exposure_ms = 0.0
         self.add("PixelSize_um", lambda: self.world.geometry.pixel_um)
         self.add("CornerX_px", lambda: self.world.geometry.corner_px[1])
         self.add("CornerY_px", lambda: self.world.geometry.corner_px[0])
@@ -76,12 +75,12 @@ class SimSLM(SimDevice, SLMDevice):
         self.check()
         if not 0 <= interval_ms < 1e6:
             raise DeviceError(f"{self.get_label()}: an exposure of {interval_ms:g} ms is out of range")
-        self._exposure_ms = interval_ms
+        self.world.display.exposure_ms = float(interval_ms)
 
     def get_exposure(self) -> float:
         """Return the time that a picture is shown [ms]."""
         self.check()
-        return self._exposure_ms
+        return self.world.display.exposure_ms
 
     def get_sequence_max_length(self) -> int:
         """Return how many pictures the SLM holds."""

@@ -55,7 +55,7 @@ class World:
         self.id = f"world-{next(_numbers)}"
         self.clock = Clock(realtime=realtime)
         self.faults = Faults()
-        self.light = LightPath(self.settings)
+        self.light = LightPath(self.settings.lines, self.settings.laser_mw)
         self.display = Display(self.faults, self.clock.now)
         self.stage_um = (0.0, 0.0, 0.0)
         """Stage x and y, and distance from focus [um]."""
@@ -67,33 +67,43 @@ class World:
         self._lock = threading.RLock()
         self._settled_s = 0.0
         self._fringes: dict[object, Fringe] = {}
+        self._view: View | None = None
+        self._sensor: Sensor | None = None
+        self._field_um = 0.0
         self._furnish()
 
     def change(self, **fields: object) -> None:
-        """Change settings; the sample and the camera chip are made anew where they depend on them.
+        """Change settings; sample, camera chip and dose are begun anew where they depend on them.
+
+        Laser lines and their largest power are fixed when the world is made.
 
         Raises:
             pydantic.ValidationError: an unknown field, or a value out of range.
         """
         with self._lock:
-            self.settings = self.settings.replace(**fields)
-            self._furnish()
+            before, self.settings = self.settings, self.settings.replace(**fields)
+            changed = {name for name in fields if getattr(before, name) != getattr(self.settings, name)}
+            if changed & {"optics", "refresh_ms", "sensor_px"} or _seen(before) != _seen(self.settings):
+                self._view = None
+            if changed & {"camera", "full_well_e", "hot_pixels", "pixel_maps", "seed", "sensor_px"}:
+                self._sensor = None
+            if changed & {"modulation", "optics", "sensor_px", "slm_px", "slm_pixel_um"}:
+                self._furnish()
 
     def change_dye(self, nm: int, **fields: object) -> None:
         """Change the dye of one laser line; see `change`."""
         self.change(dyes=self.settings.with_dye(nm, **fields).dyes)
 
     def _furnish(self) -> None:
-        """Make what depends on the settings, as late as possible."""
+        """Lay out SLM, camera chip and fields of view on the sample."""
         side_um = self.settings.sensor_px * self.settings.optics.pixel_size_um
         self.geometry = SlmGeometry(
             shape=(self.settings.slm_px, self.settings.slm_px),
             pixel_um=self.settings.slm_pixel_um,
             sensor_um=(side_um, side_um),
         )
-        self.dose = Dose(side_um)
-        self._view: View | None = None
-        self._sensor: Sensor | None = None
+        if side_um != self._field_um:
+            self._field_um, self.dose = side_um, Dose(side_um)
         self._fringes.clear()
 
     @property
@@ -135,7 +145,8 @@ class World:
 
     def irradiance(self, nm: int, *, exposing: bool = True) -> float:
         """Return the mean light of a line on the sample [W/cm2], by default as if the camera exposed."""
-        return self.light.irradiance(nm, exposing=exposing) * self.fringe(nm).brightness
+        share = self.light.share(nm, exposing=exposing)
+        return share * self.settings.full_irradiance * self.fringe(nm).brightness if share else 0.0
 
     def full_photons_per_ms(self, nm: int) -> float:
         """Return mean photo-electrons per raw pixel and ms at full power."""
@@ -183,8 +194,8 @@ class World:
                 fire()
             shown = self.display.trigger()
             start_s, field, stage_um = self.clock.now(), self.field, self.stage_um
-            lines = {nm: self.light.irradiance(nm, exposing=True) for nm in self.settings.lines}
-            light = {nm: self.fringe(nm, shown) for nm, power in lines.items() if power > 0}
+            shares = {nm: self.light.share(nm, exposing=True) for nm in self.light.lines}
+            light = {nm: self.fringe(nm, shown) for nm, share in shares.items() if share > 0}
             left = {nm: self.bleaching(nm) for nm in light}
             self._expose_sample(exposure_ms * 1e-3, exposing=True)
             self._settled_s = max(self._settled_s, start_s + exposure_ms * 1e-3)
@@ -194,15 +205,17 @@ class World:
         for nm, fringes in light.items():
             if fringes.brightness == 0:
                 continue
-            share = lines[nm] / settings.full_irradiance * exposure_ms * left[nm]
+            bright = shares[nm] * exposure_ms * left[nm] * settings.dye(nm).photons_per_pixel_ms
             seen = view.expected(nm, region, fringes, stage_um, middle_s)
-            photons += (seen * (share * settings.dye(nm).photons_per_pixel_ms)).numpy()
+            photons += (seen * bright).numpy()
         truth = Exposure(
             start_s=start_s,
             exposure_ms=exposure_ms,
             pattern_index=shown.index,
             light=light,
-            irradiance={nm: lines[nm] * fringes.brightness for nm, fringes in light.items()},
+            irradiance={
+                nm: shares[nm] * settings.full_irradiance * fringes.brightness for nm, fringes in light.items()
+            },
             photons_per_pixel=float(photons.mean()),
             field=field,
         )
@@ -222,3 +235,8 @@ class World:
             line.enabled, line.aotf_percent = False, 0.0
         self.faults.clear()
         log.debug("%s closed", self.id)
+
+
+def _seen(settings: WorldSettings) -> list[object]:
+    """Return what the view of the sample depends on, dye by dye."""
+    return [(dye.excitation_nm, dye.emission_nm, dye.specimen) for dye in settings.dyes]
