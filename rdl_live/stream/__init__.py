@@ -1,0 +1,35 @@
+"""The stream: frames -> whole series -> images, while the acquisition runs.
+
+`SeriesQueue` takes frames from the acquisition and never lets it wait; a host feeds them to a `Pipeline`, which knows
+no threads. What cannot keep up is dropped as whole series, counted, and told.
+"""
+
+from rdl_live.stream.assembler import Assembler
+from rdl_live.stream.denoise import Denoiser
+from rdl_live.stream.health import PatternHealth
+from rdl_live.stream.host import HostStatus, ThreadHost, background
+from rdl_live.stream.pipeline import Mode, Pipeline, PipelineStatus
+from rdl_live.stream.queue import Item, QueueStatus, SeriesQueue
+from rdl_live.stream.result import Quality, Result
+from rdl_live.stream.series import Refusal, RefusedSeries, Series, SeriesKey
+
+__all__ = [
+    "Assembler",
+    "Denoiser",
+    "HostStatus",
+    "Item",
+    "Mode",
+    "PatternHealth",
+    "Pipeline",
+    "PipelineStatus",
+    "Quality",
+    "QueueStatus",
+    "Refusal",
+    "RefusedSeries",
+    "Result",
+    "Series",
+    "SeriesKey",
+    "SeriesQueue",
+    "ThreadHost",
+    "background",
+]

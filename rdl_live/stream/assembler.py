@@ -1,0 +1,152 @@
+"""From frames to whole series, by their tags alone: never by the order in which they come.
+
+Buffers are made once and used again; a frame costs one copy into its slot. 256 x 256 uint16: 15 us a frame.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from rdl_live.files.recorder import FrameFlag, FrameTag
+from rdl_live.stream.series import Frame, Refusal, RefusedSeries, Series, SeriesKey
+
+REMEMBERED = 64
+"""Series of which it is remembered that they are over."""
+
+OnRefused = Callable[[RefusedSeries], None]
+
+
+@dataclass
+class _Open:
+    """A series that is being filled."""
+
+    frames: Frame
+    filled: npt.NDArray[np.bool_]
+    pattern_ids: dict[int, tuple[int, int]] = field(default_factory=dict)
+    exposed_s: float | None = None
+    arrived_s: float = 0.0
+    flags: FrameFlag = FrameFlag.NONE
+
+
+class Assembler:
+    """Collects frames into series. Belongs to one thread.
+
+    A series that lacks a frame when later ones push it out, or that holds a frame twice, is refused and told;
+    the series around it are not touched.
+    """
+
+    def __init__(
+        self,
+        angles: int,
+        phases: int,
+        shape: tuple[int, int],
+        *,
+        dtype: npt.DTypeLike = np.uint16,
+        open_series: int = 2,
+        on_refused: OnRefused = lambda _: None,
+    ) -> None:
+        """Make the buffers.
+
+        Args:
+            angles: orientations A.
+            phases: phase steps P.
+            shape: (y, x) of a frame.
+            dtype: of the camera's pixels.
+            open_series: series that may be incomplete at a time; beyond it the oldest is refused.
+            on_refused: told of each refused series, once.
+        """
+        self._slots, self._shape, self._dtype = (angles, phases), shape, np.dtype(dtype)
+        self._on_refused = on_refused
+        self._free = [np.zeros((angles, phases, *shape), dtype) for _ in range(open_series + 1)]
+        self._lent: Frame | None = None
+        self._open: OrderedDict[SeriesKey, _Open] = OrderedDict()
+        self._limit = open_series
+        self._over: OrderedDict[SeriesKey, bool] = OrderedDict()
+        """Series that are over, and whether they were refused."""
+
+    def add(self, frame: Frame | None, tag: FrameTag, arrived_s: float = 0.0) -> Series | None:
+        """Take a frame (y, x) [ADU], or None for one that is missing; return the series that it completes.
+
+        Args:
+            frame: copied.
+            tag: where it belongs.
+            arrived_s: when it arrived, by `time.perf_counter` [s].
+        """
+        self._take_back()
+        key, slot = SeriesKey.of(tag), (tag.angle, tag.phase)
+        if key in self._over:
+            if not self._over[key]:
+                self._refuse(key, Refusal.OVER_COMPLETE, slot)
+            return None
+        refusal = self._refusal(frame, tag)
+        if refusal is None:
+            opened = self._opened(key)
+            if opened.filled[slot]:
+                refusal = Refusal.OVER_COMPLETE
+            elif tag.pattern_id is not None and opened.pattern_ids.setdefault(tag.pattern_id, slot) != slot:
+                # Two places with one pattern: the SLM did not step.
+                refusal = Refusal.WRONG_PATTERN
+        if refusal is not None or frame is None:
+            self._refuse(key, refusal or Refusal.MISSING, slot)
+            return None
+        opened.frames[slot] = frame
+        opened.filled[slot] = True
+        opened.flags |= tag.flags
+        opened.arrived_s = max(opened.arrived_s, arrived_s)
+        if tag.timestamp_s is not None:
+            opened.exposed_s = max(tag.timestamp_s, opened.exposed_s or tag.timestamp_s)
+        return self._finished(key) if opened.filled.all() else None
+
+    def flush(self) -> None:
+        """Refuse what is incomplete: nothing more will come."""
+        self._take_back()
+        for key in list(self._open):
+            self._refuse_incomplete(key)
+
+    def _refusal(self, frame: Frame | None, tag: FrameTag) -> Refusal | None:
+        if frame is None or tag.flags & FrameFlag.MISSING:
+            return Refusal.MISSING
+        if tag.flags & FrameFlag.WRONG_PATTERN:
+            return Refusal.WRONG_PATTERN
+        fits = frame.shape == self._shape and frame.dtype == self._dtype
+        if not fits or tag.angle >= self._slots[0] or tag.phase >= self._slots[1]:
+            return Refusal.UNFIT
+        return None
+
+    def _opened(self, key: SeriesKey) -> _Open:
+        if key not in self._open:
+            if len(self._open) >= self._limit:
+                self._refuse_incomplete(next(iter(self._open)))
+            self._open[key] = _Open(self._free.pop(), np.zeros(self._slots, np.bool_))
+        return self._open[key]
+
+    def _finished(self, key: SeriesKey) -> Series:
+        opened = self._open.pop(key)
+        self._lent = opened.frames
+        self._remember(key, refused=False)
+        return Series(key, opened.frames, opened.exposed_s, opened.arrived_s, opened.flags)
+
+    def _take_back(self) -> None:
+        if self._lent is not None:
+            self._free.append(self._lent)
+            self._lent = None
+
+    def _refuse_incomplete(self, key: SeriesKey) -> None:
+        slots = np.argwhere(~self._open[key].filled).tolist()
+        self._refuse(key, Refusal.INCOMPLETE, *((a, p) for a, p in slots))
+
+    def _refuse(self, key: SeriesKey, refusal: Refusal, *slots: tuple[int, int]) -> None:
+        opened = self._open.pop(key, None)
+        if opened is not None:
+            self._free.append(opened.frames)
+        self._remember(key, refused=True)
+        self._on_refused(RefusedSeries(key, refusal, slots))
+
+    def _remember(self, key: SeriesKey, *, refused: bool) -> None:
+        self._over[key] = refused
+        self._over.move_to_end(key)
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)

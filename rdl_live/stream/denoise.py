@@ -1,0 +1,23 @@
+"""The denoising stage: a contract, and nothing behind it where the stage is empty."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from rdl_live.optics.pattern import PatternSet
+
+
+class Denoiser(Protocol):
+    """Called by the pipeline's host, one series at a time; whatever it raises skips that series."""
+
+    @property
+    def name(self) -> str:
+        """What reports and recordings say."""
+
+    def __call__(self, photons: Tensor, patterns: PatternSet) -> Tensor:
+        """Return a series (angle, phase, y, x) of photons, float32, from another; intensities are kept.
+
+        Args:
+            photons: noisy; must not be changed.
+            patterns: its illumination.
+        """

@@ -1,0 +1,46 @@
+"""Whether the patterns are still as good as they were; each change is told once."""
+
+from collections.abc import Callable
+
+from rdl_live.optics.pattern import PatternSet
+
+FALLEN = 0.5
+"""A score below this share of the best one so far is told."""
+RECOVERED = 0.7
+"""It must rise to this share before a new fall is told again."""
+
+Tell = Callable[[str], None]
+
+
+class PatternHealth:
+    """Watches the estimations of one channel."""
+
+    def __init__(self, channel: str, tell: Tell) -> None:
+        """Watch a colour; `tell` gets sentences for the user."""
+        self._channel, self._tell = channel, tell
+        self._best: dict[int, float] = {}
+        self._fallen: set[int] = set()
+        self._doubted: set[int] = set()
+
+    def judge(self, estimated: PatternSet) -> None:
+        """Compare the newest estimation with those before."""
+        for orientation, pattern in enumerate(estimated):
+            where = f"channel {self._channel}, orientation {orientation + 1}"
+            if pattern.trusted:
+                self._doubted.discard(orientation)
+                self._judge_score(orientation, pattern.score, where)
+            elif orientation not in self._doubted:
+                self._doubted.add(orientation)
+                self._tell(f"{where}: {pattern.doubt or 'its pattern is not trusted'}")
+
+    def _judge_score(self, orientation: int, score: float, where: str) -> None:
+        best = self._best[orientation] = max(score, self._best.get(orientation, 0.0))
+        if score < FALLEN * best:
+            if orientation not in self._fallen:
+                self._fallen.add(orientation)
+                self._tell(
+                    f"{where}: the pattern's score fell from {best:.1f} to {score:.1f}; check focus, polarisation and "
+                    "light, or whether the dye has bleached"
+                )
+        elif score > RECOVERED * best:
+            self._fallen.discard(orientation)

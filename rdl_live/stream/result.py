@@ -1,0 +1,61 @@
+"""What the pipeline gives for each series (or, rolling, for each raw frame)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from rdl_live.files.recorder import FrameFlag
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.series import SeriesKey
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of the light and the patterns behind one image."""
+
+    photons_per_pixel: float
+    """Mean photons per raw pixel and frame."""
+    brightest_adu: float
+    """Largest raw value."""
+    score: float
+    """Smallest score of all orientations, at the latest estimation."""
+    modulation: float
+    """Smallest modulation depth of all orientations that are trusted; 0 if none is."""
+    trusted: int
+    """Orientations whose pattern is trusted."""
+    mcnr: float | None
+    """Modulation contrast-to-noise ratio, at the latest estimation."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A super-resolved image and how it was made."""
+
+    sr: Tensor
+    """(2y, 2x) float32, photons per raw pixel area."""
+    widefield: Tensor
+    """(y, x) float32, mean photons per raw pixel and frame of the same series."""
+    key: SeriesKey
+    channel: str
+    """Name of the colour."""
+    patterns: PatternSet
+    """The patterns that it was reconstructed with."""
+    calibrated_on: SeriesKey
+    """The series from which its damping was measured; with `patterns` and the raw series it makes the same image."""
+    quality: Quality
+    flags: FrameFlag
+    """What the raw frames were flagged with."""
+    exposed_s: float | None
+    """Start of the series' last exposure, by the camera's clock [s]."""
+    arrived_s: float
+    """When the last raw frame arrived, by `time.perf_counter` [s]."""
+    ready_s: float
+    """When the image was ready, by the same clock [s]."""
+    denoiser: str = "none"
+    whole: bool = True
+    """Whether all raw frames are of the series `key`; in the rolling mode some are of the one before."""
+
+    @property
+    def latency_s(self) -> float:
+        """From the last raw frame to this image [s]."""
+        return self.ready_s - self.arrived_s
