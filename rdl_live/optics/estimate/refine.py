@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.bands import Bands
-from rdl_live.optics.estimate.correlate import high_pass
-from rdl_live.optics.fourier import frequencies
+from rdl_live.optics.estimate.grid import high_pass
 
 
 class Overlap:
-    """Transfers, weights and demodulation for one orientation at a trial k0. Fields are (y, x) float32."""
+    """Transfers and weights where two bands a trial k0 apart overlap.
+
+    Fields are (rows, columns) float32, cut to the rectangle of frequencies that holds the overlap (about a third
+    of the plane), in rising order. A sum over it, or a transform, is one over the plane.
+    """
 
     def __init__(self, bands: Bands, k0: tuple[float, float], ratio: float = 0.3) -> None:
         """Prepare.
@@ -27,26 +30,40 @@ class Overlap:
             k0: trial wave vector (kx, ky) [cycles/um] of the band, i.e. h k0 for harmonic h.
             ratio: trial |amplitude| m / 2 of the sideband, which sets how the two noises are weighed.
         """
-        otf, device = bands.otf, bands.frames.device
-        kx, ky = (axis.to(torch.float32) for axis in frequencies(bands.shape, otf.pixel_um, device=device))
-        # Frequencies wrap on the raw grid; the shifted band is found modulo the sampling frequency.
-        self.at = (kx, ky)
-        self.shifted_at = (_wrapped(kx - k0[0], otf.pixel_um), _wrapped(ky - k0[1], otf.pixel_um))
-        self.here = otf(*self.at)
-        self.there = otf(*self.shifted_at)
-        fade = high_pass(torch.hypot(*self.at), otf.cutoff) * high_pass(
-            torch.hypot(*self.shifted_at), otf.cutoff
-        )
-        noise = self.there**2 + ratio**2 * self.here**2 * (bands.phases / bands.frame_count)
+        grid, otf = bands.grid, bands.otf
+        self._shape = bands.shape
+        self._columns = _between(grid.kx[0], k0[0], otf.cutoff)
+        self._rows = _between(grid.ky[:, 0], k0[1], otf.cutoff)
+        kx, ky = grid.kx[:, self._columns], grid.ky[self._rows]
+        self.here = self.cut(grid.transfer)
+        # Not modulo the sampling frequency: what wraps around belongs to other frequencies of the object.
+        moved_x, moved_y = kx - k0[0], ky - k0[1]
+        self.there = otf(moved_x, moved_y)
+        fade = high_pass(kx**2 + ky**2, otf.cutoff) * high_pass(moved_x**2 + moved_y**2, otf.cutoff)
+        noise = self.there**2 + (ratio**2 * bands.phases / bands.frame_count) * self.here**2
         both = (self.here > 0) & (self.there > 0)
         self.weight = torch.where(both, fade / noise.clamp(min=1e-6), 0.0)
-        self.carrier = plane_wave(k0, bands.shape, otf.pixel_um, device)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the bands do not overlap at all."""
+        return not bool((self.weight > 0).any())
+
+    def cut(self, spectrum: Tensor) -> Tensor:
+        """Return the rectangle of spectra, (..., y, x) -> (..., rows, columns)."""
+        return spectrum.index_select(-2, self._rows).index_select(-1, self._columns)
+
+    def cut_mirrored(self, spectrum: Tensor) -> Tensor:
+        """Return conj(spectrum(-k)) in the rectangle: the same as `cut` for the conjugate image."""
+        rows, columns = -self._rows % self._shape[0], -self._columns % self._shape[1]
+        return spectrum.index_select(-2, rows).index_select(-1, columns).conj()
 
 
-def _wrapped(k: Tensor, pixel_um: float) -> Tensor:
-    """Bring frequencies into [-Nyquist, Nyquist)."""
-    sampling = 1 / pixel_um
-    return torch.remainder(k + sampling / 2, sampling) - sampling / 2
+def _between(axis: Tensor, k0: float, cutoff: float) -> Tensor:
+    """Return the indices, by rising frequency, where |k| and |k - k0| are below the cut-off; at least two."""
+    order = axis.argsort()
+    kept = order[((axis.abs() < cutoff) & ((axis - k0).abs() < cutoff))[order]]
+    return kept if len(kept) > 1 else order[:2]
 
 
 def plane_wave(
@@ -60,59 +77,56 @@ def plane_wave(
     return wave_y[:, None] * wave_x
 
 
-def refine_k0(
-    bands: Bands, orientation: int, k0: tuple[float, float], *, harmonic: int = 1, rounds: int = 2
-) -> tuple[float, float]:
-    """Return k0 [cycles/um] refined to a small fraction of an FFT pixel from a start within about one."""
-    sideband: Tensor = torch.fft.fft2(bands.sidebands[harmonic - 1, :, orientation])
+def moved_by(image: Tensor, bands: Bands, k0: tuple[float, float]) -> Tensor:
+    """Return the transform of an image (T, y, x) moved by k0, its value at k being that at k - k0."""
+    moved: Tensor = torch.fft.fft2(image * plane_wave(k0, bands.shape, bands.otf.pixel_um, image.device))
+    return moved
+
+
+def refine_k0(bands: Bands, orientation: int, k0: tuple[float, float]) -> tuple[float, float]:
+    """Return k0 [cycles/um] refined to a small fraction of an FFT pixel from a start within about half of one."""
+    overlap = Overlap(bands, k0)
+    if overlap.empty:
+        return k0
     width_um, height_um = (bands.shape[axis] * bands.otf.pixel_um for axis in (1, 0))
-    for last in (*[False] * (rounds - 1), True):
-        overlap = Overlap(bands, (harmonic * k0[0], harmonic * k0[1]))
-        root = overlap.weight.sqrt()
-        shifted: Tensor = torch.fft.fft2(bands.widefield * overlap.carrier)
-        side = torch.fft.ifft2(sideband * (overlap.there * root))
-        wide = torch.fft.ifft2(shifted * (overlap.here * root))
-        dx, dy = _peak_offset((side * wide.conj()).sum(dim=0))
-        bias_x, bias_y = _window_bias(bands, overlap, sideband, shifted) if last else (0.0, 0.0)
-        k0 = (
-            k0[0] + (dx / width_um - bias_x) / harmonic,
-            k0[1] + (dy / height_um - bias_y) / harmonic,
-        )
-    return k0
+    root = overlap.weight.sqrt()
+    side = overlap.cut(bands.spectra[1, :, orientation]) * (overlap.there * root)
+    wide = overlap.cut(moved_by(bands.widefield, bands, k0)) * (overlap.here * root)
+    dx, dy = _peak_offset((torch.fft.ifft2(side) * torch.fft.ifft2(wide).conj()).sum(dim=0))
+    bias_x, bias_y = _window_bias(bands, overlap, (side * wide.conj()).sum(dim=0))
+    return k0[0] + dx / width_um - bias_x, k0[1] + dy / height_um - bias_y
 
 
-def _window_bias(bands: Bands, overlap: Overlap, sideband: Tensor, shifted: Tensor) -> tuple[float, float]:
+def _window_bias(bands: Bands, overlap: Overlap, cross: Tensor) -> tuple[float, float]:
     """Return the shift (x, y) [cycles/um] of the envelope's peak that the window causes.
 
     A window w that varies slowly commutes with a filter f but for w' df/dk / (2 pi i). The two filters differ, so the
     product gains an odd imaginary part along w w' and its peak moves by
 
         G / (8 pi^2 E) x integral(w^2) / integral(x^2 w^2),
-        E = sum X H Hs,  G = sum X (H grad Hs - Hs grad H),  X = weight Re(sideband conj(widefield)),
+        E = sum X,  G = sum X (grad Hs / Hs - grad H / H),  X = Re(sideband x Hs conj(widefield x H)) weight,
 
     H = H(k), Hs = H(k - k0). The cross-spectrum X is free of noise bias. (About 0.02 FFT pixels at 256.)
     """
-    cross = (sideband * shifted.conj()).sum(dim=0) * overlap.weight
-    total = (cross * (overlap.here * overlap.there)).sum()
-    if float(total.abs()) == 0:
-        return 0.0, 0.0
-    cross = (cross * (total.conj() / total.abs())).real
+    total = cross.sum()
     energy = float(total.abs())
-    step = 1e-2 * bands.otf.cutoff
+    if energy == 0:
+        return 0.0, 0.0
+    share = (cross * (total.conj() / energy)).real / (overlap.here * overlap.there).clamp(min=1e-6)
     shifts = []
-    for axis, offset in enumerate(((step, 0.0), (0.0, step))):
-        slope_here = bands.otf(overlap.at[0] + offset[0], overlap.at[1] + offset[1]) - overlap.here
-        slope_there = (
-            bands.otf(overlap.shifted_at[0] + offset[0], overlap.shifted_at[1] + offset[1]) - overlap.there
+    for axis in (1, 0):
+        step = 1 / (bands.shape[axis] * bands.otf.pixel_um)
+        slope_here, slope_there = (
+            torch.gradient(field, spacing=step, dim=axis)[0] for field in (overlap.here, overlap.there)
         )
-        pull = (cross * (overlap.here * slope_there - overlap.there * slope_here)).sum(dtype=torch.float64)
-        shifts.append(float(pull) / step / energy / (8 * math.pi**2) * _inverse_spread(bands, axis))
+        pull = float((share * (overlap.here * slope_there - overlap.there * slope_here)).sum(dtype=torch.float64))
+        shifts.append(pull / energy / (8 * math.pi**2) * _inverse_spread(bands, 1 - axis))
     return shifts[0], shifts[1]
 
 
 def _inverse_spread(bands: Bands, axis: int) -> float:
     """Return integral(w^2) / integral(x^2 w^2) of the window along x (axis 0) or y (axis 1) [1/um^2]."""
-    power = (bands.window.double() ** 2).sum(dim=axis)
+    power = (bands.grid.window.double() ** 2).sum(dim=axis)
     position = (torch.arange(len(power), device=power.device) - 0.5 * (len(power) - 1)) * bands.otf.pixel_um
     return float(power.sum() / (power * position**2).sum())
 
@@ -128,9 +142,9 @@ def _peak_offset(product: Tensor) -> tuple[float, float]:
     # `power` is now sampled 1/64 pixel apart around its maximum: a parabola gives the rest.
     step = float(steps[1] - steps[0])
     if 0 < column < 8:
-        x += step * _vertex(power[row, column - 1 : column + 2])
+        x += step * _vertex(*(float(value) for value in power[row, column - 1 : column + 2]))
     if 0 < row < 8:
-        y += step * _vertex(power[row - 1 : row + 2, column])
+        y += step * _vertex(*(float(value) for value in power[row - 1 : row + 2, column]))
     return x, y
 
 
@@ -143,11 +157,10 @@ def _zoom(product: Tensor, fx: Tensor, fy: Tensor) -> Tensor:
     left = torch.polar(one, -2 * math.pi / rows * fy[:, None] * axis_y).to(product.dtype)
     right = torch.polar(one, -2 * math.pi / columns * axis_x[:, None] * fx).to(product.dtype)
     found = left @ product @ right
-    return found.real**2 + found.imag**2
+    return (found.real**2 + found.imag**2).double()
 
 
-def _vertex(three: Tensor) -> float:
+def _vertex(low: float, mid: float, high: float) -> float:
     """Return the offset of a parabola's vertex through three equidistant samples, in samples."""
-    low, mid, high = (float(value) for value in three)
     curvature = low - 2 * mid + high
     return 0.0 if curvature >= 0 else 0.5 * (low - high) / curvature
