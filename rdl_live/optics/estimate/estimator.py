@@ -1,5 +1,6 @@
 """`estimate_patterns`: from raw series to the illumination that made them."""
 
+import cmath
 import math
 
 import numpy as np
@@ -10,10 +11,10 @@ from rdl_live.errors import DataError
 from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
 from rdl_live.optics.estimate.correlate import significance
-from rdl_live.optics.estimate.phases import regress
+from rdl_live.optics.estimate.phases import regress, relative_depth
 from rdl_live.optics.estimate.refine import refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
-from rdl_live.optics.estimate.steps import depth, fit_steps
+from rdl_live.optics.estimate.steps import fit_steps
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.otf import Otf
@@ -41,9 +42,7 @@ def as_series(series: np.ndarray | Tensor, scope: Microscope) -> Tensor:
             f"got {tuple(tensor.shape)}: reshape it, or correct pattern.angles and pattern.phases"
         )
     if tensor.shape[-1] < 16 or tensor.shape[-2] < 16:
-        raise DataError(
-            f"frames of {tuple(tensor.shape[-2:])} pixels are too small for SIM; use at least 16 x 16"
-        )
+        raise DataError(f"frames of {tuple(tensor.shape[-2:])} pixels are too small for SIM; use at least 16 x 16")
     return tensor
 
 
@@ -114,7 +113,7 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
         kx=math.sqrt(lowest * highest),
         ky=0.0,
         phases_rad=steps,
-        modulation=(0.0,) * bands.sidebands.shape[0],
+        modulation=(0.0,) * bands.harmonics,
         trusted=False,
         doubt=verdict.doubt_of_peak(0.0, False, False),
     )
@@ -126,15 +125,15 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, anchored: bool) -> Patt
     doubt = verdict.doubt_of_peak(peak.z, peak.predicted, anchored) or verdict.doubt_of_frames(
         steps.errors_deg, steps.strengths, steps.sigma, steps.modulation
     )
-    higher = [
-        depth(regress(bands, orientation, k0, harmonic=harmonic).amplitudes, steps.phases_rad, harmonic)
-        for harmonic in range(2, bands.sidebands.shape[0] + 1)
-    ]
+    depths = [steps.modulation]
+    for harmonic in range(2, bands.harmonics + 1):
+        ratio, _ = relative_depth(bands, orientation, k0, harmonic)
+        depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
     return Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0) for value in (steps.modulation, *higher)),
+        modulation=tuple(min(max(value, 0.0), 2.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.bands import Bands
-from rdl_live.optics.estimate.refine import Overlap
+from rdl_live.optics.estimate.bands import Bands, phase_dft
+from rdl_live.optics.estimate.refine import Overlap, moved_by, plane_wave
 
 
 @dataclass(frozen=True)
@@ -26,36 +26,32 @@ class Modulation:
     amplitudes: Tensor
     """z_j of every phase step, (P,) complex128; |z_j| = m / 2, phase at the image corner."""
     sigma: float
-    """Standard error of each amplitude, real and imaginary part alike."""
+    """Standard error of each amplitude, real and imaginary part alike; infinite where nothing can be said."""
     brightness: Tensor
     """u_j of every phase step, (P,) complex128; a_j plus a leak of the unknown band along exp(-i phi_j)."""
     brightness_sigma: float
 
 
-def regress(bands: Bands, orientation: int, k0: tuple[float, float], *, harmonic: int = 1) -> Modulation:
-    """Return the complex amplitude at harmonic x k0 of every frame of one orientation."""
-    trial = (harmonic * k0[0], harmonic * k0[1])
-    overlap = Overlap(bands, trial)
-    pixels = bands.widefield.shape[-2] * bands.widefield.shape[-1]
-    widefield: Tensor = torch.fft.fft2(bands.widefield)
-    shifted: Tensor = torch.fft.fft2(bands.widefield * overlap.carrier)
+def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulation:
+    """Return the complex amplitude at k0 of every frame of one orientation."""
+    overlap = Overlap(bands, k0)
     weight, here, there = overlap.weight, overlap.here, overlap.there
+    widefield = overlap.cut(bands.spectra[0].mean(dim=1))
+    shifted = overlap.cut(moved_by(bands.widefield, bands, k0))
     moved = shifted * (weight * here * there)
     still = widefield * (weight * there**2)
-    # <frame, regressor> by Parseval in real space: two transforms serve all frames.
-    frames = bands.frames[:, orientation].to(torch.float32)
-    on_moved = _inner(frames, torch.fft.ifft2(moved)) * pixels
-    on_still = _inner(frames, torch.fft.ifft2(still)) * pixels
+    orders = _orders(bands, orientation, overlap)
+    on_moved, on_still = _per_frame(orders, moved), _per_frame(orders, still)
     floor = float(bands.floor[orientation])
-    mean_floor = float(bands.floor.mean()) / bands.frame_count
-    noise = _shared_noise(bands, orientation, overlap, floor)
-    moved_power = _sum((shifted.real**2 + shifted.imag**2) * (weight * here**2))
-    moved_power -= mean_floor * _sum(weight * here**2) * bands.widefield.shape[0]
-    still_power = _sum((widefield.real**2 + widefield.imag**2) * (weight * there**2))
-    still_power -= mean_floor * _sum(weight * there**2) * bands.widefield.shape[0]
-    mixed = complex((still.conj() * shifted * _ratio(here, there)).sum())
-    on_moved = on_moved - noise * _sum(weight * here * there)
-    on_still = on_still - floor / bands.frame_count * _sum(weight * there**2) * bands.widefield.shape[0]
+    mean_floor = float(bands.floor.mean()) / bands.frame_count * bands.times
+    here_power, there_power, mixed_power = (
+        _sum(weight * x * y) for x, y in ((here, here), (there, there), (here, there))
+    )
+    moved_power = _sum(_power(shifted) * (weight * here**2)) - mean_floor * here_power
+    still_power = _sum(_power(widefield) * (weight * there**2)) - mean_floor * there_power
+    mixed = complex((widefield.conj() * shifted * (weight * here * there)).sum())
+    on_moved = on_moved - _shared_noise(bands, orientation, k0, floor) * mixed_power
+    on_still = on_still - floor / bands.frame_count * there_power * bands.times
     determinant = moved_power * still_power - abs(mixed) ** 2
     if not (moved_power > 0 and still_power > 0 and determinant > 0):
         nothing = torch.zeros(bands.phases, dtype=torch.complex128)
@@ -66,41 +62,73 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float], *, harmonic
     # Steps that are not equal leave mean(z) H S(k - k0) in the frames' mean, 1 / A of it in W: put it back.
     if bands.angles > 1:
         amplitudes = amplitudes + amplitudes.mean() / (bands.angles - 1)
-    spread = floor * _sum((weight * here * there) ** 2 * (shifted.real**2 + shifted.imag**2))
-    spread_still = floor * _sum((weight * there**2) ** 2 * (widefield.real**2 + widefield.imag**2))
+    spread = floor * _sum(_power(moved))
+    spread_still = floor * _sum(_power(still))
     return Modulation(
-        amplitudes.cpu(),
+        amplitudes,
         math.sqrt(spread / 2) / moved_power,
-        brightness.cpu(),
+        brightness,
         math.sqrt(spread_still / 2) / still_power,
     )
+
+
+def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harmonic: int) -> tuple[complex, float]:
+    """Return how a harmonic's band compares to the one below it, and the standard error of that.
+
+    Bands h and h - 1 lie only k0 apart, whereas band h may not reach the widefield at all:
+
+        B_h(k) H(k - k0) = c [H(k) B_(h-1)(k - k0)],     c = m_h / m_(h-1) exp(i phi).
+    """
+    overlap = Overlap(bands, k0, ratio=1.0)
+    lower = phase_dft(bands.frames[:, orientation], harmonic - 1)
+    shifted = overlap.cut(moved_by(lower, bands, k0))
+    weight, here, there = overlap.weight, overlap.here, overlap.there
+    moved = shifted * (weight * here * there)
+    floor = float(bands.floor[orientation]) / bands.phases
+    power = _sum(_power(shifted) * (weight * here**2)) - floor * bands.times * _sum(weight * here**2)
+    if power <= 0:
+        return 0j, math.inf
+    shared = phase_dft(_shared_noise(bands, orientation, k0, float(bands.floor[orientation]))[:, None, None], 1)
+    found = complex((overlap.cut(bands.spectra[harmonic, :, orientation]) * moved.conj()).sum())
+    # Both bands are of the same P frames: their noises have the phase DFT's order 1 of the light in common.
+    common = complex(shared.squeeze()) * bands.frame_count / bands.phases * _sum(weight * here * there)
+    return (found - common) / power, math.sqrt(floor * _sum(_power(moved)) / 2) / power
 
 
 def _sum(values: Tensor) -> float:
     return float(values.sum(dtype=torch.float64))
 
 
-def _ratio(here: Tensor, there: Tensor) -> Tensor:
-    """H(k) / H(k - k0) where both are there."""
-    return torch.where((here > 0) & (there > 0), here / there.clamp(min=1e-6), 0.0)
+def _power(values: Tensor) -> Tensor:
+    return values.real**2 + values.imag**2
 
 
-def _inner(frames: Tensor, regressor: Tensor) -> Tensor:
-    """Sum over time and pixels of frame x conj(regressor): (T, P, y, x), (T, y, x) -> (P,) complex128."""
-    real = torch.einsum("tpyx,tyx->p", frames, regressor.real.contiguous())
-    imag = torch.einsum("tpyx,tyx->p", frames, regressor.imag.contiguous())
-    return torch.complex(real.double(), -imag.double())
+def _orders(bands: Bands, orientation: int, overlap: Overlap) -> Tensor:
+    """Return all orders 0 ... P - 1 of the phase DFT in the overlap, (P, T, rows, columns)."""
+    spectra = bands.spectra[:, :, orientation]
+    half = [overlap.cut(order) for order in spectra]
+    mirrored = [overlap.cut_mirrored(spectra[bands.phases - order]) for order in range(len(half), bands.phases)]
+    return torch.stack([*half, *mirrored])
 
 
-def _shared_noise(bands: Bands, orientation: int, overlap: Overlap, floor: float) -> Tensor:
+def _per_frame(orders: Tensor, regressor: Tensor) -> Tensor:
+    """Return <frame, regressor> of every frame, (P,) complex128 on the CPU, from orders (P, T, rows, columns)."""
+    inner = orders.flatten(1) @ regressor.conj().flatten()
+    frames: Tensor = torch.fft.ifft(inner.to("cpu", torch.complex128), norm="forward")
+    return frames
+
+
+def _shared_noise(bands: Bands, orientation: int, k0: tuple[float, float], floor: float) -> Tensor:
     """Return E[n_j(k) conj(n_W(k - k0))] per frame, (P,) complex128.
 
     Frame j is 1 / (A P) of the mean W. White noise of variance v(x) gives sum_x w^2 v exp(-2 pi i k0 r) / (A P);
     the photons' part of v is proportional to the frame itself.
     """
-    area = float((bands.window.double() ** 2).sum())
+    window = bands.grid.window
+    area = float((window.double() ** 2).sum())
     # Photon noise: variance = scale x light, scale 1 on a calibrated camera. Read noise has no component at k0.
     scale = (floor / area - bands.read_noise_e**2) / bands.photons if bands.photons > 0 else 0.0
-    frames = bands.frames[:, orientation] * bands.window
-    at_k0 = _inner(frames, overlap.carrier.expand(frames.shape[0], -1, -1))
-    return at_k0 * (max(scale, 0.0) / bands.frame_count)
+    wave = window * plane_wave(k0, bands.shape, bands.otf.pixel_um, window.device).conj()
+    frames = bands.frames[:, orientation].sum(dim=0).flatten(1)
+    at_k0 = torch.view_as_complex(frames @ torch.view_as_real(wave).flatten(0, 1))
+    return at_k0.to("cpu", torch.complex128) * (max(scale, 0.0) / bands.frame_count)

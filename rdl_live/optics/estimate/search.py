@@ -24,6 +24,8 @@ _ANCHORS = 6
 """Peaks per orientation that may serve as the anchor of a joint hypothesis."""
 _WORTH = 2.5
 """z-scores below this are never looked at."""
+_MOST = 4000
+"""Summits of one map that are kept."""
 _NO_GEOMETRY = 40.0
 """How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
 _GUESS_PERIOD = 0.08
@@ -45,7 +47,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """All shifts of one orientation that are worth a look, best first."""
+    """The summits of one orientation's map that are worth a look, best first; on the CPU."""
 
     kx: Tensor
     ky: Tensor
@@ -82,12 +84,25 @@ def choose_peaks(maps: Significance, guess: PatternGuess) -> list[Peak | None]:
 def _candidates(maps: Significance, orientation: int) -> _Candidates:
     z = maps.z[orientation]
     rows, columns = (z > _WORTH).nonzero(as_tuple=True)
+    left, right = z[rows, columns - 1], z[rows, (columns + 1) % z.shape[1]]
+    above, below = z[rows - 1, columns], z[(rows + 1) % z.shape[0], columns]
     scores = z[rows, columns]
-    order = scores.argsort(descending=True)[:20000]
-    rows, columns = rows[order], columns[order]
-    kx, ky = maps.kx[0, columns], maps.ky[rows, 0]
+    summit = (scores >= left) & (scores >= right) & (scores >= above) & (scores >= below)
+    best = scores[summit].argsort(descending=True)[:_MOST]
+    rows, columns, scores = rows[summit][best].cpu(), columns[summit][best].cpu(), scores[summit][best].cpu()
+    left, right, above, below = (side[summit][best].cpu() for side in (left, right, above, below))
+    # The summit of a parabola: the map is sampled half an FFT pixel apart.
+    spacing_x, spacing_y = float(maps.kx[1] - maps.kx[0]), float(maps.ky[1] - maps.ky[0])
+    kx = maps.kx.cpu()[columns] + spacing_x * _vertex(left, scores, right)
+    ky = maps.ky.cpu()[rows] + spacing_y * _vertex(above, scores, below)
     angle = torch.rad2deg(torch.atan2(ky, kx)) % 180
-    return _Candidates(kx, ky, scores[order], torch.hypot(kx, ky), angle)
+    return _Candidates(kx, ky, scores, torch.hypot(kx, ky), angle)
+
+
+def _vertex(low: Tensor, mid: Tensor, high: Tensor) -> Tensor:
+    """Offsets of parabolas' vertices through three equidistant samples, in samples, at most half of one."""
+    curvature = (2 * mid - low - high).clamp(min=1e-6)
+    return (0.5 * (high - low) / curvature).clamp(-0.5, 0.5)
 
 
 def _apart(angle: Tensor, other: Tensor | float) -> Tensor:

@@ -10,8 +10,6 @@ import cmath
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from rdl_live.optics.estimate.bands import Bands
 from rdl_live.optics.estimate.phases import Modulation
 
@@ -29,6 +27,8 @@ class Steps:
 
     phases_rad: tuple[float, ...]
     """At the image corner."""
+    phase_rad: float
+    """That of the first step, were all steps equal: the mean of all."""
     modulation: float
     intensity: tuple[float, ...]
     """Brightness relative to the mean of the series."""
@@ -47,7 +47,7 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -
     means = [float(value) for value in bands.intensity[orientation]]
     mean = sum(means) / count
     if not math.isfinite(found.sigma) or mean <= 0:
-        return Steps(tuple(nominal), 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0)
+        return Steps(tuple(nominal), 0.0, 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0)
     dirty = _dirty_orders(bands)
     relative = [value / mean for value in means]
     individual = min(max((score - _NOMINAL_BELOW) / (_INDIVIDUAL_ABOVE - _NOMINAL_BELOW), 0.0), 1.0)
@@ -69,7 +69,8 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -
     ]
     return Steps(
         phases_rad=phases,
-        modulation=depth(amplitudes, phases, 1),
+        phase_rad=first,
+        modulation=_depth(amplitudes, phases),
         intensity=tuple(mean * (1 + value) for value in flicker),
         errors_deg=raw,
         strengths=[2 * abs(z) for z in amplitudes],
@@ -77,12 +78,9 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -
     )
 
 
-def depth(amplitudes: Tensor | list[complex], phases_rad: tuple[float, ...], harmonic: int) -> float:
+def _depth(amplitudes: list[complex], phases_rad: tuple[float, ...]) -> float:
     """Return the modulation depth: twice the amplitudes' mean along the known phases."""
-    along = [
-        (complex(z) * cmath.exp(-1j * harmonic * phase)).real
-        for z, phase in zip(amplitudes, phases_rad, strict=True)
-    ]
+    along = [(z * cmath.exp(-1j * phase)).real for z, phase in zip(amplitudes, phases_rad, strict=True)]
     return 2 * sum(along) / len(along)
 
 
@@ -91,8 +89,7 @@ def _dirty_orders(bands: Bands) -> set[int]:
 
     With one orientation the frames' mean serves as widefield, so that order 0 vanishes whatever the steps are.
     """
-    harmonics = bands.sidebands.shape[0]
-    orders = {order % bands.phases for order in (*range(-harmonics, 0), *range(2, harmonics + 1))}
+    orders = {order % bands.phases for order in (*range(-bands.harmonics, 0), *range(2, bands.harmonics + 1))}
     return orders | ({0} if bands.angles == 1 else set())
 
 
