@@ -6,10 +6,12 @@ import typer
 from rich.console import Console
 
 from rdl_live._version import __version__
+from rdl_live.cli._acquire import acquire
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
 from rdl_live.cli._reconstruct import reconstruct
+from rdl_live.cli._recording import export, recover, verify
 from rdl_live.cli._simulate import simulate
 from rdl_live.errors import RdlError
 
@@ -27,6 +29,10 @@ app.command()(reconstruct)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)
+app.command()(acquire)
+app.command()(export)
+app.command()(verify)
+app.command()(recover)
 app.command()(doctor)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numcodecs import Blosc  # type: ignore[import-untyped]
+from numcodecs import Blosc
 
 from rdl_live.files.recorder.layout import StreamLayout
 
