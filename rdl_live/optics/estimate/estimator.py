@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.errors import DataError
+from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
 from rdl_live.optics.estimate.correlate import significance
@@ -32,7 +33,7 @@ def as_series(series: np.ndarray | Tensor, scope: Microscope) -> Tensor:
     Raises:
         DataError: other axes than the microscope file says.
     """
-    tensor = torch.as_tensor(np.ascontiguousarray(series) if isinstance(series, np.ndarray) else series)
+    tensor = as_tensor(series)
     if tensor.ndim == 4:
         tensor = tensor[None]
     wanted = (scope.pattern.angles, scope.pattern.phases)

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.errors import ConfigError, DataError
+from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import as_series
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
@@ -108,11 +109,11 @@ class Reconstructor:
         """
         if self._plan is None:
             raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        bands = self._transform.exchange(torch.as_tensor(frame), angle, phase)
+        bands = self._transform.exchange(as_tensor(frame), angle, phase)
         return self._transform.assemble(self._plan, *bands)[0]
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
-        frames = as_series(series, self.scope)
+        frames = as_series(as_tensor(series), self.scope)
         if tuple(frames.shape[-2:]) != self.shape:
             raise DataError(
                 f"frames of {tuple(frames.shape[-2:])} pixels do not fit a Reconstructor made for {self.shape}"
