@@ -1,58 +1,104 @@
-"""`rdl-live demo`: see what the program does, without any data of your own."""
+"""`rdl-live demo`: the simulated microscope, live, without any data or devices of your own."""
 
+import signal
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-MICROSCOPE = """\
-name: demo
-optics: {na: 1.49, pixel_size_um: 0.065}
-channels: [{name: "488", excitation_nm: 488, emission_nm: 525}]
-pattern: {angles: 3, phases: 3}
-camera: {offset_adu: 100, gain_e_per_adu: 0.46, read_noise_e: 1.6}
-"""
+if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load
+    from rdl_live.app.live import LiveStatus
+    from rdl_live.app.live_demo import Demo
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+REFRESH_S = 0.5
 
 
 def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long.")] = 15.0,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for what is made.")] = Path("demo-out"),
-    specimen: Annotated[str, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = "mixed",
-    photons: Annotated[float, typer.Option(help="Mean photons per raw pixel and frame.")] = 200.0,
-    size: Annotated[str, typer.Option(metavar="N", help="Raw frame in pixels.")] = "256",
-    seed: Annotated[int, typer.Option(min=0, help="Another number, another specimen.")] = 1,
+    photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
+    size: Annotated[int, typer.Option(metavar="N", help="Raw frame in pixels.")] = 256,
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser; only none so far.")] = "none",
+    specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
-    """Simulate a specimen on a SIM microscope, reconstruct it, and write the picture.
+    """Run a simulated SIM microscope live: record every raw frame, and super-resolve while it runs.
 
-    DIR then holds the microscope file, the raw series, its truth, the super-resolved image, the report and a preview.
+    DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and super-resolved side by side) and
+    report.json. Ctrl-C stops it early; what was taken until then is kept.
 
     Examples:
 
-        rdl-live demo
+        rdl-live demo --headless
 
-        rdl-live demo --specimen rings --photons 20 --out rings
+        rdl-live demo --headless --seconds 30 --photons 20 --out dim
     """
-    from rdl_live.app.device import choose_device
-    from rdl_live.app.offline import OfflineRun, Options
-    from rdl_live.cli._show import pattern_table, show_warnings
-    from rdl_live.cli._simulate import simulate
+    from rdl_live.acquire import stopped_by_signals
+    from rdl_live.app.live_demo import Demo, DemoSettings
 
-    out.mkdir(parents=True, exist_ok=True)
-    microscope, raw = out / "microscope.yaml", out / "raw.tif"
-    microscope.write_text(MICROSCOPE, encoding="utf-8")
-    simulate(
-        raw,
-        microscope,
-        specimen=specimen,
-        photons=photons,
-        size=size,
-        seed=seed,
-        truth=out / "truth.tif",
-        overwrite=True,
+    console = Console(stderr=True, highlight=False)
+    if not headless:
+        console.print("this version has no window yet: running headless", markup=False)
+    settings = DemoSettings(out, seconds, photons, size, specimen, seed, denoise, overwrite)
+    demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
+    with stopped_by_signals(demo.run.stop) as signals, demo.run:
+        demo.run.start()
+        _watch(demo, console)
+        report = demo.finish()
+    result = Console(highlight=False)
+    latency = report["latency_ms"]
+    result.print(
+        f"{report['raw_frames']} raw frames ({report['raw_frames_dropped']} dropped), {report['sr_frames']} "
+        f"super-resolved images at {report['sr_fps']:.1f} a second ({report['sr_dropped']} dropped), ready "
+        f"{_ms(latency['p50'])} (95 %: {_ms(latency['p95'])}) after their last raw frame",
+        markup=False,
+        soft_wrap=True,
     )
-    run = OfflineRun(raw, microscope, choose_device("auto"), Options(overwrite=True))
-    result = run.reconstruct(out / "sr.tif", report=out / "report.json", preview=out / "preview.png")
-    console = Console(highlight=False)
-    console.print(pattern_table(result.patterns))
-    console.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
-    show_warnings(result.warnings)
+    result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
+    if signal.SIGINT in signals:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _watch(demo: "Demo", console: Console) -> None:
+    """Show the status line until the acquisition ends."""
+    with console.status("starting ...", spinner="dots") as line:
+        while demo.run.running:
+            line.update(status_line(demo.run.status))
+            if demo.overdue:
+                demo.run.stop()
+            time.sleep(REFRESH_S)
+        line.update("closing the recordings ...")
+
+
+def status_line(status: "LiveStatus") -> str:
+    """Return where a run stands, in one line with rich's markup."""
+    if not status.raw_frames:
+        return "starting ..."
+    parts = [
+        f"[bold]{status.sr_fps:.1f} SR/s[/]",
+        f"{status.raw_fps:.0f} raw/s",
+        f"{status.raw_frames} frames, {status.missing} missing",
+        f"{status.dropped} SR dropped",
+    ]
+    if status.latency:
+        parts.append(f"latency {status.latency.p50:.0f} ms (95 %: {status.latency.p95:.0f})")
+    if status.photons_per_pixel is not None:
+        parts.append(f"{status.photons_per_pixel:.0f} photons")
+    if status.dose_j_cm2 is not None:
+        parts.append(f"{status.dose_j_cm2:.1f} J/cm2")
+    if status.patterns is None:
+        parts.append("[yellow]patterns: searching[/]")
+    else:
+        lamps = ("[green]●[/]" if pattern.trusted else "[red]●[/]" for pattern in status.patterns)
+        parts.append("patterns " + "".join(lamps) + f" {min(p.score for p in status.patterns):.0f}")
+    return "  ".join(parts)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"

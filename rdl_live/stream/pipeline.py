@@ -117,6 +117,7 @@ class Pipeline:
         ]
         self._rolled: dict[int, Rolled] = {}
         self._told: set[str] = set()
+        self._ended = False
         self._series = self._refused = self._results = self._awaiting = self._unusable = 0
 
     def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
@@ -142,7 +143,8 @@ class Pipeline:
         return None
 
     def finish(self) -> None:
-        """Refuse what is incomplete: no more frames will come."""
+        """Refuse what is incomplete: no more frames will come. An acquisition that was stopped is no fault to tell."""
+        self._ended = True
         self._assembler.flush()
 
     def reset(self) -> None:
@@ -248,7 +250,8 @@ class Pipeline:
         self._refused += 1
         # A frame of it may be in the rolling series already.
         self._rolled.pop(refused.key.channel, None)
-        self._tell_once(str(refused), kind=refused.refusal)
+        if not self._ended:
+            self._tell_once(str(refused), kind=refused.refusal)
         self._on_refused(refused)
 
     def _tell_once(self, text: str, kind: str | None = None) -> None:

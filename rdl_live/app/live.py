@@ -1,0 +1,351 @@
+"""A live run, put together: core, acquisition, recorders, queue, pipeline.
+
+acquisition -+-> Recorder                                   every raw frame; its errors end the run
+             +-> SeriesQueue -> ThreadHost(Pipeline) -+-> SrRecorder
+                                                      +-> statistics, viewer
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+
+from rdl_live.acquire import Acquisition, Plan, RunReport, open_core, recording_layout, shutdown
+from rdl_live.acquire.faults import raise_all
+from rdl_live.app.live_parts import LateSink, check_denoiser, guessed, live_threads, made_how, sr_layout
+from rdl_live.app.live_stats import DoseMeter, FrameRate, Latency, ResultStats
+from rdl_live.errors import DeviceError, RdlError
+from rdl_live.files import load_camera_maps
+from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, RecordingSummary, SrRecorder
+from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream import Mode, Pipeline, PipelineStatus, Result, SeriesQueue, ThreadHost, background
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+_LOG = logging.getLogger(__name__)
+
+RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a run is processed."""
+
+    denoise: str = "none"
+    mode: Mode = Mode.SERIES
+    overwrite: bool = False
+    queue_series: int = 4
+    """Whole series that may wait for the pipeline."""
+    estimate_every_s: float = 5.0
+    patterns: tuple[PatternSet, ...] | None = None
+    """Fixed patterns for each colour of the plan; by default they are estimated while it runs."""
+
+
+@dataclass(frozen=True)
+class LiveStatus:
+    """Where a run stands, for a status line."""
+
+    raw_frames: int
+    missing: int
+    raw_fps: float
+    sr_frames: int
+    sr_fps: float
+    dropped: int
+    """Whole series that the pipeline could not keep up with."""
+    refused: int
+    latency: Latency | None
+    photons_per_pixel: float | None
+    dose_j_cm2: float | None
+    patterns: PatternSet | None
+    warnings: int
+
+
+@dataclass(frozen=True)
+class LiveOutcome:
+    """How a run ended."""
+
+    run: RunReport
+    raw: RecordingSummary
+    sr: RecordingSummary
+    pipeline: PipelineStatus
+    sr_dropped: int
+    stats: ResultStats
+    raw_fps: float
+    dose_j_cm2: float | None
+    warnings: tuple[str, ...]
+    denoiser: str
+
+    @property
+    def raw_frames_dropped(self) -> int:
+        """Frames that were exposed and are not on the disk."""
+        status = self.run.status
+        return status.missing + max(status.frames - self.raw.raw_frames, 0)
+
+
+class LiveRun:
+    """One run from the first check to the dark. A context manager: whatever happens, the light is off at its end."""
+
+    def __init__(
+        self,
+        microscope: Microscope,
+        plan: Plan,
+        out: Path,
+        options: LiveOptions | None = None,
+        *,
+        prepare: Callable[["CMMCorePlus"], None] | None = None,
+        receivers: tuple[Callable[[Result], None], ...] = (),
+        on_warning: Callable[[str], None] = _LOG.warning,
+    ) -> None:
+        """Only take what is needed; nothing is opened before the `with` block.
+
+        Args:
+            microscope: with its hardware section.
+            plan: what to do.
+            out: folder for the recordings; it must exist.
+            options: how to process.
+            prepare: may change the core after it is opened and before the plan is checked.
+            receivers: are given each image, in the pipeline's thread.
+            on_warning: told what the user should know, from any thread, each text once.
+
+        Raises:
+            ConfigError: a denoiser that there is not.
+        """
+        self.options = options or LiveOptions()
+        check_denoiser(self.options.denoise)
+        self.microscope, self.plan, self.out = microscope, plan, out
+        self._prepare, self._more_receivers, self._on_warning = prepare, receivers, on_warning
+        self._stop = threading.Event()
+        self._warnings: dict[str, None] = {}
+        self._warnings_lock = threading.Lock()
+        self._threads = torch.get_num_threads()
+        self._core: CMMCorePlus | None = None
+        self._acquisition: Acquisition | None = None
+        self._executor: Executor | None = None
+        self._raw: Recorder | None = None
+        self._sr: SrRecorder | None = None
+        self._host: ThreadHost | None = None
+        self._started = self._acquiring = False
+        self.stats, self._rate = ResultStats(), FrameRate()
+
+    # From the first check to the dark -------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Open everything, in the dark.
+
+        Raises:
+            RdlError: microscope, plan, devices or output do not fit.
+        """
+        # The simulated camera, the pipeline and the estimation run side by side; threads of threads only get in
+        # each other's way: with two each, on two cores, an estimation took thirty times as long.
+        torch.set_num_threads(live_threads())
+        try:
+            self._open()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End what still runs, and unload the devices."""
+        self.stop()
+        errors = self._end()
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        if self._core is not None:
+            core, self._core = self._core, None
+            errors += _tried(lambda: shutdown(core, self.microscope.hardware))
+        torch.set_num_threads(self._threads)
+        if error is None:
+            raise_all(errors)
+            return
+        for failure in errors:
+            if str(failure) != str(error):
+                error.add_note(f"and at the end: {failure}")
+
+    def start(self) -> None:
+        """Start acquisition and processing; returns at once.
+
+        Raises:
+            DeviceError: another acquisition runs on this core.
+        """
+        if self._acquisition is None or self._host is None:
+            raise DeviceError("the run is not open; use it in a with block")
+        self._host.start()
+        self._started = True
+        if not self._stop.is_set():
+            self._acquisition.start()
+            self._acquiring = True
+
+    def stop(self) -> None:
+        """Ask it to stop, and return at once. Any thread, any number of times; may come before the start."""
+        self._stop.set()
+        if self._acquisition is not None:
+            self._acquisition.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether the acquisition runs."""
+        return self._acquisition is not None and self._acquisition.running
+
+    def finish(self) -> LiveOutcome:
+        """Wait for the acquisition's end, let the pipeline finish, close the recordings.
+
+        Raises:
+            RdlError: whatever ended the run early, or went wrong in closing; all of it.
+        """
+        errors = self._end()
+        raise_all(errors)
+        if self._acquisition is None or self._raw is None or self._sr is None:
+            raise DeviceError("the run was not opened; use it in a with block")
+        return LiveOutcome(
+            run=self._acquisition.report,
+            raw=self._raw.close(),
+            sr=self._sr.close(),
+            pipeline=self._pipeline.status,
+            sr_dropped=self._queue.status.dropped_series,
+            stats=self.stats,
+            raw_fps=self._rate.mean,
+            dose_j_cm2=self._dose.j_cm2,
+            warnings=self.warnings,
+            denoiser=self.options.denoise,
+        )
+
+    @property
+    def first_frame_s(self) -> float | None:
+        """When the first raw frame came, by `time.perf_counter`; None before it."""
+        return self._rate.first_s if self._rate.frames else None
+
+    @property
+    def status(self) -> LiveStatus:
+        """Where it stands; any thread."""
+        now_s, latest = time.perf_counter(), self.stats.latest
+        run = None if self._acquisition is None else self._acquisition.status
+        return LiveStatus(
+            raw_frames=run.frames if run else 0,
+            missing=run.missing if run else 0,
+            raw_fps=self._rate.recent(now_s),
+            sr_frames=self.stats.images,
+            sr_fps=self.stats.recent_fps(now_s),
+            dropped=self._queue.status.dropped_series,
+            refused=self._pipeline.status.refused,
+            latency=self.stats.latency,
+            photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
+            dose_j_cm2=self._dose.j_cm2,
+            patterns=latest.patterns if latest else None,
+            warnings=len(self.warnings),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was told so far."""
+        with self._warnings_lock:
+            return tuple(self._warnings)
+
+    # Putting it together --------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        core = self._core = open_core(self.microscope)
+        if self._prepare is not None:
+            self._prepare(core)
+        self._dose = DoseMeter(self.microscope, tuple(c.name for c in self.plan.channels))
+        self._queue = SeriesQueue(self.microscope.pattern.frames, self.options.queue_series)
+        # The recorder must know what the acquisition will give, and the acquisition its recorder.
+        sink = LateSink()
+        self._acquisition = Acquisition(
+            core, self.microscope, self.plan, sink, on_frame=self._on_frame, on_warning=self._tell
+        )
+        if self._stop.is_set():
+            self._acquisition.stop()
+        layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
+        self._pipeline = self._made_pipeline(self._acquisition, layout)
+        overwrite = self.options.overwrite
+        self._raw = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
+        sink.recorder = self._raw
+        self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
+        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        self._host = ThreadHost(self._pipeline, self._queue, receivers, self._tell)
+
+    def _made_pipeline(self, acquisition: Acquisition, layout: RecordingLayout) -> Pipeline:
+        scope = self.microscope
+        if acquisition.binning != 1:
+            scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": layout.pixel_size_um})
+        names = [channel.name for channel in self.plan.channels]
+        self._executor = background()
+        return Pipeline(
+            scope,
+            [guessed(scope.channel(name), acquisition.nominal(name)) for name in names],
+            layout.frame,
+            self._executor,
+            mode=self.options.mode,
+            dtype=layout.dtype,
+            maps=load_camera_maps(scope.camera, layout.frame),
+            patterns=self.options.patterns,
+            estimate_every_s=self.options.estimate_every_s,
+            tell=self._tell,
+        )
+
+    def _on_frame(self, frame: Any, tag: FrameTag) -> None:
+        """In the acquisition's thread: count and pass on, never wait."""
+        self._rate.count(time.perf_counter())
+        self._dose.count(tag)
+        self._queue.offer(frame, tag)
+
+    def _record(self, result: Result) -> None:
+        """In the pipeline's thread: keep images of whole series."""
+        if self._sr is None or not result.whole:
+            return
+        self._sr.append(
+            result.sr.cpu().numpy(),
+            result.key.time,
+            timestamp_s=result.exposed_s,
+            channel=result.key.channel,
+            z=result.key.z,
+            position=result.key.position,
+            flags=result.flags,
+            provenance=made_how(result),
+        )
+
+    def _tell(self, text: str) -> None:
+        with self._warnings_lock:
+            if text in self._warnings:
+                return
+            self._warnings[text] = None
+        self._on_warning(text)
+
+    # Ending ---------------------------------------------------------------------------------------------
+
+    def _end(self) -> list[BaseException]:
+        """End acquisition, processing and recordings, in this order, each whatever the one before does."""
+        errors: list[BaseException] = []
+        acquisition, host = self._acquisition, self._host
+        if self._started and acquisition is not None and host is not None:
+            self._started = False
+            if self._acquiring:
+                errors += _tried(acquisition.wait)
+            if not host.stop():
+                self._tell("the processing does not end; its last images are missing")
+        remarks = {"warnings": list(self.warnings)}
+        for recorder in (self._sr, self._raw):
+            if recorder is not None and recorder.summary is None:
+                recorder.remarks.update(remarks)
+                errors += [e for e in _tried(recorder.close) if str(e) not in {str(known) for known in errors}]
+        return errors
+
+
+def _tried(step: Callable[[], object]) -> list[BaseException]:
+    try:
+        step()
+    except (RdlError, RuntimeError) as error:
+        return [error]
+    return []

@@ -1,0 +1,196 @@
+"""The demo: the simulated microscope, live, from light to pictures on the disk."""
+
+import json
+import sysconfig
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.app.live import RAW, LiveOptions, LiveOutcome, LiveRun
+from rdl_live.app.live_parts import check_denoiser
+from rdl_live.app.preview import save_preview
+from rdl_live.app.report import pattern_records
+from rdl_live.errors import ConfigError, OutputError
+from rdl_live.files import atomic_write, check_output, load_microscope
+from rdl_live.files.recorder import open_recording
+from rdl_live.optics.microscope import Microscope
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+REPORT, PREVIEW = "report.json", "preview.png"
+SHORTEST_MS = 10.0
+"""Exposure of a raw frame; with the readout of 256 rows, 89 frames and 9.9 images a second."""
+PHOTONS_PER_MS = 10.0
+"""What the simulated dye gives at full power, per pixel and ms (World, PhotonsPerPixelPerMs_488)."""
+SMALLEST, LARGEST = 64, 512
+"""Sides of the raw frame; the SLM covers no more."""
+MOST_PHOTONS = 5000.0
+SLACK = 1.25
+"""A computer that cannot keep pace is stopped after so many times the time asked for."""
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """What the demo shows."""
+
+    out: Path
+    seconds: float = 15.0
+    photons: float = 100.0
+    """Mean photons per raw pixel and frame."""
+    size: int = 256
+    """Raw frame, rows and columns."""
+    specimen: str | None = None
+    """Kind of specimen; by default that of the microscope."""
+    seed: int | None = None
+    denoise: str = "none"
+    overwrite: bool = False
+
+    def check(self) -> None:
+        """Raise ConfigError for what cannot be shown, before anything is opened."""
+        check_denoiser(self.denoise)
+        if not SMALLEST <= self.size <= LARGEST:
+            raise ConfigError(
+                f"--size {self.size}: choose {SMALLEST} to {LARGEST} pixels; the simulated SLM covers no more"
+            )
+        if not 0 < self.photons <= MOST_PHOTONS:
+            raise ConfigError(f"--photons {self.photons:g}: choose more than 0 and at most {MOST_PHOTONS:g}")
+        if not 0 < self.seconds <= 24 * 3600:
+            raise ConfigError(f"--seconds {self.seconds:g}: choose more than 0 and at most a day")
+
+
+def config_file(name: str) -> Path:
+    """Return a file of configs/: from the source tree, or from where the package was installed.
+
+    Raises:
+        ConfigError: it is in neither.
+    """
+    source = Path(__file__).parents[2] / "configs" / name
+    installed = Path(sysconfig.get_path("data")) / "share" / "rdl-live" / "configs" / name
+    for path in (source, installed):
+        if path.is_file():
+            return path
+    raise ConfigError(f"{name}: is neither {source} nor {installed}; install rdl-live again")
+
+
+def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
+    """Return the plan: full frames in the middle of the chip for the time asked for, light as asked for."""
+    channel = microscope.channels[0]
+    full = PHOTONS_PER_MS * SHORTEST_MS
+    exposure_ms = SHORTEST_MS * max(1.0, settings.photons / full)
+    power = 100.0 * min(1.0, settings.photons / full)
+    readout_ms = microscope.hardware.camera.readout_ms if microscope.hardware else 0.0
+    series_s = 1e-3 * microscope.pattern.frames * (exposure_ms + readout_ms)
+    corner = (LARGEST - settings.size) // 2
+    return Plan(
+        name="demo",
+        channels=(PlanChannel(name=channel.name, power_percent=power, exposure_ms=exposure_ms),),
+        time=TimePlan(points=max(1, round(settings.seconds / series_s))),
+        roi=Region(x=corner, y=corner, width=settings.size, height=settings.size),
+    )
+
+
+class Demo:
+    """The demo run."""
+
+    def __init__(self, settings: DemoSettings, on_warning: Callable[[str], None]) -> None:
+        """Check settings and output, before anything is opened.
+
+        Raises:
+            ConfigError: a setting out of range.
+            OutputError: the folder cannot be written, or holds such files already.
+        """
+        settings.check()
+        self.settings = settings
+        self.microscope = load_microscope(config_file("demo.yaml"))
+        try:
+            settings.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{settings.out}: cannot be made ({error.strerror}); write elsewhere") from error
+        for name in (REPORT, PREVIEW):
+            check_output(settings.out / name, settings.overwrite)
+        self.run = LiveRun(
+            self.microscope,
+            demo_plan(self.microscope, settings),
+            settings.out,
+            LiveOptions(denoise=settings.denoise, overwrite=settings.overwrite),
+            prepare=self._prepare,
+            on_warning=on_warning,
+        )
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has taken much longer than it was asked to."""
+        first_s = self.run.first_frame_s
+        return first_s is not None and time.perf_counter() - first_s > SLACK * self.settings.seconds + 1.0
+
+    def finish(self) -> dict[str, Any]:
+        """Close the recordings, write picture and report, and return the report.
+
+        Raises:
+            RdlError: whatever ended the run early.
+        """
+        outcome = self.run.finish()
+        report = demo_report(outcome, self.settings)
+        with atomic_write(self.settings.out / REPORT, self.settings.overwrite) as path:
+            path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        self._picture(outcome)
+        return report
+
+    def _prepare(self, core: "CMMCorePlus") -> None:
+        name = self.microscope.channels[0].name
+        for what, value in ((f"Specimen_{name}", self.settings.specimen), (f"SpecimenSeed_{name}", self.settings.seed)):
+            if value is not None:
+                core.setProperty("World", what, value)
+
+    def _picture(self, outcome: LiveOutcome) -> None:
+        latest = outcome.stats.latest
+        if latest is None:
+            return
+        raw = open_recording(self.settings.out / RAW)
+        frame = np.asarray(raw.read(latest.key.time, latest.key.time + 1)[0, 0, 0], np.float32)
+        field_um = tuple(side * self.microscope.optics.pixel_size_um for side in frame.shape)
+        title = f"{outcome.stats.photons_per_pixel:.3g} photons"
+        panels = [
+            (f"raw frame, {title}", frame),
+            ("widefield", latest.widefield.cpu().numpy()),
+            ("super-resolved", latest.sr.cpu().numpy()),
+        ]
+        with atomic_write(self.settings.out / PREVIEW, self.settings.overwrite) as path:
+            save_preview(path, panels, (field_um[0], field_um[1]))
+
+
+def demo_report(outcome: LiveOutcome, settings: DemoSettings) -> dict[str, Any]:
+    """Return the report: the keys of the documentation, with plain values."""
+    latest, latency, status = outcome.stats.latest, outcome.stats.latency, outcome.pipeline
+    return {
+        "raw_frames": outcome.raw.raw_frames,
+        "raw_frames_dropped": outcome.raw_frames_dropped,
+        "series": outcome.raw.series,
+        "sr_frames": outcome.sr.raw_frames,
+        "sr_dropped": outcome.sr_dropped,
+        "sr_fps": round(outcome.stats.fps, 3),
+        "latency_ms": {
+            "p50": round(latency.p50, 2) if latency else None,
+            "p95": round(latency.p95, 2) if latency else None,
+        },
+        "photons_per_pixel": outcome.stats.photons_per_pixel,
+        "dose_j_cm2": outcome.dose_j_cm2,
+        "denoiser": outcome.denoiser,
+        "patterns": pattern_records(latest.patterns) if latest else [],
+        "warnings": list(outcome.warnings),
+        "raw_fps": round(outcome.raw_fps, 3),
+        "seconds": round(outcome.run.seconds, 3),
+        "size": settings.size,
+        "stopped": outcome.run.stopped,
+        "series_refused": status.refused,
+        "series_before_patterns": status.awaiting_patterns,
+        "pattern_estimations": status.estimations,
+        "pattern_swaps": status.swaps,
+        "wrong_patterns": outcome.run.wrong_patterns,
+    }

@@ -1,0 +1,76 @@
+"""Small parts of a live run."""
+
+import os
+from typing import Any
+
+from rdl_live.app.report import pattern_records
+from rdl_live.errors import ConfigError
+from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrLayout
+from rdl_live.optics.microscope import Channel, PatternGuess
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream import Result
+
+
+class LateSink:
+    """Stands for the recorder until it is made."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+
+    def append(self, frame: Any, tag: FrameTag) -> None:
+        """Record a frame."""
+        assert self.recorder is not None
+        self.recorder.append(frame, tag)
+
+    def mark_missing(self, tag: FrameTag) -> None:
+        """Record a hole."""
+        assert self.recorder is not None
+        self.recorder.mark_missing(tag)
+
+
+def check_denoiser(name: str) -> None:
+    """Raise ConfigError unless there is such a denoiser."""
+    if name != "none":
+        raise ConfigError(f"--denoise {name!r}: this version has no denoiser yet; use --denoise none")
+
+
+def live_threads() -> int:
+    """Return how many threads a live computation may take: a quarter of the cores."""
+    return max(1, (os.cpu_count() or 1) // 4)
+
+
+def guessed(channel: Channel, nominal: PatternSet) -> Channel:
+    """Return a channel whose pattern is guessed from what the SLM shows, unless the microscope file does so."""
+    if channel.pattern.period_um is not None and channel.pattern.angles_deg is not None:
+        return channel
+    period_um = sum(pattern.period_um for pattern in nominal) / len(nominal)
+    guess = PatternGuess(period_um=period_um, angles_deg=tuple(pattern.angle_deg for pattern in nominal))
+    return channel.replace(pattern=guess.model_dump())
+
+
+def sr_layout(raw: RecordingLayout) -> SrLayout:
+    """Return the layout of the super-resolved images of a raw recording."""
+    return SrLayout(
+        frame=(2 * raw.frame[0], 2 * raw.frame[1]),
+        pixel_size_um=raw.pixel_size_um / 2,
+        time_points=raw.time_points,
+        channels=raw.channels,
+        positions=raw.positions,
+        z_planes=raw.z_planes,
+        z_step_um=raw.z_step_um,
+        interval_s=raw.interval_s,
+        provenance=raw.provenance,
+    )
+
+
+def made_how(result: Result) -> dict[str, Any]:
+    """Return what an image's journal line says: with the raw series it is enough to make the image again."""
+    return {
+        "patterns": pattern_records(result.patterns),
+        "pattern_set": result.patterns.model_dump(mode="json"),
+        "calibrated_on": result.calibrated_on._asdict(),
+        "denoiser": result.denoiser,
+        "latency_ms": 1e3 * result.latency_s,
+        "photons_per_pixel": result.quality.photons_per_pixel,
+        "mcnr": result.quality.mcnr,
+    }

@@ -1,0 +1,129 @@
+"""What a live run tells while it runs: rates, delays, light."""
+
+import math
+import threading
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from rdl_live.acquire.plan import light_of
+from rdl_live.files.recorder import FrameTag
+from rdl_live.optics.microscope import Microscope
+from rdl_live.stream import Result
+
+RECENT_S = 3.0
+"""Rates of a status line are over so many seconds."""
+KEPT = 100_000
+"""Delays kept for the percentiles."""
+
+
+class DoseMeter:
+    """Counts the light on the sample from the frames' tags: irradiance x power x exposure."""
+
+    def __init__(self, microscope: Microscope, channels: tuple[str, ...]) -> None:
+        """Take the irradiance of each colour from the microscope file."""
+        self._full = [light_of(microscope, name).full_irradiance_w_cm2 for name in channels]
+        self._dose: dict[int, float] = defaultdict(float)
+
+    def count(self, tag: FrameTag) -> None:
+        """Count one exposure; a missing frame was exposed like any other."""
+        full = self._full[tag.channel]
+        if full is not None:
+            percent, exposure_ms = tag.metadata.get("power_percent", 0.0), tag.metadata.get("exposure_ms", 0.0)
+            self._dose[tag.position] += full * 1e-2 * percent * 1e-3 * exposure_ms
+
+    @property
+    def j_cm2(self) -> float | None:
+        """Dose of the position that had most, all colours together [J/cm2]; None if the file gives no irradiance."""
+        if any(full is None for full in self._full):
+            return None
+        return max(self._dose.values(), default=0.0)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Delay from the last raw frame of a series until its image is ready [ms]."""
+
+    p50: float
+    p95: float
+
+
+class ResultStats:
+    """Gathers results; fed by one thread, asked by others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._delays_s: deque[float] = deque(maxlen=KEPT)
+        self._ready_s: deque[float] = deque(maxlen=1000)
+        self._first_s = 0.0
+        self._photons = 0.0
+        self.images = 0
+        self.latest: Result | None = None
+
+    def __call__(self, result: Result) -> None:
+        """Count a result."""
+        with self._lock:
+            self._first_s = self._first_s or result.ready_s
+            self.images += 1
+            self._photons += result.quality.photons_per_pixel
+            self._delays_s.append(result.latency_s)
+            self._ready_s.append(result.ready_s)
+            self.latest = result
+
+    @property
+    def latency(self) -> Latency | None:
+        """Percentiles over the run (its last 100 000 images); None before the first."""
+        with self._lock:
+            if not self._delays_s:
+                return None
+            p50, p95 = np.percentile(np.array(self._delays_s) * 1e3, [50, 95])
+        return Latency(float(p50), float(p95))
+
+    @property
+    def photons_per_pixel(self) -> float | None:
+        """Mean over all images."""
+        with self._lock:
+            return self._photons / self.images if self.images else None
+
+    @property
+    def fps(self) -> float:
+        """Images a second, from the first to the last."""
+        with self._lock:
+            return _rate(self.images, self._first_s, self._ready_s[-1]) if self._ready_s else 0.0
+
+    def recent_fps(self, now_s: float) -> float:
+        """Images a second of late; `now_s` by `time.perf_counter`."""
+        with self._lock:
+            recent = [ready for ready in self._ready_s if now_s - ready < RECENT_S]
+        return len(recent) / RECENT_S if recent else 0.0
+
+
+class FrameRate:
+    """Raw frames a second of late; fed by one thread, asked by others."""
+
+    def __init__(self) -> None:
+        self._arrived_s: deque[float] = deque(maxlen=3000)
+        self.first_s = math.nan
+        self.last_s = math.nan
+        self.frames = 0
+
+    def count(self, now_s: float) -> None:
+        """Count one frame that arrived now, by `time.perf_counter`."""
+        self.first_s = self.first_s if self.frames else now_s
+        self.last_s = now_s
+        self.frames += 1
+        self._arrived_s.append(now_s)
+
+    @property
+    def mean(self) -> float:
+        """Frames a second over the whole run."""
+        return _rate(self.frames, self.first_s, self.last_s)
+
+    def recent(self, now_s: float) -> float:
+        """Frames a second of late."""
+        return sum(now_s - at < RECENT_S for at in list(self._arrived_s)) / RECENT_S
+
+
+def _rate(count: int, first_s: float, last_s: float) -> float:
+    return (count - 1) / (last_s - first_s) if count > 1 and last_s > first_s else 0.0
