@@ -471,3 +471,17 @@ def test_the_camera_computes_with_one_thread_and_leaves_the_others_theirs(rig, m
     thread.start()
     thread.join()
     assert later == [before]
+
+
+def test_replay_repeats_frames_and_keeps_the_patterns_order(rig) -> None:
+    rig.core.setProperty("World", "Replay", 1)
+    rig.light()
+    rig.core.loadSLMSequence("SLM", rig.patterns())
+    rig.core.startSLMSequence("SLM")
+    images, tags = rig.run(18)
+    assert [int(tag["SimPatternIndex"]) for tag in tags] == [*range(9), *range(9)]
+    assert all((images[index] == images[index + 9]).all() for index in range(9))
+    assert (images[0] != images[1]).any()
+    rig.core.setProperty("World", "Replay", 0)
+    rig.core.startSLMSequence("SLM")
+    assert (rig.run(1)[0][0] != images[0]).any()

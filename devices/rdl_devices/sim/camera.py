@@ -167,7 +167,7 @@ class SimCamera(SimDevice, CameraDevice):
             clock.sleep_until(start_s)
             try:
                 self.check()
-                frame, truth = self._expose()
+                frame, truth = self._expose(start_s)
             except DeviceError as error:
                 if threading.get_ident() == caller:
                     raise
@@ -181,9 +181,9 @@ class SimCamera(SimDevice, CameraDevice):
                 yield _tags(index, truth)
             start_s += 1e-3 * self.get_actual_interval_ms()
 
-    def _expose(self) -> tuple[np.ndarray, Exposure]:
+    def _expose(self, start_s: float) -> tuple[np.ndarray, Exposure]:
         self._exposures.trigger()
-        frame, truth = self.world.expose(self._region, self._exposure_ms, self._binning)
+        frame, truth = self.world.expose(self._region, self._exposure_ms, self._binning, start_s=start_s)
         if self.world.faults.exposure_fails():
             raise ExposureError(
                 f"{self.get_label()}: exposure {truth.exposure_ms:g} ms at {truth.start_s:.3f} s failed"

@@ -78,17 +78,17 @@ class Display:
                 self._picture, self.running = self.shown().grating, False
                 self._started_s = self._now()
 
-    def trigger(self) -> Shown:
-        """Return what the exposure that begins now is exposed under, and count it."""
+    def trigger(self, at_s: float) -> Shown:
+        """Return what the exposure that begins at a world time [s] is exposed under, and count it."""
         with self._lock:
             if self.running:
                 self._exposures += 1
-            return self.shown()
+            return self.shown(at_s)
 
-    def shown(self) -> Shown:
-        """Return what is displayed now."""
+    def shown(self, at_s: float | None = None) -> Shown:
+        """Return what is displayed at a world time [s], by default now."""
         with self._lock:
-            age_ms = (self._now() - self._started_s) * 1e3
+            age_ms = ((self._now() if at_s is None else at_s) - self._started_s) * 1e3
             if not self.running:
                 over = 0 < self.exposure_ms <= age_ms
                 return Shown(None if over else self._picture, -1)

@@ -21,6 +21,7 @@ class SimHub(SimDevice, HubDevice):
         super().__init__(world)
         self.add(registry.WORLD_ID, lambda: world.id)
         self.add("Realtime", lambda: int(world.clock.realtime), self._set_realtime, allowed=(0, 1))
+        self.add("Replay", lambda: int(world.replay), self._set_replay, allowed=(0, 1))
         self.add("WorldTime_s", world.clock.now)
         self.add("Modulation", lambda: world.settings.modulation, self._setter("modulation"), limits=(0, 1))
         self.add("Refresh_ms", lambda: world.settings.refresh_ms, self._setter("refresh_ms"), limits=(1, 1e6))
@@ -84,6 +85,9 @@ class SimHub(SimDevice, HubDevice):
 
     def _set_realtime(self, value: int) -> None:
         self.world.clock.realtime = bool(value)
+
+    def _set_replay(self, value: int) -> None:
+        self.world.replay = bool(value)
 
     def _dose(self, nm: int | None = None) -> float:
         self.world.settle()

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 SEEN = 1000
 """Exposures of which the truth is kept."""
+REPLAYED = 200
+"""Frames that are kept for replay."""
+Counts = NDArray[np.uint16]
 _numbers = itertools.count(1)
 
 
@@ -47,6 +50,27 @@ class Exposure:
     field: Field
 
 
+@dataclass(frozen=True)
+class _Shot:
+    """What one exposure is taken under."""
+
+    start_s: float
+    exposure_ms: float
+    shown: Shown
+    light: dict[int, Fringe]
+    irradiance: dict[int, float]
+    brightness: dict[int, float]
+    """Photo-electrons per pixel of a sample of density 1 under full fringes, each line."""
+    stage_um: tuple[float, float, float]
+    field: Field
+
+    @property
+    def key(self) -> object:
+        """What makes two exposures the same, time and bleaching aside."""
+        lines = tuple((nm, self.irradiance[nm]) for nm in self.light)
+        return self.exposure_ms, self.shown.grating, lines, self.stage_um
+
+
 class World:
     """Everything that the devices of one core have in common. Safe to use from several threads."""
 
@@ -64,6 +88,9 @@ class World:
         self.exposures: deque[Exposure] = deque(maxlen=SEEN)
         self.triggered: list[Callable[[], None]] = []
         """Called at the start of each exposure: what the camera's exposure-out line is wired to."""
+        self.replay = False
+        """Whether an exposure that was taken before is repeated to the last count: for tests of speed alone."""
+        self._replayed: dict[object, tuple[Counts, float]] = {}
         self._lock = threading.RLock()
         self._settled_s = 0.0
         self._fringes: dict[object, Fringe] = {}
@@ -81,6 +108,7 @@ class World:
             pydantic.ValidationError: an unknown field, or a value out of range.
         """
         with self._lock:
+            self._replayed.clear()
             before, self.settings = self.settings, self.settings.replace(**fields)
             changed = {name for name in fields if getattr(before, name) != getattr(self.settings, name)}
             if changed & {"optics", "refresh_ms", "sensor_px"} or _seen(before) != _seen(self.settings):
@@ -152,17 +180,19 @@ class World:
         """Return mean photo-electrons per raw pixel and ms at full power."""
         return self.settings.dye(nm).photons_per_pixel_ms
 
-    def settle(self) -> None:
-        """Count the light that fell on the sample since the last call; devices call it before they change."""
-        with self._lock:
-            now = self.clock.now()
-            if now > self._settled_s:
-                self._expose_sample(now - self._settled_s, exposing=False)
-                self._settled_s = now
+    def settle(self, until_s: float | None = None) -> None:
+        """Count the light that fell on the sample between exposures; devices call it before they change.
 
-    def _expose_sample(self, seconds: float, *, exposing: bool) -> None:
-        for nm in self.settings.lines:
-            self.dose.add(self.field, nm, self.irradiance(nm, exposing=exposing) * seconds)
+        Args:
+            until_s: world time [s]; now by default.
+        """
+        with self._lock:
+            until_s = self.clock.now() if until_s is None else until_s
+            seconds = until_s - self._settled_s
+            if seconds > 0:
+                for nm in self.light.lines:
+                    self.dose.add(self.field, nm, self.irradiance(nm, exposing=False) * seconds)
+                self._settled_s = until_s
 
     def bleaching(self, nm: int) -> float:
         """Return what the light so far has left of a dye in this field, 0 to 1."""
@@ -177,50 +207,77 @@ class World:
         for nm in lines:
             view.prepare(nm, region, stage_um, now)
 
-    def expose(self, region: Region, exposure_ms: float, binning: int) -> tuple[NDArray[np.uint16], Exposure]:
-        """Take one exposure that begins now; whoever calls lets the time pass.
+    def expose(
+        self, region: Region, exposure_ms: float, binning: int, *, start_s: float | None = None
+    ) -> tuple[Counts, Exposure]:
+        """Take one exposure; whoever calls lets the time pass.
 
         Args:
             region: part of the chip, unbinned pixels.
             exposure_ms: exposure time.
             binning: pixels summed along each axis.
+            start_s: when it begins, by the camera's own clock; now by default.
 
         Returns:
             (height // binning, width // binning) ADU, and the truth about it.
         """
         with self._lock:
-            self.settle()
-            for fire in self.triggered:
-                fire()
-            shown = self.display.trigger()
-            start_s, field, stage_um = self.clock.now(), self.field, self.stage_um
-            shares = {nm: self.light.share(nm, exposing=True) for nm in self.light.lines}
-            light = {nm: self.fringe(nm, shown) for nm, share in shares.items() if share > 0}
-            left = {nm: self.bleaching(nm) for nm in light}
-            self._expose_sample(exposure_ms * 1e-3, exposing=True)
-            self._settled_s = max(self._settled_s, start_s + exposure_ms * 1e-3)
-            settings, view, sensor = self.settings, self.view, self.sensor
+            shot = self._shoot(exposure_ms, self.clock.now() if start_s is None else start_s)
+            key = (region, binning, shot.key)
+            if self.replay and key in self._replayed:
+                frame, photons = self._replayed[key]
+                return frame, self._note(shot, photons)
+            view, sensor = self.view, self.sensor
+        expected = self._expected(shot, view, region)
+        frame = sensor.read(expected, region, exposure_ms, binning)
+        photons = float(expected.mean())
+        if self.replay and len(self._replayed) < REPLAYED:
+            self._replayed[key] = frame, photons
+        return frame, self._note(shot, photons)
+
+    def _shoot(self, exposure_ms: float, start_s: float) -> "_Shot":
+        """Fire the triggers, let the light fall on the sample, and return what the exposure is taken under."""
+        self.settle(start_s)
+        for fire in self.triggered:
+            fire()
+        shown = self.display.trigger(start_s)
+        shares = {nm: self.light.share(nm, exposing=True) for nm in self.light.lines}
+        light = {nm: self.fringe(nm, shown) for nm, share in shares.items() if share > 0}
+        brightness = {
+            nm: shares[nm] * self.settings.dye(nm).photons_per_pixel_ms * exposure_ms * self.bleaching(nm)
+            for nm in light
+        }
+        irradiance = {
+            nm: shares[nm] * self.settings.full_irradiance * fringes.brightness for nm, fringes in light.items()
+        }
+        for nm, w_cm2 in irradiance.items():
+            self.dose.add(self.field, nm, w_cm2 * exposure_ms * 1e-3)
+        self._settled_s = max(self._settled_s, start_s + exposure_ms * 1e-3)
+        return _Shot(start_s, exposure_ms, shown, light, irradiance, brightness, self.stage_um, self.field)
+
+    def _expected(self, shot: "_Shot", view: View, region: Region) -> NDArray[np.float32]:
+        """Return the expected photo-electrons of every pixel of the region, (height, width)."""
         photons = np.zeros((region.height, region.width), np.float32)
-        middle_s = start_s + 0.5e-3 * exposure_ms
-        for nm, fringes in light.items():
-            if fringes.brightness == 0:
-                continue
-            bright = shares[nm] * exposure_ms * left[nm] * settings.dye(nm).photons_per_pixel_ms
-            seen = view.expected(nm, region, fringes, stage_um, middle_s)
-            photons += (seen * bright).numpy()
+        middle_s = shot.start_s + 0.5e-3 * shot.exposure_ms
+        for nm, fringes in shot.light.items():
+            if fringes.brightness > 0:
+                seen = view.expected(nm, region, fringes, shot.stage_um, middle_s)
+                photons += (seen * shot.brightness[nm]).numpy()
+        return photons
+
+    def _note(self, shot: "_Shot", photons_per_pixel: float) -> Exposure:
+        """Keep the truth about an exposure."""
         truth = Exposure(
-            start_s=start_s,
-            exposure_ms=exposure_ms,
-            pattern_index=shown.index,
-            light=light,
-            irradiance={
-                nm: shares[nm] * settings.full_irradiance * fringes.brightness for nm, fringes in light.items()
-            },
-            photons_per_pixel=float(photons.mean()),
-            field=field,
+            start_s=shot.start_s,
+            exposure_ms=shot.exposure_ms,
+            pattern_index=shot.shown.index,
+            light=shot.light,
+            irradiance=shot.irradiance,
+            photons_per_pixel=photons_per_pixel,
+            field=shot.field,
         )
         self.exposures.append(truth)
-        return sensor.read(photons, region, exposure_ms, binning), truth
+        return truth
 
     def readout_ms(self, rows: int) -> float:
         """Return the time to read so many rows of the chip [ms]."""
