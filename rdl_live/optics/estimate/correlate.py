@@ -1,4 +1,4 @@
-"""Where is the pattern? The correlation of sideband and widefield over all shifts, as a significance map.
+"""Where is the pattern? The correlation of sideband and widefield over all shifts, and its summits.
 
 Both bands are whitened by their own radial power and weighted by the OTF, so that neither the object's
 bright low frequencies nor the noise beyond the OTF decide, multiplied in real space (averaged over time
@@ -6,11 +6,11 @@ points) and transformed once. Divided by its radial median the map is a z-score:
 maximum in noise of 256 x 256 about 4.5.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from rdl_live.optics.estimate.bands import Bands
 from rdl_live.optics.estimate.grid import Annulus, annulus_of
@@ -19,17 +19,22 @@ _MEDIAN_OF_LOG_MEAN = 1.1774 / 1.0593
 """Rayleigh median / exp(mean of logarithm): sqrt(2 ln 2) / (sqrt 2 exp(-gamma / 2))."""
 _SMOOTH = 5
 """Rings averaged for the typical height, so that short rings do not make their own."""
+_ENOUGH = 50_000
+"""Samples of a map from which its typical heights are taken, about."""
+_WORTH = 2.5
+"""z-scores below this are never looked at."""
+_MOST = 4000
+"""Summits of one map that are kept."""
 
 
 @dataclass(frozen=True)
-class Significance:
-    """Maps of z-scores over shifts, on a zero-padded FFT grid."""
+class Summits:
+    """The local maxima of one orientation's map, best first; each (n,) on the CPU."""
 
-    z: Tensor
-    """(A, ky, kx) float32, 0 outside of the search range."""
     kx: Tensor
     ky: Tensor
-    """Frequencies of the grid [cycles/um], (X,) and (Y,)."""
+    """[cycles/um], between the samples by a parabola."""
+    z: Tensor
 
 
 def radial_mean(values: Tensor, rings: Tensor, count: int) -> Tensor:
@@ -39,17 +44,16 @@ def radial_mean(values: Tensor, rings: Tensor, count: int) -> Tensor:
     return sums / sizes.clamp(min=1)
 
 
-def significance(bands: Bands, k_min: float, k_max: float) -> Significance:
-    """Return z-scores of all shifts with k_min <= |k| <= k_max [cycles/um]."""
-    grid = bands.grid
+def find_summits(bands: Bands, k_min: float, k_max: float) -> list[Summits]:
+    """Return the summits of every orientation's map with k_min <= |k| <= k_max [cycles/um]."""
     annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, bands.frames.device)
     reference = _whitened(bands, bands.spectra[0].mean(dim=1)).conj()
-    maps = []
+    found = []
     for orientation in range(bands.angles):
         product = (_whitened(bands, bands.spectra[1, :, orientation]) * reference).sum(dim=0)
         shifts: Tensor = torch.fft.fft2(product, s=annulus.shape)
-        maps.append(_scored(shifts, annulus))
-    return Significance(torch.stack(maps), annulus.kx, annulus.ky)
+        found.append(_summits(shifts, annulus))
+    return found
 
 
 def _whitened(bands: Bands, spectrum: Tensor) -> Tensor:
@@ -62,24 +66,46 @@ def _whitened(bands: Bands, spectrum: Tensor) -> Tensor:
     return filtered
 
 
-def _scored(shifts: Tensor, annulus: Annulus) -> Tensor:
-    """Divide magnitudes by the median of their ring (by the robust mean of logarithms)."""
-    tiny = torch.finfo(torch.float32).tiny
-    flat = shifts.new_zeros(math.prod(annulus.shape), dtype=torch.float32)
-    if len(annulus.where) == 0:
-        return flat.reshape(annulus.shape)
-    magnitude = shifts.flatten()[annulus.where].abs()
-    count = int(annulus.rings[annulus.rings.argmax()]) + 1
-    logs = torch.bincount(annulus.rings, magnitude.clamp(min=tiny).log(), minlength=count)
-    sizes = torch.bincount(annulus.rings, minlength=count)
-    typical = (_smoothed(logs.double()) / _smoothed(sizes.double()).clamp(min=1)).exp() * _MEDIAN_OF_LOG_MEAN
-    score = magnitude / typical.to(torch.float32).clamp(min=tiny)[annulus.rings]
+def _summits(shifts: Tensor, annulus: Annulus) -> Summits:
+    """Score a map (ky, kx) of correlations and keep what stands out."""
+    power = shifts.real**2 + shifts.imag**2
+    flat = power.flatten()
+    inside = flat[annulus.where]
     # An all-zero map (identical noise-free frames) has no evidence; 0 / tiny would invent some.
-    flat[annulus.where] = torch.where(magnitude > float(magnitude.max()) * 1e-9 + tiny, score, 0.0)
-    return flat.reshape(annulus.shape)
+    least = float(inside.max()) * 1e-18 + torch.finfo(torch.float32).tiny if len(inside) else 1.0
+    typical = _typical_power(inside, annulus.rings, least)
+    worth = (inside > _WORTH**2 * typical[annulus.rings]).nonzero().squeeze(1)
+    place = annulus.where[worth]
+    row, column = place // annulus.shape[1], place % annulus.shape[1]
+    mid = flat[place]
+    above, below = (power[(row + step) % annulus.shape[0], column] for step in (-1, 1))
+    left, right = (power[row, (column + step) % annulus.shape[1]] for step in (-1, 1))
+    summit = (mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)
+    z = (mid / typical[annulus.rings[worth]]).sqrt()
+    kept = torch.where(summit, z, 0.0).argsort(descending=True)[: min(int(summit.sum()), _MOST)]
+    spacing_x, spacing_y = float(annulus.kx[1]), float(annulus.ky[1])
+    kx = annulus.kx[column] + spacing_x * _vertex(left, mid, right)
+    ky = annulus.ky[row] + spacing_y * _vertex(above, mid, below)
+    return Summits(kx[kept].cpu(), ky[kept].cpu(), z[kept].cpu())
+
+
+def _typical_power(inside: Tensor, rings: Tensor, least: float) -> Tensor:
+    """Return the median power of every ring, robustly: by the mean of logarithms of its neighbourhood."""
+    some = slice(None, None, max(1, len(inside) // _ENOUGH))
+    count = int(rings.max()) + 1 if len(rings) else 1
+    logs = torch.bincount(rings[some], inside[some].clamp(min=least).log(), minlength=count)
+    sizes = torch.bincount(rings[some], minlength=count)
+    mean = _smoothed(logs) / _smoothed(sizes.to(logs.dtype)).clamp(min=1)
+    return mean.exp() * _MEDIAN_OF_LOG_MEAN**2
 
 
 def _smoothed(values: Tensor) -> Tensor:
     """Return the sums over `_SMOOTH` neighbouring rings, (n,) -> (n,)."""
     kernel = torch.ones((1, 1, _SMOOTH), dtype=values.dtype, device=values.device)
-    return torch.nn.functional.conv1d(values[None, None], kernel, padding=_SMOOTH // 2)[0, 0]
+    return functional.conv1d(values[None, None], kernel, padding=_SMOOTH // 2)[0, 0]
+
+
+def _vertex(low: Tensor, mid: Tensor, high: Tensor) -> Tensor:
+    """Offsets of parabolas' vertices through three equidistant samples, in samples, at most half of one."""
+    curvature = (2 * mid - low - high).clamp(min=torch.finfo(torch.float32).tiny)
+    return (0.5 * (high - low) / curvature).clamp(-0.5, 0.5)

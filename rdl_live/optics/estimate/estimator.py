@@ -11,7 +11,7 @@ from rdl_live.errors import DataError
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
-from rdl_live.optics.estimate.correlate import significance
+from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.phases import regress, relative_depth
 from rdl_live.optics.estimate.refine import refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
@@ -78,13 +78,11 @@ def estimate_patterns(
     otf = Otf.of(scope, channel)
     bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
     lowest, highest = search_range(scope, channel)
-    peaks = choose_peaks(significance(bands, lowest, highest), channel.pattern)
+    peaks = choose_peaks(find_summits(bands, lowest, highest), channel.pattern)
     anchored = any(peak is not None and peak.z >= verdict.ALONE for peak in peaks)
     guided = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     patterns = [
-        _nothing(bands, orientation, lowest, highest)
-        if peak is None
-        else _pattern(bands, orientation, peak, anchored or guided)
+        _nothing(bands, lowest, highest) if peak is None else _pattern(bands, orientation, peak, anchored or guided)
         for orientation, peak in enumerate(peaks)
     ]
     doubts = verdict.doubt_of_neighbours(patterns)
@@ -107,7 +105,7 @@ def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:
     return lowest, min(highest, 1.9 * scope.cutoff(channel))
 
 
-def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> Pattern:
+def _nothing(bands: Bands, lowest: float, highest: float) -> Pattern:
     """A placeholder for an orientation without any evidence: nominal steps, no modulation, not trusted."""
     steps = tuple(2 * math.pi * step / bands.phases for step in range(bands.phases))
     return Pattern(

@@ -62,7 +62,7 @@ class Annulus:
     where: Tensor
     """Flat indices of the samples, (n,) int64."""
     rings: Tensor
-    """Their rings, counted from the innermost, (n,) int64."""
+    """Their rings, one raw FFT pixel wide, counted from the innermost, (n,) int64."""
 
 
 @lru_cache(maxsize=_KEPT)

@@ -30,6 +30,8 @@ class Modulation:
     brightness: Tensor
     """u_j of every phase step, (P,) complex128; a_j plus a leak of the unknown band along exp(-i phi_j)."""
     brightness_sigma: float
+    coherence: float
+    """How the phases of sideband and prediction agree: their correlation over what random phases would give."""
 
 
 def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulation:
@@ -55,7 +57,7 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulati
     determinant = moved_power * still_power - abs(mixed) ** 2
     if not (moved_power > 0 and still_power > 0 and determinant > 0):
         nothing = torch.zeros(bands.phases, dtype=torch.complex128)
-        return Modulation(nothing, math.inf, nothing + 1, math.inf)
+        return Modulation(nothing, math.inf, nothing + 1, math.inf, 0.0)
     # Normal equations: [moved_power, <still, moved>; <moved, still>, still_power] [z, u] = [on_moved, on_still].
     amplitudes = (on_moved * still_power - on_still * mixed.conjugate()) / determinant
     brightness = (on_still * moved_power - on_moved * mixed) / determinant
@@ -69,6 +71,7 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulati
         math.sqrt(spread / 2) / moved_power,
         brightness,
         math.sqrt(spread_still / 2) / still_power,
+        _coherence(orders[1], moved),
     )
 
 
@@ -93,6 +96,12 @@ def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harm
     # Both bands are of the same P frames: their noises have the phase DFT's order 1 of the light in common.
     common = complex(shared.squeeze()) * bands.frame_count / bands.phases * _sum(weight * here * there)
     return (found - common) / power, math.sqrt(floor * _sum(_power(moved)) / 2) / power
+
+
+def _coherence(sideband: Tensor, regressor: Tensor) -> float:
+    """Return |sum x conj(y)| / root sum |x|^2 |y|^2: about 1 for random phases, however uneven the spectra are."""
+    by_chance = _sum(_power(sideband) * _power(regressor))
+    return float((sideband * regressor.conj()).sum().abs()) / math.sqrt(by_chance) if by_chance > 0 else 0.0
 
 
 def _sum(values: Tensor) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.correlate import Significance
+from rdl_live.optics.estimate.correlate import Summits
 from rdl_live.optics.microscope import PatternGuess
 
 _SIGMA_PERIOD = 0.05
@@ -22,10 +22,6 @@ _WINDOW = 2.5
 """The geometry predicts within so many standard deviations."""
 _ANCHORS = 6
 """Peaks per orientation that may serve as the anchor of a joint hypothesis."""
-_WORTH = 2.5
-"""z-scores below this are never looked at."""
-_MOST = 4000
-"""Summits of one map that are kept."""
 _NO_GEOMETRY = 40.0
 """How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
 _GUESS_PERIOD = 0.08
@@ -47,7 +43,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class _Candidates:
-    """The summits of one orientation's map that are worth a look, best first; on the CPU."""
+    """The summits of one orientation's map, best first."""
 
     kx: Tensor
     ky: Tensor
@@ -66,9 +62,9 @@ class _Candidates:
         return Peak(float(self.kx[index]), float(self.ky[index]), float(self.z[index]), predicted)
 
 
-def choose_peaks(maps: Significance, guess: PatternGuess) -> list[Peak | None]:
+def choose_peaks(summits: list[Summits], guess: PatternGuess) -> list[Peak | None]:
     """Return the best peak of every orientation, None where there is nothing at all."""
-    candidates = [_candidates(maps, orientation) for orientation in range(maps.z.shape[0])]
+    candidates = [_candidates(found) for found in summits]
     guided = guess.period_um is not None or guess.angles_deg is not None
     if guided:
         near = [_near_guess(found, guess, index) for index, found in enumerate(candidates)]
@@ -81,28 +77,9 @@ def choose_peaks(maps: Significance, guess: PatternGuess) -> list[Peak | None]:
     return _joint(candidates, alone)
 
 
-def _candidates(maps: Significance, orientation: int) -> _Candidates:
-    z = maps.z[orientation]
-    rows, columns = (z > _WORTH).nonzero(as_tuple=True)
-    left, right = z[rows, columns - 1], z[rows, (columns + 1) % z.shape[1]]
-    above, below = z[rows - 1, columns], z[(rows + 1) % z.shape[0], columns]
-    scores = z[rows, columns]
-    summit = (scores >= left) & (scores >= right) & (scores >= above) & (scores >= below)
-    best = scores[summit].argsort(descending=True)[:_MOST]
-    rows, columns, scores = rows[summit][best].cpu(), columns[summit][best].cpu(), scores[summit][best].cpu()
-    left, right, above, below = (side[summit][best].cpu() for side in (left, right, above, below))
-    # The summit of a parabola: the map is sampled half an FFT pixel apart.
-    spacing_x, spacing_y = float(maps.kx[1] - maps.kx[0]), float(maps.ky[1] - maps.ky[0])
-    kx = maps.kx.cpu()[columns] + spacing_x * _vertex(left, scores, right)
-    ky = maps.ky.cpu()[rows] + spacing_y * _vertex(above, scores, below)
-    angle = torch.rad2deg(torch.atan2(ky, kx)) % 180
-    return _Candidates(kx, ky, scores, torch.hypot(kx, ky), angle)
-
-
-def _vertex(low: Tensor, mid: Tensor, high: Tensor) -> Tensor:
-    """Offsets of parabolas' vertices through three equidistant samples, in samples, at most half of one."""
-    curvature = (2 * mid - low - high).clamp(min=1e-6)
-    return (0.5 * (high - low) / curvature).clamp(-0.5, 0.5)
+def _candidates(summits: Summits) -> _Candidates:
+    angle = torch.rad2deg(torch.atan2(summits.ky, summits.kx)) % 180
+    return _Candidates(summits.kx, summits.ky, summits.z, torch.hypot(summits.kx, summits.ky), angle)
 
 
 def _apart(angle: Tensor, other: Tensor | float) -> Tensor:

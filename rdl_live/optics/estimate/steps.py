@@ -18,7 +18,7 @@ _NO_FLICKER = 3.0
 """Scatter below so many times what noise explains is taken for none (and above shrunk by as much)."""
 
 _NOMINAL_BELOW, _INDIVIDUAL_ABOVE = 10.0, 20.0
-"""Scores between which frames gain a phase and a brightness of their own; a weak pattern cannot tell them from noise."""
+"""Scores between which frames gain a phase and brightness of their own; a weak pattern cannot tell them from noise."""
 
 
 @dataclass(frozen=True)
