@@ -24,6 +24,8 @@ from rdl_live.stream.series import Frame, Series, SeriesKey
 
 COMFORTABLE = 12.0
 """Smallest score from which one series is enough for an estimation."""
+CONFIRMED = 2
+"""Series from which an orientation that lags behind the others is told."""
 PHASE_RAD = math.radians(4.0)
 MODULATION = 0.05
 """Patterns that moved by less anywhere in the image are left as they are: an image that does not jump is worth more."""
@@ -145,14 +147,16 @@ class PatternEstimation:
         self._failed = False
         self.estimations += 1
         self.mcnr = found.mcnr
-        score = min(pattern.score for pattern in found.estimated)
-        enough = found.estimated.trusted and score >= COMFORTABLE
-        self._hurry = not found.estimated.trusted and self._wanted < self._most
+        scores = [pattern.score for pattern in found.estimated]
+        trusted = found.estimated.trusted
+        # Dim light is averaged before anybody is alarmed; where another orientation shines it is not the light.
+        limit = CONFIRMED if max(scores) >= COMFORTABLE else self._most
+        self._hurry = not trusted and self._wanted < limit
         if self._hurry:
-            self._wanted = min(2 * self._wanted, self._most)  # more light first, before anybody is alarmed
+            self._wanted = min(2 * self._wanted, self._most)
         else:
             self._health.judge(found.estimated)
-            self._wanted = 1 if enough else self._most
+            self._wanted = 1 if trusted and min(scores) >= COMFORTABLE else self._most
         if found.better is not None:
             self.swaps += self.current is not None
             self.current = found.better

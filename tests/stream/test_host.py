@@ -1,0 +1,171 @@
+"""The host: errors stay in it, slow processing drops whole series, everything is counted and told once."""
+
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from rdl_live.errors import OutputError
+from rdl_live.optics import PatternSet
+from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
+
+from .conftest import AtOnce, Scene, frames_of
+
+
+class Stage:
+    """A denoising stage that does as it is told."""
+
+    name = "stage"
+
+    def __init__(self, act: Callable[[int], None]) -> None:
+        self._act, self.calls = act, 0
+
+    def __call__(self, photons: torch.Tensor, patterns: PatternSet) -> torch.Tensor:
+        del patterns
+        self.calls += 1
+        self._act(self.calls)
+        return photons
+
+
+class Hosted:
+    """A queue, a pipeline and its host."""
+
+    def __init__(self, scene: Scene, act: Callable[[int], None] = lambda _: None, capacity: int = 3) -> None:
+        self.told: list[str] = []
+        self.results: list[Result] = []
+        self.queue = SeriesQueue(9, capacity)
+        self.stage = Stage(act)
+        side = (scene.side, scene.side)
+        channels = scene.scope.channels[:1]
+        self.pipeline = Pipeline(
+            scene.scope,
+            channels,
+            side,
+            AtOnce(),
+            patterns=(scene.patterns,),
+            denoiser=self.stage,
+            tell=self.told.append,
+        )
+        self.scene, self.series = scene, scene.series(1)
+
+    def host(self, *receivers: Callable[[Result], None]) -> ThreadHost:
+        host = ThreadHost(self.pipeline, self.queue, (*receivers, self.results.append), self.told.append)
+        host.start()
+        return host
+
+    def offer(self, first: int, count: int, pause_s: float = 0.0) -> None:
+        for number in range(first, first + count):
+            for frame, tag in frames_of(self.series, number):
+                self.queue.offer(frame, tag)
+            if pause_s:
+                time.sleep(pause_s)
+
+
+def test_every_series_that_fits_comes_out(scene: Scene) -> None:
+    hosted = Hosted(scene, capacity=10)
+    host = hosted.host()
+    hosted.offer(0, 8)
+    assert host.stop()
+    assert [result.key.time for result in hosted.results] == list(range(8))
+    assert not hosted.told
+    assert not host.status.failures
+
+
+def test_slow_processing_drops_whole_series_and_keeps_memory_flat(scene: Scene) -> None:
+    hosted = Hosted(scene, lambda _: time.sleep(0.02), capacity=2)
+    host = hosted.host()
+    hosted.offer(0, 20)
+    tracemalloc.start()
+    hosted.offer(20, 300)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert host.stop()
+    status = hosted.queue.status
+    assert status.dropped_series > 100
+    assert len(hosted.results) + status.dropped_series == 320
+    assert hosted.results[-1].key.time == 319
+    assert hosted.pipeline.status.refused == 0
+    assert peak < 60 * hosted.series[0, 0].nbytes
+
+
+def test_the_acquisition_never_waits(scene: Scene) -> None:
+    hosted = Hosted(scene, lambda _: time.sleep(0.5), capacity=2)
+    host = hosted.host()
+    began = time.perf_counter()
+    hosted.offer(0, 20)
+    assert time.perf_counter() - began < 0.4
+    assert host.stop()
+
+
+def test_a_failing_pipeline_is_told_once_and_given_up(scene: Scene) -> None:
+    def fail(_: int) -> None:
+        raise ValueError("broken")
+
+    hosted = Hosted(scene, fail, capacity=100)
+    host = hosted.host()
+    hosted.offer(0, 40)
+    assert host.stop()
+    assert host.status.failed
+    assert host.status.failures == 20
+    assert isinstance(host.status.error, ValueError)
+    assert len(hosted.told) == 2
+    assert "ValueError: broken" in hosted.told[0]
+    assert "given up" in hosted.told[1]
+
+
+def test_images_go_on_after_a_failure(scene: Scene) -> None:
+    def fail_twice(call: int) -> None:
+        if call in (2, 4):
+            raise OutputError("no luck")
+
+    hosted = Hosted(scene, fail_twice, capacity=10)
+    host = hosted.host()
+    hosted.offer(0, 6)
+    assert host.stop()
+    assert [result.key.time for result in hosted.results] == [0, 2, 4, 5]
+    assert (host.status.failures, host.status.failed) == (2, False)
+    assert len(hosted.told) == 1
+
+
+def test_one_receiver_in_trouble_does_not_take_the_others_along(scene: Scene) -> None:
+    calls = []
+
+    def full(result: Result) -> None:
+        calls.append(result)
+        raise OutputError("disk full")
+
+    hosted = Hosted(scene, capacity=10)
+    host = hosted.host(full)
+    hosted.offer(0, 5)
+    assert host.stop()
+    assert len(calls) == 1
+    assert len(hosted.results) == 5
+    assert len(hosted.told) == 1
+    assert "disk full" in hosted.told[0]
+
+
+def test_a_host_that_is_stuck_is_left_in_time(scene: Scene) -> None:
+    hosted = Hosted(scene, lambda _: time.sleep(1.0), capacity=5)
+    host = hosted.host()
+    hosted.offer(0, 5)
+    began = time.perf_counter()
+    host.stop(timeout_s=0.7)
+    assert time.perf_counter() - began < 1.5
+    assert hosted.queue.status.dropped_series >= 2
+
+
+def test_the_background_computes_beside_the_stream() -> None:
+    with background() as executor:
+        assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(5) == 4.0
+
+
+def test_a_stopped_host_leaves_no_thread(scene: Scene) -> None:
+    import threading
+
+    before = threading.active_count()
+    for _ in range(20):
+        hosted = Hosted(scene)
+        assert hosted.host().stop()
+    assert threading.active_count() == before
