@@ -7,7 +7,7 @@ from rdl_live.optics.pattern import PatternSet
 FALLEN = 0.5
 """A score below this share of the best one so far is told."""
 RECOVERED = 0.7
-"""It must rise to this share before a new fall is told again."""
+"""Score and modulation must rise to this share of the best before a new fall is told."""
 
 Tell = Callable[[str], None]
 
@@ -19,6 +19,7 @@ class PatternHealth:
         """Watch a colour; `tell` gets sentences for the user."""
         self._channel, self._tell = channel, tell
         self._best: dict[int, float] = {}
+        self._depth: dict[int, float] = {}
         self._fallen: set[int] = set()
         self._doubted: set[int] = set()
 
@@ -27,7 +28,9 @@ class PatternHealth:
         for orientation, pattern in enumerate(estimated):
             where = f"channel {self._channel}, orientation {orientation + 1}"
             if pattern.trusted:
-                self._doubted.discard(orientation)
+                depth = self._depth[orientation] = max(pattern.modulation[0], self._depth.get(orientation, 0.0))
+                if pattern.modulation[0] >= RECOVERED * depth:  # series from before it went out lift it a little
+                    self._doubted.discard(orientation)
                 self._judge_score(orientation, pattern.score, where)
             elif orientation not in self._doubted:
                 self._doubted.add(orientation)
