@@ -2,7 +2,7 @@
 
 The plane is tiled; each tile is a specimen of its own, grown when it is first seen, and moves with the
 world's time. Drawing is the dear part (4 to 14 ms for a tile of 576 x 576), so a tile is drawn anew only
-every `refresh_ms` of world time, and what is out of focus, blurred over a micrometre, ten times less often.
+every `refresh_ms` of world time, and what is out of focus, blurred over a micrometre, twenty times less often.
 """
 
 from collections import OrderedDict
@@ -20,7 +20,7 @@ Tile = tuple[int, int, int]
 """Laser line [nm], column and row of the tile."""
 T = TypeVar("T")
 
-HAZE_EVERY = 10
+HAZE_EVERY = 20
 """Refreshes of the focus per refresh of the haze."""
 
 

@@ -79,7 +79,7 @@ class View:
         window = self._window(region, stage_um)
         imaging = self._imager(nm, shape, stage_um[2])
         fringes = self._fringes(light, top, left, window.shape)
-        seen = imaging.forward(self.scene.density(nm, window, time_s) * fringes)
+        seen = imaging.forward(fringes.mul_(self.scene.density(nm, window, time_s)))
         haze = self._haze(nm, window, imaging, time_s)
         if haze is not None:
             seen = seen + light.brightness * haze

@@ -1,6 +1,7 @@
 """The world behind the devices: one sample, one light path, one clock. It knows no Micro-Manager.
 
-A 256 x 256 frame costs about 4 ms on one CPU thread, of which 2.5 ms are the photons' Poisson noise.
+A 256 x 256 frame at 90 frames/s costs 3 ms on one CPU thread (median; 3.7 ms with the drawing of living
+specimens), 512 x 512 about 15 ms; half of it is the optics, a third the noise.
 """
 
 import itertools
