@@ -16,7 +16,5 @@ def choose_device(name: str) -> torch.device:
     if name not in ("cpu", "cuda"):
         raise DeviceError(f"--device {name!r}: choose auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(
-            "--device cuda: no NVIDIA GPU can be used here; take --device cpu, and see `rdl-live doctor`"
-        )
+        raise DeviceError("--device cuda: no NVIDIA GPU can be used here; take --device cpu, and see `rdl-live doctor`")
     return torch.device(name)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -15,13 +15,14 @@ from rdl_live._version import __version__
 from rdl_live.app.preview import save_preview
 from rdl_live.app.report import (
     Report,
-    camera_warnings,
+    calibration_warnings,
     negative_warning,
     pattern_records,
     pattern_warnings,
     raw_quality,
     raw_warnings,
 )
+from rdl_live.app.saturation import Saturation
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import (
     RawRecording,
@@ -32,7 +33,6 @@ from rdl_live.files import (
     load_camera_maps,
     load_microscope,
     open_raw,
-    saturated_fraction,
 )
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
@@ -89,14 +89,30 @@ class OfflineRun:
         if options.denoise != "none":
             raise ConfigError(f"--denoise {options.denoise!r}: this version has no denoiser yet; use --denoise none")
         self.watch = Stopwatch()
-        self.options, self.device, self.raw = options, device, raw
+        self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
         index = self.scope.channels.index(self.channel) if options.channel is not None else None
         with self.watch.timed("open"):
             self.recording = self._open(index)
-        self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:])
-        self.saturation = self.scope.camera.saturation_adu or self.recording.saturation
+        try:
+            self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:])
+        except BaseException:
+            self.close()
+            raise
+        self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
+
+    def close(self) -> None:
+        """Close the raw file."""
+        self.recording.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Close the raw file."""
+        self.close()
 
     def _open(self, index: int | None) -> RawRecording:
         """Open the file; an index of channel counts only where the file has channels."""
@@ -128,6 +144,7 @@ class OfflineRun:
         with self.watch.timed("read"):
             series: np.ndarray = self.recording.read(index, index + 1)[0]
         check_frames(series, str(self.raw), first_time=index)
+        self._saturated.add(index, series)
         return series
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
@@ -141,13 +158,14 @@ class OfflineRun:
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
-        warnings = self.file_warnings()
-        warnings += camera_warnings(self.scope.camera, saturated_fraction(stack, self.saturation))
+        warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
         with self.watch.timed("estimate"):
-            patterns = estimate_patterns(
-                stack, self.scope, channel=self.channel, maps=self.maps, device=self.device
-            )
+            patterns = estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
         return patterns, warnings + pattern_warnings(patterns)
+
+    def saturation_warnings(self) -> list[str]:
+        """What was found in the time points that were read up to here."""
+        return self._saturated.warnings()
 
     def reconstruct(
         self,
@@ -164,7 +182,7 @@ class OfflineRun:
         """
         outputs = [path for path in (out, report, preview) if path is not None]
         for path in outputs:
-            check_output(path, self.options.overwrite, inputs=[self.raw])
+            check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
         if len({path.absolute() for path in outputs}) < len(outputs):
             raise ConfigError("--out, --report and --preview must be different files")
         total = len(self.recording)
@@ -197,9 +215,7 @@ class OfflineRun:
                 temporary.write_text(_json(result.as_dict()), encoding="utf-8")
         return result
 
-    def _all_series(
-        self, rec: Reconstructor, writer: SrWriter, progress: Progress
-    ) -> tuple[np.ndarray, torch.Tensor]:
+    def _all_series(self, rec: Reconstructor, writer: SrWriter, progress: Progress) -> tuple[np.ndarray, torch.Tensor]:
         """Reconstruct and write every time point; return the first raw series and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
@@ -224,7 +240,7 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",

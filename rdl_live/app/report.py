@@ -23,7 +23,6 @@ _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
-_SATURATED = 1e-5
 
 
 def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
@@ -118,20 +117,14 @@ def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
     return found
 
 
-def camera_warnings(camera: Camera, saturated: float) -> list[str]:
-    """Return warnings on calibration and saturation; `saturated` is a fraction of all pixels."""
-    found = []
-    if not {"offset_adu", "gain_e_per_adu"} & camera.model_fields_set and camera.gain_file is None:
-        found.append(
-            "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
-            "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
-        )
-    if saturated > _SATURATED:
-        found.append(
-            f"{saturated:.3%} of the pixels are saturated: stripes and wrong intensities there; use less light "
-            "or a shorter exposure"
-        )
-    return found
+def calibration_warnings(camera: Camera) -> list[str]:
+    """Return a warning if the microscope file does not say how counts become photons."""
+    if {"offset_adu", "gain_e_per_adu"} & camera.model_fields_set or camera.gain_file is not None:
+        return []
+    return [
+        "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
+        "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
+    ]
 
 
 def negative_warning(ratio: float) -> list[str]:

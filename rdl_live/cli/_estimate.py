@@ -34,8 +34,9 @@ def estimate(
     from rdl_live.app.offline import OfflineRun, Options
     from rdl_live.app.report import pattern_records
 
-    run = OfflineRun(raw, microscope, choose_device(device), Options(channel=channel))
-    patterns, warnings = run.estimate()
+    with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel)) as run:
+        patterns, warnings = run.estimate()
+        warnings += run.saturation_warnings()
     if as_json:
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {"patterns": pattern_records(patterns), "seconds": seconds, "warnings": warnings}

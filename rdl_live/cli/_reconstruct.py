@@ -67,9 +67,8 @@ def reconstruct(
         )
     except ValueError as error:
         raise ConfigError(f"--apodization {apodization} / --attenuation {attenuation}: {error}") from error
-    run = OfflineRun(raw, microscope, choose_device(device), options)
-    target = out or raw.with_name(f"{raw.name.split('.')[0]}-sr.tif")
-    with progress_bar() as progress:
+    target = out or raw.with_name(f"{_stem(raw.name)}-sr.tif")
+    with OfflineRun(raw, microscope, choose_device(device), options) as run, progress_bar() as progress:
         result = run.reconstruct(target, report=report, preview=preview, progress=progress)
     console = Console(highlight=False)
     console.print(pattern_table(result.patterns))
@@ -77,3 +76,11 @@ def reconstruct(
     console.print(f"resolution {sharpness}, MCNR {result.mcnr:.1f}, Wiener {result.wiener:.3f}")
     console.print(f"wrote {target}", markup=False, soft_wrap=True)
     show_warnings(result.warnings)
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without the endings of raw recordings: cell.2.ome.tif is cell.2."""
+    for ending in (".tif", ".tiff", ".mrc", ".zarr", ".ome"):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+    return name

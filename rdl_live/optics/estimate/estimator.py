@@ -25,6 +25,8 @@ _LOWEST = 0.3
 """The search starts at this share of the finest pattern that the objective can make."""
 _BEYOND_NA = 1.12
 """Illumination may enter at a larger NA than the detection's (TIRF): up to this factor where nothing is said."""
+_DARK = 0.02
+"""Orientations without any light are taken to be this bright, relative to the series."""
 
 
 def as_series(series: np.ndarray | Tensor, scope: Microscope) -> Tensor:
@@ -82,7 +84,9 @@ def estimate_patterns(
     anchored = any(peak is not None and peak.z >= verdict.ALONE for peak in peaks)
     guided = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     patterns = [
-        _nothing(bands, lowest, highest) if peak is None else _pattern(bands, orientation, peak, anchored or guided)
+        _nothing(bands, orientation, lowest, highest)
+        if peak is None
+        else _pattern(bands, orientation, peak, anchored or guided)
         for orientation, peak in enumerate(peaks)
     ]
     doubts = verdict.doubt_of_neighbours(patterns)
@@ -105,14 +109,17 @@ def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:
     return lowest, min(highest, 1.9 * scope.cutoff(channel))
 
 
-def _nothing(bands: Bands, lowest: float, highest: float) -> Pattern:
+def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> Pattern:
     """A placeholder for an orientation without any evidence: nominal steps, no modulation, not trusted."""
+    # Its brightness counts all the same: a dark orientation must not darken the image.
+    brightness = max(float(bands.intensity[orientation].mean()), _DARK)
     steps = tuple(2 * math.pi * step / bands.phases for step in range(bands.phases))
     return Pattern(
         kx=math.sqrt(lowest * highest),
         ky=0.0,
         phases_rad=steps,
         modulation=(0.0,) * bands.harmonics,
+        intensity=(brightness,) * bands.phases,
         trusted=False,
         doubt=verdict.doubt_of_peak(0.0, False, False),
     )
