@@ -37,7 +37,7 @@ class Delivery:
             frames_per_series: raw frames of one series.
             warn: told what the user should know.
         """
-        self._sink, self._on_frame, self._checks, self._warn = sink, on_frame, checks, warn
+        self.sink, self._on_frame, self._checks, self._warn = sink, on_frame, checks, warn
         self._per_series = frames_per_series
         self._pending: Pending = []
         self.wrong_patterns = 0
@@ -90,12 +90,12 @@ class Delivery:
         ]
 
     def _record(self, frame: Frame | None, tag: FrameTag) -> None:
-        if self._sink is None:
+        if self.sink is None:
             return
         if frame is None:
-            self._sink.mark_missing(tag)
+            self.sink.mark_missing(tag)
         else:
-            self._sink.append(frame, tag)
+            self.sink.append(frame, tag)
 
     def _process(self, frame: Frame | None, tag: FrameTag) -> None:
         if self._on_frame is None or self.processing_error is not None:

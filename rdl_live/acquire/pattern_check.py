@@ -22,8 +22,8 @@ SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
 WRONG = 0.6
 """Residual, relative to the stripes, from which a frame is taken for wrong."""
-STRONGEST = 0.25
-"""Orientations whose stripes are weaker than this share of the median are suspected."""
+TAPER = 0.25
+"""Share of the frame over which its edges fade out: enough to hide them, and little light is given away."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class PatternCheck:
         """
         self._patterns, self._offset, self._gain = patterns, offset_adu, gain
         y, x = ((np.arange(n) + 0.5) * pixel_um for n in shape)
-        window_y, window_x = np.hanning(shape[0] + 2)[1:-1], np.hanning(shape[1] + 2)[1:-1]
+        window_y, window_x = _window(shape[0]), _window(shape[1])
         waves_x = [window_x * np.exp(-2j * math.pi * p.kx * x) for p in patterns]
         self._waves_y = np.stack([window_y * np.exp(-2j * math.pi * p.ky * y) for p in patterns])  # (o, y)
         # Real and imaginary parts side by side: one product of real numbers a frame.
@@ -86,6 +86,15 @@ class PatternCheck:
                 wrong |= {(int(a), int(p)) for a, p in np.argwhere(residual > WRONG * size)}
         median = float(np.median(sizes))
         return Verdict(tuple(sorted(wrong)), judged=median > SIGNIFICANT * noise)
+
+
+def _window(size: int) -> npt.NDArray[np.float64]:
+    """Return a flat window with raised-cosine edges."""
+    edge = max(round(TAPER / 2 * size), 1)
+    window = np.ones(size)
+    window[:edge] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(edge) + 0.5) / edge)
+    window[-edge:] = window[:edge][::-1]
+    return window
 
 
 def _fit(values: Complexes, orientation: int, stripes: Complexes) -> tuple[float, npt.NDArray[np.float64]]:

@@ -106,7 +106,7 @@ class Acquisition:
         self._focus_um = self._devices.focus_um() if self.hardware.focus else None
         self._events = PlanEvents(plan, microscope, self.patterns, self._focus_um)
         checks = self._checks() if check_patterns else {}
-        self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self._tell)
+        self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self.tell)
         self._guard = IlluminationGuard(core, self.hardware)
         self._engine = SimEngine(
             core,
@@ -149,6 +149,16 @@ class Acquisition:
             (whole[0] * pixel, whole[1] * pixel),
             (y * binning * pixel, x * binning * pixel),
         )
+
+    def record_to(self, sink: FrameSink | None) -> None:
+        """Take a recorder, made for this acquisition's `recording_layout`; before the start only.
+
+        Raises:
+            DeviceError: it has been started.
+        """
+        if self._thread is not None:
+            raise DeviceError("the acquisition has been started; give it its recorder before")
+        self._delivery.sink = sink
 
     def run(self) -> RunReport:
         """Run to the end of the plan, or until `stop`.
@@ -314,7 +324,8 @@ class Acquisition:
             raise DeviceError("the acquisition has not been started; call start")
         return self._thread
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
+        """Warn the user, now and in the report."""
         self._warnings.append(text)
         self._warn(text)
 

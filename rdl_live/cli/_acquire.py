@@ -1,0 +1,98 @@
+"""`rdl-live acquire`: run a plan on a microscope and record every raw frame."""
+
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wait for
+    from rdl_live.acquire import Acquisition, RunReport
+    from rdl_live.files.recorder import Recorder, RecordingSummary
+
+INTERRUPTED = 130
+
+
+def acquire(
+    plan: Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="What to image, how often, with how much light.")],
+    microscope: Annotated[
+        Path, typer.Option("--microscope", metavar="M.yaml", help="Microscope file with a hardware section.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, tell time, disk and dose, and turn no light on.")
+    ] = False,
+) -> None:
+    """Run a plan: every raw frame goes to disk (OME-Zarr), and the light is off at the end, whatever happens.
+
+    Ctrl-C stops after the series; what was recorded is complete.
+
+    Examples:
+
+        rdl-live acquire configs/plan-demo.yaml --microscope configs/demo.yaml --out demo.ome.zarr
+
+        rdl-live acquire plan.yaml --microscope mine.yaml --out cells.ome.zarr --dry-run
+    """
+    from rdl_live.acquire import Acquisition, hardware_of, load_plan, open_core, shutdown
+    from rdl_live.files import load_microscope
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    what, scope = load_plan(plan), load_microscope(microscope)
+    what.check(scope)
+    core = open_core(scope)
+    try:
+        acquisition = Acquisition(
+            core, scope, what, on_warning=lambda text: console.print(f"warning: {text}", style="yellow")
+        )
+        console.print(f"plan {what.name!r}: {acquisition.estimate}")
+        for warning in acquisition.estimate.warnings:
+            console.print(f"warning: {warning}", style="yellow")
+        code = 0 if dry_run else _record(console, acquisition, out, overwrite)
+    finally:
+        shutdown(core, hardware_of(scope))
+    if code:
+        raise typer.Exit(code)
+
+
+def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: bool) -> int:
+    """Record an acquisition, and return the exit code."""
+    from rdl_live.acquire import recording_layout, stopped_by_signals
+    from rdl_live.files.recorder import Recorder
+
+    with (
+        Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
+        stopped_by_signals(acquisition.stop) as signals,
+    ):
+        acquisition.record_to(recorder)
+        acquisition.start()
+        with console.status("starting") as line:
+            while acquisition.running:
+                time.sleep(0.1)
+                line.update(_progress(acquisition, recorder))
+        report = acquisition.wait()
+        summary = recorder.close()
+    _tell_end(console, report, summary)
+    return INTERRUPTED if signal.SIGINT in signals else 0
+
+
+def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
+    now, planned = acquisition.status, acquisition.estimate
+    of = "" if planned.endless else f" of {planned.series}"
+    on_disk = recorder.status
+    lost = f", {now.missing} missing" if now.missing else ""
+    return f"series {now.series}{of}, {now.frames} raw frames{lost}, {on_disk.written_bytes / 1e6:.0f} MB on disk"
+
+
+def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
+    ended = "stopped" if report.stopped else "done"
+    console.print(
+        f"{ended} after {report.seconds:.1f} s: {summary.series} whole series, {summary.raw_frames} raw frames in "
+        f"{summary.path} ({summary.bytes / 1e6:.1f} MB), the light is off (read back)"
+    )
+    if summary.missing:
+        console.print(f"{summary.missing} frames are missing, and marked as such", style="yellow")
+    if report.wrong_patterns:
+        console.print(f"{report.wrong_patterns} frames show another pattern than planned, and are flagged", style="red")
