@@ -23,7 +23,7 @@ from rdl_live.app.report import (
     raw_warnings,
 )
 from rdl_live.app.saturation import Saturation
-from rdl_live.errors import ConfigError, DataError
+from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
     SrWriter,
@@ -34,6 +34,7 @@ from rdl_live.files import (
     load_microscope,
     open_raw,
 )
+from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
 
@@ -160,8 +161,14 @@ class OfflineRun:
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
         with self.watch.timed("estimate"):
-            patterns = estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
+            patterns = self._patterns(stack)
         return patterns, warnings + pattern_warnings(patterns)
+
+    def _patterns(self, stack: np.ndarray) -> PatternSet:
+        try:
+            return estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
+        except DataError as error:
+            raise DataError(f"{self.raw}: {error}") from error
 
     def saturation_warnings(self) -> list[str]:
         """What was found in the time points that were read up to here."""
@@ -183,8 +190,10 @@ class OfflineRun:
         outputs = [path for path in (out, report, preview) if path is not None]
         for path in outputs:
             check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
-        if len({path.absolute() for path in outputs}) < len(outputs):
+        if len({path.resolve() for path in outputs}) < len(outputs):
             raise ConfigError("--out, --report and --preview must be different files")
+        if not out.name.lower().endswith(SUFFIXES):
+            raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         total = len(self.recording)
         progress("estimating the patterns", 0, total)
         patterns, warnings = self.estimate()

@@ -56,17 +56,21 @@ def reconstruct(
     from rdl_live.app.offline import OfflineRun, Options
     from rdl_live.optics import Apodization, Attenuation
 
+    shapes = [str(kind) for kind in Apodization]
+    if apodization not in shapes:
+        raise ConfigError(f"--apodization {apodization!r}: choose {', '.join(shapes[:-1])} or {shapes[-1]}")
     try:
-        options = Options(
-            channel=channel,
-            denoise=denoise,
-            wiener=wiener,
-            apodization=Apodization(apodization),
-            attenuation=None if attenuation is None else Attenuation(strength=attenuation),
-            overwrite=overwrite,
-        )
+        notch = None if attenuation is None else Attenuation(strength=attenuation)
     except ValueError as error:
-        raise ConfigError(f"--apodization {apodization} / --attenuation {attenuation}: {error}") from error
+        raise ConfigError(f"--attenuation {attenuation}: must be at least 0 and below 1 (0.9 is usual)") from error
+    options = Options(
+        channel=channel,
+        denoise=denoise,
+        wiener=wiener,
+        apodization=Apodization(apodization),
+        attenuation=notch,
+        overwrite=overwrite,
+    )
     target = out or raw.with_name(f"{_stem(raw.name)}-sr.tif")
     with OfflineRun(raw, microscope, choose_device(device), options) as run, progress_bar() as progress:
         result = run.reconstruct(target, report=report, preview=preview, progress=progress)

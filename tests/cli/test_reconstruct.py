@@ -14,6 +14,8 @@ from rdl_live.files import open_raw, read_provenance
 from rdl_live.optics import PatternGeometry, Reconstructor
 from tests.cli.conftest import MICROSCOPE, SHAPE, Frames, Run, listing
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 SR = (2 * SHAPE[0], 2 * SHAPE[1])
 
 
@@ -65,7 +67,7 @@ def test_everything_at_once(run: Run, folder: Path, film: Frames) -> None:
     assert "SR.tif" in result.out
 
 
-def test_the_image_is_that_of_the_library(run: Run, folder: Path) -> None:
+def test_the_image_is_that_of_the_library(run: Run) -> None:
     """The command and the three lines of Python of the documentation give the same image."""
     import rdl_live
     from rdl_live.optics import estimate_patterns
@@ -78,7 +80,7 @@ def test_the_image_is_that_of_the_library(run: Run, folder: Path) -> None:
     assert np.abs(tifffile.imread("SR.tif") - image).max() < 1e-4 * image.max()
 
 
-def test_default_name_is_beside_the_raw_file(run: Run, folder: Path) -> None:
+def test_default_name_is_beside_the_raw_file(run: Run) -> None:
     Path("day.1").mkdir()
     Path("raw.tif").rename("day.1/cell.2.ome.tif")
     assert run("reconstruct", "day.1/cell.2.ome.tif", "-m", "M.yaml").code == 0
@@ -88,7 +90,7 @@ def test_default_name_is_beside_the_raw_file(run: Run, folder: Path) -> None:
 @pytest.fixture
 def film_file(folder: Path, film: Frames) -> str:
     """Three time points as one stack of 27 frames."""
-    tifffile.imwrite("film.tif", film.reshape(27, *SHAPE))
+    tifffile.imwrite(folder / "film.tif", film.reshape(27, *SHAPE))
     return "film.tif"
 
 
@@ -102,7 +104,7 @@ def test_time_lapse(run: Run, film_file: str, film: Frames) -> None:
     assert len(report_of("R.json")["patterns"]) == 3
 
 
-def test_phase_angle_order(run: Run, folder: Path, film: Frames) -> None:
+def test_phase_angle_order(run: Run, film: Frames) -> None:
     assert run("reconstruct", "raw.tif", "-m", "M.yaml", "--out", "straight.tif").code == 0
     tifffile.imwrite("swapped.tif", film[0].swapaxes(0, 1).reshape(9, *SHAPE))
     text = MICROSCOPE + "pattern: {angles: 3, phases: 3, order: phase-angle}\n"
@@ -111,7 +113,7 @@ def test_phase_angle_order(run: Run, folder: Path, film: Frames) -> None:
     assert np.array_equal(tifffile.imread("SR.tif"), tifffile.imread("straight.tif"))
 
 
-def test_wrong_order_is_noticed(run: Run, folder: Path, film: Frames) -> None:
+def test_wrong_order_is_noticed(run: Run, film: Frames) -> None:
     """Frames in another order than said: nothing is trusted, the warning names what to check."""
     tifffile.imwrite("swapped.tif", film[0].swapaxes(0, 1).reshape(9, *SHAPE))
     result = run("reconstruct", "swapped.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json")
@@ -124,7 +126,7 @@ def test_wrong_order_is_noticed(run: Run, folder: Path, film: Frames) -> None:
 
 
 @pytest.mark.parametrize("mode", [6, 2])
-def test_mrc(run: Run, folder: Path, film: Frames, mode: int) -> None:
+def test_mrc(run: Run, film: Frames, mode: int) -> None:
     import mrcfile
 
     dtype = {6: np.uint16, 2: np.float32}[mode]
@@ -137,7 +139,7 @@ def test_mrc(run: Run, folder: Path, film: Frames, mode: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, np.int32, ">u2"])
-def test_number_types(run: Run, folder: Path, film: Frames, dtype: Any) -> None:
+def test_number_types(run: Run, film: Frames, dtype: Any) -> None:
     frames = film[0].reshape(9, *SHAPE)
     text = MICROSCOPE
     if dtype is np.uint8:
@@ -153,7 +155,7 @@ def test_number_types(run: Run, folder: Path, film: Frames, dtype: Any) -> None:
     assert all(pattern["trusted"] for pattern in report_of("R.json")["patterns"])
 
 
-def test_options_reach_the_reconstruction(run: Run, folder: Path) -> None:
+def test_options_reach_the_reconstruction(run: Run) -> None:
     images = {}
     for name, options in {
         "plain": [],
@@ -186,7 +188,7 @@ def test_options_reach_the_reconstruction(run: Run, folder: Path) -> None:
     ],
     ids=["16 bit", "8 bit", "12 bit in 16", "16 bit as float", "stated"],
 )
-def test_saturation_is_a_warning(run: Run, folder: Path, film: Frames, dtype: Any, ceiling: int, stated: str) -> None:
+def test_saturation_is_a_warning(run: Run, film: Frames, dtype: Any, ceiling: int, stated: str) -> None:
     frames = film[0].reshape(9, *SHAPE).astype(float)
     frames = np.clip(frames * ceiling / np.quantile(frames, 0.995), 0, ceiling).astype(dtype)
     tifffile.imwrite("bright.tif", frames)
@@ -200,7 +202,7 @@ def test_saturation_is_a_warning(run: Run, folder: Path, film: Frames, dtype: An
     assert "saturated" in result.words
 
 
-def test_saturation_of_any_time_point_is_told(run: Run, folder: Path, film: Frames) -> None:
+def test_saturation_of_any_time_point_is_told(run: Run, film: Frames) -> None:
     """Also where the time point is none of those that the patterns are estimated from."""
     long = np.concatenate([film] * 6)[:16].copy()
     long[1, 0, 0, 10:20, 10:20] = 65535
@@ -209,7 +211,7 @@ def test_saturation_of_any_time_point_is_told(run: Run, folder: Path, film: Fram
     assert any("saturated" in text for text in report_of("R.json")["warnings"])
 
 
-def test_warnings_say_what_is_doubtful(run: Run, folder: Path, film: Frames) -> None:
+def test_warnings_say_what_is_doubtful(run: Run, film: Frames) -> None:
     """An uncalibrated camera, another pixel size than the file's, pixels too coarse."""
     text = MICROSCOPE.replace("camera: {offset_adu: 100, gain_e_per_adu: 0.5, read_noise_e: 1.5}\n", "")
     Path("M.yaml").write_text(text.replace("pixel_size_um: 0.08", "pixel_size_um: 0.12"), encoding="utf-8")
@@ -241,7 +243,7 @@ AWKWARD: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", AWKWARD)
-def test_awkward_data_give_an_image_and_a_warning(run: Run, folder: Path, film: Frames, what: str) -> None:
+def test_awkward_data_give_an_image_and_a_warning(run: Run, film: Frames, what: str) -> None:
     frames = AWKWARD[what](film[0].reshape(9, *SHAPE))
     tifffile.imwrite("odd.tif", frames)
     result = run(
