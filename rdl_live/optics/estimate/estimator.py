@@ -12,7 +12,7 @@ from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
 from rdl_live.optics.estimate.correlate import find_summits
-from rdl_live.optics.estimate.phases import regress, relative_depth
+from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import fit_steps
@@ -81,12 +81,13 @@ def estimate_patterns(
     bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
     lowest, highest = search_range(scope, channel)
     peaks = choose_peaks(find_summits(bands, lowest, highest), channel.pattern)
-    anchored = any(peak is not None and peak.z >= verdict.ALONE for peak in peaks)
+    seen = [peak for peak in peaks if peak is not None]
+    confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
     guided = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     patterns = [
         _nothing(bands, orientation, lowest, highest)
         if peak is None
-        else _pattern(bands, orientation, peak, anchored or guided)
+        else _pattern(bands, orientation, peak, confirmed or guided, highest)
         for orientation, peak in enumerate(peaks)
     ]
     doubts = verdict.doubt_of_neighbours(patterns)
@@ -121,16 +122,18 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
         modulation=(0.0,) * bands.harmonics,
         intensity=(brightness,) * bands.phases,
         trusted=False,
-        doubt=verdict.doubt_of_peak(0.0, False, False),
+        doubt=verdict.doubt_of_peak(0.0, 0.0, confirmed=False),
     )
 
 
-def _pattern(bands: Bands, orientation: int, peak: Peak, anchored: bool) -> Pattern:
-    k0 = refine_k0(bands, orientation, (peak.kx, peak.ky))
-    steps = fit_steps(bands, orientation, regress(bands, orientation, k0), peak.z)
-    doubt = verdict.doubt_of_peak(peak.z, peak.predicted, anchored) or verdict.doubt_of_frames(
-        steps.errors_deg, steps.strengths, steps.sigma, steps.modulation
+def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> Pattern:
+    k0, found = max(
+        (_fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
+        key=lambda fit: fit[1].coherence,
     )
+    steps = fit_steps(bands, orientation, found)
+    doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
+    doubt = doubt or verdict.doubt_of_steps(steps)
     depths = [steps.modulation]
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
@@ -145,3 +148,15 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, anchored: bool) -> Patt
         trusted=not doubt,
         doubt=doubt,
     ).canonical()
+
+
+def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
+    k0 = refine_k0(bands, orientation, start)
+    return k0, regress(bands, orientation, k0)
+
+
+def _aliases(k0: tuple[float, float], pixel_um: float, highest: float) -> list[tuple[float, float]]:
+    """Return every wave vector up to `highest` that looks like k0 at the pixels' centres: coarse pixels alias it."""
+    turns = [(x / pixel_um, y / pixel_um) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
+    others = [(k0[0] + x, k0[1] + y) for x, y in turns]
+    return [k0, *(other for other in others if math.hypot(*other) <= highest)]

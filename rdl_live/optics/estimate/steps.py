@@ -18,7 +18,8 @@ _NO_FLICKER = 3.0
 """Scatter below so many times what noise explains is taken for none (and above shrunk by as much)."""
 
 _NOMINAL_BELOW, _INDIVIDUAL_ABOVE = 10.0, 20.0
-"""Scores between which frames gain a phase and brightness of their own; a weak pattern cannot tell them from noise."""
+"""Amplitude over its standard error between which frames gain a phase and a brightness of their own: there an error
+of 6 to 3 degrees is left to each, as much as real steps are off."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +37,25 @@ class Steps:
     """Deviation of every frame as measured, without regard to leaks and noise."""
     strengths: list[float]
     """Modulation of every frame by itself."""
+    leak: float
+    """Modulation in the phase DFT's orders that equal steps leave empty, the largest."""
     sigma: float
     """Standard error of a strength."""
 
 
-def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -> Steps:
-    """Fit global phase, individual phases and flicker (as far as noise and score allow) and modulation."""
+def fit_steps(bands: Bands, orientation: int, found: Modulation) -> Steps:
+    """Fit global phase, individual phases and flicker (as far as noise allows) and modulation."""
     count = bands.phases
     nominal = [2 * math.pi * step / count for step in range(count)]
     means = [float(value) for value in bands.intensity[orientation]]
     mean = sum(means) / count
     if not math.isfinite(found.sigma) or mean <= 0:
-        return Steps(tuple(nominal), 0.0, 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0)
+        return Steps(tuple(nominal), 0.0, 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0, 0.0)
     dirty = _dirty_orders(bands)
     relative = [value / mean for value in means]
-    individual = min(max((score - _NOMINAL_BELOW) / (_INDIVIDUAL_ABOVE - _NOMINAL_BELOW), 0.0), 1.0)
+    strength = abs(sum(complex(z) * cmath.exp(-1j * step) for z, step in zip(found.amplitudes, nominal, strict=True)))
+    certainty = strength / (count * found.sigma) if found.sigma > 0 else math.inf
+    individual = min(max((certainty - _NOMINAL_BELOW) / (_INDIVIDUAL_ABOVE - _NOMINAL_BELOW), 0.0), 1.0)
     flicker = [individual * value for value in _flicker(relative, found, dirty)]
     # The frames were brought to equal means; what the light did not do, the specimen did: undo that part.
     amplitudes = [
@@ -74,6 +79,7 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation, score: float) -
         intensity=tuple(mean * (1 + value) for value in flicker),
         errors_deg=raw,
         strengths=[2 * abs(z) for z in amplitudes],
+        leak=max((2 * abs(_dft(amplitudes, order)) for order in range(count) if order not in {1, *dirty}), default=0.0),
         sigma=2 * found.sigma,
     )
 

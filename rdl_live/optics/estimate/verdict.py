@@ -2,12 +2,20 @@
 
 import math
 
+from rdl_live.optics.estimate.steps import Steps
 from rdl_live.optics.pattern import Pattern
 
 ALONE = 6.5
 """Score from which a peak stands by itself: noise and pattern-free specimens stayed below 5.5."""
 PREDICTED = 4.5
 """Score that is enough where the other orientations or the user's guess predict the peak."""
+TOGETHER = 52.0
+"""Sum of two orientations' squared scores from which they confirm each other, where the geometry predicts one from
+the other. By chance, in noise: 5.2^2 + 3.5^2, the second having few places to be."""
+_COHERENT = 0.75
+"""Least coherence of the overlap relative to the score needed: a few bright fibres make sectors of high scores."""
+_LEAK = 0.25
+"""Largest share of the pattern found in orders where equal steps leave nothing."""
 _LEAST_MODULATION = 0.03
 _MOST_MODULATION = 1.3
 _STEP_TOLERANCE_DEG = 35.0
@@ -16,11 +24,24 @@ _UNEVEN = 0.45
 _SAME_ANGLE_DEG = 10.0
 
 
-def doubt_of_peak(score: float, predicted: bool, anchored: bool) -> str:
-    """Judge the correlation peak. `anchored`: an orientation that stands by itself confirms the geometry."""
-    needed = PREDICTED if predicted and anchored else ALONE
-    if score >= needed:
+def confirmed(scores: list[float], predicted: list[bool]) -> bool:
+    """Whether the peaks confirm each other: they share a geometry, and one stands by itself or two do together."""
+    best = sorted(scores, reverse=True)[:2]
+    return any(predicted) and (best[0] >= ALONE or sum(score**2 for score in best) >= TOGETHER)
+
+
+def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
+    """Judge the correlation peak.
+
+    Args:
+        score: height over what is typical of such shifts.
+        coherence: of the overlap, over what random phases would give.
+        confirmed: whether other orientations, or the user's guess, put it there.
+    """
+    needed = PREDICTED if confirmed else ALONE
+    if score >= needed and coherence >= _COHERENT * needed:
         return ""
+    score = min(score, coherence / _COHERENT)
     return (
         f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
         "Check that the pattern is on and in focus; use more light, average several time points, or give "
@@ -28,11 +49,9 @@ def doubt_of_peak(score: float, predicted: bool, anchored: bool) -> str:
     )
 
 
-def doubt_of_frames(errors_deg: list[float], strengths: list[float], sigma: float, modulation: float) -> str:
-    """Judge the steps: `errors_deg` off the equal spacing, `strengths` the modulation of each frame.
-
-    `sigma` is the standard error of a strength.
-    """
+def doubt_of_steps(steps: Steps) -> str:
+    """Judge the frames of one orientation."""
+    errors_deg, strengths, sigma, modulation = steps.errors_deg, steps.strengths, steps.sigma, steps.modulation
     if modulation < max(_LEAST_MODULATION, 3 * sigma):
         return (
             f"modulation {modulation:.2f} is too weak to use: check polarisation, focus and that the "
@@ -50,6 +69,12 @@ def doubt_of_frames(errors_deg: list[float], strengths: list[float], sigma: floa
         return (
             f"frame {weakest + 1} of this orientation carries another pattern than its neighbours: check "
             "pattern.order (angle-phase or phase-angle), and that pattern display and camera are in step"
+        )
+    noise = sigma / math.sqrt(len(strengths))
+    if steps.leak > _LEAK * modulation + 3 * noise:
+        return (
+            "what changes from frame to frame is not a pattern that moves by equal steps: check that the patterns "
+            "are on and move, pattern.phases and pattern.order, and that the specimen rests during a series"
         )
     worst = max(errors_deg, key=abs)
     if abs(worst) > _STEP_TOLERANCE_DEG + 3 * math.degrees(sigma / modulation):
