@@ -10,85 +10,30 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 
-from rdl_live.acquire import Acquisition, Plan, RunReport, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.live_parts import LateSink, check_denoiser, guessed, live_threads, made_how, sr_layout
-from rdl_live.app.live_stats import DoseMeter, FrameRate, Latency, ResultStats
+from rdl_live.app.live_stats import DoseMeter, FrameRate, ResultStats
+from rdl_live.app.live_values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_camera_maps
-from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, RecordingSummary, SrRecorder
+from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrRecorder
 from rdl_live.optics.microscope import Microscope
-from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Mode, Pipeline, PipelineStatus, Result, SeriesQueue, ThreadHost, background
+from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
 _LOG = logging.getLogger(__name__)
 
+NOT_OPEN = "the run is not open; use it in a with block"
 RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
-
-
-@dataclass(frozen=True)
-class LiveOptions:
-    """How a run is processed."""
-
-    denoise: str = "none"
-    mode: Mode = Mode.SERIES
-    overwrite: bool = False
-    queue_series: int = 4
-    """Whole series that may wait for the pipeline."""
-    estimate_every_s: float = 5.0
-    patterns: tuple[PatternSet, ...] | None = None
-    """Fixed patterns for each colour of the plan; by default they are estimated while it runs."""
-
-
-@dataclass(frozen=True)
-class LiveStatus:
-    """Where a run stands, for a status line."""
-
-    raw_frames: int
-    missing: int
-    raw_fps: float
-    sr_frames: int
-    sr_fps: float
-    dropped: int
-    """Whole series that the pipeline could not keep up with."""
-    refused: int
-    latency: Latency | None
-    photons_per_pixel: float | None
-    dose_j_cm2: float | None
-    patterns: PatternSet | None
-    warnings: int
-
-
-@dataclass(frozen=True)
-class LiveOutcome:
-    """How a run ended."""
-
-    run: RunReport
-    raw: RecordingSummary
-    sr: RecordingSummary
-    pipeline: PipelineStatus
-    sr_dropped: int
-    stats: ResultStats
-    raw_fps: float
-    dose_j_cm2: float | None
-    warnings: tuple[str, ...]
-    denoiser: str
-
-    @property
-    def raw_frames_dropped(self) -> int:
-        """Frames that were exposed and are not on the disk."""
-        status = self.run.status
-        return status.missing + max(status.frames - self.raw.raw_frames, 0)
 
 
 class LiveRun:
@@ -180,7 +125,7 @@ class LiveRun:
             DeviceError: another acquisition runs on this core.
         """
         if self._acquisition is None or self._host is None:
-            raise DeviceError("the run is not open; use it in a with block")
+            raise DeviceError(NOT_OPEN)
         self._host.start()
         self._started = True
         if not self._stop.is_set():
@@ -192,6 +137,17 @@ class LiveRun:
         self._stop.set()
         if self._acquisition is not None:
             self._acquisition.stop()
+
+    @property
+    def core(self) -> "CMMCorePlus":
+        """The core, while the run is open.
+
+        Raises:
+            DeviceError: it is not.
+        """
+        if self._core is None:
+            raise DeviceError(NOT_OPEN)
+        return self._core
 
     @property
     def running(self) -> bool:
@@ -207,7 +163,7 @@ class LiveRun:
         errors = self._end()
         raise_all(errors)
         if self._acquisition is None or self._raw is None or self._sr is None:
-            raise DeviceError("the run was not opened; use it in a with block")
+            raise DeviceError(NOT_OPEN)
         return LiveOutcome(
             run=self._acquisition.report,
             raw=self._raw.close(),

@@ -1,5 +1,6 @@
 """`rdl-live demo`: the simulated microscope, live, without any data or devices of your own."""
 
+import logging
 import signal
 import time
 from pathlib import Path
@@ -9,8 +10,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load
-    from rdl_live.app.live import LiveStatus
     from rdl_live.app.live_demo import Demo
+    from rdl_live.app.live_values import LiveStatus
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -47,6 +48,7 @@ def demo(
         console.print("this version has no window yet: running headless", markup=False)
     settings = DemoSettings(out, seconds, photons, size, specimen, seed, denoise, overwrite)
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
+    _quiet()
     with stopped_by_signals(demo.run.stop) as signals, demo.run:
         demo.run.start()
         _watch(demo, console)
@@ -63,6 +65,15 @@ def demo(
     result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
         raise typer.Exit(INTERRUPTED)
+
+
+def _quiet() -> None:
+    """Keep Micro-Manager's notes (to be found in its log file) from tearing the status line."""
+    import pymmcore_plus  # noqa: F401  # makes its handlers
+
+    for handler in logging.getLogger("pymmcore-plus").handlers:
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+            handler.setLevel(logging.ERROR)
 
 
 def _watch(demo: "Demo", console: Console) -> None:

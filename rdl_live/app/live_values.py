@@ -1,0 +1,64 @@
+"""What a live run is told, and what it tells."""
+
+from dataclasses import dataclass
+
+from rdl_live.acquire import RunReport
+from rdl_live.app.live_stats import Latency, ResultStats
+from rdl_live.files.recorder import RecordingSummary
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream import Mode, PipelineStatus
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a run is processed."""
+
+    denoise: str = "none"
+    mode: Mode = Mode.SERIES
+    overwrite: bool = False
+    queue_series: int = 4
+    """Whole series that may wait for the pipeline."""
+    estimate_every_s: float = 5.0
+    patterns: tuple[PatternSet, ...] | None = None
+    """Fixed patterns for each colour of the plan; by default they are estimated while it runs."""
+
+
+@dataclass(frozen=True)
+class LiveStatus:
+    """Where a run stands, for a status line."""
+
+    raw_frames: int
+    missing: int
+    raw_fps: float
+    sr_frames: int
+    sr_fps: float
+    dropped: int
+    """Whole series that the pipeline could not keep up with."""
+    refused: int
+    latency: Latency | None
+    photons_per_pixel: float | None
+    dose_j_cm2: float | None
+    patterns: PatternSet | None
+    warnings: int
+
+
+@dataclass(frozen=True)
+class LiveOutcome:
+    """How a run ended."""
+
+    run: RunReport
+    raw: RecordingSummary
+    sr: RecordingSummary
+    pipeline: PipelineStatus
+    sr_dropped: int
+    stats: ResultStats
+    raw_fps: float
+    dose_j_cm2: float | None
+    warnings: tuple[str, ...]
+    denoiser: str
+
+    @property
+    def raw_frames_dropped(self) -> int:
+        """Frames that were exposed and are not on the disk."""
+        status = self.run.status
+        return status.missing + max(status.frames - self.raw.raw_frames, 0)

@@ -1,0 +1,131 @@
+"""`rdl-live demo`, as a user runs it: a process of its own, to its clean end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rdl_live.files.recorder import open_recording
+
+pytest.importorskip("pymmcore_plus")
+
+if TYPE_CHECKING:
+    from .conftest import Run
+
+KEYS = {
+    "raw_frames",
+    "raw_frames_dropped",
+    "series",
+    "sr_frames",
+    "sr_dropped",
+    "sr_fps",
+    "latency_ms",
+    "photons_per_pixel",
+    "dose_j_cm2",
+    "denoiser",
+    "patterns",
+    "warnings",
+}
+
+
+def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    code = "import sys; from rdl_live.cli import main; sys.argv[0] = 'rdl-live'; main()"
+    paths = os.pathsep.join(str(path) for path in (root, root / "devices", root / "models"))
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, "COLUMNS": "200"},
+    )
+
+
+def test_the_demo_leaves_recordings_picture_and_report(root: Path, tmp_path: Path) -> None:
+    process = start(root, "--headless", "--seconds", "4", "--size", "128", "--out", str(tmp_path / "d"))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "super-resolved images" in out
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {
+        "raw.ome.zarr",
+        "sr.ome.zarr",
+        "preview.png",
+        "report.json",
+    }
+    report = json.loads((tmp_path / "d" / "report.json").read_text(encoding="utf-8"))
+    assert report.keys() >= KEYS
+    assert report["latency_ms"].keys() == {"p50", "p95"}
+    assert report["latency_ms"]["p50"] <= report["latency_ms"]["p95"] < 300
+    assert (report["raw_frames_dropped"], report["denoiser"]) == (0, "none")
+    assert report["photons_per_pixel"] == pytest.approx(100, rel=0.3)
+    assert len(report["patterns"]) == 3
+    assert all(pattern["trusted"] for pattern in report["patterns"])
+    raw, sr = open_recording(tmp_path / "d" / "raw.ome.zarr"), open_recording(tmp_path / "d" / "sr.ome.zarr")
+    assert raw.valid.sum() == report["raw_frames"]
+    assert raw.complete.sum() == report["series"]
+    assert sr.valid.sum() == report["sr_frames"] >= 5
+    with Image.open(tmp_path / "d" / "preview.png") as picture:
+        assert picture.width > 3 * 256
+        assert np.asarray(picture).std() > 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_demo_that_is_stopped_ends_in_order(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
+    process = start(root, "--headless", "--seconds", "600", "--size", "128", "--out", str(tmp_path))
+    chunks = tmp_path / "raw.ome.zarr" / "0" / "c"
+    deadline = time.monotonic() + 60
+    while not chunks.is_dir() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.5)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, out + err
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    raw = open_recording(tmp_path / "raw.ome.zarr")
+    assert report["stopped"]
+    assert raw.valid.sum() == report["raw_frames"] > 0
+    assert not any("was not closed" in note for note in raw.notes)
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--denoise", "magic"], "--denoise none"),
+        (["--size", "4096"], "--size 4096"),
+        (["--photons", "0"], "--photons 0"),
+        (["--seconds", "-1"], "--seconds -1"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(run: "Run", tmp_path: Path, arguments: list[str], words: str) -> None:
+    outcome = run("demo", "--headless", "--out", tmp_path / "d", *arguments)
+    assert outcome.code == 2
+    assert words in outcome.words
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("name", ["report.json", "preview.png"])
+def test_an_earlier_demo_is_not_replaced_unasked(run: "Run", tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    outcome = run("demo", "--headless", "--out", tmp_path)
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.words
+    assert (tmp_path / name).read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.slow
+def test_the_process_ends_cleanly_thirty_times(root: Path, tmp_path: Path) -> None:
+    codes = []
+    for turn in range(30):
+        process = start(root, "--headless", "--seconds", "1", "--size", "64", "--out", str(tmp_path / str(turn)))
+        process.communicate(timeout=120)
+        codes.append(process.returncode)
+    assert codes == [0] * 30
