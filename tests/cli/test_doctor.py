@@ -86,9 +86,7 @@ def test_without_a_gpu_a_plain_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(("bytes_free", "mark"), [(1 << 30, Mark.WARN), (1 << 40, Mark.OK)])
-def test_little_disk_is_a_warning(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bytes_free: int, mark: Mark
-) -> None:
+def test_little_disk_is_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bytes_free: int, mark: Mark) -> None:
     usage = type(_doctor.shutil.disk_usage(tmp_path))(bytes_free, 0, bytes_free)
     monkeypatch.setattr(_doctor.shutil, "disk_usage", lambda _: usage)
     check = _doctor._disk(tmp_path)

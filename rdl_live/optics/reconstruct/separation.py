@@ -15,6 +15,8 @@ from rdl_live.errors import ConfigError
 from rdl_live.optics.pattern import Pattern
 
 _WORST_CONDITION = 50.0
+_DARKEST = 0.02
+"""Orientations without any light count as this bright, relative to the series."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Separation:
 
 
 def separation(pattern: Pattern) -> Separation:
-    """Return the unmixing of one orientation's phase steps.
+    """Return the unmixing of one orientation's phase steps; the mean of the frames alone if it is not trusted.
 
     Raises:
         ConfigError: the phases are too much alike to be separated.
@@ -36,6 +38,8 @@ def separation(pattern: Pattern) -> Separation:
     phases = torch.tensor(pattern.phases_rad, dtype=torch.float64)
     gains = torch.tensor(pattern.gains, dtype=torch.float64)
     harmonics = len(pattern.modulation)
+    if not pattern.trusted:
+        return _mean_only(float(gains.sum()), len(gains), harmonics)
     columns = [torch.ones_like(phases)]
     for harmonic in range(1, harmonics + 1):
         columns += [2 * torch.cos(harmonic * phases), -2 * torch.sin(harmonic * phases)]
@@ -54,3 +58,11 @@ def separation(pattern: Pattern) -> Separation:
         real, imag = 2 * harmonic - 1, 2 * harmonic
         variance.append(float(covariance[real, real] + covariance[imag, imag]))
     return Separation(unmixing, tuple(variance))
+
+
+def _mean_only(light: float, frames: int, harmonics: int) -> Separation:
+    """Steps that are not trusted cannot be taken apart, but their mean is a widefield image whatever they are."""
+    light = max(light, _DARKEST * frames)
+    coefficients = torch.zeros(1 + 2 * harmonics, frames, dtype=torch.float64)
+    coefficients[0] = 1 / light
+    return Separation(coefficients, (1 / light, *[math.inf] * harmonics))

@@ -164,3 +164,15 @@ def test_what_does_not_fit_is_refused(rough: Callable[..., Tensor]) -> None:
 def test_attenuation_has_a_range(strength: float, width: float) -> None:
     with pytest.raises(ValueError, match="attenuation needs"):
         Attenuation(strength, width)
+
+
+@pytest.mark.parametrize("intensity", [(1.0, 1.0, 1.0), (2.0, -0.2, 1.2), (0.0, 0.0, 0.0)])
+def test_untrusted_nonsense_does_no_harm(intensity: tuple[float, ...]) -> None:
+    """Where nothing was found, phases and brightness may be anything: the frames' mean is kept all the same."""
+    nonsense = LINEAR[1].replace(phases_rad=(0.3, 0.3, 0.31), intensity=intensity, trusted=False)
+    patterns = PatternSet(patterns=(LINEAR[0], nonsense, LINEAR[2]))
+    frames = flat_field(LINEAR, SHAPE, 80.0)
+    light = max(sum(intensity) / 3, 0.02)
+    frames[1] *= light
+    image = Reconstructor(SCOPE, patterns, SHAPE)(frames)
+    assert (image - 80).abs().max() < 0.8
