@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.grid import Grid, grid_of
+from rdl_live.optics.estimate.hot import without_hot_pixels
 from rdl_live.optics.noise_floor import noise_variance
 from rdl_live.optics.otf import Otf
 
@@ -99,6 +100,7 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
         read_noise_e: camera's read noise, for the floor where the OTF leaves none to measure.
     """
     grid = grid_of(otf, (photons.shape[-2], photons.shape[-1]), photons.device)
+    photons = without_hot_pixels(photons)
     means = photons.mean(dim=(-2, -1)).to(torch.float64)
     series_mean = means.mean(dim=(1, 2), keepdim=True)
     positive = torch.where(means > 0, means, torch.ones_like(means))

@@ -90,12 +90,12 @@ def estimate_patterns(
         else _pattern(bands, orientation, peak, confirmed or guided, highest)
         for orientation, peak in enumerate(peaks)
     ]
-    doubts = verdict.doubt_of_neighbours(patterns)
-    judged = [
-        pattern if not doubt or not pattern.trusted else pattern.replace(trusted=False, doubt=doubt)
-        for pattern, doubt in zip(patterns, doubts, strict=True)
-    ]
-    return PatternSet(patterns=tuple(judged))
+    for doubts in (verdict.doubt_of_neighbours(patterns), verdict.doubt_of_period(patterns)):
+        patterns = [
+            pattern.replace(trusted=False, doubt=doubt) if doubt and pattern.trusted else pattern
+            for pattern, doubt in zip(patterns, doubts, strict=True)
+        ]
+    return PatternSet(patterns=tuple(patterns))
 
 
 def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Whether a pattern can be trusted, and if not, why and what to do, in the user's words."""
 
 import math
+from statistics import median
 
 from rdl_live.optics.estimate.steps import Steps
 from rdl_live.optics.pattern import Pattern
@@ -22,6 +23,8 @@ _STEP_TOLERANCE_DEG = 35.0
 _UNEVEN = 0.45
 """Largest relative spread of the frames' modulation."""
 _SAME_ANGLE_DEG = 10.0
+_OTHER_PERIOD = 0.2
+"""Largest difference of an orientation's period from the others'; calibrated ones differ by up to 0.07."""
 
 
 def confirmed(scores: list[float], predicted: list[bool]) -> bool:
@@ -98,3 +101,18 @@ def doubt_of_neighbours(patterns: list[Pattern]) -> list[str]:
                     "be mixed up; check pattern.order and pattern.angles"
                 )
     return doubts
+
+
+def doubt_of_period(patterns: list[Pattern]) -> list[str]:
+    """Return a doubt for every pattern whose period is not that of the others ("" for the rest); three or more."""
+    trusted = [pattern for pattern in patterns if pattern.trusted]
+    if len(trusted) < 3:
+        return [""] * len(patterns)
+    usual = median(pattern.period_um for pattern in trusted)
+    return [
+        f"period {1e3 * pattern.period_um:.0f} nm, where the other orientations have {1e3 * usual:.0f}: check the "
+        "pattern that is displayed, optics.pixel_size_um, or give pattern.period_um in the microscope file"
+        if abs(pattern.period_um / usual - 1) > _OTHER_PERIOD
+        else ""
+        for pattern in patterns
+    ]
