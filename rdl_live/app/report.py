@@ -162,9 +162,18 @@ class Report:
             "resolution_um": _finite(self.resolution_um),
             "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
             "warnings": self.warnings,
-            **self.extra,
+            **_plain(self.extra),
         }
 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return nested JSON values with null for every number that is not finite."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return _finite(value) if isinstance(value, float) else value
