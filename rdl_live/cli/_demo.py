@@ -81,34 +81,35 @@ def _watch(demo: "Demo", console: Console) -> None:
     with console.status("starting ...", spinner="dots") as line:
         while demo.run.running:
             line.update(status_line(demo.run.status))
-            if demo.overdue:
-                demo.run.stop()
+            demo.stop_if_overdue()
             time.sleep(REFRESH_S)
         line.update("closing the recordings ...")
 
 
 def status_line(status: "LiveStatus") -> str:
-    """Return where a run stands, in one line with rich's markup."""
+    """Return where a run stands, in one line with rich's markup; delays are the median and the 95 % percentile."""
     if not status.raw_frames:
         return "starting ..."
+    latency, photons, dose = status.latency, status.photons_per_pixel, status.dose_j_cm2
     parts = [
         f"[bold]{status.sr_fps:.1f} SR/s[/]",
         f"{status.raw_fps:.0f} raw/s",
-        f"{status.raw_frames} frames, {status.missing} missing",
-        f"{status.dropped} SR dropped",
+        f"{status.raw_frames} frames" + (f" [red]{status.missing} missing[/]" if status.missing else ""),
+        f"{status.dropped} dropped",
+        f"{latency.p50:.0f}/{latency.p95:.0f} ms" if latency else "",
+        "" if photons is None else f"{photons:.3g} ph",
+        "" if dose is None else f"{dose:.3g} J/cm2",
+        lamps(status),
     ]
-    if status.latency:
-        parts.append(f"latency {status.latency.p50:.0f} ms (95 %: {status.latency.p95:.0f})")
-    if status.photons_per_pixel is not None:
-        parts.append(f"{status.photons_per_pixel:.0f} photons")
-    if status.dose_j_cm2 is not None:
-        parts.append(f"{status.dose_j_cm2:.1f} J/cm2")
+    return "  ".join(part for part in parts if part)
+
+
+def lamps(status: "LiveStatus") -> str:
+    """Return one lamp an orientation, and the lowest score."""
     if status.patterns is None:
-        parts.append("[yellow]patterns: searching[/]")
-    else:
-        lamps = ("[green]●[/]" if pattern.trusted else "[red]●[/]" for pattern in status.patterns)
-        parts.append("patterns " + "".join(lamps) + f" {min(p.score for p in status.patterns):.0f}")
-    return "  ".join(parts)
+        return "[yellow]finding patterns[/]"
+    colours = ("[green]●[/]" if pattern.trusted else "[red]●[/]" for pattern in status.patterns)
+    return "".join(colours) + f" {min(pattern.score for pattern in status.patterns):.0f}"
 
 
 def _ms(value: float | None) -> str:
