@@ -20,15 +20,16 @@ def bursts(
         frame_extra_ms: time of a frame beyond its exposure [ms].
     """
     burst: list[MDAEvent] = []
+    seconds = 0.0
     for event in events:
         shot = shot_of(event)
         if burst and shot.first:
-            seconds = sum(1e-3 * ((one.exposure or 0.0) + frame_extra_ms) for one in burst)
             whole = len(burst) % cycle_of(burst) == 0
             if (seconds >= longest_s and whole) or longest_s == 0 or not _goes_on(burst, event, joins):
                 yield _joined(burst)
-                burst = []
+                burst, seconds = [], 0.0
         burst.append(event)
+        seconds += 1e-3 * (shot.exposure_ms + frame_extra_ms)
     if burst:
         yield _joined(burst)
 

@@ -1,5 +1,11 @@
 """A Micro-Manager core for a microscope, from loading to an end without a crash."""
 
+import atexit
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +19,12 @@ from rdl_live.optics.microscope import Microscope
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
     from pymmcore_plus.experimental.unicore import UniMMCore
+
+_LOG = logging.getLogger(__name__)
+_at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
+
+CAMERA_END_S = 15.0
+"""How long a camera may take to end its last exposure when the core is shut down."""
 
 
 def hardware_of(microscope: Microscope) -> Hardware:
@@ -63,6 +75,9 @@ def open_core(microscope: Microscope) -> "UniMMCore":
     except BaseException:
         _end(core)
         raise
+    at_exit = _exit_of(weakref.ref(core), hardware)
+    _at_exit[core] = at_exit
+    atexit.register(at_exit)
     return core
 
 
@@ -75,6 +90,8 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
         DeviceError: it does not go dark; everything else is done nevertheless.
     """
     errors: list[BaseException] = []
+    if (at_exit := _at_exit.pop(core, None)) is not None:
+        atexit.unregister(at_exit)
     if hardware is not None and core.getLoadedDevices() != ("Core",):
         guard = IlluminationGuard(core, hardware)
         try:
@@ -85,11 +102,39 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
             errors.append(error)
         finally:
             guard.release()
+    await_cameras()
     try:
         _end(core)
     except (RuntimeError, DeviceError) as error:
         errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
     raise_all(errors)
+
+
+def await_cameras(patience_s: float = CAMERA_END_S) -> None:
+    """Wait until no Python camera exposes any more.
+
+    The core gives a camera's thread two seconds to stop and forgets it; one that is in C++ code when the interpreter
+    ends aborts the process.
+    """
+    deadline = time.monotonic() + patience_s
+    for thread in threading.enumerate():
+        if type(thread).__name__ == "AcquisitionThread" and thread is not threading.current_thread():
+            thread.join(max(deadline - time.monotonic(), 0.0))
+
+
+def _exit_of(core: "weakref.ref[UniMMCore]", hardware: Hardware) -> Callable[[], None]:
+    """Return what ends a core at the exit of a process that forgot to, without keeping it alive."""
+
+    def at_exit() -> None:
+        alive = core()
+        if alive is None:
+            return
+        try:
+            shutdown(alive, hardware)
+        except DeviceError as error:
+            _LOG.critical("at exit: %s", error)
+
+    return at_exit
 
 
 def _load(core: "UniMMCore", path: Path) -> None:

@@ -3,7 +3,7 @@
 In a series each frame f holds, at the wave vector k of orientation o, the specimen's own spectrum S(k), the same in
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by
 least squares; a frame in which the stripes are elsewhere, or turned, leaves a residual as large as A. Costs a few
-sums over each frame; 256 x 256: about 0.2 ms a frame on one CPU thread.
+sums over each frame; 0.07 ms a frame of 256 x 256, 0.5 ms of 512 x 512, on one CPU thread.
 """
 
 import math
@@ -22,6 +22,8 @@ SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
 WRONG = 0.6
 """Residual, relative to the stripes, from which a frame is taken for wrong."""
+PIECE_PX = 2**16
+"""Pixels that are multiplied at once."""
 TAPER = 0.25
 """Share of the frame over which its edges fade out: enough to hide them, and little light is given away."""
 
@@ -64,7 +66,10 @@ class PatternCheck:
     def amplitudes(self, frame: Frame) -> tuple[Complexes, float]:
         """Return a frame's transform at the wave vector of each orientation, and its photons in all."""
         counts = frame.astype(np.float32)
-        rows = (counts @ self._waves_x).astype(np.float64).reshape(frame.shape[0], -1, 2)  # (y, o, re/im)
+        # In small pieces: for large ones BLAS calls its threads, which costs a hundred times what they save.
+        step = max(PIECE_PX // frame.shape[1], 1)
+        pieces = [counts[top : top + step] @ self._waves_x for top in range(0, frame.shape[0], step)]
+        rows = np.concatenate(pieces).astype(np.float64).reshape(frame.shape[0], -1, 2)  # (y, o, re/im)
         found = np.einsum("oy,yo->o", self._waves_y, rows[..., 0] + 1j * rows[..., 1])
         photons = (float(counts.sum(dtype=np.float64)) - self._offset * counts.size) * self._gain
         return (found - self._offset * self._dark) * self._gain, max(photons, 1.0)

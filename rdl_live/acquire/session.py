@@ -34,7 +34,7 @@ _running_lock = threading.Lock()
 
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
-LIVE_BURST_S = 0.5
+LIVE_BURST_S = 1.0
 """Length of the hardware sequences of an endless plan: how soon a changed plan shows."""
 
 

@@ -3,6 +3,7 @@
 A description only: nothing here talks to a device. Powers in percent of full, times in ms, irradiance in W/cm2.
 """
 
+import builtins
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
@@ -21,7 +22,7 @@ class Setting(Description):
     property: Label
     value: Value
 
-    @property
+    @builtins.property  # the field above has taken the short name
     def place(self) -> tuple[str, str]:
         """Device and property."""
         return self.device, self.property

@@ -1,6 +1,7 @@
 """Runs without faults: series as hardware sequences or stepped by software, colours, planes, live."""
 
 import math
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -68,13 +69,12 @@ def test_the_light_is_that_of_the_nominal_patterns(core: "UniMMCore", world: "Wo
         assert abs(math.remainder(shift - moved, 2 * math.pi)) < 1e-6
 
 
-def test_colours_planes_and_positions(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
-    places = (Place(x_um=0, y_um=0), Place(x_um=5, y_um=-5, z_um=0.5))
-    plan = plan_of(2, ("405", "488", "560"), z=ZPlan(planes=2, step_um=0.4), positions=places, roi=SMALL)
+def test_colours_and_planes(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
+    plan = plan_of(2, ("405", "488", "560"), z=ZPlan(planes=2, step_um=0.4), roi=SMALL)
     keeper = Keeper()
     report = Acquisition(core, microscope, plan, keeper, check_patterns=False).run()
-    assert report.status.frames == 2 * 2 * 2 * 3 * 9
-    assert report.status.bursts == 2 * 2 * 2  # three colours in each
+    assert report.status.frames == 2 * 2 * 3 * 9
+    assert report.status.bursts == 2 * 2  # three colours in each
     assert keeper.places == sorted(set(keeper.places))
     lines = (405, 488, 560)
     for tag, truth in zip(keeper.tags, world.exposures, strict=True):
@@ -85,6 +85,24 @@ def test_colours_planes_and_positions(core: "UniMMCore", world: "World", microsc
     assert periods == sorted(periods)
     assert periods[2] > 1.2 * periods[0]
     assert world.stage_um[2] == pytest.approx(0.0)  # the focus is back where it was
+    assert is_dark(core, world)
+
+
+def test_positions_in_the_order_of_the_plan(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
+    places = (Place(x_um=0, y_um=0), Place(x_um=1, y_um=-1, z_um=0.5))
+    seen: list[tuple[int, tuple[float, float, float]]] = []
+    plan = plan_of(2, positions=places, roi=SMALL, sequence="software")
+    run = Acquisition(
+        core,
+        microscope,
+        plan,
+        on_frame=lambda _, tag: seen.append((tag.position, world.stage_um)),
+        check_patterns=False,
+    )
+    assert run.run().processing_error is None
+    assert set(seen) == {(0, (0.0, 0.0, 0.0)), (1, (1.0, -1.0, 0.5))}
+    assert [position for position, _ in seen[::9]] == [0, 1, 0, 1]
+    core.setXYPosition(0, 0)
 
 
 def test_the_stripes_are_checked_in_the_data(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
@@ -127,6 +145,19 @@ def test_live_until_it_is_stopped(core: "UniMMCore", world: "World", microscope:
     assert is_dark(core, world)
     with pytest.raises(DeviceError, match="has run already"):
         run.start()
+
+
+def test_starting_and_stopping_leaves_nothing_behind(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
+    threads = set(threading.enumerate())
+    engine = core.mda.engine
+    for _ in range(20):
+        run = Acquisition(core, microscope, plan_of(None, roi=SMALL), check_patterns=False)
+        run.start()
+        run.stop()
+        run.wait()
+    assert is_dark(core, world)
+    assert set(threading.enumerate()) <= threads
+    assert core.mda.engine is engine
 
 
 def test_a_recording_holds_what_came(

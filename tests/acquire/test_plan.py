@@ -1,5 +1,6 @@
 """Plans: read strictly, gone through in order, estimated before any light."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from rdl_live.acquire import FrameQueue, Plan, PlanChannel, SeriesIndex, TimePla
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameTag
+from rdl_live.optics.hardware import CameraRole, ChannelLight, Hardware, PowerControl, Setting, SlmRole
 from rdl_live.optics.microscope import Microscope
 
 
@@ -90,6 +92,22 @@ def test_a_power_outside_the_safe_state_is_refused(root: Path, tmp_path: Path) -
     (tmp_path / "m.yaml").write_text(gap, encoding="utf-8")
     with pytest.raises(ConfigError, match="AOTF Power_488_pct, is not in safe_state"):
         load_microscope(tmp_path / "m.yaml")
+
+
+def test_the_hardware_of_the_template_loads(root: Path, tmp_path: Path) -> None:
+    """What a user gets who takes the # away from the whole section."""
+    text = (root / "configs" / "template.yaml").read_text(encoding="utf-8")
+    before, section = text.split("# hardware:\n")
+    lines = ["hardware:", *(line.removeprefix("# ") for line in section.splitlines())]
+    path = tmp_path / "mine.yaml"
+    path.write_text(before + "\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "my-microscope.cfg").write_text("", encoding="utf-8")
+    hardware = load_microscope(path).hardware
+    assert hardware is not None
+    assert hardware.config == str(tmp_path / "my-microscope.cfg")
+    for part in (Hardware, CameraRole, SlmRole, ChannelLight, PowerControl, Setting):
+        for key in part.model_fields:
+            assert re.search(rf"\b{key}:", section), f"{part.__name__}.{key} is not in the template"
 
 
 def test_the_queue_drops_whole_series() -> None:
