@@ -171,6 +171,8 @@ class SimCamera(SimDevice, CameraDevice):
             except DeviceError as error:
                 if threading.get_ident() == caller:
                     raise
+                if self.world.closed:
+                    return
                 self._last_error = str(error)
                 log.warning("%s", error)
                 if not isinstance(error, ExposureError):

@@ -84,8 +84,10 @@ class SimDevice(Device):
         )
 
     def check(self) -> None:
-        """Return when the device may answer; raises DeviceError where it is unplugged."""
+        """Return when the device may answer; raises DeviceError where it is unplugged or was unloaded."""
         self.world.faults.check(self.get_label())
+        if self.world.closed:
+            raise DeviceError(f"{type(self).__name__}: its simulated world has ended; load the configuration again")
 
     def get_property_value(self, prop_name: str) -> Any:
         """Return the value of a property."""

@@ -86,6 +86,8 @@ class World:
         """Stage x and y, and distance from focus [um]."""
         self.closed_to_newcomers = False
         """Whether devices can no longer join (see registry.py)."""
+        self.closed = False
+        """Whether the world has ended: its devices answer no more."""
         self.exposures: deque[Exposure] = deque(maxlen=SEEN)
         self.triggered: list[Callable[[], None]] = []
         """Called at the start of each exposure: what the camera's exposure-out line is wired to."""
@@ -286,7 +288,7 @@ class World:
 
     def close(self) -> None:
         """End the world: what hangs is let go, all light is off."""
-        self.closed_to_newcomers = True
+        self.closed_to_newcomers = self.closed = True
         self.settle()
         self.light.shutter_open = False
         for line in self.light.lines.values():
