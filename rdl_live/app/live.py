@@ -12,20 +12,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import torch
 
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
-from rdl_live.app.live_parts import LateSink, check_denoiser, guessed, live_threads, made_how, sr_layout
+from rdl_live.app.device import choose_device
+from rdl_live.app.live_parts import Tee, check_denoiser, guessed, live_threads, made_how, sr_layout
 from rdl_live.app.live_stats import DoseMeter, FrameRate, ResultStats
 from rdl_live.app.live_values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_camera_maps
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrRecorder
 from rdl_live.optics.microscope import Microscope
-from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
+from rdl_live.stream import Frame, Mode, Pipeline, Result, SeriesQueue, ThreadHost, background
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -216,8 +217,8 @@ class LiveRun:
             self._prepare(core)
         self._dose = DoseMeter(self.microscope, tuple(c.name for c in self.plan.channels))
         self._queue = SeriesQueue(self.microscope.pattern.frames, self.options.queue_series)
-        # The recorder must know what the acquisition will give, and the acquisition its recorder.
-        sink = LateSink()
+        self._rolling = self.options.mode is Mode.ROLLING
+        sink = Tee(None if self._rolling else self._queue.offer, self._tell)
         self._acquisition = Acquisition(
             core, self.microscope, self.plan, sink, on_frame=self._on_frame, on_warning=self._tell
         )
@@ -246,16 +247,18 @@ class LiveRun:
             mode=self.options.mode,
             dtype=layout.dtype,
             maps=load_camera_maps(scope.camera, layout.frame),
+            device=choose_device(self.options.device),
             patterns=self.options.patterns,
             estimate_every_s=self.options.estimate_every_s,
             tell=self._tell,
         )
 
-    def _on_frame(self, frame: Any, tag: FrameTag) -> None:
+    def _on_frame(self, frame: Frame | None, tag: FrameTag) -> None:
         """In the acquisition's thread: count and pass on, never wait."""
         self._rate.count(time.perf_counter())
         self._dose.count(tag)
-        self._queue.offer(frame, tag)
+        if self._rolling:  # cannot wait until the series is whole and its patterns are checked
+            self._queue.offer(frame, tag)
 
     def _record(self, result: Result) -> None:
         """In the pipeline's thread: keep images of whole series."""

@@ -1,6 +1,8 @@
 """Small parts of a live run."""
 
+import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 from rdl_live.app.report import pattern_records
@@ -8,24 +10,43 @@ from rdl_live.errors import ConfigError
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, PatternGuess
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Result
+from rdl_live.stream import Frame, Result, Tell
+
+_LOG = logging.getLogger(__name__)
 
 
-class LateSink:
-    """Stands for the recorder until it is made."""
+class Tee:
+    """The sink of a live run: the recorder first, whose errors end the run, then the processing, whose errors do not.
 
-    def __init__(self) -> None:
+    Frames come here with the verdict of the pattern check, which needs the whole series.
+    """
+
+    def __init__(self, then: Callable[[Frame | None, FrameTag], None] | None, tell: Tell) -> None:
+        """Pass frames on to `then`; the recorder is made later, for it must know what the acquisition will give."""
         self.recorder: Recorder | None = None
+        self._then, self._tell = then, tell
 
-    def append(self, frame: Any, tag: FrameTag) -> None:
-        """Record a frame."""
-        assert self.recorder is not None
-        self.recorder.append(frame, tag)
+    def append(self, frame: Frame, tag: FrameTag) -> None:
+        """Record a frame and pass it on."""
+        if self.recorder is not None:
+            self.recorder.append(frame, tag)
+        self._pass_on(frame, tag)
 
     def mark_missing(self, tag: FrameTag) -> None:
-        """Record a hole."""
-        assert self.recorder is not None
-        self.recorder.mark_missing(tag)
+        """Record a hole and pass it on."""
+        if self.recorder is not None:
+            self.recorder.mark_missing(tag)
+        self._pass_on(None, tag)
+
+    def _pass_on(self, frame: Frame | None, tag: FrameTag) -> None:
+        if self._then is None:
+            return
+        try:
+            self._then(frame, tag)
+        except Exception as error:  # whatever the processing does, the recording goes on
+            self._then = None
+            _LOG.exception("handing frames to the processing failed")
+            self._tell(f"processing gets no more frames ({type(error).__name__}: {error}); the recording goes on")
 
 
 def check_denoiser(name: str) -> None:

@@ -18,6 +18,8 @@ class LiveOptions:
     overwrite: bool = False
     queue_series: int = 4
     """Whole series that may wait for the pipeline."""
+    device: str = "auto"
+    """Where to compute: "auto", "cpu" or "cuda"."""
     estimate_every_s: float = 5.0
     patterns: tuple[PatternSet, ...] | None = None
     """Fixed patterns for each colour of the plan; by default they are estimated while it runs."""

@@ -6,16 +6,17 @@ no threads. What cannot keep up is dropped as whole series, counted, and told.
 
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.denoise import Denoiser
-from rdl_live.stream.health import PatternHealth
+from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.host import HostStatus, ThreadHost, background
 from rdl_live.stream.pipeline import Mode, Pipeline, PipelineStatus
 from rdl_live.stream.queue import Item, QueueStatus, SeriesQueue
 from rdl_live.stream.result import Quality, Result
-from rdl_live.stream.series import Refusal, RefusedSeries, Series, SeriesKey
+from rdl_live.stream.series import Frame, Refusal, RefusedSeries, Series, SeriesKey
 
 __all__ = [
     "Assembler",
     "Denoiser",
+    "Frame",
     "HostStatus",
     "Item",
     "Mode",
@@ -30,6 +31,7 @@ __all__ = [
     "Series",
     "SeriesKey",
     "SeriesQueue",
+    "Tell",
     "ThreadHost",
     "background",
 ]

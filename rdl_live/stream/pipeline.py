@@ -208,7 +208,10 @@ class Pipeline:
     ) -> Result | None:
         if not bool(torch.isfinite(image.sum())):
             self._unusable += 1
-            self._tell_once(f"the image at {series.key} is not finite and is not shown; check camera and denoiser")
+            self._tell_once(
+                f"the image at {series.key} is not finite and is not shown; check camera and denoiser",
+                kind="not finite",
+            )
             return None
         self._results += 1
         widefield = photons.mean(dim=(0, 1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rdl_live.acquire import Plan, PlanChannel, TimePlan
+from rdl_live.acquire import Plan, PlanChannel, TimePlan, ZPlan
 from rdl_live.app.live import RAW, SR, LiveRun
 from rdl_live.app.live_values import LiveOptions, LiveOutcome
 from rdl_live.errors import ConfigError, DeviceError, OutputError
@@ -213,6 +213,43 @@ def test_a_missing_exposure_is_a_hole_and_no_image(scope: Microscope, tmp_path: 
     assert outcome.raw_frames_dropped == 1
     assert outcome.pipeline.refused == 1
     assert any("angle 1 phase 1" in text for text in told)
+
+
+def test_a_wrong_pattern_is_flagged_and_gives_no_image(scope: Microscope, tmp_path: Path) -> None:
+    from rdl_devices.sim import world_of
+
+    def hiccup(core: "CMMCorePlus") -> None:
+        fast(core)
+        world_of(core).faults.replace_pattern(4, 0)
+
+    options = LiveOptions(patterns=known_patterns(), queue_series=10)
+    with LiveRun(scope, plan_of(3), tmp_path, options, prepare=hiccup) as run:
+        outcome = done(run)
+    raw = open_recording(tmp_path / RAW)
+    assert (raw.flags == 0).reshape(3, 9).tolist() == [[True] * 4 + [False] + [True] * 4] * 3
+    assert (outcome.run.wrong_patterns, outcome.pipeline.refused, outcome.stats.images) == (3, 3, 0)
+    assert outcome.raw.raw_frames == 27
+
+
+def test_colours_and_planes_are_recorded_each(root: Path, tmp_path: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo-multicolour.yaml")
+    names = [channel.name for channel in scope.channels[1:]]
+    plan = Plan(
+        channels=tuple(PlanChannel(name=name, power_percent=50, exposure_ms=5) for name in names),
+        time=TimePlan(points=2),
+        z=ZPlan(planes=2),
+    )
+    options = LiveOptions(patterns=known_patterns() * 2, queue_series=20)
+    images: list[Result] = []
+    with LiveRun(scope, plan, tmp_path, options, prepare=fast, receivers=(images.append,)) as run:
+        outcome = done(run)
+    assert (outcome.raw.raw_frames, outcome.sr.raw_frames) == (72, 8)
+    by_key = {image.key: image for image in images}
+    assert len(by_key) == 8
+    for key, image in by_key.items():
+        recorded = open_recording(tmp_path / SR, channel=key.channel, z=key.z)
+        np.testing.assert_allclose(recorded.read(key.time, key.time + 1)[0, 0, 0], image.sr.numpy())
+        assert image.channel == names[key.channel]
 
 
 @pytest.mark.parametrize("name", [RAW, SR])
