@@ -59,27 +59,27 @@ def find_summits(bands: Bands, k_min: float, k_max: float) -> list[Summits]:
 def _whitened(bands: Bands, spectrum: Tensor) -> Tensor:
     """Weight a spectrum (T, y, x) by its OTF over the root of its radial power; return it in real space."""
     grid = bands.grid
-    power = (spectrum.real**2 + spectrum.imag**2).mean(dim=0)
-    profile = radial_mean(power, grid.rings, int(grid.rings.max()) + 1).to(torch.float32)
+    profile = radial_mean(_power(spectrum).mean(dim=0), grid.rings, int(grid.rings.max()) + 1).to(torch.float32)
     tiny = float(profile.max()) * 1e-12 + torch.finfo(torch.float32).tiny
-    filtered: Tensor = torch.fft.ifft2(spectrum * (grid.weight * torch.rsqrt(profile.clamp(min=tiny))[grid.rings]))
+    # index_select: indexing by a tensor takes several times as long.
+    whitening = torch.rsqrt(profile.clamp(min=tiny)).index_select(0, grid.rings.flatten()).reshape(bands.shape)
+    filtered: Tensor = torch.fft.ifft2(spectrum * (grid.weight * whitening))
     return filtered
 
 
 def _summits(shifts: Tensor, annulus: Annulus) -> Summits:
     """Score a map (ky, kx) of correlations and keep what stands out."""
-    power = shifts.real**2 + shifts.imag**2
-    flat = power.flatten()
-    inside = flat[annulus.where]
+    flat = shifts.flatten()
+    inside = _power(flat.index_select(0, annulus.where))
     # An all-zero map (identical noise-free frames) has no evidence; 0 / tiny would invent some.
     least = float(inside.max()) * 1e-18 + torch.finfo(torch.float32).tiny if len(inside) else 1.0
     typical = _typical_power(inside, annulus.rings, least)
-    worth = (inside > _WORTH**2 * typical[annulus.rings]).nonzero().squeeze(1)
+    worth = (inside > (_WORTH**2 * typical).index_select(0, annulus.rings)).nonzero().squeeze(1)
     place = annulus.where[worth]
     row, column = place // annulus.shape[1], place % annulus.shape[1]
-    mid = flat[place]
-    above, below = (power[(row + step) % annulus.shape[0], column] for step in (-1, 1))
-    left, right = (power[row, (column + step) % annulus.shape[1]] for step in (-1, 1))
+    mid = inside[worth]
+    above, below = (_power(shifts[(row + step) % annulus.shape[0], column]) for step in (-1, 1))
+    left, right = (_power(shifts[row, (column + step) % annulus.shape[1]]) for step in (-1, 1))
     summit = (mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)
     z = (mid / typical[annulus.rings[worth]]).sqrt()
     kept = torch.where(summit, z, 0.0).argsort(descending=True)[: min(int(summit.sum()), _MOST)]
@@ -87,6 +87,10 @@ def _summits(shifts: Tensor, annulus: Annulus) -> Summits:
     kx = annulus.kx[column] + spacing_x * _vertex(left, mid, right)
     ky = annulus.ky[row] + spacing_y * _vertex(above, mid, below)
     return Summits(kx[kept].cpu(), ky[kept].cpu(), z[kept].cpu())
+
+
+def _power(values: Tensor) -> Tensor:
+    return values.real**2 + values.imag**2
 
 
 def _typical_power(inside: Tensor, rings: Tensor, least: float) -> Tensor:
