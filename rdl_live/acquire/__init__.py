@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rdl_live.acquire.core import hardware_of, open_core, shutdown
+    from rdl_live.acquire.delivery import FrameSink
     from rdl_live.acquire.devices import Devices
-    from rdl_live.acquire.engine import FrameSink, RunStatus, SimEngine
+    from rdl_live.acquire.engine import SimEngine
     from rdl_live.acquire.estimate import Estimate, estimate_plan
     from rdl_live.acquire.events import PlanEvents, Shot
     from rdl_live.acquire.faults import ManyProblemsError
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
         live_plan,
         load_plan,
     )
-    from rdl_live.acquire.session import Acquisition, RunReport
+    from rdl_live.acquire.run_status import RunReport, RunStatus
+    from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
 
 _HOME = {
     "core": ("hardware_of", "open_core", "shutdown"),
     "devices": ("Devices",),
-    "engine": ("FrameSink", "RunStatus", "SimEngine"),
+    "delivery": ("FrameSink",),
+    "engine": ("SimEngine",),
     "estimate": ("Estimate", "estimate_plan"),
     "events": ("PlanEvents", "Shot"),
     "faults": ("ManyProblemsError",),
@@ -57,7 +60,8 @@ _HOME = {
         "live_plan",
         "load_plan",
     ),
-    "session": ("Acquisition", "RunReport"),
+    "run_status": ("RunReport", "RunStatus"),
+    "session": ("Acquisition",),
     "slm_patterns": ("ChannelPatterns", "channel_patterns"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

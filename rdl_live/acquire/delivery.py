@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from rdl_live.acquire.engine import FrameSink
 from rdl_live.acquire.pattern_check import PatternCheck
 from rdl_live.files.recorder import FrameFlag, FrameTag
 
@@ -15,6 +14,16 @@ _LOG = logging.getLogger(__name__)
 Frame = npt.NDArray[Any]
 OnFrame = Callable[[Frame | None, FrameTag], None]
 Pending = list[tuple[Frame | None, FrameTag]]
+
+
+class FrameSink(Protocol):
+    """What records; an error of its ends the run."""
+
+    def append(self, frame: Frame, tag: FrameTag) -> None:
+        """Take a frame."""
+
+    def mark_missing(self, tag: FrameTag) -> None:
+        """Take note of a frame that will not come."""
 
 
 class Delivery:

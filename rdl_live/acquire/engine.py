@@ -7,8 +7,8 @@ and the frames go to the sink from here: what the sink raises ends the run, in t
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy.typing as npt
 from pymmcore_plus import CMMCorePlus
@@ -23,6 +23,7 @@ from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
 from rdl_live.acquire.pattern_store import PatternStore
+from rdl_live.acquire.run_status import RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
 from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameFlag, FrameTag
@@ -32,31 +33,6 @@ _LOG = logging.getLogger(__name__)
 MISSING_IN_A_ROW = 3
 """So many failed exposures are no accident any more: the run ends."""
 Frame = npt.NDArray[Any]
-
-
-class FrameSink(Protocol):
-    """What records; an error of its ends the run."""
-
-    def append(self, frame: Frame, tag: FrameTag) -> None:
-        """Take a frame."""
-
-    def mark_missing(self, tag: FrameTag) -> None:
-        """Take note of a frame that will not come."""
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """How far a run has come."""
-
-    frames: int = 0
-    missing: int = 0
-    series: int = 0
-    """Series gone through, whole or not."""
-    bursts: int = 0
-    """Hardware sequences."""
-    time_point: int = -1
-    stepped: bool = False
-    """Whether software steps the SLM."""
 
 
 class SimEngine(MDAEngine):

@@ -5,22 +5,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from rdl_live.acquire.core import hardware_of
-from rdl_live.acquire.delivery import Delivery, OnFrame
-from rdl_live.acquire.devices import Devices, powered
-from rdl_live.acquire.engine import FrameSink, RunStatus, SimEngine
-from rdl_live.acquire.estimate import Estimate, estimate_plan
+from rdl_live.acquire.delivery import Delivery, FrameSink, OnFrame
+from rdl_live.acquire.devices import powered
+from rdl_live.acquire.engine import SimEngine
 from rdl_live.acquire.events import PlanEvents
 from rdl_live.acquire.faults import raise_all
 from rdl_live.acquire.guard import IlluminationGuard
-from rdl_live.acquire.pattern_check import PatternCheck
-from rdl_live.acquire.pattern_store import PatternStore
 from rdl_live.acquire.plan import Plan, light_of
-from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+from rdl_live.acquire.preparation import Preparation
+from rdl_live.acquire.run_status import RunReport, RunStatus
 from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
@@ -36,22 +32,6 @@ STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
 LIVE_BURST_S = 1.0
 """Length of the hardware sequences of an endless plan: how soon a changed plan shows."""
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """How an acquisition ended."""
-
-    status: RunStatus
-    wrong_patterns: int
-    """Frames in which the data show another pattern than planned."""
-    unjudged_series: int
-    """Series too dark to check their patterns."""
-    processing_error: Exception | None
-    stopped: bool
-    """Whether it was stopped before the end of its plan."""
-    seconds: float
-    warnings: tuple[str, ...]
 
 
 class Acquisition:
@@ -83,36 +63,27 @@ class Acquisition:
             ConfigError: plan, microscope file and core do not fit, or a limit of the plan is exceeded.
             DeviceError: a value that a device cannot take.
         """
-        plan.check(microscope)
+        _refuse_if_busy(core)
         self.core, self.microscope = core, microscope
-        self.hardware = hardware_of(microscope)
-        self._devices = Devices(core, self.hardware)
-        self._devices.check_present()
-        self._devices.check_limits(powered(light_of(microscope, c.name).power, c.power_percent) for c in plan.channels)
-        self.patterns: dict[str, ChannelPatterns] = {
-            c.name: channel_patterns(microscope, self.hardware.slm, microscope.channel(c.name)) for c in plan.channels
-        }
-        self._store = PatternStore(core, self.hardware.slm, self.patterns.values())
-        self.stepped = self._is_stepped(plan)
-        self._set_camera(plan)
-        self.frame_shape = self._devices.frame_shape
-        self.estimate: Estimate = estimate_plan(plan, microscope, self.frame_shape, core.getBytesPerPixel())
-        self._plan, self._warn = plan, on_warning or _LOG.warning
+        self._made = made = Preparation(core, microscope, plan)
+        self.hardware, self.patterns = made.hardware, made.patterns
+        self.stepped, self.frame_shape, self.binning = made.stepped, made.frame_shape, made.binning
+        self.estimate = made.estimate
+        self._devices, self._warn = made.devices, on_warning or _LOG.warning
         self._warnings: list[str] = list(self.estimate.warnings)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._seconds = 0.0
-        self._focus_um = self._devices.focus_um() if self.hardware.focus else None
-        self._events = PlanEvents(plan, microscope, self.patterns, self._focus_um)
-        checks = self._checks() if check_patterns else {}
+        self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um)
+        checks = made.checks() if check_patterns else {}
         self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self.tell)
         self._guard = IlluminationGuard(core, self.hardware)
         self._engine = SimEngine(
             core,
             self._devices,
             self._guard,
-            self._store,
+            made.store,
             self._delivery,
             self._stop.is_set,
             stepped=self.stepped,
@@ -139,16 +110,7 @@ class Acquisition:
 
     def nominal(self, channel: str) -> PatternSet:
         """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
-        slm, pixel = self.hardware.slm, self.microscope.optics.pixel_size_um
-        binning = self.binning
-        x, y, _, _ = self.core.getROI(self.hardware.camera.device)
-        whole = self._chip_px
-        return self.patterns[channel].nominal(
-            slm,
-            self._store.shape,
-            (whole[0] * pixel, whole[1] * pixel),
-            (y * binning * pixel, x * binning * pixel),
-        )
+        return self._made.nominal(channel)
 
     def record_to(self, sink: FrameSink | None) -> None:
         """Take a recorder, made for this acquisition's `recording_layout`; before the start only.
@@ -186,9 +148,7 @@ class Acquisition:
             DeviceError: another acquisition runs on this core, or this one has run already.
         """
         with _running_lock:
-            other = _running.get(self.core)
-            if (other is not None and other.running) or self.core.mda.is_running():
-                raise DeviceError("an acquisition is running already; stop it first")
+            _refuse_if_busy(self.core)
             if self._thread is not None:
                 raise DeviceError("this acquisition has run already; make a new one")
             self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
@@ -303,11 +263,11 @@ class Acquisition:
 
     def _focus_back(self) -> list[BaseException]:
         """Leave the focus where it was, if the plan moved it."""
-        if self._focus_um is None or self.status.time_point < 0:
+        if self._made.focus_um is None or self.status.time_point < 0:
             return []
         try:
-            if abs(self._devices.focus_um() - self._focus_um) > 1e-3:
-                self._devices.move_z(self._focus_um)
+            if abs(self._devices.focus_um() - self._made.focus_um) > 1e-3:
+                self._devices.move_z(self._made.focus_um)
         except DeviceError as error:
             return [error]
         return []
@@ -329,35 +289,8 @@ class Acquisition:
         self._warnings.append(text)
         self._warn(text)
 
-    def _is_stepped(self, plan: Plan) -> bool:
-        cycle = self.microscope.pattern.frames
-        if plan.sequence == "software" or (plan.sequence == "auto" and not self._store.fits(cycle)):
-            return True
-        if not self._store.fits(cycle):
-            raise DeviceError(
-                f"{self.hardware.slm.device}: holds {self._store.memory} patterns in its sequence memory and the plan "
-                f"needs {cycle}; use sequence: software"
-            )
-        return False
 
-    def _set_camera(self, plan: Plan) -> None:
-        """Set the region now: recorder and processing must know the frame's size before the start."""
-        self.core.setCameraDevice(self.hardware.camera.device)
-        before = self.core.getROI(self.hardware.camera.device)
-        self._devices.roi(None)
-        height, width = self._devices.frame_shape
-        self.binning = int(self.core.getProperty(self.hardware.camera.device, "Binning"))
-        self._chip_px = (height * self.binning, width * self.binning)
-        if plan.roi is not None:
-            self._devices.roi((plan.roi.x, plan.roi.y, plan.roi.width, plan.roi.height))
-        elif tuple(before) != (0, 0, width, height):
-            self._devices.roi((before[0], before[1], before[2], before[3]))
-
-    def _checks(self) -> dict[int, PatternCheck]:
-        camera, pixel = self.microscope.camera, self.microscope.optics.pixel_size_um * self.binning
-        return {
-            index: PatternCheck(
-                self.nominal(channel.name), self.frame_shape, pixel, camera.offset_adu, camera.gain_e_per_adu
-            )
-            for index, channel in enumerate(self._plan.channels)
-        }
+def _refuse_if_busy(core: "CMMCorePlus") -> None:
+    other = _running.get(core)
+    if (other is not None and other.running) or core.mda.is_running():
+        raise DeviceError("an acquisition is running already; stop it first")

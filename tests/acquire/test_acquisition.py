@@ -126,7 +126,7 @@ def test_live_until_it_is_stopped(core: "UniMMCore", world: "World", microscope:
     run = Acquisition(core, microscope, plan_of(None, roi=SMALL), on_frame=queue.offer, check_patterns=False)
     run.start()
     with pytest.raises(DeviceError, match="running already"):
-        Acquisition(core, microscope, plan_of(1, roi=SMALL)).start()
+        Acquisition(core, microscope, plan_of(1))
     assert queue.get(20.0) is not None
     brighter = run.plan.replace(channels=[{"name": "488", "power_percent": 80, "exposure_ms": 5}])
     run.follow(brighter)

@@ -1,0 +1,88 @@
+"""What is computed, checked and set before a run, in the dark."""
+
+from typing import TYPE_CHECKING
+
+from rdl_live.acquire.core import hardware_of
+from rdl_live.acquire.devices import Devices, powered
+from rdl_live.acquire.estimate import Estimate, estimate_plan
+from rdl_live.acquire.pattern_check import PatternCheck
+from rdl_live.acquire.pattern_store import PatternStore
+from rdl_live.acquire.plan import Plan, light_of
+from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+from rdl_live.errors import DeviceError
+from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.pattern import PatternSet
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+
+class Preparation:
+    """A plan, made ready for one core."""
+
+    def __init__(self, core: "CMMCorePlus", microscope: Microscope, plan: Plan) -> None:
+        """Check plan, microscope and core against each other, compute the patterns, set the camera's region.
+
+        Raises:
+            ConfigError: they do not fit, or a limit of the plan is exceeded.
+            DeviceError: a value that a device cannot take.
+        """
+        plan.check(microscope)
+        self.core, self.microscope, self.plan = core, microscope, plan
+        self.hardware = hardware_of(microscope)
+        self.devices = Devices(core, self.hardware)
+        self.devices.check_present()
+        self.devices.check_limits(powered(light_of(microscope, c.name).power, c.power_percent) for c in plan.channels)
+        self.patterns: dict[str, ChannelPatterns] = {
+            c.name: channel_patterns(microscope, self.hardware.slm, microscope.channel(c.name)) for c in plan.channels
+        }
+        self.store = PatternStore(core, self.hardware.slm, self.patterns.values())
+        self.stepped = self._is_stepped()
+        """Whether software steps the SLM."""
+        self._set_camera()
+        self.frame_shape = self.devices.frame_shape
+        self.focus_um = self.devices.focus_um() if self.hardware.focus else None
+        self.estimate: Estimate = estimate_plan(plan, microscope, self.frame_shape, core.getBytesPerPixel())
+
+    def nominal(self, channel: str) -> PatternSet:
+        """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
+        pixel = self.microscope.optics.pixel_size_um
+        x, y, _, _ = self.core.getROI(self.hardware.camera.device)
+        corner = (y * self.binning * pixel, x * self.binning * pixel)
+        chip = (self._chip_px[0] * pixel, self._chip_px[1] * pixel)
+        return self.patterns[channel].nominal(self.hardware.slm, self.store.shape, chip, corner)
+
+    def checks(self) -> dict[int, PatternCheck]:
+        """Return the pattern checks by channel index."""
+        camera, pixel = self.microscope.camera, self.microscope.optics.pixel_size_um * self.binning
+        return {
+            index: PatternCheck(
+                self.nominal(channel.name), self.frame_shape, pixel, camera.offset_adu, camera.gain_e_per_adu
+            )
+            for index, channel in enumerate(self.plan.channels)
+        }
+
+    def _is_stepped(self) -> bool:
+        cycle, wanted = self.microscope.pattern.frames, self.plan.sequence
+        if wanted == "software" or (wanted == "auto" and not self.store.fits(cycle)):
+            return True
+        if not self.store.fits(cycle):
+            raise DeviceError(
+                f"{self.hardware.slm.device}: holds {self.store.memory} patterns in its sequence memory and the plan "
+                f"needs {cycle}; use sequence: software"
+            )
+        return False
+
+    def _set_camera(self) -> None:
+        """Set the region now: recorder and processing must know the frame's size before the start."""
+        label, roi = self.hardware.camera.device, self.plan.roi
+        self.core.setCameraDevice(label)
+        before = self.core.getROI(label)
+        self.devices.roi(None)
+        height, width = self.devices.frame_shape
+        self.binning = int(self.core.getProperty(label, "Binning"))
+        self._chip_px = (height * self.binning, width * self.binning)
+        if roi is not None:
+            self.devices.roi((roi.x, roi.y, roi.width, roi.height))
+        elif tuple(before) != (0, 0, width, height):
+            self.devices.roi((before[0], before[1], before[2], before[3]))

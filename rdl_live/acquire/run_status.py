@@ -1,0 +1,34 @@
+"""How far a run has come, and how it ended."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run has come."""
+
+    frames: int = 0
+    missing: int = 0
+    series: int = 0
+    """Series gone through, whole or not."""
+    bursts: int = 0
+    """Hardware sequences."""
+    time_point: int = -1
+    stepped: bool = False
+    """Whether software steps the SLM."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How an acquisition ended."""
+
+    status: RunStatus
+    wrong_patterns: int
+    """Frames in which the data show another pattern than planned."""
+    unjudged_series: int
+    """Series too dark to check their patterns."""
+    processing_error: Exception | None
+    stopped: bool
+    """Whether it was stopped before the end of its plan."""
+    seconds: float
+    warnings: tuple[str, ...]
