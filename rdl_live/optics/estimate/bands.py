@@ -110,9 +110,9 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
     frames *= grid.window
     orders = [phase_dft(frames, order) for order in range(frames.shape[2] // 2 + 1)]
     photon_mean = float(means.mean())
-    variance = noise_variance(frames[0], otf)
+    variance = noise_variance(frames, otf)
     if variance is None:
-        variance = torch.full_like(means[0], max(photon_mean + read_noise_e**2, 0.0))
+        variance = torch.full_like(means, max(photon_mean + read_noise_e**2, 0.0))
     safe_mean = torch.where(series_mean == 0, torch.ones_like(series_mean), series_mean)
     return Bands(
         grid=grid,
@@ -121,7 +121,7 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
         spectra=torch.stack([torch.fft.fft2(order) for order in orders]),
         harmonics=harmonics,
         intensity=(means / safe_mean).mean(dim=0),
-        floor=variance.mean(dim=-1) * float((grid.window.double() ** 2).sum()),
+        floor=variance.mean(dim=(0, 2)) * float((grid.window.double() ** 2).sum()),
         photons=photon_mean,
         read_noise_e=read_noise_e,
     )

@@ -82,12 +82,13 @@ def estimate_patterns(
     lowest, highest = search_range(scope, channel)
     peaks = choose_peaks(find_summits(bands, lowest, highest), channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
+    expected = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
-    guided = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
+    confirmed = confirmed or (expected and all(peak.predicted for peak in seen))
     patterns = [
         _nothing(bands, orientation, lowest, highest)
         if peak is None
-        else _pattern(bands, orientation, peak, confirmed or guided, highest)
+        else _pattern(bands, orientation, peak, confirmed, highest)
         for orientation, peak in enumerate(peaks)
     ]
     for doubts in (verdict.doubt_of_neighbours(patterns), verdict.doubt_of_period(patterns)):

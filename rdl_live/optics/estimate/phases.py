@@ -91,10 +91,10 @@ def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harm
     power = _sum(_power(shifted) * (weight * here**2)) - floor * bands.times * _sum(weight * here**2)
     if power <= 0:
         return 0j, math.inf
-    shared = phase_dft(_shared_noise(bands, orientation, k0, float(bands.floor[orientation]))[:, None, None], 1)
+    shared = torch.fft.fft(_shared_noise(bands, orientation, k0, float(bands.floor[orientation])), norm="forward")
     found = complex((overlap.cut(bands.spectra[harmonic, :, orientation]) * moved.conj()).sum())
     # Both bands are of the same P frames: their noises have the phase DFT's order 1 of the light in common.
-    common = complex(shared.squeeze()) * bands.frame_count / bands.phases * _sum(weight * here * there)
+    common = complex(shared[1]) * bands.frame_count / bands.phases * _sum(weight * here * there)
     return (found - common) / power, math.sqrt(floor * _sum(_power(moved)) / 2) / power
 
 

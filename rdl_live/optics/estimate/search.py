@@ -65,16 +65,24 @@ class _Candidates:
 def choose_peaks(summits: list[Summits], guess: PatternGuess) -> list[Peak | None]:
     """Return the best peak of every orientation, None where there is nothing at all."""
     candidates = [_candidates(found) for found in summits]
-    guided = guess.period_um is not None or guess.angles_deg is not None
-    if guided:
-        near = [_near_guess(found, guess, index) for index, found in enumerate(candidates)]
-        candidates = [close if len(close) else far for close, far in zip(near, candidates, strict=True)]
+    near = [_near_guess(found, guess, index) for index, found in enumerate(candidates)]
     if guess.period_um is not None and guess.angles_deg is not None:
-        return [_best(found, predicted=True) for found in candidates]
+        expected = [_best(found, predicted=True) for found in near]
+        blind = _chosen(candidates)
+        # A first guess is where to start, not where to end: strong peaks elsewhere overrule it.
+        overruled = _evidence(blind) > _evidence(expected) + _NO_GEOMETRY * len(candidates)
+        return blind if overruled else expected
+    return _chosen([close if len(close) else far for close, far in zip(near, candidates, strict=True)])
+
+
+def _chosen(candidates: list[_Candidates]) -> list[Peak | None]:
+    """Return the peaks without more knowledge than that of a common geometry."""
     alone = [_best(found, predicted=False) for found in candidates]
-    if len(candidates) == 1:
-        return alone
-    return _joint(candidates, alone)
+    return alone if len(candidates) == 1 else _joint(candidates, alone)
+
+
+def _evidence(peaks: list[Peak | None]) -> float:
+    return sum(peak.z**2 for peak in peaks if peak is not None)
 
 
 def _candidates(summits: Summits) -> _Candidates:
@@ -117,7 +125,7 @@ def _local_maxima(found: _Candidates, spacing: float) -> list[int]:
 
 def _joint(candidates: list[_Candidates], alone: list[Peak | None]) -> list[Peak | None]:
     """Try every strong peak as the anchor of a common geometry; keep what explains most evidence."""
-    free = sum(peak.z**2 for peak in alone if peak is not None) - _NO_GEOMETRY * (len(candidates) - 1)
+    free = _evidence(alone) - _NO_GEOMETRY * (len(candidates) - 1)
     best, best_peaks = free, alone
     spacing = 0.02 * float(max((found.radius.max() for found in candidates if len(found)), default=1.0))
     for orientation, found in enumerate(candidates):

@@ -116,10 +116,9 @@ def _real_series(count: int, orders: dict[int, complex]) -> list[float]:
 
 
 def _clean_mean(estimates: dict[int, complex], dirty: set[int]) -> complex:
-    """Mean of the estimates whose order is not dirty; of all where all are."""
+    """Mean of the estimates whose order is not dirty; 0 where all are, for they would tell of the specimen."""
     clean = [value for order, value in estimates.items() if order not in dirty]
-    chosen = clean or list(estimates.values())
-    return sum(chosen) / len(chosen)
+    return sum(clean) / len(clean) if clean else 0j
 
 
 def _shrunk(deviations: list[float], sigma: float, least: float) -> list[float]:
