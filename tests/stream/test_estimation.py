@@ -82,7 +82,7 @@ def test_patterns_that_move_are_swapped_between_two_series(wide: Scene) -> None:
     stream = Stream(wide, AtOnce())
     stream.feed(wide.series(0))
     before = stream.feed(wide.series(1))
-    for seed in range(2, 5):
+    for seed in range(2, 12):
         after = stream.feed(Scene(wide.scope, moved, wide.side).series(seed))
     assert stream.pipeline.status.swaps >= 1
     assert before is not None
