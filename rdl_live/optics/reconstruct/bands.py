@@ -11,6 +11,7 @@ from torch import Tensor
 from rdl_live.errors import DataError
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.reconstruct.margin import Margin
 from rdl_live.optics.reconstruct.plan import Geometry, Plan
 
 
@@ -25,8 +26,9 @@ class BandTransform:
         gain, offset = (camera.gain_e_per_adu, camera.offset_adu) if maps is None else (1.0, 0.0)
         self._unmixing = geometry.unmixing * gain
         self._constant = -offset * self._unmixing.sum(dim=-1, keepdim=True)
-        self._blend_y = _blend(geometry.padded[0] - geometry.shape[0], geometry.power.device)[:, None]
-        self._blend_x = _blend(geometry.padded[1] - geometry.shape[1], geometry.power.device)
+        grids = (geometry.shape, geometry.padded, geometry.otf.pixel_um)
+        self._margin = Margin(*grids, geometry.k0, device=geometry.power.device)
+        self._widefield_margin = Margin(*grids, None, device=geometry.power.device)
         self._light: Tensor | None = None
         self._mixed: Tensor | None = None
         self._sidebands: Tensor | None = None
@@ -39,7 +41,7 @@ class BandTransform:
         """(T, A, P, y, x) ADU -> spectra: widefield (T, Y, X/2+1), sidebands (T, A, harmonics, Y, X)."""
         light = self._countable(frames)
         mixed = self._separate(light, slice(None))
-        sidebands = self._transform_sidebands(mixed, self._geometry.carriers)
+        sidebands = self._transform_sidebands(mixed, slice(None))
         self._light, self._mixed, self._sidebands = light[-1], mixed[-1], sidebands[-1]
         return self._transform_widefield(mixed), sidebands
 
@@ -57,7 +59,7 @@ class BandTransform:
         own = slice(angle, angle + 1)
         mixed = self._separate(self._light[own], own)
         self._mixed[own] = mixed
-        self._sidebands[own] = self._transform_sidebands(mixed, self._geometry.carriers[own])
+        self._sidebands[own] = self._transform_sidebands(mixed, own)
         return self._transform_widefield(self._mixed[None]), self._sidebands[None]
 
     def spectrum(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
@@ -89,30 +91,12 @@ class BandTransform:
         mixed += self._constant[own]
         return mixed.reshape(*mixed.shape[:-1], *self._geometry.shape)
 
-    def _transform_sidebands(self, mixed: Tensor, carriers: Tensor) -> Tensor:
+    def _transform_sidebands(self, mixed: Tensor, own: slice) -> Tensor:
         real, imag = mixed[..., 1::2, :, :], mixed[..., 2::2, :, :]
-        demodulated = torch.complex(real, imag) * carriers
-        spectra: Tensor = torch.fft.fft2(self._extended(demodulated))
+        demodulated = torch.complex(real, imag) * self._geometry.carriers[own]
+        spectra: Tensor = torch.fft.fft2(self._margin.extend(demodulated, own))
         return spectra
 
     def _transform_widefield(self, mixed: Tensor) -> Tensor:
-        spectrum: Tensor = torch.fft.rfft2(self._extended(mixed[..., 0, :, :].sum(dim=-3)))
+        spectrum: Tensor = torch.fft.rfft2(self._widefield_margin.extend(mixed[..., 0, :, :].sum(dim=-3)))
         return spectrum
-
-    def _extended(self, image: Tensor) -> Tensor:
-        """Extend (..., y, x) to the padded grid, from each edge's mirror image to the opposite one's."""
-        rows, columns = self._geometry.shape
-        padded = image.new_empty((*image.shape[:-2], *self._geometry.padded))
-        padded[..., :rows, :columns] = image
-        gap_y, gap_x = (big - small for big, small in zip(self._geometry.padded, (rows, columns), strict=True))
-        left, right = image[..., :gap_x].flip(-1), image[..., columns - gap_x :].flip(-1)
-        padded[..., :rows, columns:] = right + self._blend_x * (left - right)
-        top, bottom = padded[..., :gap_y, :].flip(-2), padded[..., rows - gap_y : rows, :].flip(-2)
-        padded[..., rows:, :] = bottom + self._blend_y * (top - bottom)
-        return padded
-
-
-def _blend(count: int, device: torch.device) -> Tensor:
-    """Weights that rise smoothly from 0 to 1 over `count` samples."""
-    position = (torch.arange(count, dtype=torch.float32, device=device) + 0.5) / count
-    return 0.5 - 0.5 * torch.cos(torch.pi * position)

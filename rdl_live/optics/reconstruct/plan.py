@@ -71,6 +71,8 @@ class Geometry:
     """(A, 1 + 2 harmonics, P) float32; row 0 includes the orientation's share in the widefield."""
     carriers: Tensor
     """(A, harmonics, y, x) complex64: exp(-2 pi i h k0 . r)."""
+    k0: Tensor
+    """(A, harmonics, 2) float64: h (kx, ky) of these [cycles/um]."""
     widefield: Rectangle
     sidebands: dict[tuple[int, int], Rectangle]
     """By (orientation, harmonic index); patterns that are not trusted are left out."""
@@ -110,11 +112,12 @@ def build_geometry(
     unmixing[:, 0] *= torch.tensor([noise / part.variance[0] for part in parts])[:, None]
     widefield = _rectangle(otf, (0.0, 0.0), padded, 1.0, 1.0, attenuation, device)
     sidebands = {}
-    carriers = []
+    carriers, waves = [], []
     for orientation, (pattern, part) in enumerate(zip(patterns, parts, strict=True)):
         for harmonic, depth in enumerate(pattern.modulation, start=1):
             k0 = (harmonic * pattern.kx, harmonic * pattern.ky)
             carriers.append(plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device))
+            waves.append(k0)
             if depth > 0 and pattern.trusted:
                 strength = noise / part.variance[harmonic]
                 found = _rectangle(otf, k0, padded, depth / 2, strength, attenuation, device)
@@ -125,6 +128,7 @@ def build_geometry(
         otf=otf,
         unmixing=unmixing.to(device=device, dtype=torch.float32),
         carriers=torch.stack(carriers).reshape(len(patterns), patterns.harmonics, *shape),
+        k0=torch.tensor(waves, dtype=torch.float64, device=device).reshape(len(patterns), patterns.harmonics, 2),
         widefield=widefield,
         sidebands=sidebands,
         power=_power(padded, widefield, sidebands, device),

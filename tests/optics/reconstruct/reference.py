@@ -54,7 +54,7 @@ def reference_image(
         transfer = amplitude * transfer_at(otf, kx + k0[0], ky + k0[1])
         weight = strength * transfer * (1 if notch is None else notch(np.hypot(kx + k0[0], ky + k0[1])))
         carrier = np.exp(-2j * np.pi * (k0[0] * _centres(x, otf)[None, :] + k0[1] * _centres(y, otf)[:, None]))
-        spectrum = np.fft.fft2(extended(band * carrier, padded))[np.ix_(rows, columns)]
+        spectrum = np.fft.fft2(extended(band * carrier, padded, otf.pixel_um, k0))[np.ix_(rows, columns)]
         numerator = numerator + weight * spectrum
         denominator = denominator + weight * transfer
 
@@ -85,21 +85,27 @@ def unmix(frames: Real, pattern: Pattern) -> tuple[Complex, list[float]]:
     return np.tensordot(inverse, frames, axes=1), [float(value) for value in variances[harmonics:]]
 
 
-def extended(image: Complex, padded: tuple[int, int]) -> Complex:
-    """Continue an image beyond its last row and column: from its mirror image there to that of the first ones."""
-    down, right = _extension(image.shape[0], padded[0]), _extension(image.shape[1], padded[1])
-    return np.asarray(down @ image @ right.T, dtype=np.complex128)
+def extended(image: Complex, padded: tuple[int, int], pixel_um: float, k0: tuple[float, float]) -> Complex:
+    """Continue a demodulated band beyond its last row and column: its level, and the rest mirrored as it was before."""
+    down = _extension(image.shape[0], padded[0], k0[1] * pixel_um)
+    right = _extension(image.shape[1], padded[1], k0[0] * pixel_um)
+    return np.asarray(down @ (image - image.mean()) @ right.T + image.mean(), dtype=np.complex128)
 
 
-def _extension(size: int, padded: int) -> Real:
-    """Matrix (padded, size) that extends one axis."""
-    matrix = np.zeros((padded, size))
-    matrix[:size] = np.eye(size)
+def _extension(size: int, padded: int, turns: float) -> Complex:
+    """Matrix (padded, size) that modulates one axis again, mirrors it at both ends, blends, and demodulates."""
     gap = padded - size
+    matrix = np.zeros((padded, size), dtype=np.complex128)
+    matrix[:size] = np.eye(size)
+
+    def wave(position: float) -> complex:
+        return complex(np.exp(2j * np.pi * turns * position))
+
     for step in range(gap):
         share = 0.5 - 0.5 * np.cos(np.pi * (step + 0.5) / gap)
-        matrix[size + step, size - 1 - step] += 1 - share
-        matrix[size + step, gap - 1 - step] += share
+        last, first = size - 1 - step, gap - 1 - step
+        matrix[size + step, last] += (1 - share) * wave(last) / wave(size + step)
+        matrix[size + step, first] += share * wave(first) / wave(step - gap)
     return matrix
 
 

@@ -70,7 +70,7 @@ def test_shift_covariance(down: int, right: int, wiener: float | None) -> None:
     image = Reconstructor(SCOPE, LINEAR, shape, wiener=wiener)(frames)
     found = Reconstructor(SCOPE, patterns, shape, wiener=wiener)(moved)
     wanted = torch.roll(image, (2 * down, 2 * right), dims=(-2, -1))
-    assert (found - wanted).abs().max() < (3e-3 if wiener else 2e-2) * image.max()
+    assert (found - wanted).abs().max() < (5e-3 if wiener else 2e-2) * image.max()
 
 
 @pytest.mark.parametrize(
