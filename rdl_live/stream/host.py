@@ -4,10 +4,7 @@ Whatever the pipeline raises stays here: it is told once, and the next series is
 of it.
 """
 
-import contextlib
 import logging
-import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -24,21 +21,17 @@ _LOG = logging.getLogger(__name__)
 
 ENOUGH = 20
 """Series in a row that may fail before the processing is given up."""
-NICER = 10
-"""The background yields to the live path by so much (Linux, where each thread has a niceness of its own)."""
 
 OnResult = Callable[[Result], None]
 
 
 def background() -> Executor:
-    """Return an executor of one thread with low priority, for estimations."""
-    return ThreadPoolExecutor(1, thread_name_prefix="rdl-background", initializer=_be_nice)
+    """Return an executor of one thread, for estimations.
 
-
-def _be_nice() -> None:
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # forbidden in some containers; then it shares alike
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICER)
+    Of the same priority as the live path: an estimation is short, and a nicer thread was made to wait for seconds on
+    a busy computer, holding Python's lock whenever it got its turn.
+    """
+    return ThreadPoolExecutor(1, thread_name_prefix="rdl-background")
 
 
 @dataclass(frozen=True)
