@@ -16,7 +16,7 @@ from rdl_live.optics.reconstruct.plan import Geometry
 
 _SIGNIFICANT = 3.0
 """Rings count from so many standard deviations of their noise on."""
-_RANGE = (2e-5, 10.0)
+_RANGE = (1e-6, 10.0)
 """Bounds of w^2. The lower one bounds how much the band's very rim is amplified, where what leaks in from the
 frame's edges outweighs any signal; nothing is left above the upper one."""
 
@@ -30,7 +30,7 @@ def measure_damping(geometry: Geometry, matched: Tensor, photons: Tensor, read_n
         photons: the series (1, A, P, y, x) that they come from.
         read_noise_e: of the camera, where the noise cannot be measured.
     """
-    floor = _frame_noise(geometry, photons, read_noise_e)
+    floor = frame_noise(geometry, photons, read_noise_e)
     radius = geometry.radius()
     rings, step = _rings(geometry, radius)
     count = int(rings.max()) + 1
@@ -50,7 +50,7 @@ def measure_damping(geometry: Geometry, matched: Tensor, photons: Tensor, read_n
     return damping.to(torch.float32)[rings], wiener
 
 
-def _frame_noise(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:
+def frame_noise(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:
     """Mean noise variance per pixel of a frame [photons^2]."""
     mean = photons.mean(dim=(-2, -1), keepdim=True)
     measured = noise_variance((photons - mean) * window2d(geometry.shape, photons.device), geometry.otf)
