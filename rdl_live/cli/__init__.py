@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from rdl_live._version import __version__
+from rdl_live.cli._acquire import acquire
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
@@ -28,6 +29,7 @@ app.command()(reconstruct)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)
+app.command()(acquire)
 app.command()(export)
 app.command()(verify)
 app.command()(recover)
