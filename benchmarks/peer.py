@@ -99,9 +99,7 @@ class Peer:
             k0 = (-float(kx) * unit, -float(ky) * unit)
             corner = -float(phase) - 2 * math.pi * (k0[0] * x + k0[1] * y)
             phases = tuple(corner + 2 * math.pi * step / steps for step in range(steps))
-            found.append(
-                Pattern(kx=k0[0], ky=k0[1], phases_rad=phases, modulation=(float(depth),)).canonical()
-            )
+            found.append(Pattern(kx=k0[0], ky=k0[1], phases_rad=phases, modulation=(float(depth),)).canonical())
         return PatternSet(patterns=tuple(found))
 
     def _best_wiener(self, truth: NDArray[np.float32]) -> float:

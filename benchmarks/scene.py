@@ -139,9 +139,7 @@ def _moved(patterns: PatternSet, pixel_um: float) -> PatternSet:
     return PatternSet(
         patterns=tuple(
             pattern.replace(
-                phases_rad=tuple(
-                    phase + 2 * math.pi * back * (pattern.kx + pattern.ky) for phase in pattern.phases_rad
-                )
+                phases_rad=tuple(phase + 2 * math.pi * back * (pattern.kx + pattern.ky) for phase in pattern.phases_rad)
             )
             for pattern in patterns
         )

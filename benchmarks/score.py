@@ -71,9 +71,7 @@ class PatternErrors:
     """Mean of found minus true modulation depth."""
 
 
-def pattern_errors(
-    found: PatternSet, true: PatternSet, shape: tuple[int, int], pixel_um: float
-) -> PatternErrors:
+def pattern_errors(found: PatternSet, true: PatternSet, shape: tuple[int, int], pixel_um: float) -> PatternErrors:
     """Compare patterns, orientation by orientation, on frames of `shape` (y, x)."""
     height, width = shape[0] * pixel_um, shape[1] * pixel_um
     k0, phases, depths = [], [], []
@@ -85,6 +83,4 @@ def pattern_errors(
         for mine, theirs in zip(one.phases_rad, other.phases_rad, strict=True):
             phases.append(math.remainder(sign * mine - theirs + middle, 2 * math.pi))
         depths.append(one.modulation[0] - other.modulation[0])
-    return PatternErrors(
-        max(k0), math.degrees(float(np.sqrt(np.mean(np.square(phases))))), float(np.mean(depths))
-    )
+    return PatternErrors(max(k0), math.degrees(float(np.sqrt(np.mean(np.square(phases))))), float(np.mean(depths)))

@@ -36,9 +36,7 @@ class Grid:
 
     def position(self) -> tuple[Real, Real]:
         """Centres (x, y) of the SR pixels from the corner of the IMAGE (not of its margin) [um]."""
-        y, x = (
-            (np.arange(2 * size) + 0.5) * self.pixel_um / 2 - MARGIN_PX * self.pixel_um for size in self.shape
-        )
+        y, x = ((np.arange(2 * size) + 0.5) * self.pixel_um / 2 - MARGIN_PX * self.pixel_um for size in self.shape)
         return x[None, :], y[:, None]
 
     def frequency(self) -> tuple[Real, Real]:
@@ -128,9 +126,7 @@ def wiener_sums(photons: Real, otf: Otf, patterns: PatternSet) -> Sums:
             denominator += transfer**2
     reach = np.mean([len(pattern.modulation) / pattern.period_um for pattern in patterns])
     kx, ky = grid.frequency()
-    return Sums(
-        numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns)
-    )
+    return Sums(numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns))
 
 
 def _bands(frames: Real, pattern: Pattern, otf: Otf, grid: Grid) -> Iterator[tuple[Complex, Real]]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from benchmarks.__main__ import main
 from benchmarks.grids import doubled, shifted
+from benchmarks.rates import Rate, rate
 from benchmarks.scene import UPSAMPLE, make_scene, microscope
 from benchmarks.score import central, filtered_nrmse, fitted, nrmse, pattern_errors
 from benchmarks.textbook import best_textbook, textbook_wiener
@@ -32,9 +34,7 @@ def noise_free(patterns: PatternSet) -> tuple[np.ndarray, np.ndarray, Otf]:
 
 CASES = {
     "3 x 3": evenly_spaced(0.2, first_angle_deg=17, modulation=(0.8,), first_phase_rad=0.4),
-    "5 x 5, two harmonics": evenly_spaced(
-        0.4, 5, 5, first_angle_deg=5, modulation=(0.9, 0.5), first_phase_rad=1.0
-    ),
+    "5 x 5, two harmonics": evenly_spaced(0.4, 5, 5, first_angle_deg=5, modulation=(0.9, 0.5), first_phase_rad=1.0),
     "unequal brightness": PatternSet(
         patterns=tuple(
             pattern.replace(intensity=(1.1, 0.9, 1.0))
@@ -63,9 +63,7 @@ def test_textbook_is_linear_and_keeps_the_mean() -> None:
     image = textbook_wiener(photons, otf, patterns, w=0.01)
     assert image.shape == (2 * SIZE, 2 * SIZE)
     assert image.mean() == pytest.approx(photons.mean(), rel=0.01)
-    np.testing.assert_allclose(
-        textbook_wiener(3 * photons, otf, patterns, w=0.01), 3 * image, atol=1e-9 * image.max()
-    )
+    np.testing.assert_allclose(textbook_wiener(3 * photons, otf, patterns, w=0.01), 3 * image, atol=1e-9 * image.max())
 
 
 def test_best_textbook_beats_its_neighbours() -> None:
@@ -145,27 +143,81 @@ def test_interleaved_takes_turns() -> None:
         interleaved({}, 0)
 
 
+@pytest.fixture
+def few_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what the command sets for its process, and take a terminal of 80 columns."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("COLUMNS", "80")
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def complete(printed: str) -> bool:
+    """Whether nothing was cut off."""
+    return "…" not in printed and max(map(len, printed.splitlines())) <= 80
+
+
 # What matplotlib and the peer warn of at import is theirs.
 @pytest.mark.filterwarnings("ignore")
-def test_harness_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name in (
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "MPLBACKEND",
-    ):
-        monkeypatch.setenv(name, "Agg" if name == "MPLBACKEND" else "2")
+@pytest.mark.usefixtures("few_threads")
+def test_offline_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bench.json"
-    threads = torch.get_num_threads()
-    try:
-        assert main(["--quick", "--sizes", str(SIZE), "--json", str(out)]) == 0
-    finally:
-        torch.set_num_threads(threads)
-    (measurement,) = json.loads(out.read_text(encoding="utf-8"))["measurements"]
+    assert main(["offline", "--quick", "--sizes", str(SIZE), "--json", str(out)]) == 0
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found.keys() == {"machine", "measurements"}
+    (measurement,) = found["measurements"]
     assert {"widefield", "textbook, true pattern"} <= set(measurement["references"])
     ours = measurement["entries"]["rdl-live"]
     assert {"estimate", "reconstruct", "update", "quality", "patterns", "mean_ratio"} <= set(ours)
-    assert "rdl-live" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "rdl-live" in printed
+    assert complete(printed)
+
+
+@pytest.mark.usefixtures("few_threads")
+def test_live_rates_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, folder = tmp_path / "bench.json", tmp_path / "disk"
+    folder.mkdir()
+    command = ["acquire", "pipeline", "demo", "--quick", "--sizes", str(SIZE), "--json", str(out)]
+    assert main([*command, "--folder", str(folder)]) == 0
+    assert not list(folder.iterdir())
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found.keys() == {"machine", "acquire", "pipeline", "demo"}
+    (acquired,), (piped,), (shown,) = found["acquire"], found["pipeline"], found["demo"]
+    rates = acquired["rates"]
+    assert {"engine + recorder", *acquired["floors"]} <= rates.keys()
+    assert rates["engine + recorder"]["frames"] == 9 * acquired["series"]
+    assert acquired["lost_frames"] == 0
+    assert 0 < acquired["stored_share"] < 1
+    for one in (*rates.values(), *piped["rates"].values()):
+        assert one["per_s"] == pytest.approx(one["frames"] / one["seconds"])
+    for one in rates.values():
+        assert one["mb_per_s"] == pytest.approx(one["per_s"] * 2 * SIZE**2 / 1e6)
+    assert {"pipeline", "reconstruction alone", "transforms alone"} <= piped["rates"].keys()
+    assert shown["raw_frames_dropped"] == 0
+    assert shown["raw_fps"] > 0
+    printed = capsys.readouterr().out
+    assert "engine + recorder" in printed
+    assert complete(printed)
+
+
+@pytest.mark.usefixtures("few_threads")
+def test_wrong_sections_and_folders_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["ofline"])
+    assert "no section ofline; choose from offline" in capsys.readouterr().err
+    assert main(["acquire", "--quick", "--folder", str(tmp_path / "none")]) == 2
+    assert main(["acquire", "--quick", "--sizes", "1024", "--folder", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "choose another --folder" in err
+    assert "1024 pixels" in err
+
+
+def test_rates_are_of_something() -> None:
+    assert rate(10, 2.0, 4_000_000) == Rate(10, 2.0, 5.0, 20.0)
+    for frames, seconds in ((0, 1.0), (1, 0.0)):
+        with pytest.raises(ValueError, match="no rate"):
+            rate(frames, seconds, 1)

@@ -1,0 +1,85 @@
+"""The rates of acquisition, pipeline and demo as tables to read, and in words."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.acquire import WANTED_MB_S, AcquireRates
+from benchmarks.demo import DemoRates
+from benchmarks.pipeline import PipelineRates
+from benchmarks.rates import Rate
+from benchmarks.report import verdict
+
+WANTED_P95_MS = 300.0
+"""Longest delay of 95 % of the images in the demo."""
+
+
+def show_acquire(found: AcquireRates, console: Console) -> None:
+    """Print one size of raw frames."""
+    console.print(_table(f"raw frames {found.size} x {found.size} to disk, {found.series} series", found.rates))
+    whole = found.rates["engine + recorder"].mb_per_s
+    slowest = min(found.rates[name].mb_per_s for name in found.floors)
+    _say(
+        console,
+        f"engine + recorder: {whole:.0f} MB/s (at least {WANTED_MB_S:.0f} wanted: "
+        f"{verdict(whole >= WANTED_MB_S)}), {whole / slowest:.2f} of the slowest part alone",
+        f"'disk' is files of random bytes, fsynced one by one; the recorder stores {found.stored_share:.2f} bytes "
+        "for each byte",
+        f"frames lost: {found.lost_frames}",
+        *found.notes,
+    )
+
+
+def show_pipeline(found: PipelineRates, console: Console) -> None:
+    """Print one size of series."""
+    threads = f"{found.threads} thread" + ("s" if found.threads > 1 else "")
+    title = f"images from series 9 x {found.size} x {found.size} in memory, {threads}"
+    console.print(_table(title, found.rates, what="SR/s"))
+    whole, floor = found.rates["pipeline"], found.rates["reconstruction alone"]
+    _say(
+        console,
+        f"pipeline: {whole.per_s:.1f} SR/s, {whole.per_s / floor.per_s:.2f} of the reconstruction alone, "
+        f"{found.rates['transforms alone'].per_s / whole.per_s:.1f} times the time of its 8 real FFTs; that keeps pace "
+        f"with {9 * whole.per_s:.0f} raw frames a second",
+    )
+
+
+def show_demo(found: DemoRates, console: Console) -> None:
+    """Print how the demo went."""
+    p50, p95 = found.latency_p50_ms, found.latency_p95_ms
+    table = Table(title=f"live demo, {found.size} x {found.size}, {found.seconds:.1f} s")
+    for heading in ("SR/s", "raw/s", "raw dropped", "SR dropped", "delay ms\np50", "delay ms\np95"):
+        table.add_column(heading, justify="right")
+    numbers = (f"{found.sr_fps:.1f}", f"{found.raw_fps:.1f}", str(found.raw_frames_dropped), str(found.sr_dropped))
+    table.add_row(*numbers, _ms(p50), _ms(p95))
+    console.print(table)
+    _say(
+        console,
+        "the simulated camera sets the pace; at 9 raw frames an image it allows "
+        f"{found.raw_fps / 9:.1f} SR/s once the patterns are found",
+        f"95 % of the images ready within {_ms(p95)} ms (less than {WANTED_P95_MS:.0f} wanted: "
+        f"{verdict(p95 is not None and p95 < WANTED_P95_MS)})",
+        f"no raw frame dropped: {verdict(found.raw_frames_dropped == 0)}",
+        *(f"warning: {text}" for text in found.warnings),
+    )
+
+
+def _table(title: str, rates: Mapping[str, Rate], what: str = "frames/s") -> Table:
+    table = Table(title=title)
+    table.add_column("through")
+    for heading in (what, "MB/s", "frames" if what != "SR/s" else "images", "s"):
+        table.add_column(heading, justify="right")
+    for name, one in rates.items():
+        table.add_row(name, f"{one.per_s:.1f}", f"{one.mb_per_s:.0f}", str(one.frames), f"{one.seconds:.2f}")
+    return table
+
+
+def _say(console: Console, *lines: str) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False)
+    console.print()
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

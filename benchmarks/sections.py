@@ -1,0 +1,99 @@
+"""What can be measured, one function a section: measure, print, return what was found."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+
+from benchmarks.acquire import AcquireRates, measure_acquire
+from benchmarks.demo import DemoRates, measure_demo
+from benchmarks.live_report import show_acquire, show_demo, show_pipeline
+from benchmarks.measure import Measurement, measure
+from benchmarks.offline_report import show
+from benchmarks.pipeline import PipelineRates, measure_pipeline
+from rdl_live.errors import OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Found = TypeVar("Found", bound="DataclassInstance")
+Section = Callable[[argparse.Namespace, Console], "Sequence[DataclassInstance]"]
+DEMO_PX = 256
+
+
+def offline(options: argparse.Namespace, console: Console) -> list[Measurement]:
+    """Time and quality of whole series, against other programs."""
+    repeats = options.repeats or (1 if options.quick else 7)
+    return _each(
+        _sizes(options, [512]),
+        console,
+        lambda size: measure(size, photons=options.photons, repeats=repeats, seed=options.seed),
+        show,
+    )
+
+
+def acquire(options: argparse.Namespace, console: Console) -> list[AcquireRates]:
+    """Raw frames through engine and recorder."""
+    series = options.series or (4 if options.quick else 90)
+    with _folder(options.folder) as folder:
+        return _each(_sizes(options, [512]), console, lambda size: measure_acquire(size, series, folder), show_acquire)
+
+
+def pipeline(options: argparse.Namespace, console: Console) -> list[PipelineRates]:
+    """Images through the pipeline."""
+    seconds = options.seconds or (0.2 if options.quick else 6.0)
+    return _each(
+        _sizes(options, [256, 512]),
+        console,
+        lambda size: measure_pipeline(size, photons=options.photons, seconds=seconds, seed=options.seed),
+        show_pipeline,
+    )
+
+
+def demo(options: argparse.Namespace, console: Console) -> list[DemoRates]:
+    """The live demo."""
+    seconds = options.seconds or (1.0 if options.quick else 15.0)
+    with _folder(options.folder) as folder:
+        size = 128 if options.quick else DEMO_PX
+        return _each([size], console, lambda size: measure_demo(size, seconds, folder), show_demo)
+
+
+SECTIONS: dict[str, tuple[str, Section]] = {
+    "offline": ("measurements", offline),
+    "acquire": ("acquire", acquire),
+    "pipeline": ("pipeline", pipeline),
+    "demo": ("demo", demo),
+}
+"""Sections by name, with their keys in the JSON file."""
+
+
+def _each(
+    sizes: Sequence[int],
+    console: Console,
+    measured: Callable[[int], Found],
+    shown: Callable[[Found, Console], None],
+) -> list[Found]:
+    found = []
+    for size in sizes:
+        with console.status(f"measuring {size} x {size}"):
+            found.append(measured(size))
+        shown(found[-1], console)
+    return found
+
+
+def _sizes(options: argparse.Namespace, usual: list[int]) -> list[int]:
+    return options.sizes or ([128] if options.quick else usual)
+
+
+@contextmanager
+def _folder(parent: Path) -> Iterator[Path]:
+    """A folder for recordings, deleted at the end."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=parent) as name:
+            yield Path(name)
+    except OSError as error:
+        raise OutputError(f"{parent}: cannot be written ({error.strerror}); choose another --folder") from error
