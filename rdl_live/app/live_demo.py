@@ -20,6 +20,7 @@ from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import atomic_write, check_output, load_microscope
 from rdl_live.files.recorder import open_recording
 from rdl_live.optics.microscope import Microscope
+from rdl_live.specimen import kind_names
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -57,6 +58,8 @@ class DemoSettings:
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened."""
         check_denoiser(self.denoise)
+        if self.specimen is not None and self.specimen not in kind_names():
+            raise ConfigError(f"--specimen {self.specimen!r}: there is no such kind; choose {', '.join(kind_names())}")
         if not SMALLEST <= self.size <= LARGEST:
             raise ConfigError(
                 f"--size {self.size}: choose {SMALLEST} to {LARGEST} pixels; the simulated SLM covers no more"

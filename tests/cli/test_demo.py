@@ -103,6 +103,7 @@ def test_a_demo_that_is_stopped_ends_in_order(root: Path, tmp_path: Path, number
         (["--size", "4096"], "--size 4096"),
         (["--photons", "0"], "--photons 0"),
         (["--seconds", "-1"], "--seconds -1"),
+        (["--specimen", "unicorn"], "filaments"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(run: "Run", tmp_path: Path, arguments: list[str], words: str) -> None:
