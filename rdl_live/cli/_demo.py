@@ -21,7 +21,10 @@ REFRESH_S = 0.5
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
     seconds: Annotated[float, typer.Option(metavar="S", help="How long.")] = 15.0,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for what is made.")] = Path("demo-out"),
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for what is made; by default demo-out, demo-out-2, ..."),
+    ] = None,
     photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
     size: Annotated[int, typer.Option(metavar="N", help="Raw frame in pixels.")] = 256,
     denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser; only none so far.")] = "none",
@@ -46,6 +49,7 @@ def demo(
     console = Console(stderr=True, highlight=False)
     if not headless:
         console.print("this version has no window yet: running headless", markup=False)
+    out = out or free_folder(Path("demo-out"))
     settings = DemoSettings(out, seconds, photons, size, specimen, seed, denoise, overwrite)
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     _quiet()
@@ -65,6 +69,15 @@ def demo(
     result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
         raise typer.Exit(INTERRUPTED)
+
+
+def free_folder(wanted: Path) -> Path:
+    """Return `wanted`, or the first of wanted-2, wanted-3, ... that does not exist yet."""
+    number, folder = 1, wanted
+    while folder.exists():
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder
 
 
 def _quiet() -> None:

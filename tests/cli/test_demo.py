@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rdl_live.cli._demo import free_folder
 from rdl_live.files.recorder import open_recording
 
 pytest.importorskip("pymmcore_plus")
@@ -130,3 +131,11 @@ def test_the_process_ends_cleanly_thirty_times(root: Path, tmp_path: Path) -> No
         process.communicate(timeout=120)
         codes.append(process.returncode)
     assert codes == [0] * 30
+
+
+def test_a_demo_never_lands_in_the_folder_of_an_earlier_one(tmp_path: Path) -> None:
+    wanted = tmp_path / "demo-out"
+    assert free_folder(wanted) == wanted
+    wanted.mkdir()
+    (tmp_path / "demo-out-2").mkdir()
+    assert free_folder(wanted) == tmp_path / "demo-out-3"
