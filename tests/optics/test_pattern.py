@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -19,6 +19,7 @@ def light(pattern: Pattern, shape: tuple[int, int] = (12, 9), pixel_um: float = 
     return illumination(PatternSet(patterns=(pattern,)), shape, pixel_um, dtype=torch.float64)[0]
 
 
+@settings(max_examples=40)
 @given(kx=WAVE, ky=WAVE, phase=PHASE, second=st.floats(0, 1))
 def test_canonical_is_the_same_light(kx: float, ky: float, phase: float, second: float) -> None:
     pattern = Pattern(kx=kx, ky=ky, phases_rad=(phase, phase + 2, phase + 4), modulation=(0.7, second))
