@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from rdl_live.cli import app
+from rdl_live.optics.hardware import Hardware
 from rdl_live.optics.microscope import Camera, Channel, Microscope, Optics, PatternGeometry, PatternGuess
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -41,12 +44,24 @@ def run_block(language: str, text: str, folder: Path) -> None:
     assert result.returncode == 0, f"{text}\n{result.stdout}\n{result.stderr}"
 
 
+def section(title: str) -> str:
+    """Return the text below a heading, up to the next of its rank."""
+    return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+
+def first_cells(title: str) -> set[str]:
+    """Return all names in the first column of a section's tables."""
+    cells = re.findall(r"^\| ([^|]+) \|", section(title), flags=re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all blocks have run, one after the other."""
     if shutil.which("bash") is None:
         pytest.skip("no bash on this system")
     folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "configs", folder / "configs")  # "in the folder of the clone"
     for language, text in BLOCKS:
         if language in ("yaml", "bash", "python"):
             run_block(language, text, folder)
@@ -60,17 +75,17 @@ def test_the_two_commands_come_first() -> None:
 
 def test_there_is_something_to_run() -> None:
     languages = [language for language, _ in BLOCKS]
-    assert languages == ["bat", "yaml", "bash", "python"]
+    assert languages == ["bat", "yaml", "bash", "python", "bash"]
 
 
 def test_the_blocks_run_and_write_what_they_name(ran: Path) -> None:
     written = {path.name for path in ran.iterdir()}
     assert {"M.yaml", "series.tif", "truth.tif", "sr.tif", "report.json", "preview.png"} <= written
+    assert {"cells.ome.zarr", "cells.ome.tif", "cells-sr.tif"} <= written
 
 
 def test_the_report_has_the_keys_of_the_table_and_no_others(ran: Path) -> None:
-    section = README.partition("## The report")[2].partition("\n## ")[0]
-    documented = set(re.findall(r"^\| `([^`]+)` \|", section, flags=re.MULTILINE))
+    documented = set(re.findall(r"^\| `([^`]+)` \|", section("The report"), flags=re.MULTILINE))
     report = json.loads((ran / "report.json").read_text(encoding="utf-8"))
     found = {f"{key}[]" if isinstance(value, list) else key for key, value in report.items()}
     found |= {f"patterns[].{key}" for pattern in report["patterns"] for key in pattern}
@@ -89,8 +104,28 @@ def test_the_report_has_the_keys_of_the_table_and_no_others(ran: Path) -> None:
     ],
 )
 def test_the_table_names_every_key_of_the_microscope_file(prefix: str, part: type[BaseModel]) -> None:
-    section = README.partition("## The microscope file")[2].partition("\n## ")[0]
-    documented = set(re.findall(r"`([\w.\[\]]+)`", section))
+    documented = set(re.findall(r"`([\w.\[\]]+)`", section("The microscope file")))
     parts = {"optics", "channels", "pattern", "camera"}  # these have a row for each of their keys
     missing = {f"{prefix}{name}" for name in part.model_fields if name not in parts} - documented
     assert not missing
+
+
+def test_the_demo_leaves_the_files_and_keys_of_the_tables(tmp_path: Path) -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("no bash on this system")
+    run_block("bash", "rdl-live demo --headless --seconds 4 --size 128 --out demo-out", tmp_path)
+    report = json.loads((tmp_path / "demo-out" / "report.json").read_text(encoding="utf-8"))
+    keys = {f"{key}[]" if isinstance(value, list) else key for key, value in report.items()}
+    files = {path.name for path in (tmp_path / "demo-out").iterdir()}
+    documented = first_cells("The demo") - {"report.json"}
+    assert documented == (keys | files) - {"report.json"}
+    assert report["latency_ms"].keys() == {"p50", "p95"}
+
+
+def test_the_table_names_every_part_of_the_hardware() -> None:
+    assert first_cells("Acquisition") - {"hardware"} == set(Hardware.model_fields)
+
+
+def test_the_table_names_every_verb() -> None:
+    documented = {name.split()[1] for name in first_cells("The command")}
+    assert documented == {command.callback.__name__ for command in app.registered_commands if command.callback}
