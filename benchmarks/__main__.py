@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--photons", type=float, default=200.0, help="photons a pixel and frame (default 200)")
     found.add_argument("--threads", type=int, default=2, help="for every program alike (default 2)")
     found.add_argument(
-        "--repeats", type=int, help="offline: rounds of the slow jobs; quick ones run 3 times as often (7)"
+        "--repeats",
+        type=int,
+        help="offline: rounds of the slow jobs, quick ones run 3 times as often (7); acquire: rounds (3)",
     )
     found.add_argument("--series", type=int, help="acquire: series of raw frames in each recording (90)")
     found.add_argument("--seconds", type=float, help="pipeline: of each measurement (6); demo: how long (15)")

@@ -18,7 +18,7 @@ from rdl_live.acquire import Acquisition, Plan, PlanChannel, Region, TimePlan, o
 from rdl_live.app.live_demo import config_file
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import load_microscope
-from rdl_live.files.recorder import FolderSink, FrameTag, Recorder, RecordingLayout
+from rdl_live.files.recorder import FolderSink, FrameTag, Limits, Recorder, RecordingLayout
 from rdl_live.optics.microscope import Microscope
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ WANTED_MB_S = 200.0
 SMALLEST_PX, CHIP_PX = 64, 512
 EXPOSURE_MS = 10.0
 """At the simulated dye's 10 photons a ms: 100 photons a pixel, which decides how well the frames can be compressed."""
+PATIENT = Limits(patience_s=60.0)
+"""A slow disk shall give a slow rate, and no error; the core's buffer holds the frames meanwhile."""
 Frame = npt.NDArray[Any]
 
 
@@ -104,8 +106,8 @@ class Rig:
         return Acquisition(self.core, self.scope, plan, sink, check_patterns=check)
 
 
-def measure_acquire(size: int, series: int, folder: Path) -> AcquireRates:
-    """Measure with frames of `size` x `size`, `series` series each, recorded in `folder`.
+def measure_acquire(size: int, series: int, folder: Path, *, repeats: int = 1) -> AcquireRates:
+    """Measure with frames of `size` x `size`, `series` series each, recorded in `folder`; medians of `repeats` rounds.
 
     Raises:
         ConfigError: the simulated camera has no frames of this size.
@@ -120,15 +122,21 @@ def measure_acquire(size: int, series: int, folder: Path) -> AcquireRates:
         layout = recording_layout(warm).replace(time_points=series)
         warm.run()  # from now on its frames are repeated
         through = _Recordings(layout, series, folder)
-        rates = {
-            "disk alone": _disk(layout, series, folder),
-            "recorder alone": through.recorded(lambda sink: _from_memory(taken.kept, series, sink)),
-            "engine alone": _engine(rig, series),
-            "engine + recorder": through.recorded(lambda sink: _acquired(rig, series, sink, check=False)),
-            "same, patterns checked": through.recorded(lambda sink: _acquired(rig, series, sink, check=True)),
+        ways: dict[str, Callable[[], Rate]] = {
+            "disk alone": lambda: _disk(layout, series, folder),
+            "recorder alone": lambda: through.recorded(lambda sink: _from_memory(taken.kept, series, sink)),
+            "engine alone": lambda: _engine(rig, series),
+            "engine + recorder": lambda: through.recorded(lambda sink: _acquired(rig, series, sink, check=False)),
+            "same, patterns checked": lambda: through.recorded(lambda sink: _acquired(rig, series, sink, check=True)),
         }
+        rounds = [{name: way() for name, way in ways.items()} for _ in range(repeats)]
+    rates = {name: _median([one[name] for one in rounds]) for name in ways}
     floors = ("disk alone", "recorder alone", "engine alone")
     return AcquireRates(size, series, rates, floors, through.stored_share, through.lost, through.notes)
+
+
+def _median(rates: list[Rate]) -> Rate:
+    return sorted(rates, key=lambda one: one.per_s)[len(rates) // 2]
 
 
 class _Recordings:
@@ -143,7 +151,7 @@ class _Recordings:
     def recorded(self, feed: Callable[[Recorder], None]) -> Rate:
         """Return the rate from the first frame until the last was on the disk, fsynced."""
         path = self._folder / "raw.ome.zarr"
-        recorder = Recorder(path, self._layout, overwrite=True, on_warning=self._note)
+        recorder = Recorder(path, self._layout, overwrite=True, limits=PATIENT, on_warning=self._note)
         try:
             feed(recorder)
         finally:

@@ -39,8 +39,14 @@ def offline(options: argparse.Namespace, console: Console) -> list[Measurement]:
 def acquire(options: argparse.Namespace, console: Console) -> list[AcquireRates]:
     """Raw frames through engine and recorder."""
     series = options.series or (4 if options.quick else 90)
+    repeats = options.repeats or (1 if options.quick else 3)
     with _folder(options.folder) as folder:
-        return _each(_sizes(options, [512]), console, lambda size: measure_acquire(size, series, folder), show_acquire)
+        return _each(
+            _sizes(options, [512]),
+            console,
+            lambda size: measure_acquire(size, series, folder, repeats=repeats),
+            show_acquire,
+        )
 
 
 def pipeline(options: argparse.Namespace, console: Console) -> list[PipelineRates]:
