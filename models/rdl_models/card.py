@@ -1,0 +1,60 @@
+"""What a weight file says of itself."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+FORMAT = 1
+"""Version of the metadata; other versions are refused."""
+_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Span(_Frozen):
+    """An interval, both ends included."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Span":
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies within (rounding forgiven)."""
+        slack = 1e-6 * max(abs(self.low), abs(self.high))
+        return self.low - slack <= value <= self.high + slack
+
+
+class Card(_Frozen):
+    """Metadata of a weight file: all that is needed to use it, and to know when not to."""
+
+    format: int = FORMAT
+    name: Annotated[str, Field(pattern=_NAME)]
+    """What reports and recordings say."""
+    architecture: Annotated[str, Field(pattern=_NAME)]
+    """A name in `rdl_models.architectures()`."""
+    config: dict[str, int | float | str | bool]
+    """Its configuration."""
+    trained_on: dict[str, Any]
+    """The training's settings."""
+    steps: Annotated[int, Field(ge=0)]
+    """Optimiser steps."""
+    minutes: Annotated[float, Field(ge=0)]
+    valid: dict[str, Span] = {}
+    """Ranges that were trained on, by quantity with its unit: na, pixel_size_um, emission_nm, angles, photons, ..."""
+    scores: dict[str, float] = {}
+    """Measured on specimens that were not trained on."""
+    program: str = ""
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, value: int) -> int:
+        if value != FORMAT:
+            raise ValueError(f"format {value} of the metadata is not the {FORMAT} that this version reads")
+        return value

@@ -1,0 +1,140 @@
+"""Weight files: safetensors with a `Card`. Nothing in them can be executed, and nothing is taken on trust."""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_models.card import Card
+from rdl_models.registry import build
+
+SUFFIX = ".safetensors"
+FOLDER = Path(__file__).parent / "weights"
+"""Where the weights that come with the program lie."""
+LARGEST_BYTES = 512 * 2**20
+"""Larger files are not opened: no network here is a hundredth of that."""
+_KEY = "card"
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the names of the weights that come with the program."""
+    return tuple(sorted(path.name.removesuffix(SUFFIX) for path in FOLDER.glob(f"*{SUFFIX}")))
+
+
+def find_weights(name: str | Path) -> Path:
+    """Return the file of weights that come with the program, by name, or of any others, by path.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    if str(name) in shipped():
+        return FOLDER / f"{name}{SUFFIX}"
+    path = Path(name)
+    if path.is_file():
+        return path
+    known = ", ".join(shipped()) or "none"
+    raise ConfigError(f"weights {str(name)!r}: neither a file nor the name of shipped weights ({known})")
+
+
+def read_card(path: Path) -> Card:
+    """Return the metadata of a weight file.
+
+    Raises:
+        DataError: it is not a whole safetensors file of this program; the message names the file and the reason.
+    """
+    return _open(path, tensors=False)[0]
+
+
+def load_weights(name: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, Card]:
+    """Return a network in evaluation mode, and its metadata.
+
+    Args:
+        name: of shipped weights, or a path.
+        device: where to put it.
+
+    Raises:
+        ConfigError: no such weights.
+        DataError: the file is damaged, is not safetensors, has no proper metadata, or its tensors are not those of its
+            architecture. Nothing is executed, whatever it holds.
+    """
+    path = find_weights(name)
+    card, tensors = _open(path, tensors=True)
+    try:
+        network = build(card.architecture, card.config)
+    except ConfigError as error:
+        raise DataError(f"{path}: {error}; these weights are of another version of the program") from error
+    _check_tensors(path, network, tensors)
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False).to(device), card
+
+
+def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool = False) -> None:
+    """Write weights with their metadata, whole or not at all.
+
+    Raises:
+        OutputError: the file exists and is not to be replaced, or cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; choose another name or pass --overwrite")
+    tensors = {name: value.detach().cpu().float().contiguous() for name, value in network.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, temporary, {_KEY: card.model_dump_json()})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{path}: the weights cannot be written ({error}); choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open(path: Path, *, tensors: bool) -> tuple[Card, dict[str, Tensor]]:
+    remedy = "get the file anew, or choose other weights (`rdl-live models list`)"
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise DataError(f"{path}: {size} bytes are more than the {LARGEST_BYTES} of the largest weights; {remedy}")
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+            names = list(file.keys()) if tensors else []
+            found = {name: file.get_tensor(name) for name in names}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: not a whole safetensors file ({error}); {remedy}") from error
+    if text is None:
+        raise DataError(f"{path}: has no metadata {_KEY!r}, so it is not of this program; {remedy}")
+    try:
+        return Card.model_validate(json.loads(text)), found
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: its metadata {_KEY!r} do not hold ({_short(error)}); {remedy}") from error
+
+
+def _short(error: Exception) -> str:
+    """Return the first complaint in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error).splitlines()[0]
+
+
+def _check_tensors(path: Path, network: nn.Module, found: dict[str, Tensor]) -> None:
+    """Compare names, shapes and types with those of the network, and look for values that are not numbers."""
+    wanted = network.state_dict()
+    missing, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing or more:
+        raise DataError(
+            f"{path}: its tensors are not those of its architecture: missing {', '.join(missing) or 'none'}, "
+            f"unknown {', '.join(more) or 'none'}; get the file anew"
+        )
+    for name, value in found.items():
+        if value.shape != wanted[name].shape or value.dtype != torch.float32:
+            raise DataError(
+                f"{path}: tensor {name} is {tuple(value.shape)} {value.dtype}, its architecture needs "
+                f"{tuple(wanted[name].shape)} torch.float32; get the file anew"
+            )
+        if not bool(torch.isfinite(value).all()):
+            raise DataError(f"{path}: tensor {name} holds NaN or infinity; get the file anew")

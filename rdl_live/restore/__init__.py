@@ -1,0 +1,18 @@
+"""The rDL step: physics, a light network, physics. Names are loaded when first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rdl_live.restore.frames import standardized_residual
+    from rdl_live.restore.restorer import Restorer
+
+__all__ = ["Restorer", "standardized_residual"]
+
+_MODULE_OF = {"Restorer": "restorer", "standardized_residual": "frames"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(import_module(f"rdl_live.restore.{_MODULE_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,99 @@
+"""What a raw series says of the object, in the object plane: one spectrum, its transfer and its noise.
+
+All bands of a series, weighed by their matched filters, add up to
+
+    M(k) = sum_b conj(T_b) F_b / v_b = D(k) O(k) + n(k),   D = sum_b |T_b|^2 / v_b,   var n = N D
+
+(`rdl_live.optics.reconstruct`): an object O seen through a real transfer D in noise of known power. No angle, no
+phase is left in it, and nothing of the data that bears on O is lost.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import Geometry, matched_plan
+from rdl_live.optics.reconstruct.spectrum import frame_noise
+
+SR_AREA = 16
+"""Spectra of the 2x grid are 4 times those of the raw grid, powers 16 times."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A batch of series on one padded SR half-plane (rows, columns), as rfft2 gives it of (rows, 2 columns - 2)."""
+
+    matched: Tensor
+    """M, (n, rows, columns) complex64 [photons per raw pixel area, summed over SR pixels]."""
+    power: Tensor
+    """D, (n, rows, columns) float32; about 1 at zero frequency."""
+    target: Tensor
+    """T: what the SR image is to show of the object (apodization), (n, rows, columns) float32, 1 at zero frequency."""
+    damping: Tensor
+    """w^2 = N / S of the Wiener estimate, (n, rows, columns) float32."""
+    noise: Tensor
+    """N, (n,) float32."""
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return matched, power, target, damping, noise."""
+        return self.matched, self.power, self.target, self.damping, self.noise
+
+    def to(self, device: torch.device | str) -> "Evidence":
+        """Return the evidence on another device."""
+        return Evidence(*(tensor.to(device) for tensor in self.tensors()))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(y, x) of the padded SR image."""
+        return self.matched.shape[-2], 2 * (self.matched.shape[-1] - 1)
+
+    @property
+    def photons(self) -> Tensor:
+        """Mean of the series, (n,) float32, at least a hundredth of a photon."""
+        y, x = self.grid
+        mean = self.matched[:, 0, 0].real / (self.power[:, 0, 0] * y * x)
+        return mean.clamp(min=0.01)
+
+    def relative(self) -> "Evidence":
+        """Return the same in units of the series' mean: a fixed scaling that is undone by `photons`."""
+        photons = self.photons
+        return Evidence(
+            self.matched / photons[:, None, None],
+            self.power,
+            self.target,
+            self.damping,
+            self.noise / photons**2,
+        )
+
+    def wiener(self, scale: float = 1.0) -> Tensor:
+        """Return the Wiener image of `scale` times the damping, (n, y, x) float32 on the padded grid."""
+        spectrum = self.matched * (self.target / (self.power + scale * self.damping).clamp(min=1e-12))
+        spectrum[:, 0, 0] = self.matched[:, 0, 0] / self.power[:, 0, 0]
+        return self.image(spectrum)
+
+    def image(self, spectrum: Tensor) -> Tensor:
+        """Transform spectra to images (n, y, x) of the padded grid."""
+        image: Tensor = torch.fft.irfft2(spectrum, s=self.grid)
+        return image
+
+    def wiener_deviation(self) -> Tensor:
+        """Return the standard deviation of the noise in the Wiener image, (n,)."""
+        y, x = self.grid
+        gain = self.target / (self.power + self.damping).clamp(min=1e-12)
+        variance = gain**2 * self.power
+        # The half-plane holds all but its first and last column once for two.
+        total = 2 * variance.sum(dim=(-2, -1)) - variance[..., 0].sum(-1) - variance[..., -1].sum(-1)
+        return (self.noise * total).sqrt() / (y * x)
+
+
+def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:
+    """Return N of the SR half-plane for a series (1, A, P, y, x) of photons, from its own noise floor."""
+    floor = frame_noise(geometry, photons, read_noise_e)
+    return SR_AREA * geometry.noise * floor * geometry.padded[0] * geometry.padded[1]
+
+
+def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:
+    """Return M of series (n, A, P, y, x) in camera units, (n, rows, columns) complex64."""
+    return transform.spectrum(matched_plan(geometry), *transform.all(frames))

@@ -1,0 +1,85 @@
+"""Data consistency: the network's image weighed against the data, frequency by frequency.
+
+An image X0 whose error has the power E (in the SR image) and the data M = D O + n, var n = N D, together say
+
+    X = (T M + v X0) / (D + v),   v = N T^2 / E
+
+(the maximum a posteriori estimate; T is the SR image's transfer, X = T O). E is not believed but measured, from the
+misfit R = T M - D X0, whose power is N T^2 D + D^2 E where X0 is independent of the noise. As light grows N falls, v
+with it, and X becomes the exact reconstruction of the data: where the network is wrong by more than the noise, the
+data win.
+
+A network that has copied noise fits the data too well, and its error looks smaller than it is. So E is taken to be at
+least `LEAST_ERROR` of the error variance that the Wiener estimate has left, N T^2 / (D + w^2).
+"""
+
+import torch
+from torch import Tensor
+
+from rdl_live.restore.evidence import Evidence
+
+LEAST_ERROR = 0.05
+"""Smallest error power that the network is believed to have, relative to that of the Wiener estimate."""
+_RANGE = (2e-5, 1e5)
+"""Bounds of v; the lower one as in the Wiener filter, where the bands end."""
+_SMOOTH = 2.0
+"""Rings over which the error's spectrum is smoothed (standard deviation)."""
+
+
+def rings_of(rows: int, columns: int, device: torch.device | str = "cpu") -> Tensor:
+    """Return the ring number of every sample of a half-plane, (rows, columns) int64; one sample wide each."""
+    y, x = rows, 2 * (columns - 1)
+    least = min(y, x)
+    ky = torch.fft.fftfreq(y, device=device)[:, None] * least
+    kx = torch.fft.rfftfreq(x, device=device)[None, :] * least
+    return torch.hypot(ky, kx).round().long()
+
+
+def fuse(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
+    """Return the image (n, y, x) of `fused_spectrum`, on the padded grid."""
+    return evidence.image(fused_spectrum(evidence, estimate, rings, least_error))
+
+
+def fused_spectrum(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
+    """Weigh an image against the data.
+
+    Args:
+        evidence: the data.
+        estimate: X0, (n, y, x) on the padded grid, in the unit of the evidence.
+        rings: `rings_of` this half-plane.
+        least_error: share of the Wiener estimate's error below which E is not believed.
+
+    Returns:
+        X, (n, rows, columns) complex64; its mean is exactly that of the data. Gradients flow through X0, not through
+        the weights.
+    """
+    spectrum = torch.fft.rfft2(estimate)
+    weight = trust(evidence, spectrum.detach(), rings, least_error)
+    fused = (evidence.target * evidence.matched + weight * spectrum) / (evidence.power + weight)
+    fused = torch.where(evidence.target > 0, fused, 0)
+    fused[:, 0, 0] = evidence.matched[:, 0, 0] / evidence.power[:, 0, 0]
+    return fused
+
+
+def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
+    """Return v, the weight of an image's `spectrum` relative to the data's D, (n, rows, columns) float32."""
+    power, target = evidence.power, evidence.target
+    noise = evidence.noise[:, None, None]
+    misfit = target * evidence.matched - power * spectrum
+    excess = misfit.real**2 + misfit.imag**2 - noise * target**2 * power
+    wiener_error = noise * target**2 / (power + evidence.damping)
+    count = int(rings.max()) + 1
+    measured = _ring_sums(excess, rings, count).clamp(min=0)
+    error = measured / _ring_sums(power**2, rings, count).clamp(min=1e-20)
+    floor = _ring_sums(wiener_error, rings, count) / _ring_sums(torch.ones_like(power), rings, count)
+    error = torch.maximum(error, least_error * floor).clamp(min=1e-30)
+    return (noise * target**2 / error[:, rings]).clamp(*_RANGE)
+
+
+def _ring_sums(values: Tensor, rings: Tensor, count: int) -> Tensor:
+    """Sum (n, rows, columns) over rings and smooth from ring to ring: (n, count)."""
+    sums = values.new_zeros(len(values), count).index_add_(1, rings.flatten(), values.flatten(1))
+    reach = round(3 * _SMOOTH)
+    steps = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
+    kernel = torch.exp(-0.5 * (steps / _SMOOTH) ** 2)[None, None]
+    return torch.nn.functional.conv1d(sums[:, None], kernel, padding=reach)[:, 0]

@@ -1,0 +1,27 @@
+"""What the network is shown: the series as Wiener images of three dampings, and where how much noise is to be expected.
+
+Everything is in units of the series' mean, so that one network serves all light levels; photon noise grows with the
+local light, which the noise map tells.
+"""
+
+import torch
+from torch import Tensor
+
+from rdl_live.restore.evidence import Evidence
+
+DAMPINGS = (0.2, 1.0, 30.0)
+"""Multiples of the measured damping: sharp and noisy, the Wiener estimate, smooth."""
+_DARKEST = 0.05
+"""The noise of darker places is mostly that of their surroundings, which the filters mix in."""
+
+
+def network_inputs(relative: Evidence) -> Tensor:
+    """Return (n, 4, y, x) float32: three images, from sharp to smooth, and the expected noise, in units of the mean.
+
+    Args:
+        relative: `Evidence.relative()`.
+    """
+    images = [relative.wiener(scale) for scale in DAMPINGS]
+    local = images[-1].clamp(min=_DARKEST).sqrt()
+    images.append(relative.wiener_deviation()[:, None, None] * local)
+    return torch.stack(images, dim=1)

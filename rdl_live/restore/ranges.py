@@ -1,0 +1,49 @@
+"""Whether weights are made for a microscope: what they were trained on against what they are to be used on."""
+
+from rdl_live.errors import ConfigError
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_models import Card
+
+FAR = 1.3
+"""Values that lie beyond a range by more than this factor are refused; those in between are warned of."""
+
+
+def check_microscope(card: Card, scope: Microscope, channel: Channel | None = None) -> list[str]:
+    """Return warnings about values a little beyond those that were trained on.
+
+    Raises:
+        ConfigError: some value is far beyond; the message says both.
+    """
+    geometry = scope.pattern
+    values = {
+        "na": scope.optics.na,
+        "pixel_size_um": scope.optics.pixel_size_um,
+        "emission_nm": (channel or scope.channels[0]).emission_nm,
+        "angles": float(geometry.angles),
+        "phases": float(geometry.phases),
+        "harmonics": float(geometry.harmonics),
+    }
+    warnings = []
+    for name, value in values.items():
+        span = card.valid.get(name)
+        if span is None or span.holds(value):
+            continue
+        text = (
+            f"weights {card.name!r} were trained for {name} {span.low:g} to {span.high:g}, "
+            f"the microscope {scope.name!r} has {value:g}"
+        )
+        if value > FAR * span.high or value < span.low / FAR:
+            raise ConfigError(f"{text}: that is too far beyond; use other weights, or --denoise none")
+        warnings.append(f"{text}; compare with --denoise none")
+    return warnings
+
+
+def check_photons(card: Card, photons: float) -> list[str]:
+    """Return a warning if a series' mean [photons a pixel] is not among those that were trained on."""
+    span = card.valid.get("photons")
+    if span is None or span.holds(photons):
+        return []
+    return [
+        f"weights {card.name!r} were trained for {span.low:g} to {span.high:g} photons a pixel, the series has "
+        f"{photons:.3g}; compare with --denoise none"
+    ]

@@ -1,0 +1,184 @@
+"""`Restorer`: raw series in, denoised super-resolved images out. Stands where a `Reconstructor` stands.
+
+    raw series -> evidence M, D, N (physics) -> Wiener images -> network -> fusion with M (physics) -> SR image
+
+One series of 3 x 3 frames of 256 x 256: see the table of `make bench`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rdl_live.errors import ConfigError, DataError
+from rdl_live.optics.arrays import as_tensor
+from rdl_live.optics.estimate import as_series
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.noise import CameraMaps
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.reconstruct.apodization import Apodization, apodization
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan
+from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.restore.evidence import Evidence, noise_power
+from rdl_live.restore.frames import FrameModel, standardized_residual
+from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.inputs import network_inputs
+from rdl_live.restore.ranges import check_microscope, check_photons
+from rdl_models import load_weights
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """Measured on one series; other series of the same recording differ by their light only."""
+
+    damping: Tensor
+    wiener: float
+    noise: float
+    photons: float
+
+
+class Restorer:
+    """rDL restoration for one microscope, channel, pattern set and frame shape.
+
+    The noise and the spectrum of the first series decide on the weights, as in a `Reconstructor`; in later ones they
+    follow the light (photon noise). `calibrate` measures anew.
+    """
+
+    def __init__(
+        self,
+        scope: Microscope,
+        patterns: PatternSet,
+        shape: tuple[int, ...],
+        weights: str | Path = "rdl",
+        device: torch.device | str = "cpu",
+        *,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+        half: bool = False,
+    ) -> None:
+        """Load the network and prepare all that does not depend on the data.
+
+        Args:
+            scope: microscope.
+            patterns: the illumination; doubtful orientations count as widefield only.
+            shape: (y, x) of a raw frame.
+            weights: name of shipped weights, or a file.
+            device: "cpu", "cuda" or a torch device.
+            channel: colour; the first where left out.
+            maps: per-pixel camera calibration.
+            half: compute the network in bfloat16: quicker where the chip can, equal to about 0.3 % of the noise.
+
+        Raises:
+            ConfigError: patterns, microscope and weights do not fit, or there are no such weights.
+            DataError: the weight file is damaged or not of this program.
+        """
+        patterns.check(scope.pattern.angles, scope.pattern.phases)
+        if len(shape) != 2:
+            raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
+        self.scope, self.patterns, self.shape = scope, patterns, (int(shape[0]), int(shape[1]))
+        self.device, self._half = torch.device(device), half
+        self._network, self.card = load_weights(weights, self.device)
+        self.warnings = check_microscope(self.card, scope, channel)
+        """What the user should know about these weights on this microscope and data."""
+        self._geometry = build_geometry(Otf.of(scope, channel), patterns, self.shape, device=self.device)
+        self._transform = BandTransform(self._geometry, scope.camera, maps)
+        self._matched = matched_plan(self._geometry)
+        self._target = apodization(Apodization.OTF, self._geometry.radius(), self._geometry.cutoff)
+        self._rings = rings_of(*self._geometry.sr_spectrum, device=self.device)
+        self._frames: FrameModel | None = None
+        self._calibration: _Calibration | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the weights, for reports."""
+        return self.card.name
+
+    @property
+    def wiener(self) -> float | None:
+        """Equivalent Wiener parameter of the middle input at the detection cut-off; None before data."""
+        return None if self._calibration is None else self._calibration.wiener
+
+    def __call__(self, series: np.ndarray | Tensor) -> Tensor:
+        """Restore.
+
+        Args:
+            series: raw ADU (angle, phase, y, x), or with time in front.
+
+        Returns:
+            float32 (2y, 2x), or (time, 2y, 2x); photons per raw pixel area, corners coincide with the raw image's.
+
+        Raises:
+            DataError: other axes or frame shape than prepared for.
+        """
+        frames = self._checked(series)
+        images = [self._image(self._restored(one[None])) for one in frames]
+        return torch.cat(images) if series.ndim == 5 else images[0][0]
+
+    def raw(self, series: np.ndarray | Tensor) -> Tensor:
+        """Return the denoised raw frames [photons], shaped as `series`: what the restored object would have given."""
+        frames = self._checked(series)
+        if self._frames is None:
+            self._frames = FrameModel(self._geometry, self.patterns)
+        denoised = torch.cat([self._frames(self._restored(one[None]), self._target) for one in frames])
+        return denoised if series.ndim == 5 else denoised[0]
+
+    def residual(self, series: np.ndarray | Tensor) -> Tensor:
+        """Return (raw - denoised) / expected noise, in the shape of `series`; see `standardized_residual`."""
+        photons = self._transform.photons(self._checked(series))
+        denoised = self.raw(series)
+        return standardized_residual(photons.reshape(denoised.shape), denoised, self.scope.camera.read_noise_e)
+
+    def calibrate(self, series: np.ndarray | Tensor) -> None:
+        """Measure noise and spectrum on this series anew."""
+        frames = self._checked(series)[:1]
+        self._calibration = self._measured(frames, self._spectrum(frames))
+
+    def _checked(self, series: np.ndarray | Tensor) -> Tensor:
+        frames = as_series(as_tensor(series), self.scope)
+        if tuple(frames.shape[-2:]) != self.shape:
+            raise DataError(f"frames of {tuple(frames.shape[-2:])} pixels do not fit a Restorer made for {self.shape}")
+        return frames.to(self.device)
+
+    def _spectrum(self, frames: Tensor) -> Tensor:
+        return self._transform.spectrum(self._matched, *self._transform.all(frames))
+
+    def _measured(self, frames: Tensor, matched: Tensor) -> _Calibration:
+        photons, read = self._transform.photons(frames), self.scope.camera.read_noise_e
+        damping, wiener = measure_damping(self._geometry, matched[0], photons, read)
+        noise = noise_power(self._geometry, photons, read)
+        mean = float(photons.mean())
+        for text in check_photons(self.card, mean):
+            if text not in self.warnings:
+                self.warnings.append(text)
+        return _Calibration(damping, wiener, noise, max(mean, 0.01))
+
+    @torch.no_grad()
+    def _restored(self, frames: Tensor) -> Tensor:
+        """Return the restored spectra (1, rows, columns) of one series (1, A, P, y, x), photons."""
+        matched = self._spectrum(frames)
+        if self._calibration is None:
+            self._calibration = self._measured(frames, matched)
+        evidence = self._evidence(matched, self._calibration)
+        relative = evidence.relative()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            estimate = self._network(network_inputs(relative)).float()
+        return fused_spectrum(relative, estimate, self._rings) * evidence.photons[:, None, None]
+
+    def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
+        """Return what the series says; with the light the noise grows and the damping falls."""
+        power, target = self._geometry.power[None], self._target[None]
+        y, x = 2 * self._geometry.padded[0], 2 * self._geometry.padded[1]
+        mean = max(float(matched[0, 0, 0].real / (power[0, 0, 0] * y * x)), 0.01)
+        change = mean / calibration.photons
+        noise = torch.tensor([calibration.noise * change], dtype=torch.float32, device=self.device)
+        return Evidence(matched, power, target, calibration.damping[None] / change, noise)
+
+    def _image(self, spectrum: Tensor) -> Tensor:
+        rows, columns = (2 * size for size in self.shape)
+        grid = (2 * self._geometry.padded[0], 2 * self._geometry.padded[1])
+        image: Tensor = torch.fft.irfft2(spectrum, s=grid)
+        return image[..., :rows, :columns].contiguous()

@@ -1,0 +1,106 @@
+"""Checkpoints: one safetensors file, written whole or not at all. Nothing in them can be executed."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rdl_live.errors import DataError, OutputError
+from rdl_live.train.settings import TrainSettings
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come."""
+
+    step: int
+    """Steps done."""
+    seconds: float
+    """Time that they took."""
+
+
+def save_checkpoint(
+    path: Path,
+    settings: TrainSettings,
+    progress: Progress,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Adam,
+) -> None:
+    """Write a checkpoint in place of an older one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    names = {id(parameter): name for name, parameter in network.named_parameters()}
+    for parameter, state in optimizer.state.items():
+        for moment in _MOMENTS:
+            tensors[f"{moment}.{names[id(parameter)]}"] = state[moment]
+    record = {"step": progress.step, "seconds": progress.seconds, "settings": settings.model_dump(mode="json")}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, {"training": dumps(record)})
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); choose another --out") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    path: Path, settings: TrainSettings, network: nn.Module, average: nn.Module, optimizer: torch.optim.Adam
+) -> Progress:
+    """Take up a training where it was left.
+
+    Raises:
+        DataError: there is no checkpoint, it is damaged, or other settings were trained with.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no checkpoint to resume from; train without --resume")
+    try:
+        with safe_open(path, "pt") as file:
+            record: dict[str, Any] = json.loads((file.metadata() or {})["training"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
+    _check_settings(path, record["settings"], settings)
+    network.load_state_dict(_part(tensors, "network"))
+    average.load_state_dict(_part(tensors, "average"))
+    moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
+    for name, parameter in network.named_parameters():
+        optimizer.state[parameter] = {"step": torch.tensor(float(record["step"]))} | {
+            moment: moments[moment][name] for moment in _MOMENTS
+        }
+    return Progress(int(record["step"]), float(record["seconds"]))
+
+
+def dumps(record: dict[str, Any]) -> str:
+    """Return JSON without NaN."""
+    return json.dumps(record, allow_nan=False, sort_keys=True)
+
+
+def _check_settings(path: Path, found: dict[str, Any], settings: TrainSettings) -> None:
+    """Only the length of the training and the number of processes may differ."""
+    wanted = settings.model_dump(mode="json")
+    free = {"minutes", "steps", "workers"}
+    for name in sorted(wanted.keys() - free):
+        if found.get(name) != wanted[name]:
+            raise DataError(
+                f"{path}: was trained with {name} = {found.get(name)}, now {name} = {wanted[name]} is asked for; "
+                "resume with the same settings, or train anew without --resume"
+            )
+
+
+def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    prefix = f"{kind}."
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,62 @@
+"""The loss: error relative to that of the Wiener estimate of the same series, so that all light levels count alike."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rdl_live.restore.fusion import fuse, rings_of
+from rdl_live.restore.inputs import network_inputs
+from rdl_live.train.scene import Batch
+
+ALONE = 0.25
+"""Weight of the network's image before it is fused with the data."""
+_CURB = 4.0
+"""Ratios beyond this count with their square root only: one odd scene must not lead."""
+_WIENER = 1
+"""Place of the Wiener estimate among the network's inputs."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch restored and compared."""
+
+    loss: Tensor
+    """Scalar, to be minimised."""
+    ratio: Tensor
+    """(n,) mean square error of the fused image / that of the Wiener estimate; 1 is no gain."""
+    inputs: Tensor
+    fused: Tensor
+
+
+def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
+    """Restore a batch and compare it with the truth.
+
+    Args:
+        network: takes what `network_inputs` gives.
+        batch: series and truths.
+        half: compute the convolutions in bfloat16.
+    """
+    evidence, truth = batch.evidence, batch.truth
+    inputs = network_inputs(evidence)
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
+        estimate = network(inputs)
+    fused = fuse(
+        evidence, estimate.float(), rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device)
+    )
+    # A thousandth of the variance keeps a scene that Wiener shows perfectly from counting without bound.
+    least = 1e-3 * truth.var(dim=(-2, -1), correction=0) + 1e-8
+    reference = _error(inputs[:, _WIENER], truth) + least
+    ratio = (_error(fused, truth) + least) / reference
+    alone = (_error(estimate, truth) + least) / reference
+    loss = (_curbed(ratio) + ALONE * _curbed(alone)).mean() / (1 + ALONE)
+    return Judged(loss, ratio.detach(), inputs, fused.detach())
+
+
+def _error(image: Tensor, truth: Tensor) -> Tensor:
+    rows, columns = truth.shape[-2:]
+    return ((image[..., :rows, :columns] - truth) ** 2).mean(dim=(-2, -1))
+
+
+def _curbed(ratio: Tensor) -> Tensor:
+    return torch.where(ratio < _CURB, ratio, 2 * _CURB**0.5 * ratio.clamp(min=_CURB).sqrt() - _CURB)

@@ -1,0 +1,109 @@
+"""A scene to train on: one simulated specimen under one microscope, recorded at several light levels.
+
+A scene of 128 x 128 raw pixels and three exposures takes about 0.2 s on one CPU thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rdl_live.optics import Otf, expose, to_photons
+from rdl_live.optics.reconstruct import Apodization
+from rdl_live.optics.reconstruct.apodization import apodization
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import build_geometry
+from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.specimen import simulate
+from rdl_live.train.draw import draw_microscope, draw_photons, draw_specimen, estimated
+from rdl_live.train.settings import SceneSettings
+
+_LEAST_LIGHT = 0.05
+"""Photons a pixel; less would be a series of nothing."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that a batch needs, one entry for each exposure where not said otherwise."""
+
+    evidence: Evidence
+    truth: Tensor
+    """(2y, 2x) float32 in units of the mean light: the same for all exposures."""
+    photons: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Series and truths side by side."""
+
+    evidence: Evidence
+    """In units of the mean (`Evidence.relative`)."""
+    truth: Tensor
+    """(n, 2y, 2x) float32 in units of the measured mean."""
+    photons: tuple[float, ...]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """Return the batch on another device."""
+        return Batch(self.evidence.to(device), self.truth.to(device), self.photons)
+
+
+def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
+    """Return scene number `index`; the same each time it is asked for."""
+    rng = np.random.default_rng([seed, index])
+    scope = draw_microscope(rng, settings)
+    shape = (settings.size, settings.size)
+    recorded = simulate(
+        scope,
+        draw_specimen(rng, settings),
+        photons=1.0,
+        shape=shape,
+        seed=int(rng.integers(2**31)),
+        modulation=float(rng.uniform(settings.modulation.low, settings.modulation.high)),
+        phase_jitter_deg=float(rng.choice([0.0, 3.0, 8.0])),
+        flicker=float(rng.uniform(settings.flicker.low, settings.flicker.high)),
+    ).series(0)
+    otf = Otf.of(scope)
+    patterns = estimated(recorded.patterns, rng, settings.size * otf.pixel_um)
+    geometry = build_geometry(otf, patterns, shape)
+    transform = BandTransform(geometry, scope.camera, None)
+    target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
+    parts, levels = [], []
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    for _ in range(settings.exposures):
+        light = draw_photons(rng, settings)
+        adu = expose(recorded.expected * light, scope.camera, generator=generator)
+        series = adu.to(torch.float32)[None]
+        photons = to_photons(series, scope.camera)
+        if float(photons.mean()) < _LEAST_LIGHT:
+            continue
+        matched = matched_spectrum(transform, geometry, series)
+        read = scope.camera.read_noise_e
+        damping, _ = measure_damping(geometry, matched[0], photons, read)
+        noise = torch.tensor([noise_power(geometry, photons, read)], dtype=torch.float32)
+        parts.append(Evidence(matched / light, geometry.power[None], target[None], damping[None], noise / light**2))
+        levels.append(light)
+    if not parts:
+        return make_scene(seed, index + 2**40, settings)
+    return Scene(stacked(parts), recorded.total, tuple(levels))
+
+
+def stacked(parts: Sequence[Evidence]) -> Evidence:
+    """Return evidence side by side."""
+    kinds = zip(*(part.tensors() for part in parts), strict=True)
+    return Evidence(*(torch.cat(kind) for kind in kinds))
+
+
+def chosen(evidence: Evidence, index: int) -> Evidence:
+    """Return one entry of a batch, as a batch of one."""
+    return Evidence(*(tensor[index : index + 1] for tensor in evidence.tensors()))
+
+
+def make_batch(picks: Sequence[tuple[Scene, int]]) -> Batch:
+    """Return a batch of scenes, each with the number of its exposure."""
+    evidence = stacked([chosen(scene.evidence, exposure) for scene, exposure in picks])
+    # The truth is relative to the light that was set; the network works relative to the mean that was measured.
+    truth = torch.stack([scene.truth for scene, _ in picks]) / evidence.photons[:, None, None]
+    return Batch(evidence.relative(), truth, tuple(scene.photons[exposure] for scene, exposure in picks))

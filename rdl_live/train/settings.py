@@ -1,0 +1,64 @@
+"""What is trained on, and for how long: frozen, and written into the weights."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from rdl_live.optics._base import Description
+from rdl_live.specimen import kind_names
+from rdl_models import Span
+
+HELD_OUT = ("mixed", "reticulum")
+"""Kinds of specimen that are never trained on, for judging."""
+
+
+class SceneSettings(Description):
+    """The microscopes, specimens and light that scenes are drawn from."""
+
+    size: Annotated[int, Field(ge=32, le=1024)] = 128
+    """Raw frames are this many pixels each way."""
+    exposures: Annotated[int, Field(ge=1, le=16)] = 3
+    """Light levels at which one scene is recorded."""
+    na: Span = Span(low=1.2, high=1.49)
+    pixel_size_um: Span = Span(low=0.055, high=0.085)
+    emission_nm: Span = Span(low=500.0, high=680.0)
+    modulation: Span = Span(low=0.4, high=1.0)
+    haze: Span = Span(low=0.0, high=0.6)
+    background: Span = Span(low=0.0, high=0.4)
+    density: Span = Span(low=0.25, high=2.5)
+    photons: Span = Span(low=1.0, high=2000.0)
+    """Drawn evenly on a logarithmic scale."""
+    read_noise_e: Span = Span(low=0.0, high=2.5)
+    flicker: Span = Span(low=0.0, high=0.05)
+    angles: tuple[int, ...] = (3, 3, 3, 3, 2, 4)
+    """Numbers of orientations, each as likely as it is listed often."""
+    phases: tuple[int, ...] = (3, 3, 3, 5)
+    kinds: tuple[str, ...] = ()
+    """Kinds of specimen; all but `HELD_OUT` where left out."""
+
+    @property
+    def chosen_kinds(self) -> tuple[str, ...]:
+        """The kinds that are drawn from."""
+        return self.kinds or tuple(name for name in kind_names() if name not in HELD_OUT)
+
+
+class TrainSettings(Description):
+    """How to train."""
+
+    minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 20.0
+    steps: Annotated[int, Field(ge=1)] | None = None
+    """Stop after so many steps instead of after `minutes`; then every number is the same in every run."""
+    batch: Annotated[int, Field(ge=1, le=256)] = 4
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1.5e-3
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    """Share of the training in which the learning rate rises; then it falls as a cosine."""
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.997
+    """Of the weights, from step to step (exponential moving average)."""
+    window: Annotated[int, Field(ge=1)] = 128
+    """Scenes that a batch is drawn from."""
+    reuse: Annotated[int, Field(ge=1)] = 8
+    """How often a scene is used on average before it is replaced."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 1
+    """Processes that simulate; 0 simulates in between the steps."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    scenes: SceneSettings = SceneSettings()

@@ -1,0 +1,135 @@
+"""The training itself: batches in, weights out."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rdl_live.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from rdl_live.train.loss import Judged, judge
+from rdl_live.train.settings import TrainSettings
+from rdl_live.train.window import SceneWindow
+
+CHECKPOINT_EVERY_S = 60.0
+_LEAST_RATE = 0.01
+"""Learning rate at the end, relative to its highest."""
+_CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step tells."""
+
+    number: int
+    """1, 2, 3, ..."""
+    done: float
+    """Share of the training."""
+    loss: float
+    gain: float
+    """Root of the mean square error relative to the Wiener estimate's, averaged over the batch; below 1 is a gain."""
+    learning_rate: float
+    judged: Judged
+
+
+class Trainer:
+    """Trains one network. Every random number depends on the seed and the step alone."""
+
+    def __init__(
+        self,
+        network: Callable[[], nn.Module],
+        settings: TrainSettings,
+        device: torch.device | str = "cpu",
+        *,
+        checkpoint: Path | None = None,
+        resume: bool = False,
+        half: bool = False,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            network: makes it; is called after the seed is set.
+            settings: how to train.
+            device: where.
+            checkpoint: file to keep the state in, once a minute and at the end.
+            resume: go on from that file.
+            half: mixed precision.
+
+        Raises:
+            DataError: the checkpoint to resume from is missing, damaged or of another training.
+        """
+        self.settings, self.device, self._half = settings, torch.device(device), half
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed)
+            made = network()
+        self.network = made.to(self.device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False)
+        self._optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
+        self._checkpoint = checkpoint
+        self.progress = Progress(0, 0.0)
+        if resume and checkpoint is not None:
+            self.progress = load_checkpoint(checkpoint, settings, self.network, self.average, self._optimizer)
+
+    def run(self) -> Iterator[Step]:
+        """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
+        saved = time.perf_counter()
+        with SceneWindow(self.settings) as window:
+            try:
+                while self._done() < 1:
+                    yield self._step(window)
+                    if time.perf_counter() - saved > CHECKPOINT_EVERY_S:
+                        self.save()
+                        saved = time.perf_counter()
+            finally:
+                self.save()
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is a file for it."""
+        if self._checkpoint is not None:
+            save_checkpoint(self._checkpoint, self.settings, self.progress, self.network, self.average, self._optimizer)
+
+    def _done(self) -> float:
+        """Return the share of the training that is over."""
+        if self.settings.steps is not None:
+            return self.progress.step / self.settings.steps
+        return self.progress.seconds / (60 * self.settings.minutes)
+
+    def _step(self, window: SceneWindow) -> Step:
+        start = time.perf_counter()
+        rate = self._rate(self._done())
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        judged = judge(self.network, window.batch(self.progress.step).to(self.device), half=self._half)
+        self._optimizer.zero_grad(set_to_none=True)
+        judged.loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self._optimizer.step()
+        self._average()
+        self.progress = Progress(self.progress.step + 1, self.progress.seconds + time.perf_counter() - start)
+        return Step(
+            self.progress.step,
+            min(1.0, self._done()),
+            float(judged.loss.detach()),
+            float(judged.ratio.sqrt().mean()),
+            rate,
+            judged,
+        )
+
+    def _average(self) -> None:
+        """Move the averaged weights towards the current ones; faster in the beginning."""
+        keep = min(self.settings.averaging, (1 + self.progress.step) / (10 + self.progress.step))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(value, 1 - keep)
+
+    def _rate(self, done: float) -> float:
+        """Return the learning rate: a linear rise, then a cosine."""
+        highest, warmup = self.settings.learning_rate, self.settings.warmup
+        if done < warmup:
+            return highest * max(done / warmup, _LEAST_RATE)
+        fallen = 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
+        return highest * (_LEAST_RATE + (1 - _LEAST_RATE) * fallen)

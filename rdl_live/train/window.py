@@ -1,0 +1,85 @@
+"""The scenes that batches are drawn from: a window that moves on, filled by processes in the background.
+
+Which scenes and exposures make up a batch depends on the seed and the step alone, never on how quick the processes are;
+so an interrupted training goes on exactly where it stopped.
+"""
+
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import torch
+
+from rdl_live.train.scene import Batch, Scene, make_batch, make_scene
+from rdl_live.train.settings import TrainSettings
+
+_AHEAD = 8
+"""Scenes that each process may be ahead."""
+_BATCH_SEED = 0xBA7C4
+
+
+class SceneWindow:
+    """`batch(step)` for growing steps. A context manager."""
+
+    def __init__(self, settings: TrainSettings) -> None:
+        """Prepare; nothing is simulated before the first batch is asked for."""
+        self._settings = settings
+        self._scenes: dict[int, Scene] = {}
+        self._pending: dict[int, Future[Scene]] = {}
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """Start the processes."""
+        if self._settings.workers:
+            self._pool = ProcessPoolExecutor(
+                self._settings.workers, mp_context=get_context("spawn"), initializer=_alone
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def batch(self, step: int) -> Batch:
+        """Return the batch of a step, 0, 1, 2, ...; waits for its scenes."""
+        settings = self._settings
+        oldest = step * settings.batch // settings.reuse
+        # The window opens slowly, so that the first steps need not wait for all of it.
+        width = min(settings.window, settings.batch + 2 * oldest)
+        self._order(oldest, oldest + width)
+        rng = np.random.default_rng([settings.seed, _BATCH_SEED, step])
+        numbers = oldest + rng.permutation(width)[: settings.batch]
+        picks = []
+        for number in numbers:
+            scene = self._scene(int(number))
+            picks.append((scene, int(rng.integers(len(scene.photons)))))
+        return make_batch(picks)
+
+    def _order(self, first: int, last: int) -> None:
+        """Forget what lies before the window and have what is coming made."""
+        for number in [number for number in self._scenes if number < first]:
+            del self._scenes[number]
+        if self._pool is None:
+            return
+        settings = self._settings
+        for number in range(first, last + _AHEAD * settings.workers):
+            if number not in self._scenes and number not in self._pending:
+                self._pending[number] = self._pool.submit(make_scene, settings.seed, number, settings.scenes)
+
+    def _scene(self, number: int) -> Scene:
+        if number not in self._scenes:
+            future = self._pending.pop(number, None)
+            settings = self._settings
+            made = make_scene(settings.seed, number, settings.scenes) if future is None else future.result()
+            self._scenes[number] = made
+        return self._scenes[number]
+
+
+def _alone() -> None:
+    """One thread for each process: several would only get in each other's way."""
+    torch.set_num_threads(1)
