@@ -10,9 +10,11 @@ from rdl_live.cli._acquire import acquire
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
+from rdl_live.cli._models import models
 from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
 from rdl_live.cli._simulate import simulate
+from rdl_live.cli._train import train
 from rdl_live.errors import RdlError
 
 USER_ERROR = 2
@@ -34,6 +36,8 @@ app.command()(export)
 app.command()(verify)
 app.command()(recover)
 app.command()(doctor)
+app.add_typer(train, name="train")
+app.add_typer(models, name="models")
 
 
 def _version(wanted: bool) -> None:

@@ -26,7 +26,11 @@ class Judged:
     ratio: Tensor
     """(n,) mean square error of the fused image / that of the Wiener estimate; 1 is no gain."""
     inputs: Tensor
+    """What the network was shown, (n, 4, y, x)."""
     fused: Tensor
+    """What came out, (n, y, x) on the same grid."""
+    truth: Tensor
+    """What should have, (n, 2y, 2x) of the view."""
 
 
 def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
@@ -50,7 +54,7 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     ratio = (_error(fused, truth) + least) / reference
     alone = (_error(estimate, truth) + least) / reference
     loss = (_curbed(ratio) + ALONE * _curbed(alone)).mean() / (1 + ALONE)
-    return Judged(loss, ratio.detach(), inputs, fused.detach())
+    return Judged(loss, ratio.detach(), inputs, fused.detach(), truth)
 
 
 def _error(image: Tensor, truth: Tensor) -> Tensor:

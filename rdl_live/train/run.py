@@ -1,0 +1,124 @@
+"""A whole training: from settings to a weight file, with previews on the way."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rdl_live._version import __version__
+from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.train.preview import save_preview
+from rdl_live.train.settings import SceneSettings, TrainSettings
+from rdl_live.train.trainer import Step, Trainer
+from rdl_models import Card, ObjectPlane, Span, save_weights
+
+CHECKPOINT_SUFFIX = ".checkpoint"
+PREVIEW_EVERY = 100
+"""Steps from one preview picture to the next."""
+_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where a training writes: all beside the weights."""
+
+    weights: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of the training."""
+        return self.weights.with_name(f"{self.weights.name}{CHECKPOINT_SUFFIX}")
+
+    @property
+    def preview(self) -> Path:
+        """Some scenes as they are restored at the moment."""
+        return self.weights.with_name(f"{self.weights.name.removesuffix(_SUFFIX)}-preview.png")
+
+
+def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:
+    """Raise unless a training may write there.
+
+    Raises:
+        OutputError: the weights exist, a checkpoint would be lost, or there is no such folder.
+        DataError: there is no checkpoint to resume from.
+    """
+    if outputs.weights.suffix != _SUFFIX:
+        raise OutputError(f"{outputs.weights}: weights are {_SUFFIX} files; end the name of --out so")
+    if not outputs.weights.parent.is_dir():
+        raise OutputError(f"{outputs.weights}: there is no folder {outputs.weights.parent}; make it first")
+    if outputs.weights.exists() and not overwrite:
+        raise OutputError(f"{outputs.weights}: exists already; choose another --out or pass --overwrite")
+    if resume and not outputs.checkpoint.is_file():
+        raise DataError(f"{outputs.checkpoint}: there is no checkpoint to resume from; train without --resume")
+    if not resume and outputs.checkpoint.exists() and not overwrite:
+        raise OutputError(f"{outputs.checkpoint}: a training was left here; go on with --resume or pass --overwrite")
+
+
+def train_denoiser(
+    out: Path,
+    settings: TrainSettings,
+    *,
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+    overwrite: bool = False,
+    name: str | None = None,
+    watch: Callable[[Step], None] = lambda _: None,
+) -> Card:
+    """Train our fast denoiser and write its weights.
+
+    Args:
+        out: weight file; checkpoint and preview are put beside it.
+        settings: how.
+        device: where.
+        resume: go on from the checkpoint.
+        overwrite: replace what is there.
+        name: of the weights; by default that of the file.
+        watch: told of every step.
+
+    Raises:
+        OutputError: something cannot be written, or is there already.
+        DataError: the checkpoint to resume from is missing, damaged or of other settings.
+    """
+    outputs = Outputs(out)
+    check_outputs(outputs, resume=resume, overwrite=overwrite)
+    trainer = Trainer(
+        ObjectPlane, settings, device, checkpoint=outputs.checkpoint, resume=resume, half=settings.half_precision
+    )
+    for step in trainer.run():
+        if step.number % PREVIEW_EVERY == 1:
+            save_preview(outputs.preview, step.judged)
+        watch(step)
+    card = make_card(name or out.name.removesuffix(_SUFFIX), trainer)
+    save_weights(out, trainer.average, card, overwrite=overwrite or resume)
+    return card
+
+
+def make_card(name: str, trainer: Trainer) -> Card:
+    """Return the metadata of what was trained."""
+    network = trainer.average
+    if not isinstance(network, ObjectPlane):
+        raise ConfigError(f"no card for networks of type {type(network).__name__}")
+    return Card(
+        name=name,
+        architecture="object-plane",
+        config=vars(network.config),
+        trained_on=trainer.settings.model_dump(mode="json"),
+        steps=trainer.progress.step,
+        minutes=trainer.progress.seconds / 60,
+        valid=valid_ranges(trainer.settings.scenes),
+        program=f"rdl-live {__version__}",
+    )
+
+
+def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:
+    """Return what weights trained on these scenes are made for."""
+    return {
+        "na": scenes.na,
+        "pixel_size_um": scenes.pixel_size_um,
+        "emission_nm": scenes.emission_nm,
+        "photons": scenes.photons,
+        "angles": Span(low=min(scenes.angles), high=max(scenes.angles)),
+        "phases": Span(low=min(scenes.phases), high=max(scenes.phases)),
+        "harmonics": Span(low=1, high=1),
+    }
