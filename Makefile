@@ -18,7 +18,7 @@ $(READY): pyproject.toml constraints.txt rdl_live/_version.py
 	bash .ci/setup $(VENV)
 	@touch $@
 
-demo: $(READY) ## simulate a specimen, reconstruct it, write the picture (ARGS go to `rdl-live demo`)
+demo: $(READY) ## the simulated microscope, live (ARGS go to `rdl-live demo`, e.g. ARGS="--seconds 30")
 	$(BIN)/rdl-live demo $(ARGS)
 
 test: lint ## linters, types, layers and the fast tests (ARGS go to pytest)
@@ -33,7 +33,7 @@ lint: $(READY) ## linters, types and layers only
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: $(READY) ## time and quality against other programs (ARGS go to the benchmark)
+bench: $(READY) ## speed and quality against other programs and the hardware (ARGS go to the benchmark)
 	@if [ -f benchmarks/requirements.txt ]; then \
 		$(BIN)/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt; \
 	fi
