@@ -13,7 +13,7 @@ from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
-from rdl_live.optics.estimate.refine import refine_k0
+from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import fit_steps
 from rdl_live.optics.microscope import Channel, Microscope
@@ -75,7 +75,8 @@ def estimate_patterns(
     channel = channel or scope.channels[0]
     raw = as_series(series, scope).to(device)
     photons = to_photons(raw, scope.camera, maps)
-    if not bool(torch.isfinite(photons).all()):
+    # A sum shows what any of its terms is, in a fraction of the time.
+    if not bool(torch.isfinite(photons.sum(dim=(-2, -1))).all()):
         raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
     otf = Otf.of(scope, channel)
     bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
@@ -152,8 +153,9 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
 
 
 def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
-    k0 = refine_k0(bands, orientation, start)
-    return k0, regress(bands, orientation, k0)
+    overlap = Overlap(bands, start)
+    k0 = refine_k0(bands, orientation, overlap)
+    return k0, regress(bands, orientation, k0, overlap)
 
 
 def _aliases(k0: tuple[float, float], pixel_um: float, highest: float) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ _SIGMAS = 8.0
 
 
 def without_hot_pixels(photons: Tensor) -> Tensor:
-    """Return frames (T, A, P, y, x) whose hot pixels hold the median of their neighbours; the same tensor if none is."""
+    """Return frames (T, A, P, y, x) whose hot pixels hold the median of their neighbours; the same if none is."""
     mean = photons.mean(dim=(0, 1, 2))
     # Over the background, lest a wrong offset or haze hide it.
     mean = mean - mean.median()

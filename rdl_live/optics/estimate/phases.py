@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.bands import Bands, phase_dft
-from rdl_live.optics.estimate.refine import Overlap, moved_by, plane_wave
+from rdl_live.optics.estimate.refine import Overlap, plane_wave
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,15 @@ class Modulation:
     """How the phases of sideband and prediction agree: their correlation over what random phases would give."""
 
 
-def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulation:
-    """Return the complex amplitude at k0 of every frame of one orientation."""
-    overlap = Overlap(bands, k0)
+def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Overlap) -> Modulation:
+    """Return the complex amplitude at k0 of every frame of one orientation.
+
+    The overlap may be that of a k0 some tenths of an FFT pixel off: the OTF changes by less than 1 % over that.
+    """
+    carrier = plane_wave(k0, bands.shape, bands.otf.pixel_um, bands.widefield.device)
     weight, here, there = overlap.weight, overlap.here, overlap.there
     widefield = overlap.cut(bands.spectra[0].mean(dim=1))
-    shifted = overlap.cut(moved_by(bands.widefield, bands, k0))
+    shifted = overlap.cut(torch.fft.fft2(bands.widefield * carrier))
     moved = shifted * (weight * here * there)
     still = widefield * (weight * there**2)
     orders = _orders(bands, orientation, overlap)
@@ -52,7 +55,7 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float]) -> Modulati
     moved_power = _sum(_power(shifted) * (weight * here**2)) - mean_floor * here_power
     still_power = _sum(_power(widefield) * (weight * there**2)) - mean_floor * there_power
     mixed = complex((widefield.conj() * shifted * (weight * here * there)).sum())
-    on_moved = on_moved - _shared_noise(bands, orientation, k0, floor) * mixed_power
+    on_moved = on_moved - _shared_noise(bands, orientation, carrier, floor) * mixed_power
     on_still = on_still - floor / bands.frame_count * there_power * bands.times
     determinant = moved_power * still_power - abs(mixed) ** 2
     if not (moved_power > 0 and still_power > 0 and determinant > 0):
@@ -84,14 +87,15 @@ def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harm
     """
     overlap = Overlap(bands, k0, ratio=1.0)
     lower = phase_dft(bands.frames[:, orientation], harmonic - 1)
-    shifted = overlap.cut(moved_by(lower, bands, k0))
+    carrier = plane_wave(k0, bands.shape, bands.otf.pixel_um, lower.device)
+    shifted = overlap.cut(torch.fft.fft2(lower * carrier))
     weight, here, there = overlap.weight, overlap.here, overlap.there
     moved = shifted * (weight * here * there)
     floor = float(bands.floor[orientation]) / bands.phases
     power = _sum(_power(shifted) * (weight * here**2)) - floor * bands.times * _sum(weight * here**2)
     if power <= 0:
         return 0j, math.inf
-    shared = torch.fft.fft(_shared_noise(bands, orientation, k0, float(bands.floor[orientation])), norm="forward")
+    shared = torch.fft.fft(_shared_noise(bands, orientation, carrier, float(bands.floor[orientation])), norm="forward")
     found = complex((overlap.cut(bands.spectra[harmonic, :, orientation]) * moved.conj()).sum())
     # Both bands are of the same P frames: their noises have the phase DFT's order 1 of the light in common.
     common = complex(shared[1]) * bands.frame_count / bands.phases * _sum(weight * here * there)
@@ -127,7 +131,7 @@ def _per_frame(orders: Tensor, regressor: Tensor) -> Tensor:
     return frames
 
 
-def _shared_noise(bands: Bands, orientation: int, k0: tuple[float, float], floor: float) -> Tensor:
+def _shared_noise(bands: Bands, orientation: int, carrier: Tensor, floor: float) -> Tensor:
     """Return E[n_j(k) conj(n_W(k - k0))] per frame, (P,) complex128.
 
     Frame j is 1 / (A P) of the mean W. White noise of variance v(x) gives sum_x w^2 v exp(-2 pi i k0 r) / (A P);
@@ -137,7 +141,6 @@ def _shared_noise(bands: Bands, orientation: int, k0: tuple[float, float], floor
     area = float((window.double() ** 2).sum())
     # Photon noise: variance = scale x light, scale 1 on a calibrated camera. Read noise has no component at k0.
     scale = (floor / area - bands.read_noise_e**2) / bands.photons if bands.photons > 0 else 0.0
-    wave = window * plane_wave(k0, bands.shape, bands.otf.pixel_um, window.device).conj()
-    frames = bands.frames[:, orientation].sum(dim=0).flatten(1)
-    at_k0 = torch.view_as_complex(frames @ torch.view_as_real(wave).flatten(0, 1))
-    return at_k0.to("cpu", torch.complex128) * (max(scale, 0.0) / bands.frame_count)
+    frames = bands.frames[:, orientation].sum(dim=0) if bands.times > 1 else bands.frames[0, orientation]
+    at_k0 = torch.view_as_complex(frames.flatten(1) @ torch.view_as_real(window * carrier).flatten(0, 1))
+    return at_k0.conj().to("cpu", torch.complex128) * (max(scale, 0.0) / bands.frame_count)

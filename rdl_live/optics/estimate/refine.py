@@ -32,6 +32,7 @@ class Overlap:
         """
         grid, otf = bands.grid, bands.otf
         self._shape = bands.shape
+        self.k0 = k0
         self._columns = _between(grid.kx[0], k0[0], otf.cutoff)
         self._rows = _between(grid.ky[:, 0], k0[1], otf.cutoff)
         kx, ky = grid.kx[:, self._columns], grid.ky[self._rows]
@@ -77,21 +78,16 @@ def plane_wave(
     return wave_y[:, None] * wave_x
 
 
-def moved_by(image: Tensor, bands: Bands, k0: tuple[float, float]) -> Tensor:
-    """Return the transform of an image (T, y, x) moved by k0, its value at k being that at k - k0."""
-    moved: Tensor = torch.fft.fft2(image * plane_wave(k0, bands.shape, bands.otf.pixel_um, image.device))
-    return moved
-
-
-def refine_k0(bands: Bands, orientation: int, k0: tuple[float, float]) -> tuple[float, float]:
-    """Return k0 [cycles/um] refined to a small fraction of an FFT pixel from a start within about half of one."""
-    overlap = Overlap(bands, k0)
+def refine_k0(bands: Bands, orientation: int, overlap: Overlap) -> tuple[float, float]:
+    """Return k0 [cycles/um] to a small fraction of an FFT pixel; the overlap's is within about half of one."""
+    k0 = overlap.k0
     if overlap.empty:
         return k0
     width_um, height_um = (bands.shape[axis] * bands.otf.pixel_um for axis in (1, 0))
     root = overlap.weight.sqrt()
+    carrier = plane_wave(k0, bands.shape, bands.otf.pixel_um, bands.widefield.device)
     side = overlap.cut(bands.spectra[1, :, orientation]) * (overlap.there * root)
-    wide = overlap.cut(moved_by(bands.widefield, bands, k0)) * (overlap.here * root)
+    wide = overlap.cut(torch.fft.fft2(bands.widefield * carrier)) * (overlap.here * root)
     dx, dy = _peak_offset((torch.fft.ifft2(side) * torch.fft.ifft2(wide).conj()).sum(dim=0))
     bias_x, bias_y = _window_bias(bands, overlap, (side * wide.conj()).sum(dim=0))
     return k0[0] + dx / width_um - bias_x, k0[1] + dy / height_um - bias_y
