@@ -7,13 +7,14 @@ if TYPE_CHECKING:
     from rdl_models.card import Card, Span
     from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
     from rdl_models.registry import architectures, build
-    from rdl_models.weights import find_weights, load_weights, read_card, save_weights, shipped
+    from rdl_models.weights import Weights, find_weights, load_weights, read_card, save_weights, shipped
 
 __all__ = [
     "Card",
     "ObjectPlane",
     "ObjectPlaneConfig",
     "Span",
+    "Weights",
     "architectures",
     "build",
     "find_weights",
@@ -27,7 +28,7 @@ _HOME = {
     "card": ("Card", "Span"),
     "object_plane": ("ObjectPlane", "ObjectPlaneConfig"),
     "registry": ("architectures", "build"),
-    "weights": ("find_weights", "load_weights", "read_card", "save_weights", "shipped"),
+    "weights": ("Weights", "find_weights", "load_weights", "read_card", "save_weights", "shipped"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -51,8 +52,16 @@ def read_card(path: Path) -> Card:
     return _open(path, tensors=False)[0]
 
 
-def load_weights(name: str | Path, device: torch.device | str = "cpu") -> tuple[nn.Module, Card]:
-    """Return a network in evaluation mode, and its metadata.
+@dataclass(frozen=True)
+class Weights:
+    """A network in evaluation mode, and what its file says of it."""
+
+    network: nn.Module
+    card: Card
+
+
+def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weights:
+    """Load a network and its metadata.
 
     Args:
         name: of shipped weights, or a path.
@@ -71,7 +80,7 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> tuple[
         raise DataError(f"{path}: {error}; these weights are of another version of the program") from error
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
-    return network.eval().requires_grad_(False).to(device), card
+    return Weights(network.eval().requires_grad_(False).to(device), card)
 
 
 def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool = False) -> None:

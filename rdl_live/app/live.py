@@ -18,14 +18,16 @@ import torch
 
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
+from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.device import choose_device
-from rdl_live.app.live_parts import Tee, check_denoiser, guessed, live_threads, made_how, sr_layout
+from rdl_live.app.live_parts import Tee, guessed, live_threads, made_how, sr_layout
 from rdl_live.app.live_stats import DoseMeter, FrameRate, ResultStats
 from rdl_live.app.live_values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_camera_maps
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrRecorder
 from rdl_live.optics.microscope import Microscope
+from rdl_live.restore import LiveRestorer
 from rdl_live.stream import Frame, Mode, Pipeline, Result, SeriesQueue, ThreadHost, background
 
 if TYPE_CHECKING:
@@ -238,16 +240,22 @@ class LiveRun:
         if acquisition.binning != 1:
             scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": layout.pixel_size_um})
         names = [channel.name for channel in self.plan.channels]
+        channels = [guessed(scope.channel(name), acquisition.nominal(name)) for name in names]
+        device, denoise = choose_device(self.options.device), self.options.denoise
+        restoration = None if denoise == NONE else LiveRestorer(scope, layout.frame, denoise, device, tell=self._tell)
+        if restoration is not None:
+            restoration.check(channels)
         self._executor = background()
         return Pipeline(
             scope,
-            [guessed(scope.channel(name), acquisition.nominal(name)) for name in names],
+            channels,
             layout.frame,
             self._executor,
             mode=self.options.mode,
             dtype=layout.dtype,
             maps=load_camera_maps(scope.camera, layout.frame),
-            device=choose_device(self.options.device),
+            device=device,
+            restoration=restoration,
             patterns=self.options.patterns,
             estimate_every_s=self.options.estimate_every_s,
             tell=self._tell,

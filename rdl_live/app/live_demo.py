@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live import RAW, LiveRun
-from rdl_live.app.live_parts import check_denoiser
 from rdl_live.app.live_values import LiveOptions, LiveOutcome
 from rdl_live.app.preview import save_preview
 from rdl_live.app.report import pattern_records

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from rdl_live.app.report import pattern_records
-from rdl_live.errors import ConfigError
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, PatternGuess
 from rdl_live.optics.pattern import PatternSet
@@ -47,12 +46,6 @@ class Tee:
             self._then = None
             _LOG.exception("handing frames to the processing failed")
             self._tell(f"processing gets no more frames ({type(error).__name__}: {error}); the recording goes on")
-
-
-def check_denoiser(name: str) -> None:
-    """Raise ConfigError unless there is such a denoiser."""
-    if name != "none":
-        raise ConfigError(f"--denoise {name!r}: this version has no denoiser yet; use --denoise none")
 
 
 def live_threads() -> int:

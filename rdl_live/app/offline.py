@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from rdl_live._version import __version__
+from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.preview import save_preview
 from rdl_live.app.report import (
     Report,
@@ -37,6 +38,7 @@ from rdl_live.files import (
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.restore import Restorer
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
@@ -60,6 +62,11 @@ class Options:
     apodization: Apodization = Apodization.OTF
     attenuation: Attenuation | None = None
     overwrite: bool = False
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether any setting of the Wiener reconstruction is not the default."""
+        return self.wiener is not None or self.attenuation is not None or self.apodization is not Apodization.OTF
 
 
 @dataclass
@@ -87,8 +94,12 @@ class OfflineRun:
         Raises:
             RdlError: the microscope file or the raw file cannot be used.
         """
-        if options.denoise != "none":
-            raise ConfigError(f"--denoise {options.denoise!r}: this version has no denoiser yet; use --denoise none")
+        check_denoiser(options.denoise)
+        if options.denoise != NONE and options.reshapes:
+            raise ConfigError(
+                f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
+                "--apodization and --attenuation, or use --denoise none"
+            )
         self.watch = Stopwatch()
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
@@ -199,21 +210,12 @@ class OfflineRun:
         patterns, warnings = self.estimate()
         result = Report(patterns, warnings=list(warnings))
         with self.watch.timed("plan"):
-            rec = Reconstructor(
-                self.scope,
-                patterns,
-                self.recording.shape[-2:],
-                self.device,
-                channel=self.channel,
-                maps=self.maps,
-                wiener=self.options.wiener,
-                apodization=self.options.apodization,
-                attenuation=self.options.attenuation,
-            )
+            rec = self._reconstructor(patterns)
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             first = self._all_series(rec, writer, progress)
             self._judge(result, rec, *first)
+            result.warn(rec.warnings if isinstance(rec, Restorer) else [])
             writer.provenance["report"] = result.as_dict()
             if preview is not None:
                 temporary = files.enter_context(atomic_write(preview, self.options.overwrite))
@@ -224,7 +226,28 @@ class OfflineRun:
                 temporary.write_text(_json(result.as_dict()), encoding="utf-8")
         return result
 
-    def _all_series(self, rec: Reconstructor, writer: SrWriter, progress: Progress) -> tuple[np.ndarray, torch.Tensor]:
+    def _reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
+        """Return what makes images of series."""
+        shape = self.recording.shape[-2:]
+        if self.options.denoise != NONE:
+            return Restorer(
+                self.scope, patterns, shape, self.options.denoise, self.device, channel=self.channel, maps=self.maps
+            )
+        return Reconstructor(
+            self.scope,
+            patterns,
+            shape,
+            self.device,
+            channel=self.channel,
+            maps=self.maps,
+            wiener=self.options.wiener,
+            apodization=self.options.apodization,
+            attenuation=self.options.attenuation,
+        )
+
+    def _all_series(
+        self, rec: Reconstructor | Restorer, writer: SrWriter, progress: Progress
+    ) -> tuple[np.ndarray, torch.Tensor]:
         """Reconstruct and write every time point; return the first raw series and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
@@ -240,7 +263,7 @@ class OfflineRun:
             raise DataError(f"{self.raw}: holds no time point")
         return kept
 
-    def _judge(self, result: Report, rec: Reconstructor, series: np.ndarray, image: torch.Tensor) -> None:
+    def _judge(self, result: Report, rec: Reconstructor | Restorer, series: np.ndarray, image: torch.Tensor) -> None:
         """Measure quality on the first time point and add it to the report."""
         with self.watch.timed("quality"):
             photons = to_photons(torch.from_numpy(series.astype(np.float32)), self.scope.camera, self.maps)
@@ -255,6 +278,7 @@ class OfflineRun:
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "channel": self.channel.name,
+            "denoiser": self.options.denoise,
             "photons_per_pixel": quality.photons_per_pixel,
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
@@ -266,6 +290,7 @@ class OfflineRun:
             "raw": self.raw.name,
             "microscope": self.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
             "patterns": pattern_records(patterns),
+            "denoiser": self.options.denoise,
             "unit": "photons per raw pixel area",
         }
         return SrWriter(

@@ -27,7 +27,7 @@ def demo(
     ] = None,
     photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
     size: Annotated[int, typer.Option(metavar="N", help="Raw frame in pixels.")] = 256,
-    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser; only none so far.")] = "none",
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
     specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,

@@ -25,7 +25,7 @@ def reconstruct(
     preview: Annotated[
         Path | None, typer.Option(metavar="P.png", help="Also write a picture: raw, widefield, super-resolved.")
     ] = None,
-    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser; this version has only none.")] = "none",
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
     wiener: Annotated[

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rdl_live.restore.frames import standardized_residual
+    from rdl_live.restore.live import LiveRestorer
     from rdl_live.restore.restorer import Restorer
 
-__all__ = ["Restorer", "standardized_residual"]
+__all__ = ["LiveRestorer", "Restorer", "standardized_residual"]
 
-_MODULE_OF = {"Restorer": "restorer", "standardized_residual": "frames"}
+_MODULE_OF = {"LiveRestorer": "live", "Restorer": "restorer", "standardized_residual": "frames"}
 
 
 def __getattr__(name: str) -> Any:

@@ -28,7 +28,7 @@ from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.inputs import network_inputs
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_models import load_weights
+from rdl_models import Weights, load_weights
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Restorer:
         scope: Microscope,
         patterns: PatternSet,
         shape: tuple[int, ...],
-        weights: str | Path = "rdl",
+        weights: str | Path | Weights = "rdl",
         device: torch.device | str = "cpu",
         *,
         channel: Channel | None = None,
@@ -66,7 +66,7 @@ class Restorer:
             scope: microscope.
             patterns: the illumination; doubtful orientations count as widefield only.
             shape: (y, x) of a raw frame.
-            weights: name of shipped weights, or a file.
+            weights: name of shipped weights, a file, or what was loaded from one.
             device: "cpu", "cuda" or a torch device.
             channel: colour; the first where left out.
             maps: per-pixel camera calibration.
@@ -81,7 +81,8 @@ class Restorer:
             raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
         self.scope, self.patterns, self.shape = scope, patterns, (int(shape[0]), int(shape[1]))
         self.device, self._half = torch.device(device), half
-        self._network, self.card = load_weights(weights, self.device)
+        loaded = weights if isinstance(weights, Weights) else load_weights(weights, self.device)
+        self._network, self.card = loaded.network, loaded.card
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
         self._geometry = build_geometry(Otf.of(scope, channel), patterns, self.shape, device=self.device)

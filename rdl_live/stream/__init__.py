@@ -5,7 +5,7 @@ no threads. What cannot keep up is dropped as whole series, counted, and told.
 """
 
 from rdl_live.stream.assembler import Assembler
-from rdl_live.stream.denoise import Denoiser
+from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.host import HostStatus, ThreadHost, background
 from rdl_live.stream.pipeline import Mode, Pipeline, PipelineStatus
@@ -27,6 +27,7 @@ __all__ = [
     "QueueStatus",
     "Refusal",
     "RefusedSeries",
+    "Restoration",
     "Result",
     "Series",
     "SeriesKey",

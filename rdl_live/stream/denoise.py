@@ -1,9 +1,10 @@
-"""The denoising stage: a contract, and nothing behind it where the stage is empty."""
+"""The denoising stage: two contracts, and nothing behind them where the stage is empty."""
 
 from typing import Protocol
 
 from torch import Tensor
 
+from rdl_live.optics.microscope import Channel
 from rdl_live.optics.pattern import PatternSet
 
 
@@ -20,4 +21,21 @@ class Denoiser(Protocol):
         Args:
             photons: noisy; must not be changed.
             patterns: its illumination.
+        """
+
+
+class Restoration(Protocol):
+    """Denoises and reconstructs in one; called like a `Denoiser`."""
+
+    @property
+    def name(self) -> str:
+        """What reports and recordings say."""
+
+    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Tensor:
+        """Return the SR image (2y, 2x), float32, photons per raw pixel area, of a series (angle, phase, y, x).
+
+        Args:
+            photons: noisy; must not be changed.
+            patterns: its illumination.
+            channel: its colour.
         """

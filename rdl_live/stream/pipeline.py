@@ -23,7 +23,7 @@ from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.assembler import Assembler
-from rdl_live.stream.denoise import Denoiser
+from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
 from rdl_live.stream.health import Tell
 from rdl_live.stream.result import Quality, Result
@@ -73,6 +73,7 @@ class Pipeline:
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
         denoiser: Denoiser | None = None,
+        restoration: Restoration | None = None,
         patterns: Sequence[PatternSet] | None = None,
         estimate_every_s: float = 5.0,
         tell: Tell = lambda _: None,
@@ -90,6 +91,7 @@ class Pipeline:
             maps: per-pixel camera calibration.
             device: where to compute.
             denoiser: the denoising stage; None leaves it empty.
+            restoration: takes the place of denoising and reconstruction.
             patterns: fixed patterns for each colour; by default they are estimated and kept up to date.
             estimate_every_s: time between estimations [s].
             tell: gets sentences for the user.
@@ -98,6 +100,7 @@ class Pipeline:
         geometry = scope.pattern
         self._scope, self._channels, self._mode = scope, tuple(channels), mode
         self._maps, self._denoiser, self._tell, self._on_refused = maps, denoiser, tell, on_refused
+        self._restoration = restoration
         self._assembler = Assembler(
             geometry.angles, geometry.phases, shape, dtype=dtype, open_series=1 + len(channels), on_refused=self._refuse
         )
@@ -181,8 +184,7 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        denoised = photons if self._denoiser is None else self._denoiser(photons, use.patterns)
-        image = use.reconstructor(denoised)
+        image = self._image(use, photons, series.key.channel)
         if self._mode is Mode.ROLLING:
             self._rolled[series.key.channel] = Rolled(series.key.place, use, photons)
         return self._result(use, series, photons, image)
@@ -196,12 +198,18 @@ class Pipeline:
         light = self._photons(frame)
         rolled.photons[tag.angle, tag.phase] = light
         use = rolled.use
-        if self._denoiser is None:
+        if self._denoiser is None and self._restoration is None:
             image = use.reconstructor.update(light, tag.angle, tag.phase)
         else:
-            image = use.reconstructor(self._denoiser(rolled.photons, use.patterns))
+            image = self._image(use, rolled.photons, tag.channel)
         series = Series(key, frame, tag.timestamp_s, arrived_s, tag.flags)
         return self._result(use, series, rolled.photons, image, whole=False)
+
+    def _image(self, use: Calibrated, photons: Tensor, channel: int) -> Tensor:
+        """Return the SR image of a whole series."""
+        if self._restoration is not None:
+            return self._restoration.restore(photons, use.patterns, self._channels[channel])
+        return use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns))
 
     def _result(
         self, use: Calibrated, series: Series, photons: Tensor, image: Tensor, *, whole: bool = True
@@ -227,7 +235,7 @@ class Pipeline:
             exposed_s=series.exposed_s,
             arrived_s=series.arrived_s,
             ready_s=time.perf_counter(),
-            denoiser="none" if self._denoiser is None else self._denoiser.name,
+            denoiser=stage.name if (stage := self._restoration or self._denoiser) else "none",
             whole=whole,
         )
 

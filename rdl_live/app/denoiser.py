@@ -1,0 +1,25 @@
+"""Which denoiser a run uses, by its name."""
+
+from rdl_live.errors import ConfigError
+from rdl_models import find_weights, read_card, shipped
+
+NONE = "none"
+
+
+def check_denoiser(name: str) -> None:
+    """Raise unless there is such a denoiser.
+
+    Raises:
+        ConfigError: neither "none", nor the name of shipped weights, nor a weight file.
+        DataError: the weight file is damaged.
+    """
+    if name == NONE:
+        return
+    try:
+        path = find_weights(name)
+    except ConfigError as error:
+        known = "".join(f", --denoise {one}" for one in shipped())
+        raise ConfigError(
+            f"--denoise {name!r}: no such denoiser; use --denoise none{known} or a weight file"
+        ) from error
+    read_card(path)

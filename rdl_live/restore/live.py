@@ -1,0 +1,92 @@
+"""Restoration as a stage of the live pipeline: one `Restorer` a colour, renewed with the patterns."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore.ranges import check_microscope
+from rdl_live.restore.restorer import Restorer
+from rdl_models import load_weights
+
+
+class LiveRestorer:
+    """See `rdl_live.stream.Restoration`, which it fulfils. Belongs to the pipeline's thread."""
+
+    def __init__(
+        self,
+        scope: Microscope,
+        shape: tuple[int, int],
+        weights: str | Path = "rdl",
+        device: torch.device | str = "cpu",
+        *,
+        half: bool | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Load the network.
+
+        Args:
+            scope: the microscope.
+            shape: (y, x) of a raw frame.
+            weights: name of shipped weights, or a file.
+            device: where to compute.
+            half: see `Restorer`; by default where the chip has instructions for it.
+            tell: gets warnings.
+
+        Raises:
+            ConfigError: there are no such weights.
+            DataError: the weight file is damaged.
+        """
+        # Photons come in, so the camera's calibration is done with.
+        self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
+        self._shape, self._device, self._tell = shape, torch.device(device), tell
+        self._half = quick_half(self._device) if half is None else half
+        self._weights = load_weights(weights, self._device)
+        self._restorers: dict[str, Restorer] = {}
+        self._told: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """Name of the weights."""
+        return self._weights.card.name
+
+    def check(self, channels: Iterable[Channel]) -> None:
+        """Compare with what the weights were trained for.
+
+        Raises:
+            ConfigError: they are not made for this microscope.
+        """
+        for channel in channels:
+            self._warn(check_microscope(self._weights.card, self._unit, channel))
+
+    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Tensor:
+        """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons."""
+        restorer = self._restorers.get(channel.name)
+        if restorer is None or restorer.patterns is not patterns:
+            restorer = Restorer(
+                self._unit, patterns, self._shape, self._weights, self._device, channel=channel, half=self._half
+            )
+            self._restorers[channel.name] = restorer
+        image = restorer(photons)
+        self._warn(restorer.warnings)
+        return image
+
+    def _warn(self, warnings: list[str]) -> None:
+        for text in warnings:
+            # What differs in numbers only is told once.
+            kind = "".join(character for character in text if not character.isdigit())
+            if kind not in self._told:
+                self._told.add(kind)
+                self._tell(text)
+
+
+def quick_half(device: torch.device) -> bool:
+    """Whether bfloat16 is quicker than float32 on a device."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older versions of torch cannot tell; float32 is right everywhere.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
