@@ -38,9 +38,7 @@ def run(command: list[str], folder: Path | None = None, **environment: str) -> s
 def modules_after(statement: str, root: Path) -> set[str]:
     """Names of the top-level modules that a fresh interpreter holds after `statement`."""
     paths = [str(root), str(root / "devices"), str(root / "models")]
-    code = (
-        f"import sys; sys.path[:0] = {paths!r}; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
-    )
+    code = f"import sys; sys.path[:0] = {paths!r}; {statement}; print(*{{n.split('.')[0] for n in sys.modules}})"
     return set(run([sys.executable, "-c", code]).split())
 
 
@@ -49,9 +47,7 @@ def test_importing_a_package_is_light(package: str, root: Path) -> None:
     assert modules_after(f"import {package}", root).isdisjoint(HEAVY)
 
 
-@pytest.mark.parametrize(
-    "package", ["rdl_live.cli", "rdl_live.optics", "rdl_live.files", "rdl_live.specimen"]
-)
+@pytest.mark.parametrize("package", ["rdl_live.cli", "rdl_live.optics", "rdl_live.files", "rdl_live.specimen"])
 def test_headless_code_never_imports_a_window(package: str, root: Path) -> None:
     windows = {"qtpy", "PyQt5", "PyQt6", "PySide6", "superqt", "pyqtgraph", "tkinter"}
     assert modules_after(f"import {package}", root).isdisjoint(windows)
@@ -110,9 +106,7 @@ def test_the_wheel_is_typed_licensed_and_brings_the_configs(wheel: zipfile.ZipFi
     info = f"rdl_live-{rdl_live.__version__}"
     assert {f"{package}/py.typed" for package in ("rdl_live", "rdl_devices", "rdl_models")} <= names
     assert f"{info}.dist-info/licenses/LICENSE" in names
-    configs = {
-        f"{info}.data/data/share/rdl-live/configs/{path.name}" for path in (root / "configs").iterdir()
-    }
+    configs = {f"{info}.data/data/share/rdl-live/configs/{path.name}" for path in (root / "configs").iterdir()}
     assert configs
     assert configs <= names
 

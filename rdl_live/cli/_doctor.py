@@ -55,9 +55,7 @@ COLOURS = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red"}
 
 
 def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Machine-readable report on standard output.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")] = False,
 ) -> None:
     """Check this computer: versions, GPU, memory, disk, and whether all works without the internet.
 

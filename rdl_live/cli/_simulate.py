@@ -27,9 +27,7 @@ def simulate(
     ],
     specimen: Annotated[
         str,
-        typer.Option(
-            help="Kind: actin, beads, filaments, mitochondria, mixed, reticulum or rings.", show_default=True
-        ),
+        typer.Option(help="Kind: actin, beads, filaments, mitochondria, mixed, reticulum or rings.", show_default=True),
     ] = "filaments",
     photons: Annotated[float, typer.Option(help="Mean photons per raw pixel and frame.")] = 100.0,
     size: Annotated[str, typer.Option(metavar="N|YxX", help="Raw frame in pixels: 256 or 240x320.")] = "256",
@@ -52,9 +50,7 @@ def simulate(
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
     truth: Annotated[
         Path | None,
-        typer.Option(
-            metavar="TRUTH.tif", help="Also write the perfect super-resolved image(s), haze included."
-        ),
+        typer.Option(metavar="TRUTH.tif", help="Also write the perfect super-resolved image(s), haze included."),
     ] = None,
     patterns: Annotated[
         Path | None, typer.Option("--json", metavar="PATTERNS.json", help="Also write the true patterns.")
@@ -220,6 +216,4 @@ def _record(simulation: "Simulation", raw: "RawWriter", ideal: "SrWriter | None"
             ideal.write(series.total.numpy())
         clipped += float((adu >= int(ceiling)).mean()) / len(simulation)
     if clipped > 0:
-        console.print(
-            f"[yellow]{clipped:.2%} of the pixels are saturated at {ceiling:g} ADU; take fewer --photons"
-        )
+        console.print(f"[yellow]{clipped:.2%} of the pixels are saturated at {ceiling:g} ADU; take fewer --photons")

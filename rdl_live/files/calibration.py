@@ -45,9 +45,7 @@ def read_otf(path: str | Path) -> RadialOtfData:
         stored = np.fromfile(path, header.dtype, samples, offset=header.data_offset)
     values = stored.astype(np.complex64)
     if not np.isfinite(values).all() or abs(values[0]) == 0:
-        raise DataError(
-            f"{path}: OTF values are NaN or infinite, or zero at frequency zero; measure it again"
-        )
+        raise DataError(f"{path}: OTF values are NaN or infinite, or zero at frequency zero; measure it again")
     return RadialOtfData(values, header.spacing)
 
 
@@ -69,9 +67,7 @@ def read_map(path: str | Path, shape: tuple[int, int], *, positive: bool = False
     raw = open_any(path)
     try:
         if raw.stack.frames.size != 1 or raw.source.shape != tuple(shape):
-            found = (
-                f"{raw.stack.frames.size} image(s) of {raw.source.shape[0]} x {raw.source.shape[1]} pixels"
-            )
+            found = f"{raw.stack.frames.size} image(s) of {raw.source.shape[0]} x {raw.source.shape[1]} pixels"
             raise DataError(
                 f"{path}: holds {found}, the frames have {shape[0]} x {shape[1]} pixels (rows x columns); "
                 "cut the map to the same region of the camera"

@@ -106,9 +106,7 @@ class FileFrames:
         while done < len(view):
             got = self._file.readinto(view[done:])
             if not got:
-                raise DataError(
-                    f"{self._path}: ends within frame {number}; the file was cut while being read"
-                )
+                raise DataError(f"{self._path}: ends within frame {number}; the file was cut while being read")
             done += got
 
     def close(self) -> None:

@@ -69,9 +69,7 @@ def _resolve(content: dict[str, Any], folder: Path) -> list[str]:
         file = folder / section[key]
         if not file.is_file():
             what = "is a folder" if file.is_dir() else "does not exist"
-            problems.append(
-                f"{where}: {section[key]!r} is wrong: {file} {what}; correct the path, or remove the key"
-            )
+            problems.append(f"{where}: {section[key]!r} is wrong: {file} {what}; correct the path, or remove the key")
         section[key] = str(file)
     return problems
 

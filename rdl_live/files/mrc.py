@@ -91,9 +91,7 @@ def read_mrc_header(path: Path) -> MrcHeader:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     order = _byte_order(head)
     if order is None:
-        raise DataError(
-            f"{path}: not an MRC file (no MRC or DeltaVision header in its first {HEADER_BYTES} bytes)"
-        )
+        raise DataError(f"{path}: not an MRC file (no MRC or DeltaVision header in its first {HEADER_BYTES} bytes)")
     header = _parse(path, head, order)
     expected, found = header.data_offset + header.data_bytes, path.stat().st_size
     if found < expected:
@@ -110,9 +108,7 @@ def _parse(path: Path, head: bytes, order: str) -> MrcHeader:
         raise DataError(f"{path}: MRC header with impossible sizes {nx} x {ny} x {nz}; the file is damaged")
     if mode not in TYPES:
         known = ", ".join(map(str, TYPES))
-        raise DataError(
-            f"{path}: MRC mode {mode} is not supported (only {known}); export the file as 16-bit TIFF"
-        )
+        raise DataError(f"{path}: MRC mode {mode} is not supported (only {known}); export the file as 16-bit TIFF")
     extended = word("i", 92)
     if extended < 0:
         raise DataError(f"{path}: MRC extended header of {extended} bytes; the file is damaged")
@@ -166,9 +162,7 @@ def open_mrc(path: Path) -> RawFile:
     frame_bytes = rows * columns * header.dtype.itemsize
     offsets: npt.NDArray[np.int64] = header.data_offset + np.arange(sections, dtype=np.int64) * frame_bytes
     names = tuple(f"{wavelength} nm" for wavelength in header.wavelengths_nm if wavelength > 0)
-    return RawFile(
-        FileFrames(path, offsets, (rows, columns), header.dtype), _stack(header), header.spacing, names
-    )
+    return RawFile(FileFrames(path, offsets, (rows, columns), header.dtype), _stack(header), header.spacing, names)
 
 
 def _stack(header: MrcHeader) -> Stack:

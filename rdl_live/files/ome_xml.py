@@ -105,9 +105,7 @@ def _planes(pixels: ET.Element, pages: int) -> Stack:
     return Stack(tuple(AXES[letter] for letter in letters), numbers.reshape(sizes))
 
 
-def _place(
-    numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes: tuple[int, ...], pages: int
-) -> None:
+def _place(numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes: tuple[int, ...], pages: int) -> None:
     """Enter the pages of one TiffData element into the plane numbers."""
     start = [int(data.get(f"First{letter}", "0")) for letter in letters]
     if any(not 0 <= i < n for i, n in zip(start, sizes, strict=True)):

@@ -27,9 +27,7 @@ def check_output(path: str | Path, overwrite: bool = False, *, inputs: Sequence[
     try:
         _check_place(path, overwrite, inputs)
     except OSError as error:  # a name too long, a folder that may not be looked into
-        raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); write elsewhere"
-        ) from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}); write elsewhere") from error
     return path
 
 
@@ -51,9 +49,7 @@ def _check_existing(path: Path, overwrite: bool, inputs: Sequence[str | Path]) -
     if not path.is_file():
         raise OutputError(f"{path}: is not a regular file; give the name of a file")
     if any(Path(source).exists() and path.samefile(source) for source in inputs):
-        raise OutputError(
-            f"{path}: is an input of this very command and is never overwritten; write elsewhere"
-        )
+        raise OutputError(f"{path}: is an input of this very command and is never overwritten; write elsewhere")
     if not overwrite:
         raise OutputError(f"{path}: exists already; replacing it needs --overwrite, or give another name")
 
@@ -69,15 +65,11 @@ class PendingFile:
         """
         self.path, self._overwrite = check_output(path, overwrite), overwrite
         # The suffix stays: libraries choose the format by it. Made by open(), so that the umask holds.
-        self.temporary = self.path.with_name(
-            f".{self.path.stem}.{secrets.token_hex(4)}.part{self.path.suffix}"
-        )
+        self.temporary = self.path.with_name(f".{self.path.stem}.{secrets.token_hex(4)}.part{self.path.suffix}")
         try:
             self.temporary.open("xb").close()
         except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); write elsewhere"
-            ) from error
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror}); write elsewhere") from error
 
     def commit(self) -> None:
         """Put the file in place.

@@ -141,9 +141,7 @@ def pending_tiff(path: Any, overwrite: bool) -> PendingFile:
     return PendingFile(path, overwrite)
 
 
-def as_pages(
-    frames: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any], what: str
-) -> npt.NDArray[Any]:
+def as_pages(frames: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> npt.NDArray[Any]:
     """Return one time point of `shape` (..., y, x) as pages (n, y, x) of `dtype`.
 
     Raises:

@@ -169,6 +169,4 @@ def _open_by_content(path: Path, head: bytes) -> RawFile:
     for magic, what in FOREIGN.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {what} ({FORMATS})")
-    raise DataError(
-        f"{path}: is none of the known formats, or lacks its start ({FORMATS}); export it as OME-TIFF"
-    )
+    raise DataError(f"{path}: is none of the known formats, or lacks its start ({FORMATS}); export it as OME-TIFF")

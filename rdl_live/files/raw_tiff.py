@@ -62,9 +62,7 @@ class RawWriter(OmeTiffFile):
         """May be added to until the block ends."""
         self._dtype = np.dtype(dtype)
         if self._dtype.name not in PIXEL_TYPES:
-            raise ValueError(
-                f"OME-TIFF has no number type {self._dtype}; use one of {', '.join(PIXEL_TYPES)}"
-            )
+            raise ValueError(f"OME-TIFF has no number type {self._dtype}; use one of {', '.join(PIXEL_TYPES)}")
         self._phase_fastest = geometry.order is SeriesOrder.ANGLE_PHASE
         self._shape = (geometry.angles, geometry.phases, rows, columns)
         label = ChannelLabel(channel_name, excitation_nm, emission_nm)

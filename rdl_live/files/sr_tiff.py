@@ -56,9 +56,7 @@ class SrWriter(OmeTiffFile):
         label = ChannelLabel(channel_name, excitation_nm, emission_nm)
 
         def describe(n: int) -> OmeDescription:
-            return OmeDescription(
-                n, rows, columns, "float32", pixel_size_um, label, provenance=self.provenance
-            )
+            return OmeDescription(n, rows, columns, "float32", pixel_size_um, label, provenance=self.provenance)
 
         self._pages = PageWriter(pending_tiff(path, overwrite), describe, times)
 

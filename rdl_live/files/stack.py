@@ -102,9 +102,7 @@ class SeriesFolder:
         wanted = {Axis.ANGLE: angles, Axis.PHASE: phases}
         wrong = [f"{n} {a}s (pattern.{a}s says {wanted[a]})" for a, n in found.items() if n != wanted[a]]
         if wrong:
-            raise DataError(
-                f"the file names {' and '.join(wrong)}; correct the pattern section of the microscope file"
-            )
+            raise DataError(f"the file names {' and '.join(wrong)}; correct the pattern section of the microscope file")
         stack = self._one_channel(stack)
         self._note_z(stack, 1)
         if len(found) == 2 or self.geometry.frames in found.values():
@@ -143,9 +141,7 @@ class SeriesFolder:
         """Return the stack of the chosen colour."""
         channels = stack.size(Axis.CHANNEL)
         if self.channel is not None and not 0 <= self.channel < channels:
-            raise DataError(
-                f"has {channels} channel(s), so channel {self.channel} is none of them (0 is the first)"
-            )
+            raise DataError(f"has {channels} channel(s), so channel {self.channel} is none of them (0 is the first)")
         if Axis.CHANNEL not in stack.axes:
             return stack
         if self.channel is None and channels > 1:

@@ -108,9 +108,7 @@ class TiffLayout:
         where = f"directory of page {index}"
         count = self._number("Q" if self.is_big else "H", self._bytes(offset, count_size, where))
         if count > MAX_TAGS:
-            raise DataError(
-                f"{self.path}: page {index} claims {count} tags; the file is damaged or truncated"
-            )
+            raise DataError(f"{self.path}: page {index} claims {count} tags; the file is damaged or truncated")
         block = self._bytes(offset + count_size, count * entry_size + struct.calcsize(word), where)
         tags: Tags = {}
         for start in range(0, count * entry_size, entry_size):

@@ -100,9 +100,7 @@ def _check_uniform(path: Path, pages: list[TiffPage]) -> None:
             "export the recording as 8- or 16-bit grey values"
         )
     if not 0 < first.shape[0] * first.shape[1] <= MAX_FRAME_PIXELS:
-        raise DataError(
-            f"{path}: frames of {first.shape[0]} x {first.shape[1]} pixels cannot be; damaged file"
-        )
+        raise DataError(f"{path}: frames of {first.shape[0]} x {first.shape[1]} pixels cannot be; damaged file")
     for index, page in enumerate(pages):
         if (page.shape, page.dtype, page.samples) != (first.shape, first.dtype, first.samples):
             raise DataError(
@@ -130,9 +128,7 @@ def _source(path: Path, pages: list[TiffPage], frames: int) -> FrameSource:
     whole = [offset for offset in offsets if offset is not None]
     if len(pages) == 1 and frames > 1 and whole:
         size = prod(pages[0].shape) * pages[0].dtype.itemsize
-        return FileFrames(
-            path, whole[0] + np.arange(frames, dtype=np.int64) * size, pages[0].shape, pages[0].dtype
-        )
+        return FileFrames(path, whole[0] + np.arange(frames, dtype=np.int64) * size, pages[0].shape, pages[0].dtype)
     if frames > len(pages):
         raise DataError(f"{path}: truncated: {frames} frames are described, {len(pages)} are there")
     if len(whole) == len(pages):
@@ -144,9 +140,7 @@ def _source(path: Path, pages: list[TiffPage], frames: int) -> FrameSource:
 def _ome(path: Path, pages: list[TiffPage], description: bytes) -> RawFile:
     with naming(path), reading(path, "OME-TIFF"):
         ome = parse_ome(description, len(pages))
-    return RawFile(
-        _source(path, pages, len(pages)), ome.stack, ome.pixel_size_um, ome.channel_names, ome.notes
-    )
+    return RawFile(_source(path, pages, len(pages)), ome.stack, ome.pixel_size_um, ome.channel_names, ome.notes)
 
 
 def _imagej(path: Path, pages: list[TiffPage], tags: Tags, text: str) -> RawFile:

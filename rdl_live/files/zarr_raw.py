@@ -91,9 +91,7 @@ def open_zarr(path: Path) -> RawFile:
         _check(array)
         notes += _absent_chunks(array)
         stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
-        return RawFile(
-            ZarrFrames(path, array), stack, scale.pixel_size_um, _channels(attributes), tuple(notes)
-        )
+        return RawFile(ZarrFrames(path, array), stack, scale.pixel_size_um, _channels(attributes), tuple(notes))
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -175,15 +173,11 @@ def _refuse_foreign_codecs(folder: Path) -> None:
         waiting += [*inner.get("codecs", []), *inner.get("index_codecs", [])]
     foreign = sorted({str(name) for name in names} - SAFE_CODECS)
     if foreign:
-        raise DataError(
-            f"is stored with the codec(s) {', '.join(foreign)}, which are not read; save it with zstd"
-        )
+        raise DataError(f"is stored with the codec(s) {', '.join(foreign)}, which are not read; save it with zstd")
 
 
 def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str]]:
-    named = scale.axes or [
-        str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or []
-    ]
+    named = scale.axes or [str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or []]
     if named and len(named) != array.ndim:
         raise DataError(f"its metadata names {len(named)} axes, the array has {array.ndim}")
     if named and named[-2:] != ["y", "x"] and (scale.axes or {"x", "y"} & set(named)):
@@ -192,11 +186,7 @@ def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], lis
         raise DataError(f"holds an array of {array.ndim} dimension(s), not images")
     if not named:
         return (Axis.FRAME,) * (array.ndim - 2), []
-    unknown = [
-        f"{name} ({n})"
-        for name, n in zip(named[:-2], array.shape, strict=False)
-        if name not in NAMES and n > 1
-    ]
+    unknown = [f"{name} ({n})" for name, n in zip(named[:-2], array.shape, strict=False) if name not in NAMES and n > 1]
     notes = [f"axis {', '.join(unknown)} is read as further frames"] if unknown else []
     return tuple(NAMES.get(name, Axis.FRAME) for name in named[:-2]), notes
 
@@ -216,8 +206,7 @@ def _absent_chunks(array: Any) -> list[str]:
     if present >= all_of_them:
         return []
     return [
-        f"{all_of_them - present} of {all_of_them} chunks are absent (lost, or empty) and read as "
-        f"{array.fill_value}"
+        f"{all_of_them - present} of {all_of_them} chunks are absent (lost, or empty) and read as {array.fill_value}"
     ]
 
 

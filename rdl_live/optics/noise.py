@@ -77,9 +77,7 @@ class CameraMaps:
 
     def to(self, device: torch.device | str) -> Self:
         """Return the maps on another device."""
-        return type(self)(
-            self.offset_adu.to(device), self.gain_e_per_adu.to(device), self.read_noise_e.to(device)
-        )
+        return type(self)(self.offset_adu.to(device), self.gain_e_per_adu.to(device), self.read_noise_e.to(device))
 
 
 def expose(
@@ -112,11 +110,7 @@ def expose(
         ceiling = min(ceiling, float(int(camera.saturation_adu)))
     adu = (electrons / gain + offset).round_().clamp_(0, ceiling)
     # float32 cannot hold the largest int32: past int32 a clipped value would come out negative.
-    return (
-        adu.to(torch.int32).to(dtype)
-        if ceiling < 2**24
-        else adu.to(torch.float64).clamp_(0, ceiling).to(dtype)
-    )
+    return adu.to(torch.int32).to(dtype) if ceiling < 2**24 else adu.to(torch.float64).clamp_(0, ceiling).to(dtype)
 
 
 def to_photons(adu: Tensor, camera: Camera, maps: CameraMaps | None = None) -> Tensor:
@@ -125,9 +119,7 @@ def to_photons(adu: Tensor, camera: Camera, maps: CameraMaps | None = None) -> T
     return (adu.to(torch.float32) - offset) * gain
 
 
-def _calibration(
-    camera: Camera, maps: CameraMaps | None
-) -> tuple[float | Tensor, float | Tensor, float | Tensor]:
+def _calibration(camera: Camera, maps: CameraMaps | None) -> tuple[float | Tensor, float | Tensor, float | Tensor]:
     """Return offset [ADU], gain [e-/ADU] and read noise [e-]: the maps if there are any."""
     if maps is not None:
         return maps.offset_adu, maps.gain_e_per_adu, maps.read_noise_e

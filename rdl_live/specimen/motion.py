@@ -46,9 +46,7 @@ class Trajectories:
         waves[0, (waves == 0).all(0)] = 1
         q = 2 * math.pi * waves / np.array([[width], [height]])  # (2, modes)
         phase = cloud.position_um @ q + rng.uniform(0, 2 * math.pi, FLOW_MODES)
-        self._basis = torch.as_tensor(np.concatenate([np.sin(phase), np.cos(phase)], axis=1)).to(
-            torch.float32
-        )
+        self._basis = torch.as_tensor(np.concatenate([np.sin(phase), np.cos(phase)], axis=1)).to(torch.float32)
         pace = speed * math.sqrt(2 / FLOW_MODES)  # amplitude x angular frequency of each wave
         steepest = STEEPEST * 2 * math.pi / np.hypot(*q)
         omega = np.maximum(2 * math.pi / rng.uniform(0.2 * SLOWEST_S, SLOWEST_S, FLOW_MODES), pace / steepest)

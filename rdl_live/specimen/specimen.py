@@ -44,9 +44,7 @@ class Specimen:
             ValueError: an empty view or a pixel that is not positive.
         """
         if min(shape) < 1 or not pixel_um > 0:
-            raise ValueError(
-                f"a specimen needs a view and a pixel above 0, got {shape} pixels of {pixel_um} um"
-            )
+            raise ValueError(f"a specimen needs a view and a pixel above 0, got {shape} pixels of {pixel_um} um")
         self.settings = settings
         self.shape = shape
         self.pixel_um = pixel_um
@@ -112,9 +110,7 @@ class Specimen:
         """Return the blur from the coarse domain to the view along y and along x."""
         first_um = self._margin * self.pixel_um
         return [
-            blur_matrix(
-                self.shape[axis], self.pixel_um, first_um, self._coarse[axis], self._size_um[axis], sigma_um
-            )
+            blur_matrix(self.shape[axis], self.pixel_um, first_um, self._coarse[axis], self._size_um[axis], sigma_um)
             for axis in (0, 1)
         ]
 

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 
-def splat(
-    position_um: Tensor, weight: Tensor, shape: tuple[int, int], size_um: tuple[float, float]
-) -> Tensor:
+def splat(position_um: Tensor, weight: Tensor, shape: tuple[int, int], size_um: tuple[float, float]) -> Tensor:
     """Return the points on a periodic grid, each shared among the four nearest pixels (its centroid is kept).
 
     Args:
@@ -39,9 +37,7 @@ def splat(
     return image.view(rows, columns)
 
 
-def blur_matrix(
-    points: int, pixel_um: float, first_um: float, coarse: int, size_um: float, sigma_um: float
-) -> Tensor:
+def blur_matrix(points: int, pixel_um: float, first_um: float, coarse: int, size_um: float, sigma_um: float) -> Tensor:
     """Return the periodic Gaussian from coarse to fine samples of one axis, (points, coarse) float32.
 
     Blur and interpolation in one: applied on both axes to a splatted cloud it is what defocus makes of it.

@@ -8,6 +8,7 @@ import torch
 
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.train.evaluate import held_out_scores
 from rdl_live.train.preview import save_preview
 from rdl_live.train.settings import SceneSettings, TrainSettings
 from rdl_live.train.trainer import Step, Trainer
@@ -95,7 +96,7 @@ def train_denoiser(
 
 
 def make_card(name: str, trainer: Trainer) -> Card:
-    """Return the metadata of what was trained."""
+    """Return the metadata of what was trained; scores it (a minute)."""
     network = trainer.average
     if not isinstance(network, ObjectPlane):
         raise ConfigError(f"no card for networks of type {type(network).__name__}")
@@ -107,6 +108,7 @@ def make_card(name: str, trainer: Trainer) -> Card:
         steps=trainer.progress.step,
         minutes=trainer.progress.seconds / 60,
         valid=valid_ranges(trainer.settings.scenes),
+        scores=held_out_scores(network, trainer.settings.scenes, device=trainer.device),
         program=f"rdl-live {__version__}",
     )
 

@@ -55,9 +55,7 @@ class Wrong:
 
 
 WRONG = [
-    Wrong(
-        "misspelt key of optics", "pixel_size_um", "pixelsize_um", ("optics.pixelsize_um", "'pixel_size_um'")
-    ),
+    Wrong("misspelt key of optics", "pixel_size_um", "pixelsize_um", ("optics.pixelsize_um", "'pixel_size_um'")),
     Wrong("key without unit", "read_noise_e", "read_noise", ("camera.read_noise", "'read_noise_e'")),
     Wrong("misspelt section", "camera:", "camra:", ("camra", "'camera'")),
     Wrong(
@@ -162,9 +160,7 @@ def test_calibration_files_are_sought_beside_the_microscope_file(
 
 
 def test_calibration_files_must_be_there(tmp_path: Path) -> None:
-    text = GOOD.replace("name: RFP", "name: RFP, otf_file: no.mrc").replace(
-        "offset_adu: 100", "offset_file: ."
-    )
+    text = GOOD.replace("name: RFP", "name: RFP, otf_file: no.mrc").replace("offset_adu: 100", "offset_file: .")
     message = refusal(write(tmp_path, text))
     assert "channels[1].otf_file: 'no.mrc'" in message
     assert "does not exist" in message
@@ -179,9 +175,7 @@ def test_no_text_raises_anything_but_a_config_error(tmp_path: Path, data: st.Dat
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(raw) - 1))
         length = data.draw(st.integers(0, 8))
-        junk = st.one_of(
-            st.binary(max_size=6), st.sampled_from([b"0x_", b"!!", b"&a", b"*a", b"- ", b"? ", b"<<: "])
-        )
+        junk = st.one_of(st.binary(max_size=6), st.sampled_from([b"0x_", b"!!", b"&a", b"*a", b"- ", b"? ", b"<<: "]))
         raw[place : place + length] = data.draw(junk)
     path = tmp_path / "fuzz.yaml"
     path.write_bytes(bytes(raw))

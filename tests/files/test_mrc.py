@@ -19,9 +19,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "rdl-sim-microtubules" / 
 MODES = {"i1": 0, "i2": 1, "f4": 2, "c8": 4, "u2": 6, "f2": 12}
 
 
-def dv_file(
-    path: Path, frames: np.ndarray[Any, Any], order: str = "<", mode: int | None = None, **words: Any
-) -> Path:
+def dv_file(path: Path, frames: np.ndarray[Any, Any], order: str = "<", mode: int | None = None, **words: Any) -> Path:
     """Write frames (n, y, x) with a DeltaVision-like header; `words` are values by byte offset (b92)."""
     stored = frames.astype(frames.dtype.newbyteorder(order))
     head = bytearray(1024)
@@ -116,9 +114,7 @@ def test_the_2014_standard_without_calibration_has_no_pixel_size(tmp_path: Path)
 def test_truncation_says_both_sizes(tmp_path: Path) -> None:
     path = dv_file(tmp_path / "a.mrc", counted(9))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(
-        DataError, match=r"a\.mrc: truncated: .* 1384 bytes, the file has 1284 .*100 are missing"
-    ):
+    with pytest.raises(DataError, match=r"a\.mrc: truncated: .* 1384 bytes, the file has 1284 .*100 are missing"):
         open_raw(path, GEOMETRY)
 
 

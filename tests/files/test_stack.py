@@ -13,9 +13,7 @@ T, Z, C, A, P, F = Axis.TIME, Axis.Z, Axis.CHANNEL, Axis.ANGLE, Axis.PHASE, Axis
 ORDERS = st.sampled_from(list(SeriesOrder))
 
 
-def geometry(
-    angles: int = 3, phases: int = 3, order: SeriesOrder = SeriesOrder.ANGLE_PHASE
-) -> PatternGeometry:
+def geometry(angles: int = 3, phases: int = 3, order: SeriesOrder = SeriesOrder.ANGLE_PHASE) -> PatternGeometry:
     return PatternGeometry(angles=angles, phases=phases, order=order)
 
 

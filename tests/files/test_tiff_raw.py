@@ -51,9 +51,7 @@ def test_plain_stacks(dtype: str, bigtiff: bool, byteorder: Any, tmp_path: Path)
     values = series(dtype=dtype)
     path = tmp_path / "a.tif"
     stack = values.reshape(-1, 6, 7)
-    tifffile.imwrite(
-        path, stack, bigtiff=bigtiff, byteorder=byteorder, metadata=None, photometric="minisblack"
-    )
+    tifffile.imwrite(path, stack, bigtiff=bigtiff, byteorder=byteorder, metadata=None, photometric="minisblack")
     np.testing.assert_array_equal(read(path), values)
 
 
@@ -336,9 +334,7 @@ def written(path: Path, kind: str) -> Path:
             "one directory": {"truncate": True},
         }[kind]
         stack = series(1).reshape(-1, 6, 7)
-        tifffile.imwrite(
-            path, stack, **({} if kind == "imagej" else {"photometric": "minisblack"}), **options
-        )
+        tifffile.imwrite(path, stack, **({} if kind == "imagej" else {"photometric": "minisblack"}), **options)
     return path
 
 

@@ -80,25 +80,17 @@ def test_planes_lie_in_the_order_of_the_geometry(tmp_path: Path) -> None:
         geometry = PatternGeometry(angles=3, phases=5, order=order)
         write_raw(tmp_path / "raw.tif", values, geometry, 0.065, overwrite=True)
         with tifffile.TiffFile(tmp_path / "raw.tif", is_ome=False) as tiff:
-            tifffile.imwrite(
-                tmp_path / "plain.tif", np.stack([page.asarray() for page in tiff.pages]), metadata=None
-            )
+            tifffile.imwrite(tmp_path / "plain.tif", np.stack([page.asarray() for page in tiff.pages]), metadata=None)
         with open_raw(tmp_path / "plain.tif", geometry) as raw:
             np.testing.assert_array_equal(raw.read(), values)
 
 
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(10**9), 10**9)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.text(
-    st.characters(min_codepoint=32, exclude_categories=["Cs", "Cn", "Co"]), min_size=1, max_size=12
-)
+KEYS = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs", "Cn", "Co"]), min_size=1, max_size=12)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -133,9 +125,7 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.parametrize("problem", [RuntimeError, Interrupted, KeyboardInterrupt])
-def test_a_failure_leaves_nothing_and_keeps_the_old_file(
-    problem: type[BaseException], tmp_path: Path
-) -> None:
+def test_a_failure_leaves_nothing_and_keeps_the_old_file(problem: type[BaseException], tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(b"old")
 

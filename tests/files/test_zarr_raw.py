@@ -149,9 +149,7 @@ def test_refuses_codecs_that_run_code(version: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [2, 3])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_damage_raises_anything_but_an_rdl_error(
-    tmp_path: Path, version: int, data: st.DataObject
-) -> None:
+def test_no_damage_raises_anything_but_an_rdl_error(tmp_path: Path, version: int, data: st.DataObject) -> None:
     path = tmp_path / "a.zarr"
     if not path.exists():
         ome_zarr(path, VALUES, ["t", "angle", "phase", "y", "x"], version)

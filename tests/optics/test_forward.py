@@ -56,9 +56,7 @@ def test_adjoint_keeps_batches() -> None:
 @pytest.mark.parametrize("upsample", [1, 2, 3])
 @pytest.mark.parametrize("shape", [(32, 32), (31, 40), (33, 27)])
 def test_nothing_beyond_the_cutoff(shape: tuple[int, int], upsample: int) -> None:
-    frames = Imaging(FINE_CAMERA, shape, upsample=upsample).forward(
-        random(shape[0] * upsample, shape[1] * upsample)
-    )
+    frames = Imaging(FINE_CAMERA, shape, upsample=upsample).forward(random(shape[0] * upsample, shape[1] * upsample))
     spectrum = torch.fft.fft2(frames.double()).abs()
     beyond = torch.hypot(*frequencies(shape, FINE_CAMERA.pixel_um)) >= FINE_CAMERA.cutoff
     assert beyond.any()
@@ -151,9 +149,7 @@ def test_side_peaks_of_the_pattern(harmonic: int) -> None:
     # The centre of the first pixel lies half a pixel from the corner to which the phases refer.
     corner = math.pi * pixel * harmonic * (kx + ky)
     for frame, (phase, gain) in enumerate(zip(phases, pattern.gains, strict=True)):
-        expected = (
-            gain * height * complex(math.cos(harmonic * phase + corner), math.sin(harmonic * phase + corner))
-        )
+        expected = gain * height * complex(math.cos(harmonic * phase + corner), math.sin(harmonic * phase + corner))
         plus = spectrum[frame, harmonic * j, harmonic * i].item()
         minus = spectrum[frame, -harmonic * j, -harmonic * i].item()
         assert plus == pytest.approx(expected, abs=1e-5)

@@ -100,8 +100,7 @@ class TestVoronoi:
     def test_edges_are_as_far_from_both_centres(self) -> None:
         for end in (0, 1):
             one, other = (
-                np.linalg.norm(self.net.edge_um[:, end] - self.net.middle_um[:, side], axis=1)
-                for side in (0, 1)
+                np.linalg.norm(self.net.edge_um[:, end] - self.net.middle_um[:, side], axis=1) for side in (0, 1)
             )
             np.testing.assert_allclose(one, other, rtol=1e-6)
 

@@ -208,9 +208,7 @@ class TestNominalPatterns:
                         (phase - s * ideal for s in (1, -1)),
                         key=lambda t: (1 - torch.exp(1j * t).mean().abs()).item(),
                     )
-                    steps.append(
-                        torch.rad2deg(torch.angle(torch.exp(1j * turn) / torch.exp(1j * turn).mean()))
-                    )
+                    steps.append(torch.rad2deg(torch.angle(torch.exp(1j * turn) / torch.exp(1j * turn).mean())))
             return torch.cat(steps)
 
         assert errors(0.0).abs().max() < 1e-3

@@ -101,9 +101,7 @@ def test_share_of_haze(share: float) -> None:
 def test_haze_is_smooth(kind: str) -> None:
     haze = grow(kind, haze=0.5).haze()
     power = (
-        torch.fft.rfft2(
-            (haze - haze.mean()) * torch.hann_window(SHAPE[0])[:, None] * torch.hann_window(SHAPE[1])
-        ).abs()
+        torch.fft.rfft2((haze - haze.mean()) * torch.hann_window(SHAPE[0])[:, None] * torch.hann_window(SHAPE[1])).abs()
         ** 2
     )
     ky, kx = torch.fft.fftfreq(SHAPE[0], PIXEL_UM)[:, None], torch.fft.rfftfreq(SHAPE[1], PIXEL_UM)

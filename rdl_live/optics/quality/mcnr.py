@@ -149,6 +149,4 @@ def modulation_contrast(
     means = tuple(float(mean) for mean in chosen.mean(dim=1))
     overall = sum(means) / len(means)
     share = float(mask.double().mean())
-    return ModulationContrast(
-        means, overall, grade(overall), share, noise_floor(photons.shape[-3], harmonics)
-    )
+    return ModulationContrast(means, overall, grade(overall), share, noise_floor(photons.shape[-3], harmonics))

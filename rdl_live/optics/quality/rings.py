@@ -75,9 +75,7 @@ class Rings:
         return self.sum(values) / self.count.clamp(min=1)
 
 
-def rings(
-    shape: tuple[int, int], pixel_um: float, *, finer: int = 1, device: torch.device | str = "cpu"
-) -> Rings:
+def rings(shape: tuple[int, int], pixel_um: float, *, finer: int = 1, device: torch.device | str = "cpu") -> Rings:
     """Return the rings for images of `shape` (y, x), `finer` of them to a sample of the coarser axis."""
     kx, ky = frequencies(shape, pixel_um, half=True, device=device)
     width = 1 / (min(shape) * pixel_um * finer)

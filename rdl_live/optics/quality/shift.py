@@ -58,9 +58,7 @@ NO_SHIFT = Shift(0.0, 0.0, math.inf, 0.0)
 """What is reported where the pictures hold no common signal."""
 
 
-def image_shift(
-    reference: Tensor, moved: Tensor, pixel_um: float, *, max_shift_um: float | None = None
-) -> Shift:
+def image_shift(reference: Tensor, moved: Tensor, pixel_um: float, *, max_shift_um: float | None = None) -> Shift:
     """Return the shift from `reference` to `moved`.
 
     Args:
@@ -77,9 +75,7 @@ def image_shift(
     return shifts_from_first(torch.stack([reference, moved]), pixel_um, max_shift_um=max_shift_um)[0]
 
 
-def shifts_from_first(
-    pictures: Tensor, pixel_um: float, *, max_shift_um: float | None = None
-) -> tuple[Shift, ...]:
+def shifts_from_first(pictures: Tensor, pixel_um: float, *, max_shift_um: float | None = None) -> tuple[Shift, ...]:
     """Return the shift of each picture after the first from the first one; arguments as in `image_shift`.
 
     Args:

@@ -47,9 +47,7 @@ def flicker(photons: Tensor, *, order: SeriesOrder = SeriesOrder.ANGLE_PHASE) ->
         ValueError: other axes, or fewer than two phases.
     """
     if photons.ndim not in (4, 5) or photons.shape[-3] < 2:
-        raise ValueError(
-            f"needs ([time,] angle, phase, y, x) with 2 phases or more, got {tuple(photons.shape)}"
-        )
+        raise ValueError(f"needs ([time,] angle, phase, y, x) with 2 phases or more, got {tuple(photons.shape)}")
     pixels = photons.shape[-1] * photons.shape[-2]
     means = photons.to(torch.float32).mean(dim=(-2, -1)).double().cpu().clamp(min=0)
     means = means.reshape(-1, *means.shape[-2:])  # (time, angle, phase)
@@ -71,9 +69,7 @@ def _frame_times(shape: torch.Size, order: SeriesOrder) -> Tensor:
     """Return when each frame was taken, (time, angle, phase), in series."""
     series, angles, phases = shape
     steps = torch.arange(angles * phases, dtype=torch.float64) / (angles * phases)
-    within = (
-        steps.reshape(angles, phases) if order is SeriesOrder.ANGLE_PHASE else steps.reshape(phases, angles).T
-    )
+    within = steps.reshape(angles, phases) if order is SeriesOrder.ANGLE_PHASE else steps.reshape(phases, angles).T
     return torch.arange(series, dtype=torch.float64)[:, None, None] + within
 
 
@@ -115,9 +111,7 @@ class Motion:
         return all(shift.reliable for shift in self.shifts)
 
 
-def motion_between_orientations(
-    photons: Tensor, pixel_um: float, *, max_shift_um: float | None = None
-) -> Motion:
+def motion_between_orientations(photons: Tensor, pixel_um: float, *, max_shift_um: float | None = None) -> Motion:
     """Measure how far the specimen moved from orientation to orientation.
 
     The mean over the phases of an orientation is a widefield image; those of the other orientations are

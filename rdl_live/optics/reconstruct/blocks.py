@@ -5,6 +5,7 @@ Both grids have the same frequency spacing. A demodulated band lies on the raw g
 real), so a band's part at v < 0 is put, conjugated, to (-u, -v).
 """
 
+import itertools
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -84,4 +85,4 @@ def _runs(low: int, count: int, source: int, target: int | None, sign: int) -> l
         if wraps_source or wraps_target:
             cuts.add(offset)
     edges = sorted(cuts)
-    return [(start, stop - start) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [(start, stop - start) for start, stop in itertools.pairwise(edges)]

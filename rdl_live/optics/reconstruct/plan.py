@@ -224,9 +224,7 @@ def matched_plan(geometry: Geometry) -> Plan:
     )
 
 
-def _weighted(
-    geometry: Geometry, band: Rectangle, quotient: Tensor, *, real: bool = False
-) -> tuple[Block, ...]:
+def _weighted(geometry: Geometry, band: Rectangle, quotient: Tensor, *, real: bool = False) -> tuple[Block, ...]:
     rows, columns = quotient.shape
     device = quotient.device
     u = torch.arange(band.low[0], band.low[0] + band.transfer.shape[0], device=device)[:, None]

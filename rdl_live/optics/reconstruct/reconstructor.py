@@ -64,9 +64,7 @@ class Reconstructor:
         self.device = torch.device(device)
         self._apodization = apodization
         otf = Otf.of(scope, channel)
-        self._geometry = build_geometry(
-            otf, patterns, self.shape, attenuation=attenuation, device=self.device
-        )
+        self._geometry = build_geometry(otf, patterns, self.shape, attenuation=attenuation, device=self.device)
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._plan: Plan | None = None
         if wiener is not None:

@@ -33,9 +33,7 @@ def _mesh(domain: Domain) -> Cloud:
     labels = sites(worm_like_chains(start, heading, length, 14.0, rng), MESH_SPACING_UM)
     brightness = rng.gamma(2.0, 0.5, len(labels.curve)) * rng.lognormal(0.0, 0.3, len(length))[labels.curve]
     # The mesh is one gel: it sways, its filaments do not slide.
-    return Cloud(
-        labels.position_um, brightness, np.zeros(len(brightness), np.int64), Motion(0.3, 0.95, (5.0, 16.0))
-    )
+    return Cloud(labels.position_um, brightness, np.zeros(len(brightness), np.int64), Motion(0.3, 0.95, (5.0, 16.0)))
 
 
 def _fibres(domain: Domain) -> Cloud:
@@ -50,9 +48,7 @@ def _fibres(domain: Domain) -> Cloud:
     ends = np.minimum(labels.arc_um, labels.length_um - labels.arc_um)
     taper = np.clip(ends / 2.0, 0.15, 1.0)
     period = rng.uniform(0.8, 1.3, count)[labels.curve]
-    beat = 1 + 0.25 * np.cos(
-        2 * math.pi * labels.arc_um / period + rng.uniform(0.0, 6.0, count)[labels.curve]
-    )
+    beat = 1 + 0.25 * np.cos(2 * math.pi * labels.arc_um / period + rng.uniform(0.0, 6.0, count)[labels.curve])
     width = rng.uniform(0.025, 0.08, count)[labels.curve] * np.sqrt(taper)
     brightness = FIBRE_BRIGHTNESS * taper * beat * rng.lognormal(0.0, 0.4, count)[labels.curve]
     return Cloud(labels.offset(rng.normal(0.0, 1.0, n) * width), brightness, labels.curve)

@@ -22,9 +22,7 @@ def rings(domain: Domain) -> list[Cloud]:
     rng = domain.rng
     count = domain.count(PER_AREA)
     young = rng.random(count) < YOUNG
-    radius = np.where(
-        young, rng.uniform(0.02, 0.06, count), np.clip(rng.normal(0.095, 0.02, count), 0.06, 0.15)
-    )
+    radius = np.where(young, rng.uniform(0.02, 0.06, count), np.clip(rng.normal(0.095, 0.02, count), 0.06, 0.15))
     angle = rng.uniform(0.0, 2 * np.pi, (count, LABELS))
     # On a dome a part of the coat is seen from above, inside the rim.
     reach = np.where(rng.random((count, LABELS)) < 0.2, np.sqrt(rng.random((count, LABELS))), 1.0)

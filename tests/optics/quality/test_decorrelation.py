@@ -47,9 +47,7 @@ def test_finds_the_cutoff_of_noisy_filaments(filaments: Callable[..., Tensor], c
     assert decorrelation(image, PIXEL_UM).resolution_um == pytest.approx(1 / cutoff, rel=0.1)
 
 
-def test_sr_reads_finer_than_widefield(
-    filaments: Callable[..., Tensor], otf: Otf, patterns: PatternSet
-) -> None:
+def test_sr_reads_finer_than_widefield(filaments: Callable[..., Tensor], otf: Otf, patterns: PatternSet) -> None:
     specimen = filaments(512, seed=5)
     widefield = Imaging(otf, (128, 128), upsample=4).forward(specimen)
     sharp = sr_target(specimen, otf, patterns, upsample=4)
@@ -102,10 +100,7 @@ def test_pixel_sets_the_unit() -> None:
 
 def test_more_noise_lowers_the_contrast() -> None:
     image = limited(noise(128, 128), 4.0)
-    read = [
-        decorrelation(image + level * noise(128, 128, seed=2), PIXEL_UM).contrast
-        for level in (0.02, 0.2, 0.6)
-    ]
+    read = [decorrelation(image + level * noise(128, 128, seed=2), PIXEL_UM).contrast for level in (0.02, 0.2, 0.6)]
     assert read == sorted(read, reverse=True)
 
 

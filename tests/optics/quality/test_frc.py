@@ -29,9 +29,7 @@ def two_halves(size: int, width: float, noise: float, seed: int = 0) -> tuple[to
     return image + one, image + other
 
 
-@pytest.mark.parametrize(
-    ("size", "width", "noise"), [(128, 3, 0.1), (128, 5, 0.3), (256, 5, 0.3), (256, 3, 0.1)]
-)
+@pytest.mark.parametrize(("size", "width", "noise"), [(128, 3, 0.1), (128, 5, 0.3), (256, 5, 0.3), (256, 3, 0.1)])
 def test_resolution_where_the_known_snr_says(size: int, width: float, noise: float) -> None:
     # FRC = snr / (1 + snr) = 1/7 at snr = 1/6, with snr = exp(-2 (k / width)^2) / noise^2.
     expected = width * math.sqrt(math.log(6 / noise**2) / 2)
@@ -48,10 +46,7 @@ def test_curve_follows_the_known_snr() -> None:
 
 
 def test_more_noise_reads_worse() -> None:
-    read = [
-        fourier_ring_correlation(*two_halves(128, 5, noise), PIXEL_UM).resolution_um
-        for noise in (0.1, 0.3, 0.8)
-    ]
+    read = [fourier_ring_correlation(*two_halves(128, 5, noise), PIXEL_UM).resolution_um for noise in (0.1, 0.3, 0.8)]
     assert None not in read
     assert read == sorted(read, key=lambda value: value or 0)
 
@@ -135,18 +130,14 @@ def test_thinned_halves_are_uncorrelated_and_complete(fraction: float, read_nois
     one, other = thin(counts, fraction, read_noise_e=read_noise, generator=generator)
     torch.testing.assert_close(one + other, counts)
     assert float(one.mean()) == pytest.approx(10 * fraction, rel=0.01)
-    assert float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]) == pytest.approx(
-        0, abs=0.012
-    )
+    assert float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]) == pytest.approx(0, abs=0.012)
     expected = 10 * fraction + fraction * read_noise**2
     assert float(one.var()) == pytest.approx(expected, rel=0.05)
 
 
 def test_read_noise_left_out_leaves_a_correlation() -> None:
     generator = torch.Generator().manual_seed(0)
-    counts = (
-        20 + 3 * torch.randn(200, 200, generator=generator) + 4 * torch.randn(200, 200, generator=generator)
-    )
+    counts = 20 + 3 * torch.randn(200, 200, generator=generator) + 4 * torch.randn(200, 200, generator=generator)
     one, other = thin(counts, generator=generator)
     assert float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1]) > 0.05
 

@@ -17,9 +17,7 @@ def test_rings_hold_the_whole_plane(shape: tuple[int, int], finer: int) -> None:
     assert float(grid.count.sum()) == shape[0] * shape[1]
     # Parseval: what the rings and corners hold is the image's energy.
     assert float(grid.sum(power).sum()) == pytest.approx(float(image.square().sum()) * image.numel())
-    torch.testing.assert_close(
-        grid.mean(torch.ones_like(power))[grid.count > 0].unique(), torch.ones(1).double()
-    )
+    torch.testing.assert_close(grid.mean(torch.ones_like(power))[grid.count > 0].unique(), torch.ones(1).double())
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -120,9 +120,7 @@ def stepped(patterns: PatternSet, deviations_deg: list[float]) -> PatternSet:
     return PatternSet(
         patterns=tuple(
             p.replace(
-                phases_rad=tuple(
-                    phase + math.radians(d) for phase, d in zip(p.phases_rad, deviations_deg, strict=True)
-                )
+                phases_rad=tuple(phase + math.radians(d) for phase, d in zip(p.phases_rad, deviations_deg, strict=True))
             )
             for p in patterns
         )
@@ -144,9 +142,7 @@ def test_known_deviation() -> None:
 
 
 @given(st.lists(st.floats(-10, 10), min_size=3, max_size=3), st.integers(-3, 3), st.floats(-180, 180))
-def test_whole_turns_and_a_global_phase_do_not_matter(
-    deviations: list[float], turns: int, first: float
-) -> None:
+def test_whole_turns_and_a_global_phase_do_not_matter(deviations: list[float], turns: int, first: float) -> None:
     plain = phase_step_error_deg(stepped(evenly_spaced(0.2), deviations))
     turned = [deviations[0] + first, deviations[1] + first + 360 * turns, deviations[2] + first]
     assert phase_step_error_deg(stepped(evenly_spaced(0.2), turned)) == pytest.approx(plain, abs=1e-6)
