@@ -1,5 +1,7 @@
 """The camera's white noise, read off the frames themselves: beyond the OTF's cut-off there is nothing else."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -26,6 +28,22 @@ def window2d(shape: tuple[int, int], device: torch.device | str = "cpu") -> Tens
     return tukey(shape[0], device=device)[:, None] * tukey(shape[1], device=device)
 
 
+def power_beyond(power: Tensor, otf: Otf) -> Tensor | None:
+    """Return the mean power of a spectrum beyond the OTF's cut-off.
+
+    Args:
+        power: |fft2|^2, (..., y, x), float32.
+        otf: detection OTF.
+
+    Returns:
+        (...,) float64, or None where the OTF fills the whole spectrum (pixels too coarse to tell noise from signal).
+    """
+    mask, count = _outside(otf, (power.shape[-2], power.shape[-1]), power.device)
+    if count < _LEAST_SHARE * mask.numel():
+        return None
+    return (power.flatten(-2) @ mask.flatten()).to(torch.float64) / count
+
+
 def noise_variance(tapered: Tensor, otf: Otf) -> Tensor | None:
     """Measure the noise per pixel.
 
@@ -34,14 +52,17 @@ def noise_variance(tapered: Tensor, otf: Otf) -> Tensor | None:
         otf: detection OTF.
 
     Returns:
-        Variance per pixel of every frame (...,), float64; None where the OTF fills the whole spectrum (pixels too
-        coarse to tell noise from signal).
+        Variance per pixel of every frame (...,), float64; None as `power_beyond`.
     """
+    spectra: Tensor = torch.fft.fft2(tapered)
+    power = power_beyond(spectra.real**2 + spectra.imag**2, otf)
     shape = (tapered.shape[-2], tapered.shape[-1])
-    kx, ky = frequencies(shape, otf.pixel_um, half=True, device=tapered.device)
-    outside = torch.hypot(kx, ky) > _BEYOND * otf.cutoff
-    if int(outside.sum()) < _LEAST_SHARE * outside.numel():
-        return None
-    spectra: Tensor = torch.fft.rfft2(tapered)
-    power = (spectra.real**2 + spectra.imag**2)[..., outside].mean(dim=-1, dtype=torch.float64)
-    return power / float((window2d(shape, tapered.device).double() ** 2).sum())
+    return None if power is None else power / float((window2d(shape, tapered.device).double() ** 2).sum())
+
+
+@lru_cache(maxsize=8)
+def _outside(otf: Otf, shape: tuple[int, int], device: torch.device) -> tuple[Tensor, int]:
+    """Mask of the frequencies beyond the cut-off, (y, x) float32, and their number."""
+    kx, ky = frequencies(shape, otf.pixel_um, device=device)
+    mask = torch.hypot(kx, ky) > _BEYOND * otf.cutoff
+    return mask.to(torch.float32), int(mask.sum())

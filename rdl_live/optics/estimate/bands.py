@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rdl_live.optics.estimate.grid import Grid, grid_of
 from rdl_live.optics.estimate.hot import without_hot_pixels
-from rdl_live.optics.noise_floor import noise_variance
+from rdl_live.optics.noise_floor import power_beyond
 from rdl_live.optics.otf import Otf
 
 
@@ -110,18 +110,21 @@ def separate(photons: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.
     frames *= grid.window
     orders = [phase_dft(frames, order) for order in range(frames.shape[2] // 2 + 1)]
     photon_mean = float(means.mean())
-    variance = noise_variance(frames, otf)
-    if variance is None:
-        variance = torch.full_like(means, max(photon_mean + read_noise_e**2, 0.0))
+    spectra = torch.stack([torch.fft.fft2(order) for order in orders])
+    area = float((grid.window.double() ** 2).sum())
+    floor = power_beyond(spectra[1].abs().square_().mean(dim=0), otf)
+    if floor is None:
+        floor = torch.full_like(means[0, :, 0], area * max(photon_mean + read_noise_e**2, 0.0) / frames.shape[2])
     safe_mean = torch.where(series_mean == 0, torch.ones_like(series_mean), series_mean)
     return Bands(
         grid=grid,
         frames=frames,
         widefield=orders[0].mean(dim=1),
-        spectra=torch.stack([torch.fft.fft2(order) for order in orders]),
+        spectra=spectra,
         harmonics=harmonics,
         intensity=(means / safe_mean).mean(dim=0),
-        floor=variance.mean(dim=(0, 2)) * float((grid.window.double() ** 2).sum()),
+        # A phase DFT is a mean of P frames, with 1 / P of the noise of one.
+        floor=floor * frames.shape[2],
         photons=photon_mean,
         read_noise_e=read_noise_e,
     )
