@@ -2,12 +2,12 @@
 
 An image X0 whose error has the power E (in the SR image) and the data M = D O + n, var n = N D, together say
 
-    X = (T M + v X0) / (D + v),   v = N T^2 / E
+    X = (T M + v X0) / (D + max(v, w^2)),   v = N T^2 / E
 
-(the maximum a posteriori estimate; T is the SR image's transfer, X = T O). E is not believed but measured, from the
-misfit R = T M - D X0, whose power is N T^2 D + D^2 E where X0 is independent of the noise. As light grows N falls, v
-with it, and X becomes the exact reconstruction of the data: where the network is wrong by more than the noise, the
-data win.
+(the maximum a posteriori estimate; T is the SR image's transfer, X = T O). v < w^2 = N / S means that the image is
+more wrong than no image at all would be; the Wiener estimate's damping then takes over. E is not believed but measured,
+from the misfit R = T M - D X0, whose power is N T^2 D + D^2 E where X0 is independent of the noise. As light grows N
+falls, v with it, and X becomes the Wiener image: where the network is wrong by more than the noise, the data win.
 
 A network that has copied noise fits the data too well, and its error looks smaller than it is. So E is taken to be at
 least `LEAST_ERROR` of the error variance that the Wiener estimate has left, N T^2 / (D + w^2).
@@ -20,8 +20,10 @@ from rdl_live.restore.evidence import Evidence
 
 LEAST_ERROR = 0.05
 """Smallest error power that the network is believed to have, relative to that of the Wiener estimate."""
-_RANGE = (2e-5, 1e5)
-"""Bounds of v; the lower one as in the Wiener filter, where the bands end."""
+_MOST = 1e5
+"""Bound of v, for the sake of float32."""
+_CERTAIN = 1.0
+"""Standard deviations by which a misfit must exceed what noise alone gives: chance is no evidence."""
 _SMOOTH = 2.0
 """Rings over which the error's spectrum is smoothed (standard deviation)."""
 
@@ -55,7 +57,8 @@ def fused_spectrum(evidence: Evidence, estimate: Tensor, rings: Tensor, least_er
     """
     spectrum = torch.fft.rfft2(estimate)
     weight = trust(evidence, spectrum.detach(), rings, least_error)
-    fused = (evidence.target * evidence.matched + weight * spectrum) / (evidence.power + weight)
+    damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
+    fused = (evidence.target * evidence.matched + weight * spectrum) / damped
     fused = torch.where(evidence.target > 0, fused, 0)
     fused[:, 0, 0] = evidence.matched[:, 0, 0] / evidence.power[:, 0, 0]
     return fused
@@ -66,14 +69,17 @@ def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: floa
     power, target = evidence.power, evidence.target
     noise = evidence.noise[:, None, None]
     misfit = target * evidence.matched - power * spectrum
-    excess = misfit.real**2 + misfit.imag**2 - noise * target**2 * power
+    expected = noise * target**2 * power
+    excess = misfit.real**2 + misfit.imag**2 - expected
     wiener_error = noise * target**2 / (power + evidence.damping)
     count = int(rings.max()) + 1
-    measured = _ring_sums(excess, rings, count).clamp(min=0)
+    # The sum over a ring scatters by the root of the sum of squares: noise has an exponential distribution of power.
+    scatter = _ring_sums(expected**2, rings, count).sqrt()
+    measured = (_ring_sums(excess, rings, count) - _CERTAIN * scatter).clamp(min=0)
     error = measured / _ring_sums(power**2, rings, count).clamp(min=1e-20)
     floor = _ring_sums(wiener_error, rings, count) / _ring_sums(torch.ones_like(power), rings, count)
     error = torch.maximum(error, least_error * floor).clamp(min=1e-30)
-    return (noise * target**2 / error[:, rings]).clamp(*_RANGE)
+    return (noise * target**2 / error[:, rings]).clamp(max=_MOST)
 
 
 def _ring_sums(values: Tensor, rings: Tensor, count: int) -> Tensor:

@@ -1,0 +1,71 @@
+"""The network: any size, exact scaling, starts as the Wiener image."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdl_live.errors import ConfigError
+from rdl_models import ObjectPlane, ObjectPlaneConfig, architectures, build
+
+SMALL = ObjectPlaneConfig(width=8, blocks=1)
+
+
+def random_network(seed: int = 0) -> ObjectPlane:
+    """A network whose head is not zero, so that all its layers count."""
+    torch.manual_seed(seed)
+    network = ObjectPlane(SMALL)
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    return network.eval().requires_grad_(False)
+
+
+@settings(deadline=None, max_examples=15)
+@given(y=st.integers(3, 41), x=st.integers(3, 41), n=st.integers(1, 2))
+def test_any_size_comes_back_as_it_was(y: int, x: int, n: int) -> None:
+    out = random_network()(torch.randn(n, 4, y, x))
+    assert out.shape == (n, y, x)
+    assert out.dtype == torch.float32
+
+
+def test_a_new_network_returns_the_middle_image() -> None:
+    x = torch.randn(2, 4, 24, 20)
+    assert torch.equal(ObjectPlane(SMALL)(x), x[:, 1])
+
+
+def test_twice_the_light_gives_twice_the_image() -> None:
+    network, x = random_network(), torch.rand(1, 4, 32, 32)
+    assert torch.allclose(network(3 * x), 3 * network(x), rtol=1e-4, atol=1e-4)
+
+
+def test_what_lies_at_an_edge_sees_the_opposite_edge() -> None:
+    """Rolling the input rolls the output, but for what the border of the convolutions leaves out."""
+    network, x = random_network(), torch.rand(1, 4, 64, 64)
+    straight, rolled = network(x).roll((32, 32), (-2, -1)), network(x.roll((32, 32), (-2, -1)))
+    assert (rolled - straight).std() < 0.03 * straight.std()
+
+
+def test_every_weight_takes_part() -> None:
+    torch.manual_seed(0)
+    network = ObjectPlane(SMALL)
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    network(torch.randn(1, 4, 32, 32)).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+
+
+def test_the_shipped_size_is_light() -> None:
+    count = sum(parameter.numel() for parameter in ObjectPlane().parameters())
+    assert 0.3e6 < count < 0.6e6
+
+
+@pytest.mark.parametrize("bad", [{"width": 0}, {"blocks": 65}, {"width": 1.5}, {"images": True}, {"depth": 3}])
+def test_a_configuration_that_makes_no_sense_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="object-plane"):
+        build("object-plane", bad)
+
+
+def test_an_unknown_architecture_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"no architecture 'magic'.*object-plane"):
+        build("magic", {})
+    assert "object-plane" in architectures()

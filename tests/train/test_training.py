@@ -1,0 +1,121 @@
+"""Training: scenes are repeatable, a step helps, a training that was interrupted goes on as if it had not been."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rdl_live.errors import DataError, OutputError
+from rdl_live.specimen import kind_names
+from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
+from rdl_live.train import evaluate as evaluation
+from rdl_live.train.loss import judge
+from rdl_live.train.scene import make_batch, make_scene
+from rdl_live.train.settings import HELD_OUT
+from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
+
+SCENES = SceneSettings(size=32, exposures=1, angles=(3,), phases=(3,), photons=Span(low=5, high=50))
+SETTINGS = TrainSettings(
+    steps=4, batch=1, window=2, reuse=1, workers=0, warmup=0.0, half_precision=False, scenes=SCENES
+)
+
+
+def tiny() -> ObjectPlane:
+    return ObjectPlane(ObjectPlaneConfig(width=8, blocks=1))
+
+
+def losses(trainer: Trainer, most: int = 99) -> list[float]:
+    found = []
+    for step in trainer.run():
+        found.append(step.loss)
+        if len(found) == most:
+            break
+    return found
+
+
+def test_a_scene_is_the_same_each_time_and_no_two_are_alike() -> None:
+    one, again, other = (make_scene(1, index, SCENES) for index in (0, 0, 1))
+    for first, second in zip(one.evidence.tensors(), again.evidence.tensors(), strict=True):
+        assert torch.equal(first, second)
+    assert not torch.equal(one.truth, other.truth)
+
+
+def test_the_truth_of_a_batch_has_the_mean_of_the_data() -> None:
+    scenes = SCENES.replace(size=64, photons=Span(low=200, high=200))
+    batch = make_batch([(make_scene(5, index, scenes), 0) for index in range(3)])
+    assert torch.allclose(batch.truth.mean(dim=(1, 2)), torch.ones(3), atol=0.1)
+    assert torch.allclose(batch.evidence.photons, torch.ones(3), atol=1e-4)
+
+
+def test_what_is_held_out_is_not_trained_on() -> None:
+    assert set(HELD_OUT) < set(kind_names())
+    assert not set(SCENES.chosen_kinds) & set(HELD_OUT)
+
+
+def test_steps_lower_the_loss_of_the_scene_that_they_are_made_on() -> None:
+    torch.manual_seed(0)
+    network, batch = tiny(), make_batch([(make_scene(2, 0, SCENES), 0)])
+    optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+    found = []
+    for _ in range(15):
+        judged = judge(network, batch)
+        optimizer.zero_grad()
+        judged.loss.backward()
+        optimizer.step()
+        found.append(float(judged.loss.detach()))
+    assert found[-1] < 0.97 * found[0]
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole = Trainer(tiny, SETTINGS)
+    straight = losses(whole)
+    file = tmp_path / "w.checkpoint"
+    first = losses(Trainer(tiny, SETTINGS, checkpoint=file), 2)
+    resumed = Trainer(tiny, SETTINGS, checkpoint=file, resume=True)
+    assert first + losses(resumed) == straight
+    for one, two in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_a_checkpoint_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "w.checkpoint"
+    losses(Trainer(tiny, SETTINGS, checkpoint=file), 1)
+    with pytest.raises(DataError, match="seed = 1, now seed = 2"):
+        Trainer(tiny, SETTINGS.replace(seed=2), checkpoint=file, resume=True)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError, match="not a whole checkpoint"):
+        Trainer(tiny, SETTINGS, checkpoint=file, resume=True)
+
+
+def test_processes_simulate_what_the_trainer_would() -> None:
+    alone = losses(Trainer(tiny, SETTINGS.replace(steps=2)))
+    assert losses(Trainer(tiny, SETTINGS.replace(steps=2, workers=1))) == alone
+
+
+def test_a_training_writes_weights_with_all_that_belongs_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation.held_out_scores, "__kwdefaults__", {"levels": (5.0,), "count": 1, "device": "cpu"})
+    out, seen = tmp_path / "mine.safetensors", []
+    settings = SETTINGS.replace(steps=1)
+    card = train_denoiser(out, settings, watch=seen.append)
+    assert [step.number for step in seen] == [1]
+    loaded = load_weights(out)
+    assert loaded.card == card
+    assert (card.name, card.steps, card.architecture) == ("mine", 1, "object-plane")
+    assert card.valid["photons"] == SCENES.photons
+    assert card.valid["harmonics"] == Span(low=1, high=1)
+    assert card.trained_on["scenes"]["size"] == 32
+    assert set(card.scores) == {f"{kind}@5" for kind in HELD_OUT}
+    assert (tmp_path / "mine-preview.png").stat().st_size > 1000
+    with pytest.raises(OutputError, match="exists already"):
+        train_denoiser(out, settings)
+
+
+def test_what_cannot_be_written_or_resumed_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"\.safetensors files"):
+        train_denoiser(tmp_path / "w.pt", SETTINGS)
+    with pytest.raises(OutputError, match="no folder"):
+        train_denoiser(tmp_path / "missing" / "w.safetensors", SETTINGS)
+    with pytest.raises(DataError, match="without --resume"):
+        train_denoiser(tmp_path / "w.safetensors", SETTINGS, resume=True)
