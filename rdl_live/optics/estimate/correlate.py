@@ -21,7 +21,7 @@ _SMOOTH = 5
 """Rings averaged for the typical height, so that short rings do not make their own."""
 _ENOUGH = 50_000
 """Samples of a map from which its typical heights are taken, about."""
-_WORTH = 2.5
+_WORTH = 3.0
 """z-scores below this are never looked at."""
 _MOST = 4000
 """Summits of one map that are kept."""

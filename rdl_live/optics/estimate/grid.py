@@ -1,5 +1,6 @@
 """What depends on optics and frame size alone, made once and kept: transfers, window, rings, the map's annulus."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from rdl_live.optics.otf import Otf
 
 HIGH_PASS = 0.12
 """Frequencies below this share of the cut-off are faded out: haze and flicker live there."""
-_PADDING = 2
+_PADDING = 1.5
 """The map of shifts is so many times finer than the raw FFT grid."""
 _KEPT = 4
 """Grids kept: two colours and two frame sizes."""
@@ -85,7 +86,7 @@ def grid_of(otf: Otf, shape: tuple[int, int], device: torch.device) -> Grid:
 @lru_cache(maxsize=_KEPT)
 def annulus_of(pixel_um: float, shape: tuple[int, int], lowest: float, highest: float, device: torch.device) -> Annulus:
     """Return the shifts with lowest <= |k| <= highest [cycles/um] for raw frames of `shape` (y, x)."""
-    padded = (good_size(_PADDING * shape[0]), good_size(_PADDING * shape[1]))
+    padded = (good_size(math.ceil(_PADDING * shape[0])), good_size(math.ceil(_PADDING * shape[1])))
     kx, ky = frequencies(padded, pixel_um, device=device)
     radius = torch.hypot(kx, ky)
     where = ((radius >= lowest) & (radius <= highest)).flatten().nonzero().squeeze(1)
