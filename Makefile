@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint bench wheel clean
+.PHONY: help install demo test test-slow lint bench weights wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -38,6 +38,10 @@ bench: $(READY) ## speed and quality against other programs and the hardware (AR
 		$(BIN)/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt; \
 	fi
 	$(BIN)/python -m benchmarks $(ARGS)
+
+weights: $(READY) ## train the weights that are shipped anew (36 minutes on two cores; ARGS go to the training)
+	$(BIN)/rdl-live train denoise --out models/rdl_models/weights/rdl.safetensors --minutes 36 --overwrite $(ARGS)
+	$(BIN)/python -m benchmarks.denoise
 
 wheel: $(READY) ## build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation

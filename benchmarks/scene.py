@@ -70,6 +70,7 @@ def make_scene(
     modulation: float = 0.8,
     period_um: float = 0.19,
     seed: int = 1,
+    image: Real | None = None,
 ) -> Scene:
     """Simulate one series.
 
@@ -79,6 +80,7 @@ def make_scene(
         modulation: depth of the pattern.
         period_um: about the period of the pattern; every orientation differs by up to 0.5 %.
         seed: of the object, the pattern's phases and the noise.
+        image: another object on the fine grid, `UPSAMPLE` x (size + 2 `MARGIN_PX`) each way, of mean 1.
 
     Raises:
         ValueError: so many photons that the 16-bit camera saturates.
@@ -88,7 +90,7 @@ def make_scene(
     otf = Otf(scope.cutoff(), scope.optics.pixel_size_um)
     patterns = _patterns(random, period_um, modulation)
     total = size + 2 * MARGIN_PX
-    fine = torch.from_numpy(photons * make_object(total, random)).float()
+    fine = torch.from_numpy(photons * (make_object(total, random) if image is None else image)).float()
     seen = ForwardModel(otf, _moved(patterns, otf.pixel_um), (total, total), upsample=UPSAMPLE).forward(fine)
     target = sr_target(fine, otf, patterns, upsample=UPSAMPLE)
     view = slice(MARGIN_PX, -MARGIN_PX)

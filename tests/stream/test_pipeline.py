@@ -8,7 +8,7 @@ import torch
 
 from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameFlag
-from rdl_live.optics import Camera, CameraMaps, PatternSet, Reconstructor
+from rdl_live.optics import Camera, CameraMaps, Channel, PatternSet, Reconstructor
 from rdl_live.stream import Mode, Pipeline, Result
 
 from .conftest import AtOnce, Frames, Scene, frames_of
@@ -220,3 +220,25 @@ def test_a_camera_with_another_number_type(scene: Scene) -> None:
     result = fed(pipeline, series, 0)[-1]
     assert result is not None
     assert result.quality.photons_per_pixel == pytest.approx((series.mean() - 10) * 2, rel=1e-4)
+
+
+class Flat:
+    """A restoration that is easily told."""
+
+    name = "flat"
+
+    def restore(self, photons: torch.Tensor, patterns: PatternSet, channel: Channel) -> torch.Tensor:
+        assert len(patterns) == 3
+        assert channel.name == "488"
+        rows, columns = photons.shape[-2:]
+        return photons.mean().expand(2 * rows, 2 * columns)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_restoration_takes_the_place_of_the_reconstruction(scene: Scene, mode: Mode) -> None:
+    pipeline, series = made(scene, mode=mode, restoration=Flat()), scene.series(0)
+    results = [one for time in range(2) for one in fed(pipeline, series, time) if one is not None]
+    assert results
+    for result in results:
+        assert result.denoiser == "flat"
+        assert close(result.sr, result.widefield.mean().expand(result.sr.shape))
