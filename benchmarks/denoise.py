@@ -7,8 +7,11 @@ no cell.
 """
 
 import argparse
+import math
+import statistics
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +24,12 @@ from benchmarks.scene import MARGIN_PX, UPSAMPLE, Scene, make_scene, microscope
 from benchmarks.score import nrmse
 from benchmarks.textbook import best_textbook
 from rdl_live.optics import Otf, Reconstructor, estimate_patterns
+from rdl_live.optics.fourier import good_size
+from rdl_live.optics.reconstruct.plan import MARGIN
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_models import load_weights
+from rdl_models.object_plane import UNSHUFFLE
 
 CELLS = ("filaments", "rings", "actin", "mitochondria", "reticulum", "mixed")
 PICTURES = ("camera", "coins", "page", "brick")
@@ -83,6 +90,36 @@ def _slope(image: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
     return float(np.polyfit(truth.ravel(), image.ravel(), 1)[0])
 
 
+def cost(weights: str, size: int, repeats: int = 7) -> Table:
+    """Time one series of `size` x `size` and count the network's work."""
+    scene = make_scene(size, photons=20.0)
+    shape = scene.adu.shape[-2:]
+    table = Table("step", "ms", "parameters", "GMAC", title=f"{size} x {size}, {torch.get_num_threads()} threads")
+    plain = Reconstructor(scene.scope, scene.patterns, shape)
+    table.add_row("no denoising", f"{_median_ms(lambda: plain(scene.adu), repeats):.0f}")
+    loaded = load_weights(weights)
+    parameters = sum(one.numel() for one in loaded.network.parameters())
+    # Convolutions work on one position for each 4 x 4 pixels of the padded SR grid.
+    pixels = 4 * math.prod(good_size(side + MARGIN) for side in shape)
+    gmac = 1e-9 * parameters * pixels / UNSHUFFLE**2
+    for half in (False, True):
+        restorer = Restorer(scene.scope, scene.patterns, shape, loaded, half=half)
+        name = f"{loaded.card.name}, {'bfloat16' if half else 'float32'}"
+        time_ms = _median_ms(lambda: restorer(scene.adu), repeats)  # noqa: B023  # called at once
+        table.add_row(name, f"{time_ms:.0f}", f"{parameters}", f"{gmac:.1f}")
+    return table
+
+
+def _median_ms(work: Callable[[], object], repeats: int) -> float:
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.denoise", description=(__doc__ or "").splitlines()[0])
@@ -91,9 +128,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--photons", type=float, nargs="+", default=list(LEVELS), help="a pixel and frame")
     parser.add_argument("--objects", nargs="+", default=[*CELLS, *PICTURES], metavar="NAME")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cost", action="store_true", help="only time it")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     console = Console(width=110)
+    if options.cost:
+        console.print(cost(options.weights, options.size))
+        return 0
     table = Table("object", "photons", "textbook", "none", "denoised", "/ textbook", "/ none", "told", "slope")
     for name in options.objects:
         make = cell if name in CELLS else picture

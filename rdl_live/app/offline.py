@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -215,7 +215,9 @@ class OfflineRun:
             writer = files.enter_context(self._writer(out, patterns))
             first = self._all_series(rec, writer, progress)
             self._judge(result, rec, *first)
-            result.warn(rec.warnings if isinstance(rec, Restorer) else [])
+            if isinstance(rec, Restorer):
+                result.warn(rec.warnings)
+                result.extra["residual"] = asdict(rec.check(first[0]))
             writer.provenance["report"] = result.as_dict()
             if preview is not None:
                 temporary = files.enter_context(atomic_write(preview, self.options.overwrite))

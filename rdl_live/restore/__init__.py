@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rdl_live.restore.frames import standardized_residual
+    from rdl_live.restore.guards import ResidualCheck, check_residual
     from rdl_live.restore.live import LiveRestorer
     from rdl_live.restore.restorer import Restorer
 
-__all__ = ["LiveRestorer", "Restorer", "standardized_residual"]
+__all__ = ["LiveRestorer", "ResidualCheck", "Restorer", "check_residual", "standardized_residual"]
 
-_MODULE_OF = {"LiveRestorer": "live", "Restorer": "restorer", "standardized_residual": "frames"}
+_HOME = {
+    "frames": ("standardized_residual",),
+    "guards": ("ResidualCheck", "check_residual"),
+    "live": ("LiveRestorer",),
+    "restorer": ("Restorer",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.guards import ResidualCheck, check_residual
 from rdl_live.restore.inputs import network_inputs
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_models import Weights, load_weights
@@ -132,6 +133,10 @@ class Restorer:
         photons = self._transform.photons(self._checked(series))
         denoised = self.raw(series)
         return standardized_residual(photons.reshape(denoised.shape), denoised, self.scope.camera.read_noise_e)
+
+    def check(self, series: np.ndarray | Tensor) -> ResidualCheck:
+        """Judge what denoising takes away from one series (angle, phase, y, x)."""
+        return check_residual(self.residual(series), self._geometry.otf, self.patterns)
 
     def calibrate(self, series: np.ndarray | Tensor) -> None:
         """Measure noise and spectrum on this series anew."""

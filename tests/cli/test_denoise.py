@@ -37,7 +37,10 @@ def test_a_weight_file_denoises_and_says_so_in_what_is_written(run: Run, folder:
     assert denoised.shape == plain.shape
     assert 0 < np.abs(denoised - plain).mean() < 0.2 * plain.std()
     assert float(denoised.mean()) == pytest.approx(float(plain.mean()), rel=0.01)
-    assert json.loads(Path("R.json").read_text(encoding="utf-8"))["denoiser"] == str(file)
+    report = json.loads(Path("R.json").read_text(encoding="utf-8"))
+    assert report["denoiser"] == str(file)
+    assert 0.5 < report["residual"]["variance"] < 1.2
+    assert len(report["residual"]["pattern"]) == 3
 
 
 def test_weights_for_another_microscope_are_refused_with_both_values(run: Run, folder: Path) -> None:

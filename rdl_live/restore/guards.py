@@ -1,0 +1,84 @@
+"""What the standardised residual, (raw - denoised) / expected noise, gives away.
+
+Where the denoised frames are right it is white noise of variance 1. Structure that a network has smoothed away stays in
+it, within the OTF's support; light of a pattern that is not as assumed stays in it around +-k0.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.fourier import frequencies
+from rdl_live.optics.noise_floor import window2d
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+
+_AROUND = 0.12
+"""Radius of the discs around +-k0, relative to the cut-off."""
+_WITHIN, _BEYOND = 0.9, 1.05
+"""What counts as within and beyond the OTF's support, relative to the cut-off."""
+_LARGEST_COLOUR = 1.25
+_LARGEST_TRACE = 1.5
+
+
+@dataclass(frozen=True)
+class ResidualCheck:
+    """Figures of one series."""
+
+    variance: float
+    """1 where the noise is as expected; less where the denoised frames have taken some of it along."""
+    colour: float | None
+    """Power within the OTF's support / beyond it; 1 is white, more is structure that was lost. None where the OTF
+    fills the whole spectrum."""
+    pattern: tuple[float, ...]
+    """For each orientation: power around +-k0 / power at the same |k| elsewhere; 1 is none, more is a pattern that is
+    not as assumed (or light without pattern: haze)."""
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is wrong, in words."""
+        found = []
+        if self.colour is not None and self.colour > _LARGEST_COLOUR:
+            found.append(
+                f"what denoising took away holds structure ({self.colour:.2f} times the power of noise): "
+                "detail may be lost; compare with --denoise none"
+            )
+        for number, trace in enumerate(self.pattern, start=1):
+            if trace > _LARGEST_TRACE:
+                found.append(
+                    f"what denoising took away holds {trace:.1f} times the power of noise at the pattern of "
+                    f"orientation {number}: pattern or haze are not as assumed; compare with --denoise none"
+                )
+        return found
+
+
+def check_residual(residual: Tensor, otf: Otf, patterns: PatternSet) -> ResidualCheck:
+    """Judge a standardised residual.
+
+    Args:
+        residual: (angle, phase, y, x); see `standardized_residual`.
+        otf: detection OTF.
+        patterns: the illumination that was assumed.
+    """
+    shape = (residual.shape[-2], residual.shape[-1])
+    window = window2d(shape, residual.device)
+    inner = window == 1
+    spectra: Tensor = torch.fft.fft2((residual - residual.mean(dim=(-2, -1), keepdim=True)) * window)
+    power = (spectra.real**2 + spectra.imag**2).mean(dim=1)  # (angle, y, x)
+    kx, ky = (one.to(torch.float32) for one in frequencies(shape, otf.pixel_um, device=residual.device))
+    k = torch.hypot(kx, ky)
+    within, beyond = k < _WITHIN * otf.cutoff, k > _BEYOND * otf.cutoff
+    within[0, 0] = False
+    level = power[:, within].mean()
+    traces = []
+    for one, own in zip(patterns, power, strict=True):
+        distances = [torch.hypot(kx - sign * one.kx, ky - sign * one.ky) for sign in (1, -1)]
+        near = torch.minimum(*distances) < _AROUND * otf.cutoff
+        elsewhere = ((k - 1 / one.period_um).abs() < _AROUND * otf.cutoff) & ~near
+        traces.append(float(own[near].mean() / own[elsewhere].mean()) if near.any() and elsewhere.any() else 1.0)
+    return ResidualCheck(
+        variance=float(residual[..., inner].var()),
+        colour=float(level / power[:, beyond].mean()) if beyond.any() else None,
+        pattern=tuple(traces),
+    )
