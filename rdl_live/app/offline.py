@@ -221,7 +221,8 @@ class OfflineRun:
             writer.provenance["report"] = result.as_dict()
             if preview is not None:
                 temporary = files.enter_context(atomic_write(preview, self.options.overwrite))
-                self._preview(temporary, *first)
+                plain = self._plain(patterns)(first[0]).cpu() if isinstance(rec, Restorer) else None
+                self._preview(temporary, *first, plain)
             if report is not None:
                 temporary = files.enter_context(atomic_write(report, self.options.overwrite))
                 result.seconds = dict(self.watch.seconds)
@@ -230,15 +231,17 @@ class OfflineRun:
 
     def _reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
         """Return what makes images of series."""
-        shape = self.recording.shape[-2:]
-        if self.options.denoise != NONE:
-            return Restorer(
-                self.scope, patterns, shape, self.options.denoise, self.device, channel=self.channel, maps=self.maps
-            )
+        if self.options.denoise == NONE:
+            return self._plain(patterns)
+        shape, weights = self.recording.shape[-2:], self.options.denoise
+        return Restorer(self.scope, patterns, shape, weights, self.device, channel=self.channel, maps=self.maps)
+
+    def _plain(self, patterns: PatternSet) -> Reconstructor:
+        """Return the reconstruction without denoising."""
         return Reconstructor(
             self.scope,
             patterns,
-            shape,
+            self.recording.shape[-2:],
             self.device,
             channel=self.channel,
             maps=self.maps,
@@ -306,13 +309,15 @@ class OfflineRun:
             emission_nm=self.channel.emission_nm,
         )
 
-    def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor) -> None:
+    def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor, plain: torch.Tensor | None) -> None:
         pixel_um = self.scope.optics.pixel_size_um
         panels = [
             ("raw frame", series[0, 0].astype(np.float32)),
             ("widefield (mean of the raw frames)", series.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)),
-            ("super-resolved", image.numpy()),
+            ("super-resolved", (image if plain is None else plain).numpy()),
         ]
+        if plain is not None:
+            panels.append(("super-resolved, denoised", image.numpy()))
         save_preview(path, panels, (series.shape[-2] * pixel_um, series.shape[-1] * pixel_um))
 
 

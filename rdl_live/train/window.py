@@ -4,6 +4,7 @@ Which scenes and exposures make up a batch depends on the seed and the step alon
 so an interrupted training goes on exactly where it stopped.
 """
 
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from types import TracebackType
@@ -81,5 +82,6 @@ class SceneWindow:
 
 
 def _alone() -> None:
-    """One thread for each process: several would only get in each other's way."""
+    """One thread for each process, since several would get in each other's way; Ctrl-C is for the trainer."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Span, save_weights, shipped
 
@@ -31,7 +32,7 @@ def test_a_weight_file_denoises_and_says_so_in_what_is_written(run: Run, folder:
     file = weights(folder / "mine.safetensors")
     arguments = ("reconstruct", "raw.tif", "-m", "M.yaml", "--device", "cpu")
     assert run(*arguments, "--out", "plain.tif").code == 0
-    result = run(*arguments, "--out", "SR.tif", "--report", "R.json", "--denoise", file)
+    result = run(*arguments, "--out", "SR.tif", "--report", "R.json", "--preview", "P.png", "--denoise", file)
     assert result.code == 0, result.words
     plain, denoised = tifffile.imread("plain.tif"), tifffile.imread("SR.tif")
     assert denoised.shape == plain.shape
@@ -39,6 +40,8 @@ def test_a_weight_file_denoises_and_says_so_in_what_is_written(run: Run, folder:
     assert float(denoised.mean()) == pytest.approx(float(plain.mean()), rel=0.01)
     report = json.loads(Path("R.json").read_text(encoding="utf-8"))
     assert report["denoiser"] == str(file)
+    with Image.open("P.png") as picture:
+        assert picture.width > 4 * 400
     assert 0.5 < report["residual"]["variance"] < 1.2
     assert len(report["residual"]["pattern"]) == 3
 
