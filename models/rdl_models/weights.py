@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError, DataError, OutputError
@@ -94,7 +94,8 @@ def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool 
     tensors = {name: value.detach().cpu().float().contiguous() for name, value in network.state_dict().items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, {_KEY: card.model_dump_json()})
+        # Not save_file, which makes files that only their owner may read.
+        temporary.write_bytes(save(tensors, {_KEY: card.model_dump_json()}))
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{path}: the weights cannot be written ({error}); choose another place") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdl_live.errors import DataError, OutputError
@@ -46,10 +46,11 @@ def save_checkpoint(
     for parameter, state in optimizer.state.items():
         for moment in _MOMENTS:
             tensors[f"{moment}.{names[id(parameter)]}"] = state[moment]
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
     record = {"step": progress.step, "seconds": progress.seconds, "settings": settings.model_dump(mode="json")}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, {"training": dumps(record)})
+        temporary.write_bytes(save(tensors, {"training": dumps(record)}))
         temporary.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: the checkpoint cannot be written ({error}); choose another --out") from error

@@ -1,6 +1,6 @@
 """Scenes and networks of the restoration's tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -66,3 +66,12 @@ def wrong() -> Weights:
     network = ObjectPlane(ObjectPlaneConfig(width=8, blocks=1))
     torch.nn.init.normal_(network.head.weight, std=0.02)
     return Weights(network.eval().requires_grad_(False), card())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Arrays here are so small that threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
