@@ -21,6 +21,8 @@ _SMOOTH = 5
 """Rings averaged for the typical height, so that short rings do not make their own."""
 _ENOUGH = 50_000
 """Samples of a map from which its typical heights are taken, about."""
+_ROUNDING = 1e-10
+"""Power of a sideband relative to the widefield's below which it is rounding, not light: photon noise has more."""
 _WORTH = 3.0
 """z-scores below this are never looked at."""
 _MOST = 4000
@@ -47,9 +49,14 @@ def radial_mean(values: Tensor, rings: Tensor, count: int) -> Tensor:
 def find_summits(bands: Bands, k_min: float, k_max: float) -> list[Summits]:
     """Return the summits of every orientation's map with k_min <= |k| <= k_max [cycles/um]."""
     annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, bands.frames.device)
-    reference = _whitened(bands, bands.spectra[0].mean(dim=1)).conj()
+    widefield = bands.spectra[0].mean(dim=1)
+    reference = _whitened(bands, widefield).conj()
+    least = _ROUNDING * float(_power(widefield).mean())
     found = []
     for orientation in range(bands.angles):
+        if float(_power(bands.spectra[1, :, orientation]).mean()) <= least:
+            found.append(Summits(*torch.zeros(3, 0)))
+            continue
         product = (_whitened(bands, bands.spectra[1, :, orientation]) * reference).sum(dim=0)
         shifts: Tensor = torch.fft.fft2(product, s=annulus.shape)
         found.append(_summits(shifts, annulus))

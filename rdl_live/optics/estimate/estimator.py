@@ -135,6 +135,9 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
     )
     steps = fit_steps(bands, orientation, found)
     doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
+    if not (doubt or confirmed or peak.rival is None):
+        _, other = _fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
+        doubt = verdict.doubt_of_rival(found.coherence, other.coherence)
     doubt = doubt or verdict.doubt_of_steps(steps)
     depths = [steps.modulation]
     for harmonic in range(2, bands.harmonics + 1):

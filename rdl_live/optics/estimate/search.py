@@ -24,6 +24,10 @@ _ANCHORS = 6
 """Peaks per orientation that may serve as the anchor of a joint hypothesis."""
 _NO_GEOMETRY = 40.0
 """How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
+_ELSEWHERE = 0.1
+"""Summits this share of |k0| apart are of different patterns."""
+_RIVAL = 0.4
+"""Least score of a rival relative to the peak's."""
 _GUESS_PERIOD = 0.08
 _GUESS_ANGLE = 8.0
 """How far from a first guess to look (relative; degrees)."""
@@ -39,6 +43,8 @@ class Peak:
     z: float
     predicted: bool
     """Whether it lies where the other orientations, or the user's first guess, put it."""
+    rival: "Peak | None" = None
+    """The best summit elsewhere, if it is not much lower."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,14 @@ class _Candidates:
         return _Candidates(self.kx[keep], self.ky[keep], self.z[keep], self.radius[keep], self.angle[keep])
 
     def peak(self, index: int, predicted: bool) -> Peak:
-        return Peak(float(self.kx[index]), float(self.ky[index]), float(self.z[index]), predicted)
+        kx, ky, radius = float(self.kx[index]), float(self.ky[index]), float(self.radius[index])
+        z = float(self.z[index])
+        elsewhere = (torch.hypot(self.kx - kx, self.ky - ky) > _ELSEWHERE * radius) & (self.z > _RIVAL * z)
+        rival = None
+        if bool(elsewhere.any()):
+            first = int(elsewhere.nonzero()[0])
+            rival = Peak(float(self.kx[first]), float(self.ky[first]), float(self.z[first]), predicted=False)
+        return Peak(kx, ky, z, predicted, rival)
 
 
 def choose_peaks(summits: list[Summits], guess: PatternGuess) -> list[Peak | None]:

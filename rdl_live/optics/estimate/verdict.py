@@ -15,6 +15,8 @@ TOGETHER = 52.0
 the other. By chance, in noise: 5.2^2 + 3.5^2, the second having few places to be."""
 _COHERENT = 0.75
 """Least coherence of the overlap relative to the score needed: a few bright fibres make sectors of high scores."""
+_AMBIGUOUS = 0.85
+"""Coherence of a rival relative to the best peak's from which nothing tells which is the pattern."""
 _LEAK = 0.25
 """Largest share of the pattern found in orders where equal steps leave nothing."""
 _LEAST_MODULATION = 0.03
@@ -30,7 +32,8 @@ _OTHER_PERIOD = 0.2
 def confirmed(scores: list[float], predicted: list[bool]) -> bool:
     """Whether the peaks confirm each other: they share a geometry, and one stands by itself or two do together."""
     best = sorted(scores, reverse=True)[:2]
-    return any(predicted) and (best[0] >= ALONE or sum(score**2 for score in best) >= TOGETHER)
+    together = min(best, default=0.0) >= PREDICTED and sum(score**2 for score in best) >= TOGETHER
+    return any(predicted) and (max(scores) >= ALONE or together)
 
 
 def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
@@ -49,6 +52,22 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
         f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
         "Check that the pattern is on and in focus; use more light, average several time points, or give "
         "pattern.period_um and pattern.angles_deg in the microscope file"
+    )
+
+
+def doubt_of_rival(coherence: float, rival: float) -> str:
+    """Judge whether the peak is the only one: along a single straight fibre a whole line of them fits.
+
+    Args:
+        coherence: of the overlap at the peak.
+        rival: the same at the best peak elsewhere.
+    """
+    if rival < _AMBIGUOUS * coherence:
+        return ""
+    return (
+        f"ambiguous: another pattern fits nearly as well (coherence {rival:.1f} and {coherence:.1f}). Check that the "
+        "specimen has structure in more than one direction, or give pattern.period_um and pattern.angles_deg in the "
+        "microscope file"
     )
 
 

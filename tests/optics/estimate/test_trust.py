@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rdl_live.optics import PatternSet, estimate_patterns
+from rdl_live.optics import ForwardModel, PatternSet, estimate_patterns
+from rdl_live.optics.estimate.verdict import confirmed
+from rdl_live.optics.otf import Otf
 from tests.optics.estimate.scenes import CAMERA, Case, Recording, record
 
 
@@ -80,7 +82,7 @@ def test_frames_that_do_not_belong_together(name: str, photons: float) -> None:
     frames = recording.series.flatten(0, 1)[list(order)]
     found = estimate_patterns(frames.reshape(recording.series.shape), recording.scope)
     assert [not pattern.trusted for pattern in found] == list(spoilt)
-    assert all("check" in pattern.doubt for pattern in found if not pattern.trusted)
+    assert all("check" in pattern.doubt.lower() for pattern in found if not pattern.trusted)
 
 
 @pytest.mark.parametrize("what", ["dark", "double"])
@@ -118,3 +120,30 @@ def test_an_orientation_with_no_evidence_gets_nominal_steps() -> None:
         assert pattern.modulation == (0.0,)
         steps = [pattern.phases_rad[step] - pattern.phases_rad[0] for step in range(3)]
         assert steps == pytest.approx([0.0, 2 * torch.pi / 3, 4 * torch.pi / 3])
+
+
+def test_one_straight_fibre_is_ambiguous() -> None:
+    """A line scatters into one direction only: k0 is known across it, and any along it."""
+    case = Case(angles=1, period_um=0.3, shape=(96, 96))
+    y, x = torch.meshgrid(torch.arange(192.0), torch.arange(192.0), indexing="ij")
+    fibre = 4000 * torch.exp(-0.5 * ((x - 0.4 * y - 60) / 1.5) ** 2)
+    light = ForwardModel(Otf.of(case.scope), case.patterns, (96, 96), upsample=2).forward(fibre)
+    series = torch.poisson(light.clamp(min=0), generator=torch.Generator().manual_seed(1)) / 0.5 + 100
+    (found,) = estimate_patterns(series, case.scope)
+    assert not found.trusted
+    assert "ambiguous" in found.doubt
+
+
+@pytest.mark.parametrize(
+    ("scores", "predicted", "expected"),
+    [
+        ([9.0, 3.0, 3.0], [False, True, True], True),
+        ([9.0, 3.0, 3.0], [False, False, False], False),
+        ([5.5, 5.2, 3.0], [False, True, True], True),
+        ([6.4, 3.7, 2.0], [False, True, True], False),
+        ([5.0, 4.6, 4.6], [False, True, True], False),
+        ([], [], False),
+    ],
+)
+def test_peaks_confirm_each_other(scores: list[float], predicted: list[bool], expected: bool) -> None:
+    assert confirmed(scores, predicted) is expected
