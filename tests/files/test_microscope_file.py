@@ -1,6 +1,7 @@
 """A microscope file is read whole, or refused with one message that lists all that is wrong."""
 
 from dataclasses import dataclass
+import struct
 from pathlib import Path
 
 import pytest
@@ -140,12 +141,23 @@ def test_refuses_deep_nesting(tmp_path: Path) -> None:
     assert "nested" in refusal(write(tmp_path, "name: " + "[" * 5000 + "]" * 5000))
 
 
+def measured_otf(path: Path, values: list[float]) -> None:
+    """Write a radial OTF as microscopes' programs do: one row of complex numbers, 0.0312 cycles/um apart."""
+    header = bytearray(1024)
+    struct.pack_into("<4i", header, 0, len(values), 1, 1, 4)
+    struct.pack_into("<3i", header, 28, 1, 1, 1)
+    struct.pack_into("<3f", header, 40, 0.0312, 0.0312, 0.05)
+    struct.pack_into("<h", header, 96, -16224)
+    samples = b"".join(struct.pack("<2f", value, 0.0) for value in values)
+    path.write_bytes(bytes(header) + samples)
+
+
 def test_calibration_files_are_sought_beside_the_microscope_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "maps").mkdir()
-    for name in ("otf.mrc", "maps/gain.tif"):
-        (tmp_path / name).touch()
+    (tmp_path / "maps" / "gain.tif").touch()
+    measured_otf(tmp_path / "otf.mrc", [1.0, 0.8, 0.5])
     text = GOOD.replace("na: 1.3", "na: 1.3, otf_file: otf.mrc").replace(
         "read_noise_e: 1.4", "gain_file: maps/gain.tif"
     )
@@ -157,6 +169,16 @@ def test_calibration_files_are_sought_beside_the_microscope_file(
     assert Path(scope.optics.otf_file).is_absolute()
     assert Path(scope.optics.otf_file).samefile(tmp_path / "otf.mrc")
     assert Path(scope.camera.gain_file).samefile(tmp_path / "maps" / "gain.tif")
+    assert scope.optics.otf is not None
+    assert scope.optics.otf.values == pytest.approx((1.0, 0.8, 0.5))
+    assert scope.optics.otf.spacing == pytest.approx(0.0312)
+
+
+def test_an_otf_file_that_holds_no_otf_is_told(tmp_path: Path) -> None:
+    (tmp_path / "otf.mrc").write_bytes(b"no OTF")
+    message = refusal(write(tmp_path, GOOD.replace("na: 1.3", "na: 1.3, otf_file: otf.mrc")))
+    assert "optics.otf_file" in message
+    assert "otf.mrc" in message
 
 
 def test_calibration_files_must_be_there(tmp_path: Path) -> None:
