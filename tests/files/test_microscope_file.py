@@ -1,7 +1,7 @@
 """A microscope file is read whole, or refused with one message that lists all that is wrong."""
 
-from dataclasses import dataclass
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
