@@ -46,9 +46,12 @@ def radial_mean(values: Tensor, rings: Tensor, count: int) -> Tensor:
     return sums / sizes.clamp(min=1)
 
 
-def find_summits(bands: Bands, k_min: float, k_max: float) -> list[Summits]:
-    """Return the summits of every orientation's map with k_min <= |k| <= k_max [cycles/um]."""
-    annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, bands.frames.device)
+def find_summits(bands: Bands, k_min: float, k_max: float, padding: float) -> list[Summits]:
+    """Return the summits of every orientation's map with k_min <= |k| <= k_max [cycles/um].
+
+    The map is `padding` times finer than the raw FFT grid.
+    """
+    annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, padding, bands.frames.device)
     widefield = bands.spectra[0].mean(dim=1)
     reference = _whitened(bands, widefield).conj()
     least = _ROUNDING * float(_power(widefield).mean())

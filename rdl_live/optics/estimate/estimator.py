@@ -12,11 +12,12 @@ from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
 from rdl_live.optics.estimate.bands import Bands, separate
 from rdl_live.optics.estimate.correlate import find_summits
+from rdl_live.optics.estimate.grid import FINE, PLAIN
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import fit_steps
-from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import Pattern, PatternSet
@@ -25,6 +26,8 @@ _LOWEST = 0.3
 """The search starts at this share of the finest pattern that the objective can make."""
 _BEYOND_NA = 1.12
 """Illumination may enter at a larger NA than the detection's (TIRF): up to this factor where nothing is said."""
+_STRONG = 20.0
+"""Score of a peak on the plain map of shifts from which the fine map would tell nothing more."""
 _DARK = 0.02
 """Orientations without any light are taken to be this bright, relative to the series."""
 
@@ -81,7 +84,7 @@ def estimate_patterns(
     otf = Otf.of(scope, channel)
     bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
     lowest, highest = search_range(scope, channel)
-    peaks = choose_peaks(find_summits(bands, lowest, highest), channel.pattern)
+    peaks = _peaks(bands, lowest, highest, channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
     expected = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
@@ -98,6 +101,14 @@ def estimate_patterns(
             for pattern, doubt in zip(patterns, doubts, strict=True)
         ]
     return PatternSet(patterns=tuple(patterns))
+
+
+def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> list[Peak | None]:
+    """Choose the peaks; strong ones show on the plain map of shifts, at half the cost of the fine one."""
+    peaks = choose_peaks(find_summits(bands, lowest, highest, PLAIN), guess)
+    if all(peak is not None and peak.z >= _STRONG for peak in peaks):
+        return peaks
+    return choose_peaks(find_summits(bands, lowest, highest, FINE), guess)
 
 
 def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:

@@ -13,8 +13,9 @@ from rdl_live.optics.otf import Otf
 
 HIGH_PASS = 0.12
 """Frequencies below this share of the cut-off are faded out: haze and flicker live there."""
-_PADDING = 1.5
-"""The map of shifts is so many times finer than the raw FFT grid."""
+PLAIN, FINE = 1.0, 1.5
+"""The map of shifts is so many times finer than the raw FFT grid: enough for strong peaks; for those that fall between
+two samples of the plain one and would be lost in the noise."""
 _KEPT = 4
 """Grids kept: two colours and two frame sizes."""
 
@@ -84,9 +85,11 @@ def grid_of(otf: Otf, shape: tuple[int, int], device: torch.device) -> Grid:
 
 
 @lru_cache(maxsize=_KEPT)
-def annulus_of(pixel_um: float, shape: tuple[int, int], lowest: float, highest: float, device: torch.device) -> Annulus:
+def annulus_of(
+    pixel_um: float, shape: tuple[int, int], lowest: float, highest: float, padding: float, device: torch.device
+) -> Annulus:
     """Return the shifts with lowest <= |k| <= highest [cycles/um] for raw frames of `shape` (y, x)."""
-    padded = (good_size(math.ceil(_PADDING * shape[0])), good_size(math.ceil(_PADDING * shape[1])))
+    padded = (good_size(math.ceil(padding * shape[0])), good_size(math.ceil(padding * shape[1])))
     kx, ky = frequencies(padded, pixel_um, device=device)
     radius = torch.hypot(kx, ky)
     where = ((radius >= lowest) & (radius <= highest)).flatten().nonzero().squeeze(1)
