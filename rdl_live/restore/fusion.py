@@ -20,6 +20,8 @@ from rdl_live.restore.evidence import Evidence
 
 LEAST_ERROR = 0.05
 """Smallest error power that the network is believed to have, relative to that of the Wiener estimate."""
+_SUPPORT = 1e-7
+"""Least D of the data's support. Beyond it nothing was measured, and nothing that the network believes is shown."""
 _MOST = 1e5
 """Bound of v, for the sake of float32."""
 _CERTAIN = 1.0
@@ -59,7 +61,7 @@ def fused_spectrum(evidence: Evidence, estimate: Tensor, rings: Tensor, least_er
     weight = trust(evidence, spectrum.detach(), rings, least_error)
     damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
     fused = (evidence.target * evidence.matched + weight * spectrum) / damped
-    fused = torch.where(evidence.target > 0, fused, 0)
+    fused = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), fused, 0)
     fused[:, 0, 0] = evidence.matched[:, 0, 0] / evidence.power[:, 0, 0]
     return fused
 

@@ -89,6 +89,13 @@ def test_nothing_is_left_beyond_the_cutoff() -> None:
     assert beyond.abs().max() < 1e-2
 
 
+def test_nothing_is_shown_where_nothing_was_measured() -> None:
+    evidence, _ = scene(1e4)
+    evidence.power[:, 10:20, 10:20] = 0
+    fused = fuse(evidence, torch.randn(1, *GRID), rings_of(GRID[0], GRID[1] // 2 + 1))
+    assert torch.fft.rfft2(fused)[:, 10:20, 10:20].abs().max() < 1e-2
+
+
 def test_the_network_is_not_trusted_more_than_its_floor_allows() -> None:
     """An image that fits the data perfectly, noise and all, still leaves the data their share."""
     evidence, _ = scene(1e4)
