@@ -95,7 +95,8 @@ def estimate_patterns(
         else _pattern(bands, orientation, peak, confirmed, highest)
         for orientation, peak in enumerate(peaks)
     ]
-    for doubts in (verdict.doubt_of_neighbours(patterns), verdict.doubt_of_period(patterns)):
+    for judge in (verdict.doubt_of_neighbours, verdict.doubt_of_period, verdict.doubt_of_isolation):
+        doubts = judge(patterns)
         patterns = [
             pattern.replace(trusted=False, doubt=doubt) if doubt and pattern.trusted else pattern
             for pattern, doubt in zip(patterns, doubts, strict=True)

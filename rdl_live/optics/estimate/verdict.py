@@ -8,6 +8,8 @@ from rdl_live.optics.pattern import Pattern
 
 ALONE = 6.5
 """Score from which a peak stands by itself: noise and pattern-free specimens stayed below 5.5."""
+SOLE = 9.0
+"""Score that a peak needs if no other orientation shows any pattern: one chance among many structured specimens."""
 PREDICTED = 4.5
 """Score that is enough where the other orientations or the user's guess predict the peak."""
 TOGETHER = 52.0
@@ -105,6 +107,19 @@ def doubt_of_steps(steps: Steps) -> str:
             "that the patterns move by equal steps"
         )
     return ""
+
+
+def doubt_of_isolation(patterns: list[Pattern]) -> list[str]:
+    """Return a doubt for a weak pattern that is the only one of its series ("" for the others)."""
+    trusted = [pattern for pattern in patterns if pattern.trusted]
+    alone = len(patterns) > 1 and len(trusted) == 1 and trusted[0].score < SOLE
+    text = (
+        f"a pattern in one orientation alone, scoring {trusted[0].score:.1f}, is more likely the specimen's own; "
+        f"{SOLE:.1f} is needed. Check that the patterns are on and in focus in every orientation, or use more light"
+        if alone
+        else ""
+    )
+    return [text if pattern.trusted else "" for pattern in patterns]
 
 
 def doubt_of_neighbours(patterns: list[Pattern]) -> list[str]:

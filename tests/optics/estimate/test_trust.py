@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rdl_live.optics import ForwardModel, PatternSet, estimate_patterns
-from rdl_live.optics.estimate.verdict import confirmed
+from rdl_live.optics import ForwardModel, Pattern, PatternSet, estimate_patterns
+from rdl_live.optics.estimate.verdict import confirmed, doubt_of_isolation
 from rdl_live.optics.otf import Otf
 from tests.optics.estimate.scenes import CAMERA, Case, Recording, record
 
@@ -147,3 +147,23 @@ def test_one_straight_fibre_is_ambiguous() -> None:
 )
 def test_peaks_confirm_each_other(scores: list[float], predicted: list[bool], expected: bool) -> None:
     assert confirmed(scores, predicted) is expected
+
+
+@pytest.mark.parametrize(
+    ("scores", "doubted"),
+    [
+        ((7.0, 3.0, 3.0), True),
+        ((12.0, 3.0, 3.0), False),
+        ((7.0, 8.0, 3.0), False),
+        ((7.0,), False),
+    ],
+    ids=["weak and alone", "strong and alone", "two of them", "one orientation"],
+)
+def test_a_weak_pattern_needs_company(scores: tuple[float, ...], doubted: bool) -> None:
+    patterns = [
+        Pattern(kx=5.0, ky=float(place), phases_rad=(0.0, 2.0, 4.0), score=score, trusted=score > 6.5)
+        for place, score in enumerate(scores)
+    ]
+    found = doubt_of_isolation(patterns)
+    assert bool(found[0]) is doubted
+    assert not any(found[1:])
