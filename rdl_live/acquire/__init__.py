@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.gratings import Grating, find_grating
     from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
-    from rdl_live.acquire.handover import FrameQueue, HandoverStatus
     from rdl_live.acquire.layout import recording_layout
     from rdl_live.acquire.pattern_check import PatternCheck, Verdict
     from rdl_live.acquire.plan import (
@@ -45,7 +44,6 @@ _HOME = {
     "faults": ("ManyProblemsError",),
     "gratings": ("Grating", "find_grating"),
     "guard": ("IlluminationGuard", "stopped_by_signals"),
-    "handover": ("FrameQueue", "HandoverStatus"),
     "layout": ("recording_layout",),
     "pattern_check": ("PatternCheck", "Verdict"),
     "plan": (
@@ -71,10 +69,8 @@ __all__ = [
     "ChannelPatterns",
     "Devices",
     "Estimate",
-    "FrameQueue",
     "FrameSink",
     "Grating",
-    "HandoverStatus",
     "IlluminationGuard",
     "Limits",
     "ManyProblemsError",

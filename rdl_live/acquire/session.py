@@ -55,7 +55,7 @@ class Acquisition:
             microscope: the microscope that it was opened with.
             plan: what to do.
             sink: the recorder. Whoever made it closes it.
-            on_frame: given each frame at once (a `FrameQueue.offer`, say); must not wait.
+            on_frame: given each frame at once, None for a missing one; must not wait.
             on_warning: told what the user should know; goes to the log by default.
             check_patterns: flag frames in which the data show another pattern than planned.
 

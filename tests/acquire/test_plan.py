@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rdl_live.acquire import FrameQueue, Plan, PlanChannel, SeriesIndex, TimePlan, ZPlan, estimate_plan, load_plan
+from rdl_live.acquire import Plan, PlanChannel, SeriesIndex, TimePlan, ZPlan, estimate_plan, load_plan
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
-from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.hardware import CameraRole, ChannelLight, Hardware, PowerControl, Setting, SlmRole
 from rdl_live.optics.microscope import Microscope
 
@@ -108,19 +107,3 @@ def test_the_hardware_of_the_template_loads(root: Path, tmp_path: Path) -> None:
     for part in (Hardware, CameraRole, SlmRole, ChannelLight, PowerControl, Setting):
         for key in part.model_fields:
             assert re.search(rf"\b{key}:", section), f"{part.__name__}.{key} is not in the template"
-
-
-def test_the_queue_drops_whole_series() -> None:
-    queue = FrameQueue(18)
-    for time in range(5):
-        for phase in range(9):
-            queue.offer(None, FrameTag(time, phase // 3, phase % 3))
-    assert (queue.status.series, queue.status.dropped_series) == (2, 3)
-    got = [queue.get(0) for _ in range(18)]
-    assert [pair[1].time for pair in got if pair is not None] == [0] * 9 + [1] * 9
-    assert queue.get(0) is None
-    for phase in range(9):
-        queue.offer(None, FrameTag(9, phase // 3, phase % 3))
-    queue.close()
-    assert not queue.closed
-    assert queue.status.waiting == 9

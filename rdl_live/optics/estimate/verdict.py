@@ -7,7 +7,8 @@ from rdl_live.optics.estimate.steps import Steps
 from rdl_live.optics.pattern import Pattern
 
 ALONE = 6.5
-"""Score from which a peak stands by itself: noise and pattern-free specimens stayed below 5.5."""
+"""Score from which a peak counts without being predicted: noise stayed below 5.5; of 462 pattern-free specimens one
+reached 6.9, in one orientation alone (see SOLE)."""
 SOLE = 9.0
 """Score that a peak needs if no other orientation shows any pattern: one chance among many structured specimens."""
 PREDICTED = 4.5
