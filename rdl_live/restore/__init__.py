@@ -7,14 +7,16 @@ if TYPE_CHECKING:
     from rdl_live.restore.frames import standardized_residual
     from rdl_live.restore.guards import ResidualCheck, check_residual
     from rdl_live.restore.live import LiveRestorer
+    from rdl_live.restore.restored import Guards, Restored
     from rdl_live.restore.restorer import Restorer
 
-__all__ = ["LiveRestorer", "ResidualCheck", "Restorer", "check_residual", "standardized_residual"]
+__all__ = ["Guards", "LiveRestorer", "ResidualCheck", "Restored", "Restorer", "check_residual", "standardized_residual"]
 
 _HOME = {
     "frames": ("standardized_residual",),
     "guards": ("ResidualCheck", "check_residual"),
     "live": ("LiveRestorer",),
+    "restored": ("Guards", "Restored"),
     "restorer": ("Restorer",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -9,6 +9,7 @@ from torch import Tensor
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.ranges import check_microscope
+from rdl_live.restore.restored import Restored
 from rdl_live.restore.restorer import Restorer
 from rdl_models import load_weights
 
@@ -62,7 +63,7 @@ class LiveRestorer:
         for channel in channels:
             self._warn(check_microscope(self._weights.card, self._unit, channel))
 
-    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Tensor:
+    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Restored:
         """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons."""
         restorer = self._restorers.get(channel.name)
         if restorer is None or restorer.patterns is not patterns:
@@ -72,7 +73,7 @@ class LiveRestorer:
             self._restorers[channel.name] = restorer
         image = restorer(photons)
         self._warn(restorer.warnings)
-        return image
+        return Restored(image)
 
     def _warn(self, warnings: list[str]) -> None:
         for text in warnings:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rdl_live.optics.microscope import Channel
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore import Restored
 
 
 class Denoiser(Protocol):
@@ -31,8 +32,8 @@ class Restoration(Protocol):
     def name(self) -> str:
         """What reports and recordings say."""
 
-    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Tensor:
-        """Return the SR image (2y, 2x), float32, photons per raw pixel area, of a series (angle, phase, y, x).
+    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Restored:
+        """Return the SR image, with what is known of it, of a series (angle, phase, y, x).
 
         Args:
             photons: noisy; must not be changed.

@@ -22,6 +22,7 @@ from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore import Restored
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
@@ -199,22 +200,22 @@ class Pipeline:
         rolled.photons[tag.angle, tag.phase] = light
         use = rolled.use
         if self._denoiser is None and self._restoration is None:
-            image = use.reconstructor.update(light, tag.angle, tag.phase)
+            image = Restored(use.reconstructor.update(light, tag.angle, tag.phase))
         else:
             image = self._image(use, rolled.photons, tag.channel)
         series = Series(key, frame, tag.timestamp_s, arrived_s, tag.flags)
         return self._result(use, series, rolled.photons, image, whole=False)
 
-    def _image(self, use: Calibrated, photons: Tensor, channel: int) -> Tensor:
-        """Return the SR image of a whole series."""
+    def _image(self, use: Calibrated, photons: Tensor, channel: int) -> Restored:
+        """Return the SR image of a whole series, with what is known of it."""
         if self._restoration is not None:
             return self._restoration.restore(photons, use.patterns, self._channels[channel])
-        return use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns))
+        return Restored(use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns)))
 
     def _result(
-        self, use: Calibrated, series: Series, photons: Tensor, image: Tensor, *, whole: bool = True
+        self, use: Calibrated, series: Series, photons: Tensor, image: Restored, *, whole: bool = True
     ) -> Result | None:
-        if not bool(torch.isfinite(image.sum())):
+        if not bool(torch.isfinite(image.sr.sum())):
             self._unusable += 1
             self._tell_once(
                 f"the image at {series.key} is not finite and is not shown; check camera and denoiser",
@@ -224,7 +225,7 @@ class Pipeline:
         self._results += 1
         widefield = photons.mean(dim=(0, 1))
         return Result(
-            sr=image,
+            sr=image.sr,
             widefield=widefield,
             key=series.key,
             channel=self._channels[series.key.channel].name,
@@ -236,6 +237,9 @@ class Pipeline:
             arrived_s=series.arrived_s,
             ready_s=time.perf_counter(),
             denoiser=stage.name if (stage := self._restoration or self._denoiser) else "none",
+            sim=image.sim,
+            sigma=image.sigma,
+            guards=image.guards,
             whole=whole,
         )
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore import Guards
 from rdl_live.stream.series import SeriesKey
 
 
@@ -52,6 +53,12 @@ class Result:
     ready_s: float
     """When the image was ready, by the same clock [s]."""
     denoiser: str = "none"
+    sim: Tensor | None = None
+    """As `sr`, without the network; None without a denoiser, or if not asked for."""
+    sigma: Tensor | None = None
+    """Standard error expected of `sr`, in its shape and unit; None where it is not known."""
+    guards: Guards | None = None
+    """What the guards say of the denoised image, where they were asked for this series."""
     whole: bool = True
     """Whether all raw frames are of the series `key`; in the rolling mode some are of the one before."""
 

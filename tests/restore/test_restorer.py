@@ -169,12 +169,12 @@ def test_live_it_is_the_same(
     live = LiveRestorer(scope, (64, 64), "wrong", half=False, tell=told.append)
     live.check(scope.channels)
     photons = to_photons(series.adu, scope.camera)
-    image = live.restore(photons, series.patterns, scope.channels[0])
+    image = live.restore(photons, series.patterns, scope.channels[0]).sr
     offline = Restorer(scope, series.patterns, (64, 64), wrong)(series.adu)
     assert torch.allclose(image, offline, rtol=1e-3, atol=1e-2)
     assert (live.name, told) == ("test", [])
     turned = series.patterns.replace(patterns=tuple(reversed(series.patterns.patterns)))
-    assert not torch.allclose(live.restore(photons, turned, scope.channels[0]), image, atol=0.1)
+    assert not torch.allclose(live.restore(photons, turned, scope.channels[0]).sr, image, atol=0.1)
 
 
 def test_in_bfloat16_it_is_nearly_the_same(scope: Microscope, record: Recorder, wrong: Weights) -> None:

@@ -9,6 +9,7 @@ import torch
 from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics import Camera, CameraMaps, Channel, PatternSet, Reconstructor
+from rdl_live.restore import Restored
 from rdl_live.stream import Mode, Pipeline, Result
 
 from .conftest import AtOnce, Frames, Scene, frames_of
@@ -227,11 +228,11 @@ class Flat:
 
     name = "flat"
 
-    def restore(self, photons: torch.Tensor, patterns: PatternSet, channel: Channel) -> torch.Tensor:
+    def restore(self, photons: torch.Tensor, patterns: PatternSet, channel: Channel) -> Restored:
         assert len(patterns) == 3
         assert channel.name == "488"
         rows, columns = photons.shape[-2:]
-        return photons.mean().expand(2 * rows, 2 * columns)
+        return Restored(photons.mean().expand(2 * rows, 2 * columns))
 
 
 @pytest.mark.parametrize("mode", list(Mode))
