@@ -25,6 +25,10 @@ def denoise(
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable to the last bit.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training itself.")] = 1,
@@ -43,6 +47,8 @@ def denoise(
         rdl-live train denoise --out mine.safetensors --minutes 30
 
         rdl-live train denoise --out mine.safetensors --minutes 60 --resume
+
+        rdl-live train denoise --out better.safetensors --minutes 60 --from rdl
     """
     import torch
 
@@ -50,7 +56,7 @@ def denoise(
     from rdl_live.train import Step, TrainSettings, train_denoiser
 
     try:
-        settings = TrainSettings(minutes=minutes, steps=steps, batch=batch, workers=workers, seed=seed)
+        settings = TrainSettings(minutes=minutes, steps=steps, batch=batch, workers=workers, seed=seed, start=start)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error

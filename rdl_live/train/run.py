@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError, DataError, OutputError
@@ -12,7 +13,7 @@ from rdl_live.train.evaluate import held_out_scores
 from rdl_live.train.preview import save_preview
 from rdl_live.train.settings import SceneSettings, TrainSettings
 from rdl_live.train.trainer import Step, Trainer
-from rdl_models import Card, ObjectPlane, Span, save_weights
+from rdl_models import Card, ObjectPlane, Span, load_weights, save_weights
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 PREVIEW_EVERY = 100
@@ -79,12 +80,14 @@ def train_denoiser(
 
     Raises:
         OutputError: something cannot be written, or is there already.
-        DataError: the checkpoint to resume from is missing, damaged or of other settings.
+        DataError: the checkpoint to resume from is missing, damaged or of other settings; or the weights to start
+            from are damaged.
+        ConfigError: there are no such weights to start from, or they are of another architecture.
     """
     outputs = Outputs(out)
     check_outputs(outputs, resume=resume, overwrite=overwrite)
     trainer = Trainer(
-        ObjectPlane, settings, device, checkpoint=outputs.checkpoint, resume=resume, half=settings.half_precision
+        maker(settings), settings, device, checkpoint=outputs.checkpoint, resume=resume, half=settings.half_precision
     )
     for step in trainer.run():
         if step.number % PREVIEW_EVERY == 1:
@@ -93,6 +96,16 @@ def train_denoiser(
     card = make_card(name or out.name.removesuffix(_SUFFIX), trainer)
     save_weights(out, trainer.average, card, overwrite=overwrite or resume)
     return card
+
+
+def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
+    """Return what makes the network: from random numbers, or from weights to go on from."""
+    if settings.start is None:
+        return ObjectPlane
+    loaded = load_weights(settings.start)
+    if not isinstance(loaded.network, ObjectPlane):
+        raise ConfigError(f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further")
+    return lambda: loaded.network.requires_grad_(True).train()
 
 
 def make_card(name: str, trainer: Trainer) -> Card:

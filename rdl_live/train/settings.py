@@ -60,6 +60,8 @@ class TrainSettings(Description):
     """How often a scene is used on average before it is replaced."""
     workers: Annotated[int, Field(ge=0, le=64)] = 1
     """Processes that simulate; 0 simulates in between the steps."""
+    start: str | None = None
+    """Weights to go on from (a shipped name or a file); from random numbers where left out."""
     half_precision: bool = True
     """Convolutions in bfloat16, everything else in float32."""
     seed: Annotated[int, Field(ge=0)] = 1

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from rdl_live.errors import DataError, OutputError
+from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
 from rdl_live.train import evaluate as evaluation
 from rdl_live.train.loss import judge
+from rdl_live.train.run import maker
 from rdl_live.train.scene import make_batch, make_scene
 from rdl_live.train.settings import HELD_OUT
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
@@ -110,6 +111,20 @@ def test_a_training_writes_weights_with_all_that_belongs_to_them(
     assert (tmp_path / "mine-preview.png").stat().st_size > 1000
     with pytest.raises(OutputError, match="exists already"):
         train_denoiser(out, settings)
+
+
+def test_a_training_goes_on_from_other_weights(tmp_path: Path) -> None:
+    shipped = load_weights("rdl").network
+    settings = SETTINGS.replace(start="rdl", learning_rate=1e-9, steps=1)
+    trainer = Trainer(maker(settings), settings)
+    losses(trainer)
+    for name, value in trainer.average.named_parameters():
+        assert torch.allclose(value, shipped.get_parameter(name), atol=1e-6), name
+    random = Trainer(maker(SETTINGS), SETTINGS)
+    assert not torch.allclose(next(random.network.parameters()), next(shipped.parameters()))
+    with pytest.raises(ConfigError, match="nothing-like-it"):
+        train_denoiser(tmp_path / "w.safetensors", settings.replace(start="nothing-like-it"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_or_resumed_is_told_before_anything_is_trained(tmp_path: Path) -> None:
