@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from rdl_live.view.scale_bar import round_length
+
 PANEL = 512
 """Longest side of a panel [screen pixels]."""
 ZOOM = 4
@@ -106,7 +108,7 @@ def _scale_bar(
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
     """Draw a round-numbered bar of about a quarter of the panel into its lower right corner."""
-    length_um = _round_length(width_um / 4)
+    length_um = round_length(width_um / 4)
     pixels = length_um / width_um * size[1]
     right, bottom = corner[0] + size[1] - 12, corner[1] + size[0] - 12
     text = f"{length_um:g} um" if length_um >= 1 else f"{length_um * 1000:g} nm"
@@ -116,9 +118,3 @@ def _scale_bar(
     draw.rectangle((left, top, right + 6, bottom + 6), fill=0)
     draw.rectangle((right - pixels, bottom - 4, right, bottom), fill=_FRAME)
     draw.text((right - pixels / 2, bottom - 8), text, fill=_FRAME, font=font, anchor="mb")
-
-
-def _round_length(length: float) -> float:
-    """Largest of 1, 2, 5 x 10^n not above `length`."""
-    power = 10.0 ** math.floor(math.log10(length))
-    return max(step * power for step in (1, 2, 5) if step * power <= length * (1 + 1e-9))
