@@ -12,7 +12,7 @@ from rdl_live.specimen.motion import Trajectories
 
 SHAPE = (250, 320)
 PIXEL_UM = 0.02
-KINDS = ("actin", "beads", "filaments", "mitochondria", "mixed", "reticulum", "rings")
+KINDS = ("actin", "beads", "collage", "filaments", "mitochondria", "mixed", "reticulum", "rings")
 
 
 def grow(kind: str = "filaments", shape: tuple[int, int] = SHAPE, **settings: float) -> Specimen:
