@@ -5,10 +5,15 @@ plane, as Wiener images of different damping on the 2x grid; the physics after i
 (see `rdl_live.restore`). So one network serves any number of orientations and phases, any pattern and any pixel.
 
 Pixel-unshuffle by 4, then dense 3x3 convolutions: memory traffic, not arithmetic, decides on a CPU, and this shape
-moves the least. There are no norms and no biases, so f(a x) = a f(x): intensities scale exactly, and noise levels that
-were not trained are met more gracefully (Mohan et al. 2020, arXiv:1906.05478).
+moves the least. The body works on two scales or more, like a U-Net (Ronneberger et al. 2015, arXiv:1505.04597) but with
+sums for concatenations: far neighbours of a filament tell more of it than near noise does. There are no norms and no
+biases, so f(a x) = a f(x): intensities scale exactly, and noise levels that were not trained are met more gracefully
+(Mohan et al. 2020, arXiv:1906.05478).
+
+A second, small head says how wrong the result may be. It reads the body's features and does not change them.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +25,8 @@ UNSHUFFLE = 4
 BORDER = 2 * UNSHUFFLE
 """Pixels by which the image is continued periodically: the convolutions see zeros beyond (a third of the time that
 periodic convolutions take)."""
+LEAST_SPREAD = 0.05
+"""Smallest standard error that is told, relative to the expected noise of the Wiener image."""
 
 
 @dataclass(frozen=True)
@@ -31,29 +38,51 @@ class ObjectPlaneConfig:
     maps: int = 1
     """Further input channels (noise map)."""
     width: int = 64
-    """Channels of the body."""
+    """Channels of the body at its finest scale; each coarser one has twice as many."""
     blocks: int = 5
-    """Residual blocks of two convolutions."""
+    """Residual blocks of two convolutions at the coarsest scale."""
+    levels: int = 1
+    """Scales; each is half as fine as the one before."""
+    outer: int = 2
+    """Residual blocks before and after, at each of the finer scales."""
+    spread: int = 0
+    """Channels of the head that tells the error; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (("images", 1, 8), ("maps", 0, 8), ("width", 1, 512), ("blocks", 1, 64)):
+        bounds = {
+            "images": (1, 8),
+            "maps": (0, 8),
+            "width": (1, 512),
+            "blocks": (1, 64),
+            "levels": (1, 4),
+            "outer": (0, 16),
+            "spread": (0, 256),
+        }
+        for name, (low, high) in bounds.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
+        if self.spread and not self.maps:
+            raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
+
+
+SHIPPED = ObjectPlaneConfig(width=48, blocks=3, levels=2, outer=2, spread=24)
+"""What is trained by default: as much work a pixel as one scale of 64 channels with 4 blocks."""
 
 
 class ObjectPlane(nn.Module):
     """(n, images + maps, y, x) -> (n, y, x), any y and x; taken as periodic, like the grid that it works on."""
 
     def __init__(self, config: ObjectPlaneConfig | None = None) -> None:
-        """Make a network that at first returns the middle one of its input images."""
+        """Make a network (`SHIPPED` by default) that at first returns the middle one of its input images."""
         super().__init__()
-        self.config = config = config or ObjectPlaneConfig()
+        self.config = config = config or SHIPPED
         cells = UNSHUFFLE**2
         self.stem = _conv((config.images + config.maps) * cells, config.width)
-        self.body = nn.ModuleList(_Block(config.width) for _ in range(config.blocks))
+        self.body = _body(config.width, config)
         self.head = _conv(config.width, cells)
         self.blend = nn.Parameter(torch.eye(config.images)[config.images // 2].clone())
+        self.spread = _SpreadHead(config.width, config.spread) if config.spread else None
         nn.init.zeros_(self.head.weight)
         # Channels last is what CPUs and tensor cores convolve quickest.
         for parameter in self.parameters():
@@ -69,14 +98,84 @@ class ObjectPlane(nn.Module):
         Returns:
             (n, y, x) float32 in that unit.
         """
-        rows, columns = x.shape[-2:]
-        features = functional.pixel_unshuffle(_bordered(x), UNSHUFFLE).contiguous(memory_format=torch.channels_last)
-        features = functional.relu(self.stem(features))  # (n, width, y / 4, x / 4)
-        for block in self.body:
-            features = block(features)
-        residual = functional.pixel_shuffle(self.head(features).float(), UNSHUFFLE)[:, 0]  # (n, y, x)
-        blended = torch.einsum("nixy,i->nxy", x[:, : self.config.images], self.blend)
-        return blended + residual[:, BORDER : BORDER + rows, BORDER : BORDER + columns]
+        return self._image(x, self._features(x))
+
+    def with_spread(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Denoise, and tell how wrong the result may be.
+
+        Args:
+            x: as in `forward`; the first map is the expected noise.
+
+        Returns:
+            The image and its standard error, each (n, y, x) float32; None for the error without that head.
+        """
+        features = self._features(x)
+        image = self._image(x, features)
+        if self.spread is None:
+            return image, None
+        noise = x[:, self.config.images]
+        told = _cropped(functional.pixel_shuffle(self.spread(features.detach()).float(), UNSHUFFLE), noise)
+        return image, self.spread.combined(told, noise)
+
+    def _features(self, x: Tensor) -> Tensor:
+        """Return the body's last features, (n, width, rows / 4, columns / 4) of the bordered image."""
+        bordered = _bordered(x, UNSHUFFLE << (self.config.levels - 1))
+        cells = functional.pixel_unshuffle(bordered, UNSHUFFLE).contiguous(memory_format=torch.channels_last)
+        features: Tensor = self.body(functional.relu(self.stem(cells)))
+        return features
+
+    def _image(self, x: Tensor, features: Tensor) -> Tensor:
+        residual = _cropped(functional.pixel_shuffle(self.head(features).float(), UNSHUFFLE), x)
+        return torch.einsum("nixy,i->nxy", x[:, : self.config.images], self.blend) + residual
+
+
+class _Scale(nn.Module):
+    """Blocks at one scale around all that is coarser."""
+
+    def __init__(self, width: int, config: ObjectPlaneConfig, levels: int) -> None:
+        super().__init__()
+        self.before = nn.Sequential(*(_Block(width) for _ in range(config.outer)))
+        self.down = nn.Conv2d(width, 2 * width, 2, stride=2, bias=False)
+        self.inner = _body(2 * width, config, levels - 1)
+        self.up = nn.Conv2d(2 * width, 4 * width, 1, bias=False)
+        self.after = nn.Sequential(*(_Block(width) for _ in range(config.outer)))
+        nn.init.kaiming_normal_(self.down.weight, nonlinearity="linear")
+        nn.init.normal_(self.up.weight, std=0.3 / math.sqrt(2 * width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the shape (n, width, rows, columns)."""
+        fine = self.before(x)
+        coarse = self.inner(self.down(fine))
+        result: Tensor = self.after(fine + functional.pixel_shuffle(self.up(coarse), 2))
+        return result
+
+
+class _SpreadHead(nn.Module):
+    """Features to standard errors; positive, and of the first degree like everything here."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.first, self.second = _conv(width, hidden), _conv(hidden, UNSHUFFLE**2)
+        self.share = nn.Parameter(torch.tensor(0.7))
+        with torch.no_grad():
+            self.second.weight *= 0.1
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(n, width, rows, columns) -> (n, 16, rows, columns)."""
+        told: Tensor = self.second(functional.relu(self.first(features)))
+        return told
+
+    def combined(self, told: Tensor, noise: Tensor) -> Tensor:
+        """Return the error (n, y, x): a share of the expected noise and what the features tell, never quite zero."""
+        return torch.hypot(self.share * noise + told, LEAST_SPREAD * noise)
+
+
+def _body(width: int, config: ObjectPlaneConfig, levels: int | None = None) -> nn.Module:
+    """Return all scales from this one on."""
+    levels = config.levels if levels is None else levels
+    if levels == 1:
+        return nn.Sequential(*(_Block(width) for _ in range(config.blocks)))
+    return _Scale(width, config, levels)
 
 
 class _Block(nn.Module):
@@ -100,12 +199,18 @@ def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
     return conv
 
 
-def _bordered(x: Tensor) -> Tensor:
-    """Mirror the last rows and columns until both sizes are multiples of `UNSHUFFLE`, and add the periodic border."""
+def _bordered(x: Tensor, multiple: int) -> Tensor:
+    """Mirror the last rows and columns until both sizes are multiples, and add the periodic border."""
     rows, columns = x.shape[-2:]
-    more = (-columns % UNSHUFFLE, -rows % UNSHUFFLE)
+    more = (-columns % multiple, -rows % multiple)
     if any(more):
-        mode = "reflect" if min(rows, columns) > UNSHUFFLE else "replicate"
+        mode = "reflect" if min(rows, columns) > multiple else "replicate"
         x = functional.pad(x, (0, more[0], 0, more[1]), mode=mode)
     mode = "circular" if min(x.shape[-2:]) >= BORDER else "replicate"
     return functional.pad(x, (BORDER,) * 4, mode=mode)
+
+
+def _cropped(image: Tensor, like: Tensor) -> Tensor:
+    """Return the inside of a bordered image (n, 1, rows, columns), in the rows and columns of `like`."""
+    rows, columns = like.shape[-2:]
+    return image[:, 0, BORDER : BORDER + rows, BORDER : BORDER + columns]

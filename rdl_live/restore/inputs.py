@@ -5,10 +5,13 @@ local light, which the noise map tells.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
+from rdl_models import ObjectPlane
 
+NOISE = 3
+"""Place of the noise map among the inputs."""
 DAMPINGS = (0.2, 1.0, 30.0)
 """Multiples of the measured damping: sharp and noisy, the Wiener estimate, smooth."""
 _DARKEST = 0.05
@@ -25,3 +28,11 @@ def network_inputs(relative: Evidence) -> Tensor:
     local = images[-1].clamp(min=_DARKEST).sqrt()
     images.append(relative.wiener_deviation()[:, None, None] * local)
     return torch.stack(images, dim=1)
+
+
+def answer(network: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return a network's image and the standard error that it tells, each (n, y, x) float32; None if it tells none."""
+    if isinstance(network, ObjectPlane):
+        image, sigma = network.with_spread(inputs)
+        return image.float(), None if sigma is None else sigma.float()
+    return network(inputs).float(), None

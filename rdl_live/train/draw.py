@@ -16,6 +16,12 @@ WITHIN_NYQUIST = 0.97
 """Cut-off relative to the camera's Nyquist frequency; cameras that alias are not trained on."""
 
 
+DIM_SHARE = 0.75
+"""Share of exposures that are dim."""
+LEAST_MISTAKE, LARGEST_MISTAKE = 0.05, 1.5
+"""How wrong patterns are, relative to what is typical of a hard scene."""
+
+
 def draw_microscope(rng: np.random.Generator, scenes: SceneSettings) -> Microscope:
     """Return a microscope within the settings whose pixels can resolve what its objective passes."""
     na, emission_nm = _uniform(rng, scenes.na), _uniform(rng, scenes.emission_nm)
@@ -49,28 +55,32 @@ def draw_microscope(rng: np.random.Generator, scenes: SceneSettings) -> Microsco
 
 
 def draw_specimen(rng: np.random.Generator, scenes: SceneSettings) -> SpecimenSettings:
-    """Return a specimen; every third one is free of haze, every third one of background."""
+    """Return a specimen; half of them lie on a dark ground, where noise is on the structures only."""
+    dark = rng.random() < 0.5
     return SpecimenSettings(
         kind=str(rng.choice(scenes.chosen_kinds)),
         seed=int(rng.integers(2**31)),
         density=float(np.exp(rng.uniform(math.log(scenes.density.low), math.log(scenes.density.high)))),
-        haze=_uniform(rng, scenes.haze) * float(rng.random() < 2 / 3),
-        background=_uniform(rng, scenes.background) * float(rng.random() < 2 / 3),
+        haze=_uniform(rng, scenes.haze) * float(not dark and rng.random() < 2 / 3),
+        background=_uniform(rng, scenes.background) * float(not dark and rng.random() < 2 / 3),
     )
 
 
 def draw_photons(rng: np.random.Generator, scenes: SceneSettings) -> float:
-    """Return a light level [photons a pixel and frame], evenly distributed on a logarithmic scale."""
-    return float(np.exp(rng.uniform(math.log(scenes.photons.low), math.log(scenes.photons.high))))
+    """Return a light level [photons a pixel and frame]."""
+    low, high = scenes.photons.low, scenes.photons.high
+    if rng.random() < DIM_SHARE:
+        high = min(high, max(scenes.dim, low))
+    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
 
 
 def estimated(patterns: PatternSet, rng: np.random.Generator, field_um: float) -> PatternSet:
     """Return what an estimation would make of true patterns: errors of the size that it makes.
 
-    Of k0 some hundredths of 1 / field, of phases degrees, of modulation and brightness some per cent, each up to
-    three times that in a scene that is hard.
+    Of k0 some hundredths of 1 / field, of phases degrees, of modulation and brightness some per cent in a scene that
+    is hard; a tenth of that is usual.
     """
-    size = float(np.exp(rng.uniform(math.log(0.1), math.log(3.0))))
+    size = float(np.exp(rng.uniform(math.log(LEAST_MISTAKE), math.log(LARGEST_MISTAKE))))
     return PatternSet(patterns=tuple(_mistaken(pattern, rng, size, field_um) for pattern in patterns))
 
 

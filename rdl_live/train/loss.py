@@ -6,11 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.restore.fusion import fuse, rings_of
-from rdl_live.restore.inputs import network_inputs
+from rdl_live.restore.inputs import NOISE, answer, network_inputs
 from rdl_live.train.scene import Batch
 
 ALONE = 0.25
 """Weight of the network's image before it is fused with the data."""
+SPREAD = 0.1
+"""Weight of the error that the network tells of itself; it shares no weights with the image."""
+COVERED = 0.9
+"""Share of pixels whose error is to be within `WITHIN` standard errors."""
+WITHIN = 1.645
+"""Standard deviations within which 90 % of a normal distribution lie."""
 _CURB = 4.0
 """Ratios beyond this count with their square root only: one odd scene must not lead."""
 _WIENER = 1
@@ -31,6 +37,8 @@ class Judged:
     """What came out, (n, y, x) on the same grid."""
     truth: Tensor
     """What should have, (n, 2y, 2x) of the view."""
+    covered: float | None = None
+    """Share of pixels within the nominal 90 % interval; None where the network tells no error."""
 
 
 def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
@@ -44,22 +52,36 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     evidence, truth = batch.evidence, batch.truth
     inputs = network_inputs(evidence)
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
-        estimate = network(inputs)
-    fused = fuse(
-        evidence, estimate.float(), rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device)
-    )
+        estimate, sigma = answer(network, inputs)
+    fused = fuse(evidence, estimate, rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device))
     # A thousandth of the variance keeps a scene that Wiener shows perfectly from counting without bound.
     least = 1e-3 * truth.var(dim=(-2, -1), correction=0) + 1e-8
     reference = _error(inputs[:, _WIENER], truth) + least
     ratio = (_error(fused, truth) + least) / reference
     alone = (_error(estimate, truth) + least) / reference
     loss = (_curbed(ratio) + ALONE * _curbed(alone)).mean() / (1 + ALONE)
-    return Judged(loss, ratio.detach(), inputs, fused.detach(), truth)
+    covered = None
+    if sigma is not None:
+        off, reach = (_view(fused, truth) - truth).detach().abs(), WITHIN * _view(sigma, truth)
+        covered = float((off <= reach).float().mean())
+        loss = loss + SPREAD * _quantile_loss(off, reach, _view(inputs[:, NOISE], truth))
+    return Judged(loss, ratio.detach(), inputs, fused.detach(), truth, covered)
+
+
+def _quantile_loss(off: Tensor, reach: Tensor, noise: Tensor) -> Tensor:
+    """Pinball loss, least where `reach` is the `COVERED` quantile of `off` (Koenker, Bassett 1978), in noise units."""
+    short = off - reach
+    return (torch.maximum(COVERED * short, (COVERED - 1) * short) / noise).mean()
+
+
+def _view(image: Tensor, truth: Tensor) -> Tensor:
+    """Return what is seen of the padded grid, in the shape of the truth."""
+    rows, columns = truth.shape[-2:]
+    return image[..., :rows, :columns]
 
 
 def _error(image: Tensor, truth: Tensor) -> Tensor:
-    rows, columns = truth.shape[-2:]
-    return ((image[..., :rows, :columns] - truth) ** 2).mean(dim=(-2, -1))
+    return ((_view(image, truth) - truth) ** 2).mean(dim=(-2, -1))
 
 
 def _curbed(ratio: Tensor) -> Tensor:

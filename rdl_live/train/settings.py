@@ -27,7 +27,9 @@ class SceneSettings(Description):
     background: Span = Span(low=0.0, high=0.4)
     density: Span = Span(low=0.25, high=2.5)
     photons: Span = Span(low=1.0, high=2000.0)
-    """Drawn evenly on a logarithmic scale."""
+    """Drawn evenly on a logarithmic scale, three times out of four below `dim`."""
+    dim: Annotated[float, Field(gt=0)] = 60.0
+    """Light below which denoising matters most [photons a pixel]."""
     read_noise_e: Span = Span(low=0.0, high=2.5)
     flicker: Span = Span(low=0.0, high=0.05)
     angles: tuple[int, ...] = (3, 3, 3, 3, 2, 4)

@@ -56,7 +56,7 @@ def test_every_weight_takes_part() -> None:
 
 def test_the_shipped_size_is_light() -> None:
     count = sum(parameter.numel() for parameter in ObjectPlane().parameters())
-    assert 0.3e6 < count < 0.6e6
+    assert 0.3e6 < count < 1.2e6  # 5 MB of weights at most
 
 
 @pytest.mark.parametrize("bad", [{"width": 0}, {"blocks": 65}, {"width": 1.5}, {"images": True}, {"depth": 3}])
