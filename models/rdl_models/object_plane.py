@@ -43,8 +43,10 @@ class ObjectPlaneConfig:
     """Residual blocks of two convolutions at the coarsest scale."""
     levels: int = 1
     """Scales; each is half as fine as the one before."""
-    outer: int = 2
-    """Residual blocks before and after, at each of the finer scales."""
+    before: int = 2
+    """Residual blocks before the coarser scales, at each of the finer ones."""
+    after: int = 3
+    """Residual blocks after them."""
     spread: int = 0
     """Channels of the head that tells the error; 0 leaves it out."""
 
@@ -55,7 +57,8 @@ class ObjectPlaneConfig:
             "width": (1, 512),
             "blocks": (1, 64),
             "levels": (1, 4),
-            "outer": (0, 16),
+            "before": (0, 16),
+            "after": (0, 16),
             "spread": (0, 256),
         }
         for name, (low, high) in bounds.items():
@@ -66,8 +69,8 @@ class ObjectPlaneConfig:
             raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
 
 
-SHIPPED = ObjectPlaneConfig(width=48, blocks=3, levels=2, outer=2, spread=24)
-"""What is trained by default: as much work a pixel as one scale of 64 channels with 4 blocks."""
+SHIPPED = ObjectPlaneConfig(width=64, blocks=2, levels=2, before=2, after=3, spread=24)
+"""What is trained by default."""
 
 
 class ObjectPlane(nn.Module):
@@ -117,6 +120,27 @@ class ObjectPlane(nn.Module):
         told = _cropped(functional.pixel_shuffle(self.spread(features.detach()).float(), UNSHUFFLE), noise)
         return image, self.spread.combined(told, noise)
 
+    def grown(self, config: ObjectPlaneConfig) -> "ObjectPlane":
+        """Return a network of more scales that at first gives the same image as this one, of one scale.
+
+        Its `before` and `after` blocks are this one's; what the coarser scales say counts for nothing yet.
+
+        Raises:
+            ValueError: this network does not fit into the finest scale of that one.
+        """
+        mine = self.config
+        fits = mine.levels == 1 < config.levels and mine.blocks == config.before + config.after
+        if not fits or (mine.images, mine.maps, mine.width) != (config.images, config.maps, config.width):
+            raise ValueError(f"a network of {mine} does not grow into one of {config}")
+        larger = ObjectPlane(config)
+        scale, blocks = larger.body, list(self.body.children())
+        if not isinstance(scale, _Scale):
+            raise ValueError(f"a network of {config} has one scale only")
+        scale.before, scale.after = nn.Sequential(*blocks[: config.before]), nn.Sequential(*blocks[config.before :])
+        nn.init.zeros_(scale.up.weight)
+        larger.stem, larger.head, larger.blend = self.stem, self.head, self.blend
+        return larger
+
     def _features(self, x: Tensor) -> Tensor:
         """Return the body's last features, (n, width, rows / 4, columns / 4) of the bordered image."""
         bordered = _bordered(x, UNSHUFFLE << (self.config.levels - 1))
@@ -134,11 +158,11 @@ class _Scale(nn.Module):
 
     def __init__(self, width: int, config: ObjectPlaneConfig, levels: int) -> None:
         super().__init__()
-        self.before = nn.Sequential(*(_Block(width) for _ in range(config.outer)))
+        self.before = nn.Sequential(*(_Block(width) for _ in range(config.before)))
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2, bias=False)
         self.inner = _body(2 * width, config, levels - 1)
         self.up = nn.Conv2d(2 * width, 4 * width, 1, bias=False)
-        self.after = nn.Sequential(*(_Block(width) for _ in range(config.outer)))
+        self.after = nn.Sequential(*(_Block(width) for _ in range(config.after)))
         nn.init.kaiming_normal_(self.down.weight, nonlinearity="linear")
         nn.init.normal_(self.up.weight, std=0.3 / math.sqrt(2 * width))
 

@@ -29,6 +29,12 @@ def denoise(
         str | None,
         typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
     ] = None,
+    grow: Annotated[
+        bool, typer.Option("--grow", help="With --from: weights of one scale get all scales of the shipped network.")
+    ] = False,
+    rate: Annotated[
+        float, typer.Option("--learning-rate", min=1e-6, max=0.1, help="Highest learning rate of the training.")
+    ] = 1.5e-3,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training itself.")] = 1,
@@ -56,7 +62,16 @@ def denoise(
     from rdl_live.train import Step, TrainSettings, train_denoiser
 
     try:
-        settings = TrainSettings(minutes=minutes, steps=steps, batch=batch, workers=workers, seed=seed, start=start)
+        settings = TrainSettings(
+            minutes=minutes,
+            steps=steps,
+            batch=batch,
+            workers=workers,
+            seed=seed,
+            start=start,
+            grow=grow,
+            learning_rate=rate,
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error

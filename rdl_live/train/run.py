@@ -9,11 +9,13 @@ from torch import nn
 
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.restore.live import quick_half
 from rdl_live.train.evaluate import held_out_scores
 from rdl_live.train.preview import save_preview
 from rdl_live.train.settings import SceneSettings, TrainSettings
 from rdl_live.train.trainer import Step, Trainer
 from rdl_models import Card, ObjectPlane, Span, load_weights, save_weights
+from rdl_models.object_plane import SHIPPED
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 PREVIEW_EVERY = 100
@@ -86,9 +88,8 @@ def train_denoiser(
     """
     outputs = Outputs(out)
     check_outputs(outputs, resume=resume, overwrite=overwrite)
-    trainer = Trainer(
-        maker(settings), settings, device, checkpoint=outputs.checkpoint, resume=resume, half=settings.half_precision
-    )
+    half = settings.half_precision and quick_half(torch.device(device))
+    trainer = Trainer(maker(settings), settings, device, checkpoint=outputs.checkpoint, resume=resume, half=half)
     for step in trainer.run():
         if step.number % PREVIEW_EVERY == 1:
             save_preview(outputs.preview, step.judged)
@@ -105,7 +106,14 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     loaded = load_weights(settings.start)
     if not isinstance(loaded.network, ObjectPlane):
         raise ConfigError(f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further")
-    return lambda: loaded.network.requires_grad_(True).train()
+    network = loaded.network.requires_grad_(True).train()
+    if not settings.grow:
+        return lambda: network
+    try:
+        network.grown(SHIPPED)
+    except ValueError as error:
+        raise ConfigError(f"--from {settings.start} --grow: {error}") from error
+    return lambda: network.grown(SHIPPED)
 
 
 def make_card(name: str, trainer: Trainer) -> Card:

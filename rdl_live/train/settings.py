@@ -64,6 +64,8 @@ class TrainSettings(Description):
     """Processes that simulate; 0 simulates in between the steps."""
     start: str | None = None
     """Weights to go on from (a shipped name or a file); from random numbers where left out."""
+    grow: bool = False
+    """Give the weights to start from, of one scale, the scales of the shipped network."""
     half_precision: bool = True
     """Convolutions in bfloat16, everything else in float32."""
     seed: Annotated[int, Field(ge=0)] = 1

@@ -9,20 +9,21 @@ from rdl_live.errors import ConfigError
 from rdl_models import ObjectPlane, ObjectPlaneConfig, architectures, build
 
 SMALL = ObjectPlaneConfig(width=8, blocks=1)
+SCALES = ObjectPlaneConfig(width=8, blocks=1, levels=2, before=1, after=1, spread=8)
 
 
-def random_network(seed: int = 0) -> ObjectPlane:
+def random_network(config: ObjectPlaneConfig = SMALL) -> ObjectPlane:
     """A network whose head is not zero, so that all its layers count."""
-    torch.manual_seed(seed)
-    network = ObjectPlane(SMALL)
+    torch.manual_seed(0)
+    network = ObjectPlane(config)
     torch.nn.init.normal_(network.head.weight, std=0.1)
     return network.eval().requires_grad_(False)
 
 
 @settings(deadline=None, max_examples=15)
-@given(y=st.integers(3, 41), x=st.integers(3, 41), n=st.integers(1, 2))
-def test_any_size_comes_back_as_it_was(y: int, x: int, n: int) -> None:
-    out = random_network()(torch.randn(n, 4, y, x))
+@given(y=st.integers(3, 41), x=st.integers(3, 41), n=st.integers(1, 2), config=st.sampled_from([SMALL, SCALES]))
+def test_any_size_comes_back_as_it_was(y: int, x: int, n: int, config: ObjectPlaneConfig) -> None:
+    out = random_network(config)(torch.randn(n, 4, y, x))
     assert out.shape == (n, y, x)
     assert out.dtype == torch.float32
 
@@ -32,9 +33,54 @@ def test_a_new_network_returns_the_middle_image() -> None:
     assert torch.equal(ObjectPlane(SMALL)(x), x[:, 1])
 
 
-def test_twice_the_light_gives_twice_the_image() -> None:
-    network, x = random_network(), torch.rand(1, 4, 32, 32)
-    assert torch.allclose(network(3 * x), 3 * network(x), rtol=1e-4, atol=1e-4)
+def test_three_times_the_light_gives_three_times_the_image_and_its_error() -> None:
+    network, x = random_network(SCALES), torch.rand(1, 4, 32, 32)
+    for bright, dim in zip(network.with_spread(3 * x), network.with_spread(x), strict=True):
+        assert bright is not None
+        assert dim is not None
+        assert torch.allclose(bright, 3 * dim, rtol=1e-4, atol=1e-4)
+
+
+def test_the_error_is_positive_and_does_not_change_the_image() -> None:
+    network, x = random_network(SCALES), torch.randn(1, 4, 24, 40)
+    x[:, 3] = x[:, 3].abs() + 0.1
+    image, spread = network.with_spread(x)
+    assert torch.equal(image, network(x))
+    assert spread is not None
+    assert spread.shape == image.shape
+    assert spread.min() > 0
+    assert random_network(SMALL).with_spread(x)[1] is None
+
+
+def test_the_error_teaches_only_its_own_head() -> None:
+    torch.manual_seed(0)
+    network = ObjectPlane(SCALES)
+    _, spread = network.with_spread(torch.rand(1, 4, 32, 32))
+    assert spread is not None
+    spread.sum().backward()
+    taught = {name for name, value in network.named_parameters() if value.grad is not None}
+    assert taught == {name for name, _ in network.named_parameters() if name.startswith("spread.")}
+
+
+def test_a_grown_network_gives_the_same_image_and_can_learn_more() -> None:
+    config = ObjectPlaneConfig(width=8, blocks=2)
+    network = random_network(config)
+    x = torch.rand(1, 4, 32, 32)
+    before = network(x)
+    larger = network.grown(ObjectPlaneConfig(width=8, blocks=1, levels=2, before=1, after=1))
+    assert torch.allclose(larger(x), before, atol=1e-6)
+    larger.requires_grad_(True)(x).square().mean().backward()
+    scale = dict(larger.named_parameters())
+    assert scale["body.up.weight"].grad is not None
+    assert scale["body.up.weight"].grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_network_that_does_not_fit_does_not_grow(blocks: int) -> None:
+    with pytest.raises(ValueError, match="does not grow"):
+        ObjectPlane(ObjectPlaneConfig(width=8, blocks=blocks)).grown(
+            ObjectPlaneConfig(width=8, blocks=1, levels=2, before=1, after=1)
+        )
 
 
 def test_what_lies_at_an_edge_sees_the_opposite_edge() -> None:

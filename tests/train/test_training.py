@@ -45,7 +45,7 @@ def test_the_truth_of_a_batch_has_the_mean_of_the_data() -> None:
     scenes = SCENES.replace(size=64, photons=Span(low=200, high=200))
     batch = make_batch([(make_scene(5, index, scenes), 0) for index in range(3)])
     seen = batch.evidence.wiener()[..., :128, :128]
-    assert torch.allclose(batch.truth.mean(dim=(1, 2)), seen.mean(dim=(1, 2)), rtol=0.02)
+    assert torch.allclose(batch.truth.mean(dim=(1, 2)), seen.mean(dim=(1, 2)), rtol=0.05)
     assert torch.allclose(batch.evidence.photons, torch.ones(3), atol=1e-4)
 
 
