@@ -38,11 +38,15 @@ from rdl_live.files import (
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
-from rdl_live.restore import Restorer
+from rdl_live.restore import Restored, Restorer
+from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
 _PIXEL_TOLERANCE = 0.02
+
+SIGMA = "-sigma"
+"""Added to the image's name for the file of its standard errors."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is going on, done, total)."""
@@ -83,6 +87,13 @@ class Stopwatch:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def sigma_path(out: Path) -> Path:
+    """Return where the standard errors of an image go: beside it, sr.tif and sr-sigma.tif."""
+    endings = (*(f".ome{one}" for one in SUFFIXES), *SUFFIXES)
+    ending = next(one for one in endings if out.name.lower().endswith(one))
+    return out.with_name(f"{out.name[: -len(ending)]}{SIGMA}{out.name[-len(ending) :]}")
 
 
 class OfflineRun:
@@ -198,13 +209,15 @@ class OfflineRun:
         Raises:
             RdlError: something is wrong with data, patterns or outputs; nothing is then written.
         """
-        outputs = [path for path in (out, report, preview) if path is not None]
+        check_output(out, self.options.overwrite, inputs=[self.raw, self.microscope])
+        if not out.name.lower().endswith(SUFFIXES):
+            raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
+        sigma = sigma_path(out) if self._tells_sigma() else None
+        outputs = [path for path in (out, sigma, report, preview) if path is not None]
         for path in outputs:
             check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
         if len({path.resolve() for path in outputs}) < len(outputs):
             raise ConfigError("--out, --report and --preview must be different files")
-        if not out.name.lower().endswith(SUFFIXES):
-            raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         total = len(self.recording)
         progress("estimating the patterns", 0, total)
         patterns, warnings = self.estimate()
@@ -213,11 +226,11 @@ class OfflineRun:
             rec = self._reconstructor(patterns)
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
-            first = self._all_series(rec, writer, progress)
+            spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
+            first = self._all_series(rec, writer, spread, progress)
             self._judge(result, rec, *first)
             if isinstance(rec, Restorer):
-                result.warn(rec.warnings)
-                result.extra["residual"] = asdict(rec.check(first[0]))
+                self._guard(result, rec, first[0])
             writer.provenance["report"] = result.as_dict()
             if preview is not None:
                 temporary = files.enter_context(atomic_write(preview, self.options.overwrite))
@@ -228,6 +241,11 @@ class OfflineRun:
                 result.seconds = dict(self.watch.seconds)
                 temporary.write_text(_json(result.as_dict()), encoding="utf-8")
         return result
+
+    def _tells_sigma(self) -> bool:
+        """Whether a file of standard errors will be written; a wrong weight file is told here, before all work."""
+        denoise = self.options.denoise
+        return denoise != NONE and bool(read_card(find_weights(denoise)).config.get("spread", 0))
 
     def _reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
         """Return what makes images of series."""
@@ -251,7 +269,7 @@ class OfflineRun:
         )
 
     def _all_series(
-        self, rec: Reconstructor | Restorer, writer: SrWriter, progress: Progress
+        self, rec: Reconstructor | Restorer, writer: SrWriter, sigma: SrWriter | None, progress: Progress
     ) -> tuple[np.ndarray, torch.Tensor]:
         """Reconstruct and write every time point; return the first raw series and its image."""
         total = len(self.recording)
@@ -259,10 +277,13 @@ class OfflineRun:
         for index in range(total):
             series = self.series(index)
             with self.watch.timed("reconstruct"):
-                image = rec(series).cpu()
+                made = rec.restore(series) if isinstance(rec, Restorer) else Restored(rec(series))
+                image = made.sr.cpu()
             kept = kept or (series, image)
             with self.watch.timed("write"):
                 writer.write(image.numpy())
+                if sigma is not None and made.sigma is not None:
+                    sigma.write(made.sigma.cpu().numpy())
             progress("reconstructing", index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
@@ -288,7 +309,24 @@ class OfflineRun:
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
 
-    def _writer(self, out: Path, patterns: PatternSet) -> SrWriter:
+    def _guard(self, result: Report, rec: Restorer, series: np.ndarray) -> None:
+        """Ask the guards on the first time point and add what they say to the report."""
+        result.warn(rec.warnings)
+        with self.watch.timed("quality"):
+            guards = rec.restore(series, guards=True).guards
+        if guards is None:
+            return
+        result.warn(list(guards.doubts))
+        result.extra["residual"] = asdict(guards.residual)
+        result.extra["guards"] = {
+            "stripes_shifted": guards.stripes.shifted,
+            "stripes_lacking": guards.stripes.lacking,
+            "patterns_denoised": None if guards.patterns is None else pattern_records(guards.patterns),
+            "pattern_shift_nm": guards.shift_nm,
+            "doubts": guards.doubts,
+        }
+
+    def _writer(self, out: Path, patterns: PatternSet, what: str = "super-resolved image") -> SrWriter:
         times, _, _, rows, columns = self.recording.shape
         made_by: dict[str, Any] = {
             "program": f"rdl-live reconstruct {__version__}",
@@ -296,6 +334,7 @@ class OfflineRun:
             "microscope": self.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
             "patterns": pattern_records(patterns),
             "denoiser": self.options.denoise,
+            "what": what,
             "unit": "photons per raw pixel area",
         }
         return SrWriter(

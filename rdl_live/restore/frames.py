@@ -49,7 +49,12 @@ def standardized_residual(raw: Tensor, denoised: Tensor, read_noise_e: float = 0
         denoised: the same without noise, photons.
         read_noise_e: of the camera [electrons].
     """
+    return (raw - denoised) / expected_deviation(denoised, read_noise_e)
+
+
+def expected_deviation(denoised: Tensor, read_noise_e: float = 0.0) -> Tensor:
+    """Return the standard deviation of the noise in frames whose noise-free values [photons] are given."""
     variance = denoised.clamp(min=0) + read_noise_e**2
     # Where nearly nothing is expected a twentieth of the mean bounds what one stray photon can say.
     least = 0.05 * denoised.mean().clamp(min=1e-6)
-    return (raw - denoised) / torch.maximum(variance, least).sqrt()
+    return torch.maximum(variance, least).sqrt()

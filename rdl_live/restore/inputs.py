@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from rdl_live.restore.evidence import Evidence
 from rdl_models import ObjectPlane
 
-NOISE = 3
-"""Place of the noise map among the inputs."""
+PLAIN, NOISE = 1, 3
+"""Places of the Wiener estimate and of the noise map among the inputs."""
 DAMPINGS = (0.2, 1.0, 30.0)
 """Multiples of the measured damping: sharp and noisy, the Wiener estimate, smooth."""
 _DARKEST = 0.05

@@ -1,6 +1,9 @@
 """Restoration as a stage of the live pipeline: one `Restorer` a colour, renewed with the patterns."""
 
+import math
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,9 +12,12 @@ from torch import Tensor
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.ranges import check_microscope
-from rdl_live.restore.restored import Restored
+from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
 from rdl_models import load_weights
+
+GUARD_EVERY_S = 3.0
+"""How often the guards are asked, for each colour: they cost as much as an image or two."""
 
 
 class LiveRestorer:
@@ -47,6 +53,8 @@ class LiveRestorer:
         self._half = quick_half(self._device) if half is None else half
         self._weights = load_weights(weights, self._device)
         self._restorers: dict[str, Restorer] = {}
+        self._guarded_s: dict[str, float] = {}
+        self._guards: dict[str, Guards] = {}
         self._told: set[str] = set()
 
     @property
@@ -64,16 +72,27 @@ class LiveRestorer:
             self._warn(check_microscope(self._weights.card, self._unit, channel))
 
     def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Restored:
-        """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons."""
+        """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons, and what is known of it.
+
+        The guards' verdict is of this series or of one at most `GUARD_EVERY_S` old.
+        """
         restorer = self._restorers.get(channel.name)
         if restorer is None or restorer.patterns is not patterns:
             restorer = Restorer(
                 self._unit, patterns, self._shape, self._weights, self._device, channel=channel, half=self._half
             )
             self._restorers[channel.name] = restorer
-        image = restorer(photons)
+            self._guarded_s.pop(channel.name, None)
+        now_s = time.monotonic()
+        due = now_s - self._guarded_s.get(channel.name, -math.inf) > GUARD_EVERY_S
+        restored = restorer.restore(photons, guards=due)
+        if restored.guards is None:
+            restored = replace(restored, guards=self._guards.get(channel.name))
+        else:
+            self._guarded_s[channel.name], self._guards[channel.name] = now_s, restored.guards
+            self._warn(list(restored.guards.doubts))
         self._warn(restorer.warnings)
-        return Restored(image)
+        return restored
 
     def _warn(self, warnings: list[str]) -> None:
         for text in warnings:

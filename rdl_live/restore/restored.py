@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.guards import ResidualCheck
+from rdl_live.restore.stripes import StripeCheck
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,8 @@ class Guards:
 
     residual: ResidualCheck
     """What denoising took away; see there."""
+    stripes: StripeCheck
+    """Whether each frame's stripes are those assumed; see there."""
     patterns: PatternSet | None = None
     """The patterns found in the denoised frames; they must be those of the raw frames. None if not estimated."""
     shift_nm: float | None = None
@@ -33,4 +36,4 @@ class Restored:
     sigma: Tensor | None = None
     """Standard error expected of `sr`, in its shape and unit; None where the weights cannot tell."""
     guards: Guards | None = None
-    """None where they were not computed for this series."""
+    """None where they were not asked. In a live run some are of a series a few seconds older."""

@@ -28,9 +28,12 @@ from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.guards import ResidualCheck, check_residual
-from rdl_live.restore.inputs import network_inputs
+from rdl_live.restore.inputs import PLAIN, answer, network_inputs
+from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_models import Weights, load_weights
+from rdl_live.restore.restored import Guards, Restored
+from rdl_live.restore.stripes import check_stripes
+from rdl_models import ObjectPlane, Weights, load_weights
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ class _Calibration:
     wiener: float
     noise: float
     photons: float
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """One series, on the padded grid, photons."""
+
+    spectrum: Tensor
+    """Restored, (1, rows, columns)."""
+    plain: Tensor
+    """Wiener image, (1, y, x)."""
+    sigma: Tensor | None
+    """Standard error, (1, y, x)."""
 
 
 class Restorer:
@@ -82,6 +97,7 @@ class Restorer:
         patterns.check(scope.pattern.angles, scope.pattern.phases)
         if len(shape) != 2:
             raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
+        self._channel = channel
         self.scope, self.patterns, self.shape = scope, patterns, (int(shape[0]), int(shape[1]))
         self.device, self._half = torch.device(device), half
         loaded = weights if isinstance(weights, Weights) else load_weights(weights, self.device)
@@ -102,6 +118,11 @@ class Restorer:
         return self.card.name
 
     @property
+    def tells_sigma(self) -> bool:
+        """Whether `restore` gives a standard error: not all weights were trained for it."""
+        return isinstance(self._network, ObjectPlane) and self._network.spread is not None
+
+    @property
     def wiener(self) -> float | None:
         """Equivalent Wiener parameter of the middle input at the detection cut-off; None before data."""
         return None if self._calibration is None else self._calibration.wiener
@@ -118,16 +139,32 @@ class Restorer:
         Raises:
             DataError: other axes or frame shape than prepared for.
         """
-        frames = self._checked(series)
-        images = [self._image(self._restored(one[None])) for one in frames]
+        images = [self._image(self._solved(one[None]).spectrum) for one in self._checked(series)]
         return torch.cat(images) if series.ndim == 5 else images[0][0]
+
+    def restore(self, series: np.ndarray | Tensor, *, guards: bool = False) -> Restored:
+        """Restore one series (angle, phase, y, x) of raw ADU, with all that is known of the image.
+
+        Args:
+            series: raw ADU.
+            guards: ask the guards, too; that takes about as long as the restoration again.
+
+        Raises:
+            DataError: other axes or frame shape than prepared for.
+        """
+        frames = self._checked(series)[:1]
+        solved = self._solved(frames)
+        return Restored(
+            sr=self._image(solved.spectrum)[0],
+            sim=self._view(solved.plain)[0],
+            sigma=None if solved.sigma is None else self._view(solved.sigma)[0],
+            guards=self._guards(frames, solved.spectrum) if guards else None,
+        )
 
     def raw(self, series: np.ndarray | Tensor) -> Tensor:
         """Return the denoised raw frames [photons], shaped as `series`: what the restored object would have given."""
         frames = self._checked(series)
-        if self._frames is None:
-            self._frames = FrameModel(self._geometry, self.patterns)
-        denoised = torch.cat([self._frames(self._restored(one[None]), self._target) for one in frames])
+        denoised = torch.cat([self._denoised(self._solved(one[None]).spectrum) for one in frames])
         return denoised if series.ndim == 5 else denoised[0]
 
     def residual(self, series: np.ndarray | Tensor) -> Tensor:
@@ -144,6 +181,23 @@ class Restorer:
         """Measure noise and spectrum on this series anew."""
         frames = self._checked(series)[:1]
         self._calibration = self._measured(frames, self._spectrum(frames))
+
+    def _guards(self, frames: Tensor, spectrum: Tensor) -> Guards:
+        """Judge one restored series (1, A, P, y, x)."""
+        photons, denoised = self._transform.photons(frames), self._denoised(spectrum)
+        residual = standardized_residual(photons, denoised, self.scope.camera.read_noise_e)[0]
+        found = check_residual(residual, self._geometry.otf, self.patterns)
+        stripes = check_stripes(photons[0], denoised[0], self.patterns, self.scope.camera.read_noise_e)
+        moved = check_patterns(denoised[0], self.scope, self.patterns, self._channel)
+        light = check_photons(self.card, float(photons.mean()))
+        doubts = (*found.doubts, *stripes.doubts, *moved.doubts, *light)
+        return Guards(found, stripes, moved.patterns, moved.shift_nm, doubts)
+
+    def _denoised(self, spectrum: Tensor) -> Tensor:
+        """Return denoised raw frames (n, A, P, y, x) of restored spectra, photons."""
+        if self._frames is None:
+            self._frames = FrameModel(self._geometry, self.patterns)
+        return self._frames(spectrum, self._target)
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)
@@ -165,16 +219,18 @@ class Restorer:
         return _Calibration(damping, wiener, noise, max(mean, 0.01))
 
     @torch.no_grad()
-    def _restored(self, frames: Tensor) -> Tensor:
-        """Return the restored spectra (1, rows, columns) of one series (1, A, P, y, x), photons."""
+    def _solved(self, frames: Tensor) -> _Solved:
+        """Restore one series (1, A, P, y, x)."""
         matched = self._spectrum(frames)
         if self._calibration is None:
             self._calibration = self._measured(frames, matched)
         evidence = self._evidence(matched, self._calibration)
-        relative = evidence.relative()
+        relative, photons = evidence.relative(), evidence.photons[:, None, None]
+        inputs = network_inputs(relative)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            estimate = self._network(network_inputs(relative)).float()
-        return fused_spectrum(relative, estimate, self._rings) * evidence.photons[:, None, None]
+            estimate, sigma = answer(self._network, inputs)
+        spectrum = fused_spectrum(relative, estimate, self._rings) * photons
+        return _Solved(spectrum, inputs[:, PLAIN] * photons, None if sigma is None else sigma * photons)
 
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""
@@ -186,7 +242,10 @@ class Restorer:
         return Evidence(matched, power, target, calibration.damping[None] / change, noise)
 
     def _image(self, spectrum: Tensor) -> Tensor:
-        rows, columns = (2 * size for size in self.shape)
         grid = (2 * self._geometry.padded[0], 2 * self._geometry.padded[1])
-        image: Tensor = torch.fft.irfft2(spectrum, s=grid)
+        return self._view(torch.fft.irfft2(spectrum, s=grid))
+
+    def _view(self, image: Tensor) -> Tensor:
+        """Cut the padding off."""
+        rows, columns = (2 * size for size in self.shape)
         return image[..., :rows, :columns].contiguous()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.restore.fusion import fuse, rings_of
-from rdl_live.restore.inputs import NOISE, answer, network_inputs
+from rdl_live.restore.inputs import NOISE, PLAIN, answer, network_inputs
 from rdl_live.train.scene import Batch
 
 ALONE = 0.25
@@ -19,8 +19,6 @@ WITHIN = 1.645
 """Standard deviations within which 90 % of a normal distribution lie."""
 _CURB = 4.0
 """Ratios beyond this count with their square root only: one odd scene must not lead."""
-_WIENER = 1
-"""Place of the Wiener estimate among the network's inputs."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     fused = fuse(evidence, estimate, rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device))
     # A thousandth of the variance keeps a scene that Wiener shows perfectly from counting without bound.
     least = 1e-3 * truth.var(dim=(-2, -1), correction=0) + 1e-8
-    reference = _error(inputs[:, _WIENER], truth) + least
+    reference = _error(inputs[:, PLAIN], truth) + least
     ratio = (_error(fused, truth) + least) / reference
     alone = (_error(estimate, truth) + least) / reference
     loss = (_curbed(ratio) + ALONE * _curbed(alone)).mean() / (1 + ALONE)

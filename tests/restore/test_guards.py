@@ -41,6 +41,54 @@ def test_a_wrong_pattern_is_found_in_its_orientation(scope: Microscope, record: 
     assert any("orientation 2" in text for text in found.doubts)
 
 
+@pytest.mark.parametrize("photons", [5.0, 100.0])
+def test_stripes_that_are_as_assumed_raise_no_doubt(
+    scope: Microscope, record: Recorder, untrained: Weights, photons: float
+) -> None:
+    series = record(photons, SHAPE)
+    guards = Restorer(scope, series.patterns, SHAPE, untrained).restore(series.adu, guards=True).guards
+    assert guards is not None
+    assert guards.doubts == ()
+    assert max(abs(share) for one in guards.stripes.shifted for share in one) < 0.1
+
+
+@pytest.mark.parametrize("photons", [5.0, 100.0])
+def test_one_frame_with_a_wrong_phase_is_found_even_in_dim_light(
+    scope: Microscope, record: Recorder, untrained: Weights, photons: float
+) -> None:
+    series = record(photons, (160, 160))
+    phases = list(series.patterns[1].phases_rad)
+    phases[2] += 0.7
+    crooked = series.patterns[1].replace(phases_rad=tuple(phases))
+    patterns = series.patterns.replace(patterns=(series.patterns[0], crooked, series.patterns[2]))
+    guards = Restorer(scope, patterns, (160, 160), untrained).restore(series.adu, guards=True).guards
+    assert guards is not None
+    assert [text for text in guards.stripes.doubts if "orientation 2, frame 3" in text]
+    assert len(guards.stripes.doubts) == 1
+
+
+@pytest.mark.parametrize("stretch", [0.97, 1.03])
+def test_a_wrong_period_is_found_even_in_dim_light(
+    scope: Microscope, record: Recorder, untrained: Weights, stretch: float
+) -> None:
+    series = record(5.0, (160, 160))
+    one = series.patterns[0]
+    wrong = one.replace(kx=one.kx * stretch, ky=one.ky * stretch)
+    patterns = series.patterns.replace(patterns=(wrong, *series.patterns.patterns[1:]))
+    guards = Restorer(scope, patterns, (160, 160), untrained).restore(series.adu, guards=True).guards
+    assert guards is not None
+    assert [text for text in guards.stripes.doubts if "orientation 1" in text]
+
+
+def test_patterns_do_not_move_by_denoising(scope: Microscope, record: Recorder, untrained: Weights) -> None:
+    series = record(20.0, SHAPE)
+    guards = Restorer(scope, series.patterns, SHAPE, untrained).restore(series.adu, guards=True).guards
+    assert guards is not None
+    assert guards.patterns is not None
+    assert guards.shift_nm is not None
+    assert guards.shift_nm < 0.3
+
+
 def blurred(frames: Tensor) -> Tensor:
     """Take away what is finer than some pixels, as a network that smooths does."""
     ky, kx = torch.fft.fftfreq(SHAPE[0])[:, None], torch.fft.rfftfreq(SHAPE[1])

@@ -7,7 +7,7 @@ from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Microscope, Reconstructor, evenly_spaced, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, standardized_residual
 from rdl_live.restore.ranges import check_microscope
-from rdl_models import Span, Weights, shipped
+from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, Weights, shipped
 
 from .conftest import Recorder, card
 
@@ -201,3 +201,38 @@ def test_the_shipped_weights_do_no_harm_in_bright_light(scope: Microscope, recor
     truth = series.truth.flatten() - series.truth.mean()
     slope = float((truth * (image.flatten() - image.mean())).sum() / truth.square().sum())
     assert 0.97 < slope < 1.03
+
+
+def test_an_image_comes_with_the_plain_one_and_its_error(scope: Microscope, record: Recorder) -> None:
+    torch.manual_seed(0)
+    network = ObjectPlane(ObjectPlaneConfig(width=8, blocks=1, spread=8)).eval().requires_grad_(False)
+    series = record(20.0)
+    restorer = Restorer(scope, series.patterns, (64, 64), Weights(network, card()))
+    restored = restorer.restore(series.adu)
+    assert torch.equal(restored.sr, restorer(series.adu))
+    assert restorer.tells_sigma
+    assert restored.sigma is not None
+    assert restored.sim is not None
+    assert restored.sigma.shape == restored.sim.shape == restored.sr.shape
+    assert restored.sigma.min() > 0
+    assert restored.guards is None
+    plain = Reconstructor(scope, series.patterns, (64, 64))(series.adu)
+    assert nrmse(restored.sim, plain) < 0.02
+
+
+def test_weights_without_that_head_tell_no_error(scope: Microscope, record: Recorder, untrained: Weights) -> None:
+    series = record(20.0)
+    restorer = Restorer(scope, series.patterns, (64, 64), untrained)
+    assert not restorer.tells_sigma
+    assert restorer.restore(series.adu).sigma is None
+
+
+@needs_weights
+def test_live_the_guards_speak_at_once_and_then_now_and_again(scope: Microscope, record: Recorder) -> None:
+    series = record(50.0)
+    live = LiveRestorer(scope, (64, 64), "rdl")
+    photons = to_photons(series.adu, scope.camera)
+    first, second = (live.restore(photons, series.patterns, scope.channels[0]) for _ in range(2))
+    assert first.guards is not None
+    assert second.guards is first.guards
+    assert first.sim is not None
