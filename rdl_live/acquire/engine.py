@@ -79,6 +79,11 @@ class SimEngine(MDAEngine):
         self.problems: list[BaseException] = []
         """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
 
+    @property
+    def lit(self) -> bool:
+        """Whether the light path is open, as far as the devices have said; any thread."""
+        return self._open
+
     # What the runner calls ------------------------------------------------------------------------------
 
     def setup_sequence(self, sequence: Any) -> Any:

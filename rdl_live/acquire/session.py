@@ -108,6 +108,19 @@ class Acquisition:
         """Whether it runs."""
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def lit(self) -> bool:
+        """Whether the light path is open; any thread."""
+        return self._engine.lit
+
+    def make_safe(self) -> None:
+        """Turn the light off now, from any thread, also while a device holds the run.
+
+        Raises:
+            DeviceError: what is not dark, or did not answer.
+        """
+        self._guard.make_safe()
+
     def nominal(self, channel: str) -> PatternSet:
         """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
         return self._made.nominal(channel)

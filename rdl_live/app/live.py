@@ -46,11 +46,13 @@ class LiveRun:
         self,
         microscope: Microscope,
         plan: Plan,
-        out: Path,
+        out: Path | None,
         options: LiveOptions | None = None,
         *,
+        core: "CMMCorePlus | None" = None,
         prepare: Callable[["CMMCorePlus"], None] | None = None,
         receivers: tuple[Callable[[Result], None], ...] = (),
+        on_frame: Callable[[Frame | None, FrameTag], None] = lambda *_: None,
         on_warning: Callable[[str], None] = _LOG.warning,
     ) -> None:
         """Only take what is needed; nothing is opened before the `with` block.
@@ -58,10 +60,12 @@ class LiveRun:
         Args:
             microscope: with its hardware section.
             plan: what to do.
-            out: folder for the recordings; it must exist.
+            out: folder for the recordings; it must exist. None: nothing is recorded.
             options: how to process.
+            core: an open core with the microscope's devices, which stays open; by default one is opened for the run.
             prepare: may change the core after it is opened and before the plan is checked.
             receivers: are given each image, in the pipeline's thread.
+            on_frame: given each raw frame at once, in the acquisition's thread; must copy what it keeps, never wait.
             on_warning: told what the user should know, from any thread, each text once.
 
         Raises:
@@ -70,7 +74,8 @@ class LiveRun:
         self.options = options or LiveOptions()
         check_denoiser(self.options.denoise)
         self.microscope, self.plan, self.out = microscope, plan, out
-        self._prepare, self._more_receivers, self._on_warning = prepare, receivers, on_warning
+        self._given_core, self._prepare = core, prepare
+        self._more_receivers, self._frame_seen, self._on_warning = receivers, on_frame, on_warning
         self._stop = threading.Event()
         self._warnings: dict[str, None] = {}
         self._warnings_lock = threading.Lock()
@@ -105,13 +110,13 @@ class LiveRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what still runs, and unload the devices."""
+        """End what still runs, and unload the devices of its own core."""
         self.stop()
         errors = self._end()
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
-        if self._core is not None:
-            core, self._core = self._core, None
+        core, self._core = self._core, None
+        if core is not None and self._given_core is None:
             errors += _tried(lambda: shutdown(core, self.microscope.hardware))
         torch.set_num_threads(self._threads)
         if error is None:
@@ -141,6 +146,21 @@ class LiveRun:
         if self._acquisition is not None:
             self._acquisition.stop()
 
+    def follow(self, plan: Plan) -> None:
+        """Exchange the plan of an endless run; see `Acquisition.follow`."""
+        if self._acquisition is None:
+            raise DeviceError(NOT_OPEN)
+        self._acquisition.follow(plan)
+
+    def make_safe(self) -> None:
+        """Turn the light off now, from any thread, whatever the acquisition is at.
+
+        Raises:
+            DeviceError: what is not dark, or did not answer.
+        """
+        if self._acquisition is not None:
+            self._acquisition.make_safe()
+
     @property
     def core(self) -> "CMMCorePlus":
         """The core, while the run is open.
@@ -153,9 +173,27 @@ class LiveRun:
         return self._core
 
     @property
+    def opened(self) -> bool:
+        """Whether everything is open or was, so that there is a status."""
+        return self._host is not None
+
+    @property
+    def lit(self) -> bool:
+        """Whether the light path is open; any thread."""
+        return self._acquisition is not None and self._acquisition.lit
+
+    @property
     def running(self) -> bool:
         """Whether the acquisition runs."""
         return self._acquisition is not None and self._acquisition.running
+
+    def end(self) -> None:
+        """As `finish`, also for a run that is not recorded.
+
+        Raises:
+            RdlError: likewise.
+        """
+        raise_all(self._end())
 
     def finish(self) -> LiveOutcome:
         """Wait for the acquisition's end, let the pipeline finish, close the recordings.
@@ -163,8 +201,7 @@ class LiveRun:
         Raises:
             RdlError: whatever ended the run early, or went wrong in closing; all of it.
         """
-        errors = self._end()
-        raise_all(errors)
+        self.end()
         if self._acquisition is None or self._raw is None or self._sr is None:
             raise DeviceError(NOT_OPEN)
         return LiveOutcome(
@@ -200,10 +237,19 @@ class LiveRun:
             refused=self._pipeline.status.refused,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
-            dose_j_cm2=self._dose.j_cm2,
+            dose_j_cm2=self._dose.j_cm2 if run else None,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
+            lit=self.lit,
+            series=run.series if run else 0,
+            written_bytes=self._written,
         )
+
+    @property
+    def _written(self) -> int:
+        if self._raw is None:
+            return 0
+        return self._raw.status.written_bytes if self._raw.summary is None else self._raw.summary.bytes
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -214,7 +260,7 @@ class LiveRun:
     # Putting it together --------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        core = self._core = open_core(self.microscope)
+        core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
         self._dose = DoseMeter(self.microscope, tuple(c.name for c in self.plan.channels))
@@ -228,10 +274,10 @@ class LiveRun:
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
         self._pipeline = self._made_pipeline(self._acquisition, layout)
-        overwrite = self.options.overwrite
-        self._raw = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
-        sink.recorder = self._raw
-        self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
+        if self.out is not None:
+            overwrite = self.options.overwrite
+            self._raw = sink.recorder = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
+            self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
         receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
         self._host = ThreadHost(self._pipeline, self._queue, receivers, self._tell)
 
@@ -265,6 +311,7 @@ class LiveRun:
         """In the acquisition's thread: count and pass on, never wait."""
         self._rate.count(time.perf_counter())
         self._dose.count(tag)
+        self._frame_seen(frame, tag)
         if self._rolling:  # cannot wait until the series is whole and its patterns are checked
             self._queue.offer(frame, tag)
 

@@ -1,7 +1,6 @@
 """The demo: the simulated microscope, live, from light to pictures on the disk."""
 
 import json
-import sysconfig
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live import RAW, LiveRun
 from rdl_live.app.live_values import LiveOptions, LiveOutcome
@@ -68,20 +68,6 @@ class DemoSettings:
             raise ConfigError(f"--photons {self.photons:g}: choose more than 0 and at most {MOST_PHOTONS:g}")
         if not 0 < self.seconds <= 24 * 3600:
             raise ConfigError(f"--seconds {self.seconds:g}: choose more than 0 and at most a day")
-
-
-def config_file(name: str) -> Path:
-    """Return a file of configs/: from the source tree, or from where the package was installed.
-
-    Raises:
-        ConfigError: it is in neither.
-    """
-    source = Path(__file__).parents[2] / "configs" / name
-    installed = Path(sysconfig.get_path("data")) / "share" / "rdl-live" / "configs" / name
-    for path in (source, installed):
-        if path.is_file():
-            return path
-    raise ConfigError(f"{name}: is neither {source} nor {installed}; install rdl-live again")
 
 
 def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:

@@ -42,6 +42,12 @@ class LiveStatus:
     dose_j_cm2: float | None
     patterns: PatternSet | None
     warnings: int
+    lit: bool
+    """Whether the light path is open."""
+    series: int
+    """Series gone through, whole or not."""
+    written_bytes: int
+    """Bytes of the raw recording that are on the disk."""
 
 
 @dataclass(frozen=True)
