@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint bench weights wheel clean
+.PHONY: help install demo test test-slow lint bench fuzz weights wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -38,6 +38,9 @@ bench: $(READY) ## speed and quality against other programs and the hardware (AR
 		$(BIN)/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt; \
 	fi
 	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: $(READY) ## break files at random: no reader may do more than complain (e.g. ARGS="--minutes 60")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 weights: $(READY) ## train the weights that are shipped anew (36 minutes on two cores; ARGS go to the training)
 	$(BIN)/rdl-live train denoise --out models/rdl_models/weights/rdl.safetensors --minutes 36 --overwrite $(ARGS)

@@ -1,7 +1,7 @@
 """Microscope files: YAML in, a validated `Microscope` out, or one message that lists all that is wrong."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -67,11 +67,29 @@ def _resolve(content: dict[str, Any], folder: Path) -> list[str]:
     problems = []
     for where, section, key in _file_fields(content):
         file = folder / section[key]
-        if not file.is_file():
-            what = "is a folder" if file.is_dir() else "does not exist"
-            problems.append(f"{where}: {section[key]!r} is wrong: {file} {what}; correct the path, or remove the key")
+        if wrong := _refusal(section[key], file):
+            problems.append(f"{where}: {section[key]!r:.300} is wrong: {wrong}")
         section[key] = str(file)
     return problems
+
+
+def _refusal(text: str, file: Path) -> str | None:
+    """Return why a file is not opened.
+
+    A microscope file may come from elsewhere. What it names is only ever read; it lies below the folder of the
+    microscope file, or where an absolute path says; and to a server nobody is logged in by opening it.
+    """
+    if text.startswith(("\\\\", "//")) or "://" in text:
+        return "files of other computers are not opened on a file's word; copy it here, or give its drive a letter"
+    if ".." in PureWindowsPath(text).parts:  # which knows both kinds of slashes
+        return "it leads out of the folder of the microscope file; put the file there, or give its absolute path"
+    try:
+        if file.is_file():
+            return None
+        what = "is a folder" if file.is_dir() else "does not exist"
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+    return f"{file} {what}; correct the path, or remove the key"
 
 
 def _file_fields(content: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:

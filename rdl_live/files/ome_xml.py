@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
-from rdl_live.files.stack import Axis, Stack
+from rdl_live.files.stack import MAX_FRAMES, Axis, Stack
 
 MODULO_NAMESPACE = "openmicroscopy.org/omero/dimension/modulo"
 AXES = {"T": Axis.TIME, "Z": Axis.Z, "C": Axis.CHANNEL}
 TO_UM = {"µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6, "pm": 1e-6, "Å": 1e-4}
-MAX_PLANES = 10**8
+MAX_XML = 2**26
+"""Bytes of a description; 200 000 planes described one by one take less."""
+MAX_ELEMENTS, MAX_DEPTH = 10**6, 50
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,39 @@ def parse_xml(xml: bytes) -> ET.Element:
     """Parse XML without document types: their entities can blow up a small file to gigabytes.
 
     Raises:
-        DataError: a document type, or no XML.
+        DataError: a document type, no XML, or larger, longer or deeper nested than any description is.
     """
-    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+    if len(xml) > MAX_XML:
+        raise DataError(f"its OME-XML of {len(xml)} bytes is larger than any that is read ({MAX_XML} bytes)")
+    # Decoded here, so that no other encoding, declared or guessed (zeros between letters), hides a document type.
+    text = xml.decode("utf-8", errors="replace")
+    if "\0" in text:
+        raise DataError("its OME-XML is not UTF-8 text; export it again as OME-TIFF")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError("its OME-XML declares a document type, which is refused; export it again as OME-TIFF")
     try:
-        return ET.fromstring(xml)
+        return ET.fromstring(text, ET.XMLParser(target=_BoundedBuilder()))
     except ET.ParseError as error:
         raise DataError(f"its OME-XML is damaged ({error}); export it again as OME-TIFF") from error
+
+
+class _BoundedBuilder(ET.TreeBuilder):
+    """A tree that does not grow beyond what a description is."""
+
+    _count = _depth = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ET.Element:
+        self._count, self._depth = self._count + 1, self._depth + 1
+        if self._count > MAX_ELEMENTS or self._depth > MAX_DEPTH:
+            raise DataError(
+                f"its OME-XML has more than {MAX_ELEMENTS} elements, or {MAX_DEPTH} within each other; "
+                "export it again as OME-TIFF"
+            )
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ET.Element:
+        self._depth -= 1
+        return super().end(tag)
 
 
 def _tag(element: ET.Element) -> str:
@@ -82,15 +109,18 @@ def _planes(pixels: ET.Element, pages: int) -> Stack:
     letters = order[:1:-1]  # slowest first
     sizes = tuple(int(pixels.get(f"Size{letter}", "1")) for letter in letters)
     planes = math.prod(sizes)
-    if min(sizes) < 1 or planes > MAX_PLANES:
+    if min(sizes) < 1 or planes > MAX_FRAMES:
         raise DataError(f"OME sizes {letters} = {sizes} cannot be")
     numbers = np.full(planes, -1, dtype=np.int64)
     files = set[str | None]()
     described = [element for element in pixels if _tag(element) == "TiffData"]
+    placed = 0
     for data in described or [ET.Element("TiffData")]:
         uuid = _child(data, "UUID")
         files.add(None if uuid is None else uuid.text)
-        _place(numbers, data, letters, sizes, pages)
+        placed += _place(numbers, data, letters, sizes, pages)
+        if placed > 2 * planes:  # a million elements of a million planes would keep us for days
+            raise DataError("its OME-XML describes its planes several times over; export it again as OME-TIFF")
     missing = int(np.count_nonzero((numbers < 0) | (numbers >= pages)))
     if len(files - {None}) > 1:
         raise DataError(
@@ -105,8 +135,8 @@ def _planes(pixels: ET.Element, pages: int) -> Stack:
     return Stack(tuple(AXES[letter] for letter in letters), numbers.reshape(sizes))
 
 
-def _place(numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes: tuple[int, ...], pages: int) -> None:
-    """Enter the pages of one TiffData element into the plane numbers."""
+def _place(numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes: tuple[int, ...], pages: int) -> int:
+    """Enter the pages of one TiffData element into the plane numbers; return how many."""
     start = [int(data.get(f"First{letter}", "0")) for letter in letters]
     if any(not 0 <= i < n for i, n in zip(start, sizes, strict=True)):
         raise DataError(f"an OME TiffData element starts at plane {letters} = {start}, beyond the end")
@@ -115,6 +145,7 @@ def _place(numbers: npt.NDArray[np.int64], data: ET.Element, letters: str, sizes
     count = int(data.get("PlaneCount", "1" if "IFD" in data.attrib else str(pages)))
     count = max(0, min(count, len(numbers) - plane))
     numbers[plane : plane + count] = page + np.arange(count)
+    return count
 
 
 @dataclass(frozen=True)
@@ -156,7 +187,7 @@ def _modulo(element: ET.Element) -> _Modulo:
     else:
         start, step = float(element.get("Start", "0")), float(element.get("Step", "1"))
         steps = (float(element.get("End", str(start))) - start) / step if step else math.nan
-        if not 0 <= steps < MAX_PLANES:
+        if not 0 <= steps < MAX_FRAMES:
             raise DataError(f"OME {_tag(element)} has no sensible Start, Step and End; export the file again")
         size = math.floor(steps + 1e-6) + 1
     return _Modulo(AXES[_tag(element)[-1]], axis, kind, size)

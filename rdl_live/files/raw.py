@@ -17,9 +17,14 @@ from rdl_live.files.tiff_raw import open_tiff
 from rdl_live.files.zarr_raw import is_zarr, open_zarr
 from rdl_live.optics.microscope import PatternGeometry
 
+MAX_SERIES_BYTES = 4 * 2**30
+"""A series is held in memory whole, so a larger one (5 x 5 frames of 9000 x 9000) is refused, not tried."""
 FORMATS = "TIFF, OME-TIFF, MRC and OME-Zarr are read"
 FOREIGN = {
     b"PK\x03\x04": "a zip archive: unpack it first",
+    b"PK\x05\x06": "an empty zip archive",
+    b"Rar!": "a rar archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it first",
     b"\x1f\x8b": "a gzip archive: unpack it first",
     b"7z\xbc\xaf": "a 7z archive: unpack it first",
     b"BZh": "a bzip2 archive: unpack it first",
@@ -127,10 +132,21 @@ def open_raw(path: str | Path, geometry: PatternGeometry, *, channel: int | None
     try:
         with naming(path):
             frames = folder.fold(raw.stack)
+            _check_series(frames, raw)
     except DataError:
         raw.source.close()
         raise
     return RawRecording(path, raw, frames, folder.notes)
+
+
+def _check_series(frames: npt.NDArray[np.int64], raw: RawFile) -> None:
+    (rows, columns), n = raw.source.shape, frames[0].size
+    size = n * rows * columns * raw.source.dtype.itemsize
+    if size > MAX_SERIES_BYTES:
+        raise DataError(
+            f"a series of {n} frames of {rows} x {columns} pixels is {size / 2**30:.1f} GiB, more than the "
+            f"{MAX_SERIES_BYTES / 2**30:.0f} GiB that are read at a time; crop the recording"
+        )
 
 
 def open_any(path: Path) -> RawFile:
@@ -169,4 +185,6 @@ def _open_by_content(path: Path, head: bytes) -> RawFile:
     for magic, what in FOREIGN.items():
         if head.startswith(magic):
             raise DataError(f"{path}: {what} ({FORMATS})")
+    if head[257:262] == b"ustar":
+        raise DataError(f"{path}: a tar archive: unpack it first ({FORMATS})")
     raise DataError(f"{path}: is none of the known formats, or lacks its start ({FORMATS}); export it as OME-TIFF")

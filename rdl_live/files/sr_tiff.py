@@ -13,7 +13,7 @@ from rdl_live.files._guard import naming, reading
 from rdl_live.files.ome_document import PROVENANCE_NAMESPACE, ChannelLabel, OmeDescription
 from rdl_live.files.ome_xml import parse_xml
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
-from rdl_live.files.tiff_pages import DESCRIPTION, TiffLayout
+from rdl_live.files.tiff_pages import TiffLayout, description_of
 
 
 class SrWriter(OmeTiffFile):
@@ -65,8 +65,11 @@ class SrWriter(OmeTiffFile):
 
         Raises:
             ValueError: another shape than announced.
+            DataError: NaN or infinity.
             OutputError: the disk refuses.
         """
+        if not np.isfinite(image).all():
+            raise DataError("the super-resolved image has NaN or infinite values, which are never saved")
         self._pages.write(as_pages(image, self._shape, np.dtype(np.float32), "super-resolved image"))
 
 
@@ -79,7 +82,7 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     with reading(path, "TIFF"), path.open("rb") as file:
         _, tags = next(TiffLayout(path, file).pages(), (None, {}))
-    description = bytes(tags.get(DESCRIPTION, b"")).rstrip(b"\0 \r\n")
+    description = description_of(tags)
     if not description.endswith(b"OME>"):
         return {}
     with naming(path):
@@ -92,5 +95,5 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
                 for entry in annotation.iter()
                 if "K" in entry.attrib
             }
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"its provenance is damaged ({error})") from error

@@ -12,6 +12,8 @@ from rdl_live.errors import DataError
 from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
 
 FrameNumbers = npt.NDArray[np.int64]
+MAX_FRAMES = 2**24
+"""Most frames of one file that are believed; beyond it the metadata are taken for nonsense."""
 
 
 class Axis(StrEnum):
@@ -34,7 +36,14 @@ class Stack:
 
     @classmethod
     def in_order(cls, axes: tuple[Axis, ...], sizes: tuple[int, ...]) -> Self:
-        """Return the stack of frames 0, 1, 2, ... whose last axis is fastest."""
+        """Return the stack of frames 0, 1, 2, ... whose last axis is fastest.
+
+        Raises:
+            DataError: more frames than are believed.
+        """
+        if prod(sizes) > MAX_FRAMES:
+            described = " x ".join(f"{axis} {n}" for axis, n in zip(axes, sizes, strict=True))
+            raise DataError(f"describes {described} frames, more than the {MAX_FRAMES} that are believed; damaged file")
         return cls(axes, np.arange(prod(sizes), dtype=np.int64).reshape(sizes))
 
     def size(self, axis: Axis) -> int:

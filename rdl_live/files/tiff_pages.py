@@ -33,8 +33,12 @@ BYTES_OF_TYPE = {
     17: 8,
     18: 8,
 }
+ASCII = 2
 CODE_OF_TYPE = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 MAX_TAGS = 4096
+MAX_VALUES = 2**20
+"""Of one tag: a frame of 16384 x 16384 in tiles of 16 x 16 has as many."""
+SPARE_BYTES = 2**20
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 254, 256, 257, 258, 259, 262, 270
 STRIP_OFFSETS, SAMPLES, STRIP_COUNTS, X_RESOLUTION = 273, 277, 279, 282
@@ -79,6 +83,8 @@ class TiffLayout:
         """
         self.path, self._file = path, file
         self.size = path.stat().st_size
+        # Tags may share their values, so a small file could have us read them for days; honest ones read each once.
+        self._budget = 2 * self.size + SPARE_BYTES
         head = self._bytes(0, 16)
         if not is_tiff(head):
             raise DataError(f"{path}: not a TIFF file")
@@ -114,23 +120,27 @@ class TiffLayout:
         for start in range(0, count * entry_size, entry_size):
             code, kind = struct.unpack_from(f"{self.order}HH", block, start)
             if code in _NEEDED and (code not in (DESCRIPTION, X_RESOLUTION) or index == 0):
-                tags[code] = self._values(kind, block[start + 4 : start + entry_size], index)
+                entry = block[start + 4 : start + entry_size]
+                tags[code] = self._values(kind, entry, index, text=code == DESCRIPTION)
         return tags, self._number(word, block[-struct.calcsize(word) :])
 
-    def _values(self, kind: int, entry: bytes, index: int) -> Any:
-        """Return a tag's values: bytes of text, or a list of integers, or a ratio as two integers."""
+    def _values(self, kind: int, entry: bytes, index: int, *, text: bool) -> Any:
+        """Return a tag's values: bytes (if `text`, in any case), or a list of integers, or a ratio as two integers."""
         word = "Q" if self.is_big else "I"
         word_size = struct.calcsize(word)
         count = self._number(word, entry[:word_size])
         size = count * BYTES_OF_TYPE.get(kind, 1)
+        self._budget -= size
+        if self._budget < 0 or (count > MAX_VALUES and kind != ASCII):
+            raise DataError(f"{self.path}: a tag of page {index} claims {count} values; the file is damaged")
         inline = entry[word_size:]
         if size <= word_size:
             raw = inline[:size]
         else:
             raw = self._bytes(self._number(word, inline), size, f"a tag of page {index}")
-        if kind in CODE_OF_TYPE:
+        if kind in CODE_OF_TYPE and not text:
             return np.frombuffer(raw, self.order + CODE_OF_TYPE[kind]).astype(object).tolist()
-        if kind in (5, 10):
+        if kind in (5, 10) and not text:
             return np.frombuffer(raw, f"{self.order}u4").astype(object).tolist()
         return raw
 
@@ -186,6 +196,12 @@ class TiffLayout:
             )
         self._file.seek(offset)
         return self._file.read(count)
+
+
+def description_of(tags: Tags) -> bytes:
+    """Return the description of the first page, without what fills it up."""
+    description: bytes = tags.get(DESCRIPTION, b"")
+    return description.rstrip(b"\0 \r\n")
 
 
 def is_tiff(head: bytes) -> bool:

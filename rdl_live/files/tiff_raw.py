@@ -16,7 +16,8 @@ from rdl_live.files._guard import naming, reading
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, FileFrames, Frames, FrameSource, RawFile, truncated
 from rdl_live.files.ome_xml import parse_ome
 from rdl_live.files.stack import Axis, Stack
-from rdl_live.files.tiff_pages import DESCRIPTION, X_RESOLUTION, Tags, TiffLayout, TiffPage
+from rdl_live.files.tiff_bombs import check_bombs
+from rdl_live.files.tiff_pages import X_RESOLUTION, Tags, TiffLayout, TiffPage, description_of
 
 MICROMETRES = {
     "micron": 1.0,
@@ -58,9 +59,11 @@ class DecodedFrames:
     def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
         """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
         for number, target in zip(frames.tolist(), out, strict=True):
-            with reading(self._path, "compressed TIFF"):
+            with naming(self._path), reading(self._path, "compressed TIFF"):
                 self._tiff.filehandle.seek(self._pages[number].ifd_offset)
-                target[...] = tifffile.TiffPage(self._tiff, index=number).asarray().reshape(target.shape)
+                page = tifffile.TiffPage(self._tiff, index=number)
+                check_bombs(page, self._tiff.filehandle)
+                target[...] = page.asarray().reshape(target.shape)
 
     def close(self) -> None:
         """Close the file."""
@@ -85,8 +88,7 @@ def open_tiff(path: Path) -> RawFile:
     end = max(page.data_end for page in pages)
     if end > layout.size:
         raise DataError(truncated(path, end, layout.size))
-    description = bytes(tags.get(DESCRIPTION, b"")).rstrip(b"\0 \r\n")
-    raw = _described(path, pages, tags, description)
+    raw = _described(path, pages, tags, description_of(tags))
     whites = ("its photometric tag says that 0 is white; the values are taken as they are",)
     notes = raw.notes + (whites if first.photometric == MIN_IS_WHITE else ())
     return RawFile(raw.source, raw.stack, raw.pixel_size_um, raw.channel_names, notes)
@@ -188,7 +190,7 @@ def _shaped(text: str, pages: int) -> Stack | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     sizes = shape[:-2]
-    if len(shape) < 3 or min(sizes) < 1 or prod(sizes) > 10**8 or (prod(sizes) != pages and pages > 1):
+    if len(shape) < 3 or min(sizes) < 1 or (prod(sizes) != pages and pages > 1):
         return None
     named = tuple(LETTERS.get(letter, Axis.FRAME) for letter in letters[:-2])
     plain = (Axis.FRAME,) * len(sizes)

@@ -30,6 +30,9 @@ SAFE_CODECS = frozenset(
 )
 """Codecs that only ever make numbers from bytes. A file may ask for others (pickle) that run its code."""
 MAX_JSON = 2**24
+METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
+MAX_CHUNK_BYTES, MAX_CHUNKS = 2**31, 4096
+"""Of one chunk, and for one frame: each takes a file and a millisecond, there or not."""
 
 
 class ZarrFrames:
@@ -89,8 +92,8 @@ def open_zarr(path: Path) -> RawFile:
         array = zarr.open_array(str(array_folder), mode="r")
         axes, notes = _leading_axes(array, scale)
         _check(array)
-        notes += _absent_chunks(array)
         stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
+        notes += _absent_chunks(array_folder, array)
         return RawFile(ZarrFrames(path, array), stack, scale.pixel_size_um, _channels(attributes), tuple(notes))
 
 
@@ -198,11 +201,21 @@ def _check(array: Any) -> None:
     rows, columns = array.shape[-2:]
     if not 0 < rows * columns <= MAX_FRAME_PIXELS:
         raise DataError(f"frames of {rows} x {columns} pixels cannot be")
+    pieces = array.shards or array.chunks
+    if min(*array.chunks, *pieces) < 1 or prod(pieces) * dtype.itemsize > MAX_CHUNK_BYTES:
+        raise DataError(f"chunks of {pieces} pixels, more than the {MAX_CHUNK_BYTES} bytes that are decoded at a time")
+    in_frame = prod(-(-size // chunk) for size, chunk in zip((rows, columns), array.chunks[-2:], strict=True))
+    if in_frame > MAX_CHUNKS:
+        raise DataError(
+            f"each frame lies in {in_frame} chunks, more than the {MAX_CHUNKS} that are read; save larger ones"
+        )
 
 
-def _absent_chunks(array: Any) -> list[str]:
+def _absent_chunks(folder: Path, array: Any) -> list[str]:
     """Note chunks that were never written: they read as zeros, as empty ones and as lost ones do."""
-    present, all_of_them = int(array.nchunks_initialized), int(array.nchunks)
+    all_of_them = prod(-(-n // size) for n, size in zip(array.shape, array.shards or array.chunks, strict=True))
+    # Files are counted and not looked for one by one: the metadata may promise any number.
+    present = sum(file.name not in METADATA for file in folder.rglob("*") if file.is_file())
     if present >= all_of_them:
         return []
     return [

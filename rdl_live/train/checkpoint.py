@@ -4,9 +4,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -14,7 +15,19 @@ from torch import Tensor, nn
 from rdl_live.errors import DataError, OutputError
 from rdl_live.train.settings import TrainSettings
 
+LARGEST_BYTES = 2**31
+"""Four times the largest weights, with their average and two moments."""
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class _Record(BaseModel):
+    """What stands beside the tensors."""
+
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+    step: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0)]
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -69,20 +82,24 @@ def load_checkpoint(
     if not path.is_file():
         raise DataError(f"{path}: there is no checkpoint to resume from; train without --resume")
     try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise ValueError(f"{size} bytes, more than the {LARGEST_BYTES} of the largest")
         with safe_open(path, "pt") as file:
-            record: dict[str, Any] = json.loads((file.metadata() or {})["training"])
+            record = _Record.model_validate_json((file.metadata() or {})["training"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
-    _check_settings(path, record["settings"], settings)
+    _check_settings(path, record.settings, settings)
+    _check_tensors(path, tensors, network, average)  # all of it before anything is changed
     network.load_state_dict(_part(tensors, "network"))
     average.load_state_dict(_part(tensors, "average"))
     moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
     for name, parameter in network.named_parameters():
-        optimizer.state[parameter] = {"step": torch.tensor(float(record["step"]))} | {
+        optimizer.state[parameter] = {"step": torch.tensor(float(record.step))} | {
             moment: moments[moment][name] for moment in _MOMENTS
         }
-    return Progress(int(record["step"]), float(record["seconds"]))
+    return Progress(record.step, record.seconds)
 
 
 def dumps(record: dict[str, Any]) -> str:
@@ -100,6 +117,25 @@ def _check_settings(path: Path, found: dict[str, Any], settings: TrainSettings) 
                 f"{path}: was trained with {name} = {found.get(name)}, now {name} = {wanted[name]} is asked for; "
                 "resume with the same settings, or train anew without --resume"
             )
+
+
+def _check_tensors(path: Path, tensors: dict[str, Tensor], network: nn.Module, average: nn.Module) -> None:
+    """Compare names, shapes and types with those that training has now."""
+    wanted = {f"network.{name}": value for name, value in network.state_dict().items()}
+    wanted |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    wanted |= {f"{m}.{name}": value for m in _MOMENTS for name, value in network.named_parameters()}
+    if wrong := sorted(wanted.keys() ^ tensors.keys()):
+        raise DataError(
+            f"{path}: its tensors are not those of this network ({', '.join(wrong)[:200]}); train without --resume"
+        )
+    for name, value in tensors.items():
+        if value.shape != wanted[name].shape or value.dtype != wanted[name].dtype:
+            raise DataError(
+                f"{path}: tensor {name} is {tuple(value.shape)} {value.dtype}, the network needs "
+                f"{tuple(wanted[name].shape)} {wanted[name].dtype}; train without --resume"
+            )
+        if not bool(torch.isfinite(value).all()):
+            raise DataError(f"{path}: tensor {name} holds NaN or infinity; train without --resume")
 
 
 def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:

@@ -95,7 +95,7 @@ class BlockWriter:
         """Write one block, and return when the disk has it.
 
         Raises:
-            OSError: the disk refuses; the block is lost, and nothing says otherwise.
+            OSError: the disk refuses; `written` tells whether the block is lost.
         """
         start = time.perf_counter()
         frames = block.frames
@@ -111,12 +111,12 @@ class BlockWriter:
             raise
         if frames:
             self._sink.commit(chunk)
-        self._grow(block.image, block.time + 1)
         done = self.written
         done.series += 1
         done.frames += frames
         done.stored_bytes += content.nbytes
         done.busy_s += time.perf_counter() - start
+        self._grow(block.image, block.time + 1)  # after counting: the block is safe even if this fails
 
     def _grow(self, image: ImageAddress, times: int) -> None:
         if times > self._lengths[image]:

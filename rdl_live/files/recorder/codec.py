@@ -1,5 +1,6 @@
 """Blocks of pixels to chunk bytes and back, in the standard "bytes" and "blosc" codecs of Zarr 3."""
 
+import struct
 import zlib
 from typing import Any
 
@@ -10,6 +11,7 @@ from numcodecs import Blosc
 from rdl_live.files.recorder.layout import StreamLayout
 
 Block = npt.NDArray[Any]
+_BLOSC_HEADER = 16
 _SHUFFLE = {"lz4": ("bitshuffle", Blosc.BITSHUFFLE), "zstd": ("shuffle", Blosc.SHUFFLE)}
 
 
@@ -42,14 +44,32 @@ def encode_block(layout: StreamLayout, values: Block) -> memoryview:
     return memoryview(Blosc(layout.compression, 1, shuffle).encode(stored))
 
 
+def largest_chunk(layout: StreamLayout) -> int:
+    """Return the most bytes that a chunk of this layout takes: what cannot be compressed is stored as it is."""
+    return layout.block_bytes + _BLOSC_HEADER
+
+
 def decode_block(layout: StreamLayout, content: bytes) -> Block:
     """Return the block that the bytes hold.
 
     Raises:
         ValueError, RuntimeError: they hold no block of this layout.
     """
-    plain = content if layout.compression == "none" else Blosc().decode(content)
+    plain = content if layout.compression == "none" else _decompress(content, layout.block_bytes)
     return np.frombuffer(plain, stored_type(layout)).reshape(layout.block_shape)
+
+
+def _decompress(content: bytes, size: int) -> Any:
+    """Decompress after a look at the header: the library believes whatever sizes stand there.
+
+    Source: c-blosc's README_CHUNK_FORMAT; version, inner version, flags, item size, then three 32-bit sizes.
+    """
+    if len(content) < _BLOSC_HEADER:
+        raise ValueError(f"{len(content)} bytes are no compressed chunk")
+    plain_bytes, _, stored_bytes = struct.unpack_from("<3I", content, 4)
+    if plain_bytes != size or stored_bytes != len(content):
+        raise ValueError(f"a compressed chunk of {stored_bytes} bytes that gives {plain_bytes}, expected {size}")
+    return Blosc().decode(content)
 
 
 def frame_crc(frame: Block) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder.block import OpenBlock
+from rdl_live.files.recorder.layout import StreamLayout
 
 MIB = 2**20
 
@@ -17,7 +18,7 @@ class Limits:
 
     queue_bytes: int = 256 * MIB
     """Series that wait for the disk [bytes]; warned at half of it. One series more may be held."""
-    patience_s: float = 2.0
+    patience_s: float = 0.5
     """How long `append` waits for a full queue before it gives up [s]; the camera's own buffer must bridge it."""
     reserve_bytes: int = 512 * MIB
     """Disk space that is kept free; the queue is still written when it is reached, and the run stopped."""
@@ -25,6 +26,14 @@ class Limits:
     """Series that may be incomplete at a time; beyond it the oldest is written with its holes."""
     verify_bytes: int = 2048 * MIB
     """How much is read back at the end; of longer recordings an even sample, and the size of every chunk."""
+
+    def memory_bytes(self, layout: StreamLayout) -> int:
+        """Return the bound on the memory that frames take [bytes], however slow the disk is.
+
+        The queue, one series beyond it, one that is being compressed, and those that are incomplete.
+        """
+        open_series = min(self.open_series, len(layout.images))
+        return max(self.queue_bytes, layout.block_bytes) + (open_series + 2) * layout.block_bytes
 
 
 class Drain:
@@ -40,8 +49,6 @@ class Drain:
         self._changed = threading.Condition()
         self._closing = self._warned = False
         self._error: Exception | None = None
-        self.lost_frames = 0
-        """Frames of series that could not be written."""
         # A daemon, so that a program that forgets to close can end; the recorder closes itself at exit.
         self._thread = threading.Thread(target=self._run, name="rdl-recorder", daemon=True)
         self._thread.start()
@@ -136,7 +143,6 @@ class Drain:
             try:
                 self._write(block)
             except Exception as error:  # whatever it is, the caller is told, and the rest is still tried
-                self.lost_frames += block.frames
                 self.fail(error)
             with self._changed:
                 self._bytes -= block.values.nbytes

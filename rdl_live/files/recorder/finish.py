@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rdl_live.files.recorder.index import RecordingIndex
-from rdl_live.files.recorder.journal import BlockKey, Journal, JournalContent, read_journal
-from rdl_live.files.recorder.readback import ReadBack, read_back
+from rdl_live.files.recorder.journal import BlockKey, JournalContent
 from rdl_live.files.recorder.zarr_tree import read_shape, update_attributes, write_shape
 
 
@@ -16,20 +15,6 @@ class Counts:
     complete: int
     incomplete: int
     missing: int
-
-
-def close_tree(root: Path, journal: Journal, budget_bytes: int) -> tuple[Counts, ReadBack]:
-    """Read a recording back as far as the budget goes, and bring its metadata in order.
-
-    Raises:
-        OSError: the disk refuses.
-    """
-    content = read_journal(root)
-    back = read_back(root, content, budget_bytes)
-    content.unusable = back.problems
-    put_in_order(root, content)
-    journal.append(end_entry(content.unusable))
-    return count(content), back
 
 
 def put_in_order(root: Path, content: JournalContent) -> bool:
@@ -60,5 +45,5 @@ def count(content: JournalContent) -> Counts:
     images = content.layout.images
     series = sum(index.length(image) for image in images)
     incomplete = sum(len(index.incomplete(image)) for image in images)
-    missing = sum(len(index.missing(image)) for image in images)
+    missing = sum(index.missing(image) for image in images)
     return Counts(series - incomplete, incomplete, missing)

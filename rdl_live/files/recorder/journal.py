@@ -8,17 +8,21 @@ torn by a crash fails its checksum and is passed over; what is written after it 
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rdl_live.errors import DataError
-from rdl_live.files.recorder.layout import ImageAddress, StreamLayout, layout_from_json
-from rdl_live.files.recorder.tags import FrameRecord
+from rdl_live.files.recorder.codec import largest_chunk
+from rdl_live.files.recorder.layout import MAX_HOLES, MAX_TIME_POINTS, ImageAddress, StreamLayout, layout_from_json
+from rdl_live.files.recorder.tags import FrameRecord, whole
 
 JOURNAL = "journal.jsonl"
 FORMAT = 1
+MAX_BYTES, MAX_LINE = 2**33, 2**26
+"""Of a journal that is read: 9 million series; a line with its metadata."""
 _HEAD, _MIDDLE, _TAIL = b'{"crc":"', b'","entry":', b"}"
 _START = len(_HEAD) + 8 + len(_MIDDLE)
 
@@ -61,10 +65,18 @@ class BlockRecord:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "BlockRecord":
-        """Return the record that `to_json` made."""
-        image = ImageAddress(content["position"], content["channel"], content["z"])
-        frames = tuple(FrameRecord.from_json(frame) for frame in content["frames"])
-        return cls(image, content["time"], frames, content["stored"], content["crc"])
+        """Return the record that `to_json` made.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it made something else.
+        """
+        return cls(
+            ImageAddress(*(whole(content[name], name) for name in ImageAddress._fields)),
+            whole(content["time"], "time", below=MAX_TIME_POINTS),
+            tuple(FrameRecord.from_json(frame) for frame in content["frames"]),
+            whole(content["stored"], "stored"),
+            whole(content["crc"], "checksum", below=2**32),
+        )
 
 
 def encode_line(entry: Mapping[str, Any]) -> bytes:
@@ -78,7 +90,10 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     payload = line[_START:-1]
     if line != b"%s%08x%s%s%s" % (_HEAD, zlib.crc32(payload), _MIDDLE, payload, _TAIL):
         return None
-    entry = json.loads(payload)
+    try:
+        entry = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
     return entry if isinstance(entry, dict) else None
 
 
@@ -150,39 +165,84 @@ def read_journal(folder: Path) -> JournalContent:
     """
     path = folder / JOURNAL
     try:
-        lines = path.read_bytes().split(b"\n")
+        entries = _entries(path)
+        header = next(entries, None)
+        if header is None or header.get("rdl_live") != FORMAT:
+            raise DataError(
+                f"{path}: its first line is damaged or of another version, so the frames cannot be named; "
+                "the pixels can still be read as a plain OME-Zarr image"
+            )
+        return _collect(header, entries)
     except OSError as error:
         raise DataError(
             f"{folder}: is no recording of rdl-live: its {JOURNAL} cannot be read ({error.strerror or error})"
         ) from error
-    entries = [decode_line(line) for line in lines if line]
-    header = entries[0] if entries else None
-    if header is None or header.get("rdl_live") != FORMAT:
-        raise DataError(
-            f"{path}: its first line is damaged or of another version, so the frames cannot be named; "
-            "the pixels can still be read as a plain OME-Zarr image"
-        )
-    try:
-        return _collect(header, entries[1:])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: holds what this version does not understand ({error})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path}: holds what this version does not understand ({str(error)[:300]})") from error
 
 
-def _collect(header: dict[str, Any], entries: list[dict[str, Any] | None]) -> JournalContent:
-    content = JournalContent(layout_from_json(header["kind"], header["layout"]), header["created"])
-    slots = content.layout.slots
+def _entries(path: Path) -> Iterator[dict[str, Any] | None]:
+    """Yield the entry of each line, None for a damaged one.
+
+    Raises:
+        OSError: it cannot be read.
+        DataError: it is larger than any journal.
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise DataError(f"{path}: {size} bytes are more than the {MAX_BYTES} of the longest journal that is read")
+    with path.open("rb") as file:
+        while line := file.readline(MAX_LINE):
+            if line := line.removesuffix(b"\n"):
+                yield decode_line(line)
+
+
+def _collect(header: dict[str, Any], entries: Iterator[dict[str, Any] | None]) -> JournalContent:
+    layout = layout_from_json(header["kind"], header["layout"])
+    content = JournalContent(layout, str(header["created"]))
+    images, largest = frozenset(layout.images), largest_chunk(layout)
     for entry in entries:
         content.ended = False
         if entry is None:
             content.damaged_lines += 1
         elif "end" in entry:
             content.ended = True
-            content.unusable = {(ImageAddress(p, c, z), t): why for p, c, z, t, why in entry["end"].get("unusable", [])}
+            content.unusable = dict(_unusable(entry["end"].get("unusable", []), images))
         elif "remarks" in entry:
             content.remarks.update(entry["remarks"])
         else:
             block = BlockRecord.from_json(entry["series"])
-            if len(block.frames) != slots:
-                raise ValueError(f"{len(block.frames)} frames in a series of {slots}")
+            _check_block(block, layout.slots, images, largest)
             content.blocks[block.key] = block
+    _check_holes(content)
     return content
+
+
+def _check_block(block: BlockRecord, slots: int, images: frozenset[ImageAddress], largest: int) -> None:
+    if len(block.frames) != slots:
+        raise ValueError(f"{len(block.frames)} frames in a series of {slots}")
+    if block.image not in images:
+        raise ValueError(f"a series of {block.image}, which the layout does not have")
+    if block.stored > largest:
+        raise ValueError(f"a chunk of {block.stored} bytes, where {largest} are the most")
+    if not block.stored and any(frame.crc is not None for frame in block.frames):
+        raise ValueError("frames with checksums in a series without a chunk")
+
+
+def _unusable(listed: list[list[Any]], images: frozenset[ImageAddress]) -> Iterator[tuple[BlockKey, str]]:
+    for p, c, z, t, why in listed:
+        key = ImageAddress(p, c, z), whole(t, "time", below=MAX_TIME_POINTS)
+        if key[0] not in images or not isinstance(why, str):
+            raise ValueError(f"a lost series {[p, c, z, t, why]!r:.80}")
+        yield key, why
+
+
+def _check_holes(content: JournalContent) -> None:
+    """A length far beyond what there is would fill the memory."""
+    known, last = Counter[ImageAddress](), Counter[ImageAddress]()
+    for image, time in content.blocks.keys() | content.unusable.keys():
+        known[image] += 1
+        last[image] = max(last[image], time + 1)
+    for image, length in last.items():
+        if length - known[image] > MAX_HOLES:
+            raise ValueError(f"{known[image]} series, but the last of them at time {length - 1}")

@@ -1,15 +1,22 @@
 """What will be recorded: how many of what, of which size, and what is known of it beforehand."""
 
 import json
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from rdl_live.optics._base import Description
 from rdl_live.optics.microscope import Name, PatternGeometry, WavelengthNm
 
 Pixels = Annotated[int, Field(ge=1, le=65536)]
+MAX_BLOCK_BYTES = 2**31 - 2**16
+"""The compressor takes no more at a time."""
+MAX_IMAGES = 10**5
+MAX_TIME_POINTS = 10**9
+MAX_HOLES = 10**6
+"""Time points of one image that never came; what says more is no recording, but would fill the memory."""
 RawType = Literal["uint8", "uint16", "uint32", "int16", "int32", "float32"]
 
 
@@ -38,7 +45,7 @@ class StreamLayout(Description):
     """Frame (Y, X) [pixels]."""
     pixel_size_um: Annotated[float, Field(gt=0, lt=100)]
     """Pixel of these frames in the sample plane [um]."""
-    time_points: PositiveInt | None = None
+    time_points: Annotated[int, Field(ge=1, le=MAX_TIME_POINTS)] | None = None
     """Planned time points; None: until it is stopped."""
     channels: Annotated[tuple[ChannelInfo, ...], Field(min_length=1)] = (ChannelInfo(name="channel 0"),)
     positions: PositiveInt = 1
@@ -65,6 +72,18 @@ class StreamLayout(Description):
         plain: dict[str, Any] = json.loads(json.dumps(provenance, default=to_json))
         return plain
 
+    @model_validator(mode="after")
+    def _of_believable_size(self) -> Self:
+        if self.block_bytes > MAX_BLOCK_BYTES:
+            raise ValueError(
+                f"a series of {self.slots} frames of {self.frame[0]} x {self.frame[1]} pixels has {self.block_bytes} "
+                f"bytes, more than the {MAX_BLOCK_BYTES} that can be recorded at a time; choose a smaller region"
+            )
+        count = self.positions * self.z_planes * len(self.channels)
+        if count > MAX_IMAGES:
+            raise ValueError(f"{count} positions, planes and channels are more than the {MAX_IMAGES} of a recording")
+        return self
+
     @property
     def inner(self) -> tuple[tuple[str, int], ...]:
         """Axes within one time point, slowest first, with their sizes."""
@@ -90,7 +109,7 @@ class StreamLayout(Description):
         """Size of one block in memory."""
         return int(np.prod(self.block_shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
-    @property
+    @cached_property
     def images(self) -> tuple[ImageAddress, ...]:
         """Addresses of all images, channel by channel within a plane and position."""
         return tuple(

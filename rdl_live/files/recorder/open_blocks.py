@@ -3,7 +3,7 @@
 from rdl_live.errors import DataError
 from rdl_live.files.recorder.block import OpenBlock
 from rdl_live.files.recorder.codec import Block
-from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
+from rdl_live.files.recorder.layout import MAX_HOLES, MAX_TIME_POINTS, ImageAddress, StreamLayout
 from rdl_live.files.recorder.tags import FrameTag
 
 
@@ -19,6 +19,15 @@ class OpenBlocks:
         self._layout, self._limit = layout, limit
         self._open: dict[ImageAddress, OpenBlock] = {}
         self._done: dict[ImageAddress, set[int]] = {image: set() for image in layout.images}
+        # Once, and not for each frame.
+        self._sizes = {
+            "time": layout.time_points or MAX_TIME_POINTS,
+            "channel": len(layout.channels),
+            "z": layout.z_planes,
+            "position": layout.positions,
+            **{"angle": 1, "phase": 1},
+            **dict(layout.inner),
+        }
 
     def put(self, tag: FrameTag, frame: Block | None, number: int) -> list[OpenBlock]:
         """Fill a slot, and return the series that are ready.
@@ -56,19 +65,13 @@ class OpenBlocks:
 
     def _check(self, tag: FrameTag, frame: Block | None) -> None:
         layout = self._layout
-        sizes = {
-            "time": layout.time_points,
-            "channel": len(layout.channels),
-            "z": layout.z_planes,
-            "position": layout.positions,
-            **{name: 1 for name in ("angle", "phase")},
-            **dict(layout.inner),
-        }
-        for name, size in sizes.items():
-            index = getattr(tag, name)
-            if size is not None and index >= size:
+        for name, size in self._sizes.items():
+            if getattr(tag, name) >= size:
                 raise DataError(f"frame at {tag}: the recording was planned with {name} below {size}")
-        if tag.time in self._done[tag.image]:
+        done = self._done[tag.image]
+        if tag.time > len(done) + MAX_HOLES:
+            raise DataError(f"frame at {tag}: only {len(done)} series came before; time points count from 0, by 1")
+        if tag.time in done:
             raise DataError(
                 f"frame at {tag}: its series was finished already (another time point began, or all frames "
                 "had come); it is not stored"

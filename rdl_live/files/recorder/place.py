@@ -60,7 +60,12 @@ def new_folder(path: Path) -> Iterator[None]:
     if old is not None:
         path.rename(old)
     try:
-        path.mkdir()
+        path.mkdir()  # not within the next block: a folder that another run made meanwhile is not ours to delete
+    except BaseException:
+        if old is not None:
+            old.rename(path)
+        raise
+    try:
         yield
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)

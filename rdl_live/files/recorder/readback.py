@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdl_live.errors import DataError
-from rdl_live.files.recorder.codec import Block, decode_block, frame_crc
+from rdl_live.files.recorder.codec import Block, decode_block, frame_crc, largest_chunk
 from rdl_live.files.recorder.journal import BlockKey, BlockRecord, JournalContent, read_journal
 from rdl_live.files.recorder.layout import StreamLayout
 
@@ -111,18 +111,38 @@ def load_block(path: Path, layout: StreamLayout, block: BlockRecord) -> Block:
         OSError: the file cannot be read.
         DataError: it is not what was written; the message says what differs.
     """
-    content = path.read_bytes()
-    if zlib.crc32(content) != block.crc:
+    content = _read(path, block.stored)
+    if len(content) != block.stored or zlib.crc32(content) != block.crc:
         raise DataError("the checksum of the file is wrong")
-    try:
-        values = decode_block(layout, content)
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"cannot be decoded: {error}") from error
+    values = _decode(layout, content)
     frames = values.reshape(-1, *layout.frame)
     wrong = [i for i, (r, f) in enumerate(zip(block.frames, frames, strict=True)) if _differs(r.crc, f)]
     if wrong:
         raise DataError(f"the checksum of frame(s) {_list(wrong)} of the series is wrong")
     return values
+
+
+def load_unrecorded(path: Path, layout: StreamLayout) -> Block:
+    """Read a series of which the journal knows nothing, so that nothing can be compared.
+
+    Raises:
+        OSError: the file cannot be read.
+        DataError: it holds no series of this layout.
+    """
+    return _decode(layout, _read(path, largest_chunk(layout)))
+
+
+def _read(path: Path, size: int) -> bytes:
+    """Read a chunk, and not more of a wrong file than tells that it is larger."""
+    with path.open("rb") as file:
+        return file.read(size + 1)
+
+
+def _decode(layout: StreamLayout, content: bytes) -> Block:
+    try:
+        return decode_block(layout, content)
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"cannot be decoded: {error}") from error
 
 
 def describe(layout: StreamLayout, key: BlockKey) -> str:

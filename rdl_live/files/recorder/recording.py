@@ -9,11 +9,11 @@ import numpy.typing as npt
 from rdl_live.errors import DataError
 from rdl_live.files.frame_source import RawFile
 from rdl_live.files.raw import RawRecording
-from rdl_live.files.recorder.codec import Block, decode_block
+from rdl_live.files.recorder.codec import Block
 from rdl_live.files.recorder.index import UNRECORDED, RecordingIndex
 from rdl_live.files.recorder.journal import JournalContent, read_journal
 from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
-from rdl_live.files.recorder.readback import describe, load_block
+from rdl_live.files.recorder.readback import describe, load_block, load_unrecorded
 from rdl_live.files.recorder.tags import FrameRecord
 from rdl_live.files.stack import Axis, Stack
 
@@ -88,7 +88,7 @@ class Recording(RawRecording):
         ]
         if not content.ended:
             notes.append("was not closed (still running, or crashed: then rdl-live recover brings it in order)")
-        if missing := len(self._index.missing(self.image)):
+        if missing := self._index.missing(self.image):
             notes.append(f"{missing} frame(s) are missing and read as zeros")
         return notes
 
@@ -150,11 +150,11 @@ class _JournaledFrames:
         file = self._path / self._layout.chunk(self._image, time)
         try:
             if why == UNRECORDED:
-                return decode_block(self._layout, file.read_bytes())
+                return load_unrecorded(file, self._layout)
             if why is not None or record is None or not record.stored:
                 return None
             return load_block(file, self._layout, record)
-        except (OSError, ValueError, RuntimeError, DataError) as error:
+        except (OSError, DataError) as error:
             raise DataError(
                 f"{file}: time {time} is damaged or lost ({error}); copy the recording again, or mark what is "
                 f"lost and keep the rest with: rdl-live recover {self._path}"

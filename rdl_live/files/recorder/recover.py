@@ -1,6 +1,7 @@
 """After a crash: an honest shape, holes marked, nothing deleted."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,12 @@ from rdl_live.errors import DataError, OutputError
 from rdl_live.files.recorder.finish import count, end_entry, put_in_order
 from rdl_live.files.recorder.index import UNRECORDED
 from rdl_live.files.recorder.journal import JOURNAL, BlockKey, BlockRecord, Journal, JournalContent, read_journal
-from rdl_live.files.recorder.layout import ImageAddress
+from rdl_live.files.recorder.layout import MAX_TIME_POINTS, ImageAddress
 from rdl_live.files.recorder.lock import try_lock
 from rdl_live.files.recorder.place import refused
 from rdl_live.files.recorder.readback import Progress, describe, load_block, read_back
 from rdl_live.files.recorder.sink import PART, staged
-from rdl_live.files.recorder.zarr_tree import is_node, write_tree
+from rdl_live.files.recorder.zarr_tree import is_tree, write_tree
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def recover(path: str | Path, progress: Progress | None = None) -> RecoverReport
         OutputError: it is being recorded right now, or cannot be written.
     """
     path = Path(path)
-    read_journal(path)  # tells what is no recording before anything is opened to write
+    content = read_journal(path)  # tells what is no recording before anything is opened to write
+    _refuse_links(path, content)
     try:
         journal = Journal(path / JOURNAL, new=False)
         try:
@@ -64,6 +66,15 @@ def recover(path: str | Path, progress: Progress | None = None) -> RecoverReport
             journal.close()
     except OSError as error:
         raise refused(path, error) from error
+
+
+def _refuse_links(path: Path, content: JournalContent) -> None:
+    """A recording from elsewhere must not lead the pen to a file outside of it."""
+    folders = {content.layout.folder(image) for image in content.layout.images}
+    places = [path / JOURNAL, path / "OME", *(path / folder / "0" for folder in folders)]
+    for place in [*places, *(path / folder for folder in folders if folder)]:
+        if place.is_symlink():
+            raise DataError(f"{place}: is a symbolic link, which recordings do not have; copy what it stands for there")
 
 
 def _recover(path: Path, journal: Journal, progress: Progress | None) -> RecoverReport:
@@ -94,11 +105,9 @@ def _recover(path: Path, journal: Journal, progress: Progress | None) -> Recover
 
 def _rebuild_tree(path: Path, content: JournalContent) -> bool:
     """Write the metadata anew where a crash at the very start left some of it out."""
-    layout = content.layout
-    folders = {"", *(layout.folder(image) for image in layout.images)}
-    if all(is_node(path / folder) for folder in folders):
+    if is_tree(path, content.layout):
         return False
-    write_tree(path, layout, content.created)
+    write_tree(path, content.layout, content.created)
     return True
 
 
@@ -140,7 +149,8 @@ def _times_on_disk(path: Path, content: JournalContent, image: ImageAddress) -> 
     folder = path / content.layout.folder(image) / "0" / "c"
     if not folder.is_dir():
         return []
-    return sorted(int(child.name) for child in folder.iterdir() if child.name.isdecimal())
+    times = (int(child.name) for child in folder.iterdir() if re.fullmatch("0|[1-9][0-9]{0,9}", child.name))
+    return sorted(time for time in times if time < MAX_TIME_POINTS)
 
 
 def _leftovers(path: Path) -> Iterator[str]:

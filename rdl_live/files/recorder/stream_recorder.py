@@ -13,19 +13,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from rdl_live._version import __version__
-from rdl_live.errors import OutputError
+from rdl_live.errors import DataError, OutputError
 from rdl_live.files.recorder.block import BlockWriter, OpenBlock
 from rdl_live.files.recorder.codec import Block
 from rdl_live.files.recorder.drain import Drain, Limits
-from rdl_live.files.recorder.finish import close_tree
-from rdl_live.files.recorder.journal import FORMAT, JOURNAL, Journal
+from rdl_live.files.recorder.finish import count, end_entry, put_in_order
+from rdl_live.files.recorder.journal import FORMAT, JOURNAL, Journal, JournalContent, read_journal
 from rdl_live.files.recorder.layout import StreamLayout
 from rdl_live.files.recorder.lock import try_lock
 from rdl_live.files.recorder.open_blocks import OpenBlocks
 from rdl_live.files.recorder.place import check_recording_output, new_folder, refused
-from rdl_live.files.recorder.readback import ReadBack
+from rdl_live.files.recorder.readback import ReadBack, read_back
 from rdl_live.files.recorder.sink import ChunkSink, FolderSink
-from rdl_live.files.recorder.space import check_space
+from rdl_live.files.recorder.space import SpaceWatch, check_space
 from rdl_live.files.recorder.tags import FrameTag, plain_metadata
 from rdl_live.files.recorder.zarr_tree import write_tree
 
@@ -115,11 +115,13 @@ class StreamRecorder:
         except OSError as error:
             raise refused(self.path, error) from error
         self._writer = BlockWriter(self.path, layout, self._journal, self._sink)
-        self._drain = Drain(self._write, self._limits, on_warning or _LOG.warning, str(self.path))
+        self._warn = on_warning or _LOG.warning
+        self._drain = Drain(self._write, self._limits, self._warn, str(self.path))
         self._open = OpenBlocks(layout, self._limits.open_series)
         self._lock = threading.RLock()
         self._taken, self._first, self._last = 0, 0.0, 0.0
         self._closed = False
+        self._space = SpaceWatch(self.path, layout, self._limits.reserve_bytes)
         self.remarks: dict[str, Any] = {}
         """What becomes known only during the recording (warnings, results): may be added to until it is closed."""
         self.summary: RecordingSummary | None = None
@@ -192,14 +194,11 @@ class StreamRecorder:
 
     def _write(self, block: OpenBlock) -> None:
         """Write one block in the writer thread, and stop the run before the disk is full."""
-        if self._sink.free_bytes() < self._limits.reserve_bytes:
-            left = self._sink.free_bytes()
-            self._drain.fail(
-                OutputError(
-                    f"{self.path}: the disk is full but for {left / 1e6:.0f} MB; the recording has ended, and "
-                    "every frame taken so far is written. Make room, or record to another disk"
-                )
-            )
+        full, warning = self._space.look(self._sink.free_bytes(), self._writer.written)
+        if full is not None:
+            self._drain.fail(full)
+        if warning is not None:
+            self._warn(warning)
         self._writer.write(block)
         self._last = time.perf_counter()
 
@@ -209,26 +208,33 @@ class StreamRecorder:
         self._drain.close()
         self._append_remarks()
         try:
-            budget = self._limits.verify_bytes if verify else 0
-            counts, back = close_tree(self.path, self._journal, budget)
-        except OSError as error:
+            content = read_journal(self.path)
+            back = read_back(self.path, content, self._limits.verify_bytes if verify else 0)
+            content.unusable = back.problems
+            self.summary = self._summarize(content, back)
+            self._compare(back)
+            # Last, for on a full disk it may fail: what was recorded is counted by then, and recovery can do it.
+            put_in_order(self.path, content)
+            self._journal.append(end_entry(content.unusable))
+        except (OSError, DataError) as error:
             self._drain.fail(error)
-            return
         finally:
             self._journal.close()
-        self.summary = RecordingSummary(
+
+    def _summarize(self, content: JournalContent, back: ReadBack) -> RecordingSummary:
+        counts, written = count(content), self._writer.written
+        return RecordingSummary(
             path=self.path,
             raw_frames=back.frames,
             series=counts.complete,
             incomplete=counts.incomplete,
             missing=counts.missing,
-            lost_frames=self._drain.lost_frames,
-            bytes=self._writer.written.stored_bytes,
+            lost_frames=self._taken - written.frames,
+            bytes=written.stored_bytes,
             raw_bytes=back.frames * (self.layout.block_bytes // self.layout.slots),
             seconds=max(self._last - self._first, 0.0),
             verified=back.verified,
         )
-        self._compare(back)
 
     def _append_remarks(self) -> None:
         try:

@@ -107,15 +107,39 @@ class FrameRecord:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "FrameRecord":
-        """Return the record that `to_json` made."""
+        """Return the record that `to_json` made.
+
+        Raises:
+            ValueError: a journal that says what no recorder writes.
+        """
+        stamp, metadata = content.get("time_s"), content.get("metadata", {})
+        if not isinstance(metadata, dict):
+            raise ValueError(f"metadata {metadata!r:.40} of a frame")
+        if stamp is not None and (type(stamp) not in (int, float) or not math.isfinite(stamp)):
+            raise ValueError(f"time stamp {stamp!r:.40} of a frame")
         return cls(
-            content.get("number"),
-            content.get("crc"),
-            FrameFlag(content.get("flags", 0)),
-            content.get("pattern"),
-            content.get("time_s"),
-            content.get("metadata", {}),
+            _optional(content.get("number"), "number of a frame"),
+            _optional(content.get("crc"), "checksum of a frame", below=2**32),
+            FrameFlag(whole(content.get("flags", 0), "flags of a frame", below=2**15)),
+            _optional(content.get("pattern"), "pattern of a frame", low=-(2**63)),
+            stamp,
+            metadata,
         )
+
+
+def whole(value: object, what: str, *, low: int = 0, below: int = 2**63) -> int:
+    """Return a whole number of a file.
+
+    Raises:
+        ValueError: it is none, or not in low <= value < below.
+    """
+    if type(value) is not int or not low <= value < below:
+        raise ValueError(f"{what} {value!r:.40}")
+    return value
+
+
+def _optional(value: object, what: str, *, low: int = 0, below: int = 2**63) -> int | None:
+    return None if value is None else whole(value, what, low=low, below=below)
 
 
 def plain_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ are all that OME-Zarr allows an array) lie in folders p0_c0_z0, ... of a "biofor
 OME/zarr.json. One chunk is one time point of one image. The time axis is as long as what has been recorded.
 """
 
+import errno
 import json
 import os
 import time
@@ -20,6 +21,8 @@ from rdl_live.files.recorder.journal import FORMAT, JOURNAL
 from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
 
 NODE = "zarr.json"
+MAX_NODE = 2**27
+"""Bytes of a zarr.json that is read: with provenance, and lists of what is missing."""
 _TRIES = 10
 
 
@@ -63,11 +66,11 @@ def write_shape(root: Path, layout: StreamLayout, image: ImageAddress, times: in
 
 def read_shape(root: Path, layout: StreamLayout, image: ImageAddress) -> int | None:
     """Return the length in time that the array of an image says it has; None if it is not as we write it."""
-    try:
-        found = json.loads((root / layout.folder(image) / "0" / NODE).read_bytes())
-        times = int(found["shape"][0])
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+    found = _read_node(root / layout.folder(image) / "0") or {}
+    shape = found.get("shape")
+    if not isinstance(shape, list) or not shape or type(shape[0]) is not int:
         return None
+    times: int = shape[0]
     return times if found == array_metadata(layout, times) else None
 
 
@@ -77,13 +80,15 @@ def update_attributes(root: Path, layout: StreamLayout, image: ImageAddress, abo
     Raises:
         OSError: the disk refuses.
     """
-    path = root / layout.folder(image) / NODE
-    node = json.loads(path.read_bytes())
+    folder = root / layout.folder(image)
+    node = _read_node(folder)
+    if node is None or not _is_ours(node):
+        raise OSError(errno.EIO, f"{folder / NODE} was changed by another program", str(folder / NODE))
     ours = node["attributes"]["rdl_live"]
     if all(ours.get(key) == value for key, value in about.items()):
         return
     ours.update(about)
-    replace_json(path, node)
+    replace_json(folder / NODE, node)
 
 
 def array_metadata(layout: StreamLayout, times: int) -> dict[str, Any]:
@@ -103,12 +108,27 @@ def array_metadata(layout: StreamLayout, times: int) -> dict[str, Any]:
     }
 
 
-def is_node(folder: Path) -> bool:
-    """Whether a folder has a zarr.json that can be read; a power cut may leave an empty one."""
-    try:
-        return "attributes" in json.loads((folder / NODE).read_bytes())
-    except (OSError, ValueError):
+def is_tree(root: Path, layout: StreamLayout) -> bool:
+    """Whether all folders have a zarr.json that can be read; a power cut may leave empty ones."""
+    nodes = [_read_node(root / folder) for folder in {"", *(layout.folder(image) for image in layout.images)}]
+    if len(layout.images) > 1 and _read_node(root / "OME") is None:
         return False
+    return all(node is not None and _is_ours(node) for node in nodes)
+
+
+def _read_node(folder: Path) -> dict[str, Any] | None:
+    """Return the zarr.json of a folder; None if there is none that can be understood."""
+    try:
+        with (folder / NODE).open("rb") as file:
+            node = json.loads(file.read(MAX_NODE))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return node if isinstance(node, dict) else None
+
+
+def _is_ours(node: Mapping[str, Any]) -> bool:
+    attributes = node.get("attributes")
+    return isinstance(attributes, dict) and isinstance(attributes.get("rdl_live"), dict)
 
 
 def replace_json(path: Path, content: Mapping[str, Any], durable: bool = True) -> None:
@@ -118,7 +138,8 @@ def replace_json(path: Path, content: Mapping[str, Any], durable: bool = True) -
         OSError: the disk refuses.
     """
     beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8") as file:
+    beside.unlink(missing_ok=True)  # and "x": a link of that name would lead the pen elsewhere
+    with beside.open("x", encoding="utf-8") as file:
         file.write(json.dumps(content, indent=1))
         if durable:
             file.flush()

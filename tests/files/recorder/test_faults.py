@@ -110,7 +110,7 @@ def test_the_run_stops_before_the_disk_is_full_and_nothing_is_lost(path: Path) -
 
 def test_a_recording_that_cannot_fit_is_refused_before_it_starts(path: Path) -> None:
     with pytest.raises(OutputError, match=r"takes up to .* GB.*the disk has"):
-        Recorder(path, layout_of(time_points=10**12))
+        Recorder(path, layout_of(time_points=10**9))
     with pytest.raises(OutputError, match="kept free"):
         Recorder(path, layout_of(), limits=Limits(reserve_bytes=10**18))
     assert not path.exists()
