@@ -27,6 +27,7 @@ from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_camera_maps
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrRecorder
 from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import LiveRestorer
 from rdl_live.stream import Frame, Mode, Pipeline, Result, SeriesQueue, ThreadHost, background
 
@@ -87,6 +88,7 @@ class LiveRun:
         self._sr: SrRecorder | None = None
         self._host: ThreadHost | None = None
         self._started = self._acquiring = False
+        self._nominal: dict[str, PatternSet] = {}
         self.stats, self._rate = ResultStats(), FrameRate()
 
     # From the first check to the dark -------------------------------------------------------------------
@@ -176,6 +178,10 @@ class LiveRun:
     def opened(self) -> bool:
         """Whether everything is open or was, so that there is a status."""
         return self._host is not None
+
+    def nominal(self, channel: str) -> PatternSet | None:
+        """Return the stripes that the SLM should put into the images; None where that is not known (yet)."""
+        return self._nominal.get(channel)
 
     @property
     def lit(self) -> bool:
@@ -286,7 +292,8 @@ class LiveRun:
         if acquisition.binning != 1:
             scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": layout.pixel_size_um})
         names = [channel.name for channel in self.plan.channels]
-        channels = [guessed(scope.channel(name), acquisition.nominal(name)) for name in names]
+        self._nominal = {name: acquisition.nominal(name) for name in names}
+        channels = [guessed(scope.channel(name), self._nominal[name]) for name in names]
         device, denoise = choose_device(self.options.device), self.options.denoise
         restoration = None if denoise == NONE else LiveRestorer(scope, layout.frame, denoise, device, tell=self._tell)
         if restoration is not None:

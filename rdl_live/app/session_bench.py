@@ -48,6 +48,8 @@ class Bench:
         self.light = Light.OFF
         self._dose: float | None = 0.0
         self._turned: dict[str, object] = {}
+        self._simulated = False
+        self._at_first: dict[str, dict[str, str]] = {}
         self._last = Snapshot()
         self._field: object = None
         self.known: dict[object, PatternSet] = {}
@@ -89,6 +91,7 @@ class Bench:
         names = [one.channel for one in hardware_of(scope).light]
         if settings.channel not in names:
             settings = replace(settings, channel=next(c.name for c in scope.channels if c.name in names))
+        self._read_knobs(names)
         camera = hardware_of(scope).camera.device
         before = tuple(core.getROI(camera))
         devices = Devices(core, hardware_of(scope))
@@ -196,15 +199,9 @@ class Bench:
 
     def knobs(self, wishes: Wishes) -> DemoKnobs | None:
         """Return the knobs of the simulated microscope as they are; None for a real one."""
-        if self.core is None or not self._simulated:
+        if not self._simulated:
             return None
-        channel = wishes.settings.channel
-        found = {}
-        for field, name in _KNOBS.items():
-            if field in wishes.knobs:
-                found[field] = wishes.knobs[field]
-            else:
-                found[field] = self.core.getProperty(WORLD, f"{name}_{channel}")
+        found = {**self._at_first.get(wishes.settings.channel, {}), **self._turned}
         return DemoKnobs(
             kinds=tuple(kind_names()),
             kind=str(found["kind"]),
@@ -212,9 +209,16 @@ class Bench:
             speed_um_s=float(str(found["speed_um_s"])),
         )
 
-    @property
-    def _simulated(self) -> bool:
-        return self.core is not None and WORLD in self.core.getLoadedDevices()
+    def _read_knobs(self, channels: list[str]) -> None:
+        """Read the knobs once: what is shown must not ask devices again and again."""
+        core, _ = self._opened()
+        self._simulated = WORLD in core.getLoadedDevices()
+        self._at_first = {
+            channel: {field: core.getProperty(WORLD, f"{name}_{channel}") for field, name in _KNOBS.items()}
+            for channel in channels
+            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{channel}")
+        }
+        self._simulated = self._simulated and set(self._at_first) == set(channels)
 
     def _opened(self) -> "tuple[CMMCorePlus, Microscope]":
         if self.core is None or self.microscope is None:

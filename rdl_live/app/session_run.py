@@ -175,7 +175,8 @@ class SessionRun:
             recording=self._recording(status),
             counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, status.refused),
             readings=self._readings(status),
-            patterns=latest.patterns if latest else None,
+            patterns=latest.seen or latest.patterns if latest else None,
+            nominal=self._run.nominal(wishes.settings.channel),
             dose_j_cm2=self._bench.dose(self.dose_j_cm2),
             disk_free_bytes=disk_free(self.goal.folder or wishes.folder),
         )
@@ -215,7 +216,7 @@ class SessionRun:
             brightness=self._bench.mailbox.brightness,
             mcnr=quality.mcnr if quality else None,
             modulation=quality.modulation if quality else None,
-            score=quality.score if quality else None,
+            score=min(p.score for p in latest.seen or latest.patterns) if latest else None,
             raw_fps=status.raw_fps,
             image_fps=status.sr_fps,
             latency_ms=status.latency.p50 if status.latency else None,

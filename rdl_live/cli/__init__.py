@@ -10,6 +10,7 @@ from rdl_live.cli._acquire import acquire
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
+from rdl_live.cli._live import live
 from rdl_live.cli._models import models
 from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
@@ -31,6 +32,7 @@ app.command()(reconstruct)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)
+app.command()(live)
 app.command()(acquire)
 app.command()(export)
 app.command()(verify)

@@ -1,6 +1,5 @@
 """`rdl-live demo`: the simulated microscope, live, without any data or devices of your own."""
 
-import logging
 import signal
 import time
 from pathlib import Path
@@ -20,39 +19,61 @@ REFRESH_S = 0.5
 
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
-    seconds: Annotated[float, typer.Option(metavar="S", help="How long.")] = 15.0,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="How long, without a window; 15 by default.")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for what is made; by default demo-out, demo-out-2, ..."),
+        typer.Option(metavar="DIR", help="Folder for what is made, without a window; by default demo-out, ..."),
     ] = None,
-    photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
-    size: Annotated[int, typer.Option(metavar="N", help="Raw frame in pixels.")] = 256,
-    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
+    photons: Annotated[
+        float | None, typer.Option(metavar="N", help="Mean photons per raw pixel and frame; 100 by default.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(metavar="N", help="Raw frame in pixels; 256 by default.")] = None,
+    denoise: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Denoiser: none (by default), rdl, or a weight file.")
+    ] = None,
     specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
-    """Run a simulated SIM microscope live: record every raw frame, and super-resolve while it runs.
+    """Run a simulated SIM microscope live, in a window.
 
-    DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and super-resolved side by side) and
-    report.json. Ctrl-C stops it early; what was taken until then is kept.
+    With --headless, --seconds or --out, or where there is no screen, there is no window: it records every raw frame
+    and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and
+    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept.
 
     Examples:
 
-        rdl-live demo --headless
+        rdl-live demo
 
         rdl-live demo --headless --seconds 30 --photons 20 --out dim
     """
+    console = Console(stderr=True, highlight=False)
+    if not headless and seconds is None and out is None:
+        from rdl_live.app.screen import no_screen
+
+        reason = no_screen()
+        if reason is None:
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed))
+        console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
     from rdl_live.app.live_demo import Demo, DemoSettings
+    from rdl_live.app.quiet import quiet_micro_manager
 
-    console = Console(stderr=True, highlight=False)
-    if not headless:
-        console.print("this version has no window yet: running headless", markup=False)
     out = out or free_folder(Path("demo-out"))
-    settings = DemoSettings(out, seconds, photons, size, specimen, seed, denoise, overwrite)
+    settings = DemoSettings(
+        out,
+        15.0 if seconds is None else seconds,
+        100.0 if photons is None else photons,
+        256 if size is None else size,
+        specimen,
+        seed,
+        "none" if denoise is None else denoise,
+        overwrite,
+    )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
-    _quiet()
+    quiet_micro_manager()
     with stopped_by_signals(demo.run.stop) as signals, demo.run:
         demo.run.start()
         _watch(demo, console)
@@ -80,13 +101,17 @@ def free_folder(wanted: Path) -> Path:
     return folder
 
 
-def _quiet() -> None:
-    """Keep Micro-Manager's notes (to be found in its log file) from tearing the status line."""
-    import pymmcore_plus  # noqa: F401  # makes its handlers
+def _window(
+    photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
+) -> int:
+    """Show the window, and return the exit code."""
+    from rdl_live.app.window import DemoWishes, demo_session, run_window
+    from rdl_live.view.memory import Memory
 
-    for handler in logging.getLogger("pymmcore-plus").handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.ERROR)
+    wishes = DemoWishes(photons, size, denoise, specimen, seed)
+    wishes.check()
+    memory = Memory("demo")
+    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory)
 
 
 def _watch(demo: "Demo", console: Console) -> None:

@@ -97,6 +97,8 @@ class PatternEstimation:
         self._wanted, self._hurry = 1, True
         self.current: Calibrated | None = None
         """What to reconstruct with; None before the first estimation."""
+        self.latest: PatternSet | None = None
+        """What the last estimation found, trusted or not."""
         self.mcnr: float | None = None
         self.estimations = 0
         self.swaps = 0
@@ -148,7 +150,7 @@ class PatternEstimation:
             return
         self._failed = False
         self.estimations += 1
-        self.mcnr = found.mcnr
+        self.latest, self.mcnr = found.estimated, found.mcnr
         scores = [pattern.score for pattern in found.estimated]
         trusted = found.estimated.trusted
         # Dim light is averaged before anybody is alarmed; where another orientation shines it is not the light.

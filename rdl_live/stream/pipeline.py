@@ -240,6 +240,7 @@ class Pipeline:
             sim=image.sim,
             sigma=image.sigma,
             guards=image.guards,
+            seen=self._estimations[series.key.channel].latest,
             whole=whole,
         )
 

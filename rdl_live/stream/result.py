@@ -59,6 +59,8 @@ class Result:
     """Standard error expected of `sr`, in its shape and unit; None where it is not known."""
     guards: Guards | None = None
     """What the guards say of the denoised image, where they were asked for this series."""
+    seen: PatternSet | None = None
+    """The patterns at the latest estimation, trusted or not: what the light is like now; None if none was made."""
     whole: bool = True
     """Whether all raw frames are of the series `key`; in the rolling mode some are of the one before."""
 

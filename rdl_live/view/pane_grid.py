@@ -38,6 +38,7 @@ class PaneGrid(QWidget):
         self.viewport = Viewport()
         self.history = history or ContrastHistory()
         self.channel = ""
+        self.busy_text = ""
         self.panes = {name: ImagePane(name, title, self.viewport, self) for name, title in kinds}
         self._wanted = dict.fromkeys(self.panes, True)
         self._alone: str | None = None
@@ -83,6 +84,7 @@ class PaneGrid(QWidget):
 
     def set_busy_text(self, text: str) -> None:
         """Tell why there is no picture yet."""
+        self.busy_text = text
         for canvas in self.canvases:
             canvas.busy_text = text
             canvas.update()

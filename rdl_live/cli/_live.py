@@ -1,0 +1,44 @@
+"""`rdl-live live`: the window on a microscope."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rdl_live.errors import ConfigError
+
+
+def live(
+    microscope: Annotated[
+        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file with a hardware section.")
+    ],
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where recordings go; by default where they went last.")
+    ] = None,
+    denoise: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Denoiser to begin with: none, rdl, or a weight file.")
+    ] = None,
+) -> None:
+    """Sit at a microscope: live view, snaps, recordings, in a window. The light is off until you ask for it.
+
+    Example:
+
+        rdl-live live --microscope configs/demo.yaml
+    """
+    from rdl_live.app.screen import no_screen
+
+    if not microscope.is_file():
+        raise ConfigError(f"{microscope}: does not exist; give the path of a microscope file")
+    if (reason := no_screen()) is not None:
+        raise ConfigError(f"no window: {reason}; use `rdl-live acquire` where there is no screen")
+    if denoise is not None:
+        from rdl_live.app.denoiser import check_denoiser
+
+        check_denoiser(denoise)
+    from rdl_live.app.window import microscope_session, run_window
+    from rdl_live.view.memory import Memory
+
+    # Each microscope has its own memory: the power of one is not that of another.
+    memory = Memory(f"live-{microscope.resolve().stem}")
+    session = microscope_session(microscope, memory, denoise)
+    raise typer.Exit(run_window(session, f"rdl-live: {microscope.stem}", memory, folder))
