@@ -96,18 +96,20 @@ def _turned(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Seque
         offsets = [_remainder(angle - nominal[index].angle_deg) for angle, index in zip(found, trusted, strict=True)]
     else:
         offsets = _uneven(found, trusted, 180.0 / len(patterns))
-    common = _middle(offsets)
+    planned = nominal is not None and len(nominal) == len(patterns)
+    # Two cannot outvote one another, but the plan can tell which of them is right.
+    common = min(offsets, key=abs, default=0.0) if planned and len(trusted) < 3 else _middle(offsets)
     told = {}
     for index, offset in zip(trusted, offsets, strict=True):
         apart = abs(_remainder(offset - common))
-        if apart > ANGLE_DEG and len(trusted) > 2:
+        if apart > ANGLE_DEG and (planned or len(trusted) > 2):
             told[index] = f"orientation {index + 1} is {apart:.0f} degrees off the others: check the SLM pattern"
-        elif apart > ANGLE_DEG / 2 and len(trusted) == 2:
+        elif apart > ANGLE_DEG / 2 and len(trusted) == 2 and not planned:
             told[index] = (
-                f"the two orientations are {2 * apart:.0f} degrees further apart or closer than planned: "
+                f"the two orientations are {2 * apart:.0f} degrees further apart or closer than even spacing has it: "
                 "check the SLM patterns"
             )
-        elif nominal is not None and abs(common) > ANGLE_DEG:
+        elif planned and abs(common) > ANGLE_DEG:
             told[index] = (
                 f"all patterns are turned by {common:+.0f} degrees from the plan: correct hardware.slm.rotation_deg "
                 "or view in the microscope file"
@@ -124,10 +126,13 @@ def _stretched(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Se
     }
     if not ratios:
         return {}
-    common = median(ratios.values())
+    few = planned and len(trusted) < 3
+    common = min(ratios.values(), key=lambda ratio: abs(ratio - 1)) if few else median(ratios.values())
     told = {}
     for index, ratio in ratios.items():
-        if len(trusted) > 2 and abs(ratio / common - 1) > (PERIOD_OF_NOMINAL if planned else PERIOD_OF_OTHERS):
+        if (planned or len(trusted) > 2) and abs(ratio / common - 1) > (
+            PERIOD_OF_NOMINAL if planned else PERIOD_OF_OTHERS
+        ):
             expected = 1e3 * patterns[index].period_um * common / ratio
             told[index] = (
                 f"period {1e3 * patterns[index].period_um:.0f} nm, where the others let expect {expected:.0f} nm: "

@@ -87,6 +87,16 @@ def test_untrusted_patterns_pass_on_their_doubt() -> None:
     assert worst([one.state for one in health]) is Verdict.BAD
 
 
+def test_of_two_the_plan_tells_which_is_off() -> None:
+    lost = pattern(128).replace(trusted=False)
+    two = PatternSet(patterns=(pattern(8), pattern(74, period_um=0.2), lost))
+    health = pattern_health(two, patterns())
+    assert states(health) == ["good", "check", "bad"]
+    assert "6 degrees off" in health[1].advice
+    assert "expect 180 nm" in health[1].advice
+    assert states(pattern_health(patterns((8.0, 95.0)))) == ["check", "check"]
+
+
 def test_before_the_first_estimation() -> None:
     (one,) = pattern_health(None)
     assert one.state is Verdict.UNKNOWN

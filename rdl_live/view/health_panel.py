@@ -1,0 +1,58 @@
+"""The patterns' health on the screen: a lamp, the numbers, and what to do, for each orientation."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from rdl_live.view.pattern_health import Health, pattern_health, summary
+from rdl_live.view.plan_summary import verdict_label
+
+if TYPE_CHECKING:  # loads torch
+    from rdl_live.optics.pattern import PatternSet
+
+
+class HealthPanel(QWidget):
+    """Shows a verdict for each orientation."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("health")
+        self.health: list[Health] = []
+        self.headline = QLabel()
+        self.headline.setWordWrap(True)
+        self._grid = QGridLayout()
+        self._grid.setColumnStretch(1, 1)
+        self._grid.setVerticalSpacing(6)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(4, 4, 4, 4)
+        column.addWidget(self.headline)
+        column.addLayout(self._grid)
+        column.addStretch(1)
+        self.show_patterns(None)
+
+    def show_patterns(self, patterns: "PatternSet | None", nominal: "PatternSet | None" = None) -> None:
+        """Judge and show patterns; `nominal` is what the SLM should show, if that is known."""
+        self.show_health(pattern_health(patterns, nominal))
+
+    def show_health(self, health: Sequence[Health]) -> None:
+        """Show verdicts; nothing is done where they are shown already."""
+        if list(health) == self.health:
+            return
+        self.health = list(health)
+        words = summary(self.health)
+        self.headline.setText(f"<b>{words[0].upper()}{words[1:]}</b>")
+        while self._grid.count():
+            item = self._grid.takeAt(0)
+            if item is not None and (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        for row, one in enumerate(self.health):
+            self._grid.addWidget(verdict_label(one.state), row, 0, Qt.AlignmentFlag.AlignTop)
+            text = QLabel(f"{one.title}\n{one.advice}".strip())
+            text.setTextFormat(Qt.TextFormat.PlainText)
+            text.setWordWrap(True)
+            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+            self._grid.addWidget(text, row, 1)
