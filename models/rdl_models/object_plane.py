@@ -43,9 +43,9 @@ class ObjectPlaneConfig:
     """Residual blocks of two convolutions at the coarsest scale."""
     levels: int = 1
     """Scales; each is half as fine as the one before."""
-    before: int = 2
+    before: int = 1
     """Residual blocks before the coarser scales, at each of the finer ones."""
-    after: int = 3
+    after: int = 2
     """Residual blocks after them."""
     spread: int = 0
     """Channels of the head that tells the error; 0 leaves it out."""
@@ -69,7 +69,7 @@ class ObjectPlaneConfig:
             raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
 
 
-SHIPPED = ObjectPlaneConfig(width=64, blocks=2, levels=2, before=2, after=3, spread=24)
+SHIPPED = ObjectPlaneConfig(width=64, blocks=1, levels=2, before=1, after=2, spread=16)
 """What is trained by default."""
 
 
@@ -121,22 +121,26 @@ class ObjectPlane(nn.Module):
         return image, self.spread.combined(told, noise)
 
     def grown(self, config: ObjectPlaneConfig) -> "ObjectPlane":
-        """Return a network of more scales that at first gives the same image as this one, of one scale.
+        """Return a network of more scales that has learnt what this one, of one scale, has.
 
-        Its `before` and `after` blocks are this one's; what the coarser scales say counts for nothing yet.
+        Its `before` and `after` blocks are the first and the last ones of this network; what the coarser scales say
+        counts for nothing yet. Where no block is left over, it gives the same image at first.
 
         Raises:
             ValueError: this network does not fit into the finest scale of that one.
         """
         mine = self.config
-        fits = mine.levels == 1 < config.levels and mine.blocks == config.before + config.after
+        fits = mine.levels == 1 < config.levels and mine.blocks >= config.before + config.after
         if not fits or (mine.images, mine.maps, mine.width) != (config.images, config.maps, config.width):
             raise ValueError(f"a network of {mine} does not grow into one of {config}")
         larger = ObjectPlane(config)
         scale, blocks = larger.body, list(self.body.children())
         if not isinstance(scale, _Scale):
             raise ValueError(f"a network of {config} has one scale only")
-        scale.before, scale.after = nn.Sequential(*blocks[: config.before]), nn.Sequential(*blocks[config.before :])
+        scale.before, scale.after = (
+            nn.Sequential(*blocks[: config.before]),
+            nn.Sequential(*blocks[mine.blocks - config.after :]),
+        )
         nn.init.zeros_(scale.up.weight)
         larger.stem, larger.head, larger.blend = self.stem, self.head, self.blend
         return larger
