@@ -80,12 +80,15 @@ class Evidence:
 
     def wiener_deviation(self) -> Tensor:
         """Return the standard deviation of the noise in the Wiener image, (n,)."""
-        y, x = self.grid
         gain = self.target / (self.power + self.damping).clamp(min=1e-12)
-        variance = gain**2 * self.power
+        return self.noise.sqrt() * self.deviation(gain**2 * self.power)
+
+    def deviation(self, power: Tensor) -> Tensor:
+        """Return the standard deviation (n,) of an image of noise whose spectrum has this power (n, rows, columns)."""
+        y, x = self.grid
         # The half-plane holds all but its first and last column once for two.
-        total = 2 * variance.sum(dim=(-2, -1)) - variance[..., 0].sum(-1) - variance[..., -1].sum(-1)
-        return (self.noise * total).sqrt() / (y * x)
+        total = 2 * power.sum(dim=(-2, -1)) - power[..., 0].sum(-1) - power[..., -1].sum(-1)
+        return total.sqrt() / (y * x)
 
 
 def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:

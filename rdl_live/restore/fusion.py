@@ -71,17 +71,35 @@ def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: floa
     power, target = evidence.power, evidence.target
     noise = evidence.noise[:, None, None]
     misfit = target * evidence.matched - power * spectrum
-    expected = noise * target**2 * power
-    excess = misfit.real**2 + misfit.imag**2 - expected
     wiener_error = noise * target**2 / (power + evidence.damping)
     count = int(rings.max()) + 1
-    # The sum over a ring scatters by the root of the sum of squares: noise has an exponential distribution of power.
-    scatter = _ring_sums(expected**2, rings, count).sqrt()
-    measured = (_ring_sums(excess, rings, count) - _CERTAIN * scatter).clamp(min=0)
-    error = measured / _ring_sums(power**2, rings, count).clamp(min=1e-20)
+    error = _ring_excess(misfit, noise * target**2 * power, power, rings, count)
     floor = _ring_sums(wiener_error, rings, count) / _ring_sums(torch.ones_like(power), rings, count)
     error = torch.maximum(error, least_error * floor).clamp(min=1e-30)
     return (noise * target**2 / error[:, rings]).clamp(max=_MOST)
+
+
+def excess_power(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor) -> Tensor:
+    """Return the power of what a misfit is more than noise, ring by ring, on the half-plane.
+
+    Args:
+        misfit: D e + noise, where e is what is sought; (n, rows, columns) complex64.
+        expected: power of that noise.
+        power: D.
+        rings: `rings_of` the half-plane.
+
+    Returns:
+        |e|^2, at least 0, (n, rows, columns) float32.
+    """
+    return _ring_excess(misfit, expected, power, rings, int(rings.max()) + 1)[:, rings]
+
+
+def _ring_excess(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor, count: int) -> Tensor:
+    excess = misfit.real**2 + misfit.imag**2 - expected
+    # The sum over a ring scatters by the root of the sum of squares: noise has an exponential distribution of power.
+    scatter = _ring_sums(expected**2, rings, count).sqrt()
+    measured = (_ring_sums(excess, rings, count) - _CERTAIN * scatter).clamp(min=0)
+    return measured / _ring_sums(power**2, rings, count).clamp(min=1e-20)
 
 
 def _ring_sums(values: Tensor, rings: Tensor, count: int) -> Tensor:

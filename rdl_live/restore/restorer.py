@@ -26,9 +26,10 @@ from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
-from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
 from rdl_live.restore.guards import ResidualCheck, check_residual
 from rdl_live.restore.inputs import PLAIN, answer, network_inputs
+from rdl_live.restore.memory import Memory, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.restored import Guards, Restored
@@ -142,18 +143,23 @@ class Restorer:
         images = [self._image(self._solved(one[None]).spectrum) for one in self._checked(series)]
         return torch.cat(images) if series.ndim == 5 else images[0][0]
 
-    def restore(self, series: np.ndarray | Tensor, *, guards: bool = False) -> Restored:
+    def memory(self, most: float) -> Memory:
+        """Return a memory for `restore`, of one place and colour, worth up to `most` series."""
+        return Memory(most, self._rings)
+
+    def restore(self, series: np.ndarray | Tensor, *, guards: bool = False, memory: Memory | None = None) -> Restored:
         """Restore one series (angle, phase, y, x) of raw ADU, with all that is known of the image.
 
         Args:
             series: raw ADU.
             guards: ask the guards, too; that takes about as long as the restoration again.
+            memory: of the series before; this one is added to it.
 
         Raises:
             DataError: other axes or frame shape than prepared for.
         """
         frames = self._checked(series)[:1]
-        solved = self._solved(frames)
+        solved = self._solved(frames, memory)
         return Restored(
             sr=self._image(solved.spectrum)[0],
             sim=self._view(solved.plain)[0],
@@ -219,7 +225,7 @@ class Restorer:
         return _Calibration(damping, wiener, noise, max(mean, 0.01))
 
     @torch.no_grad()
-    def _solved(self, frames: Tensor) -> _Solved:
+    def _solved(self, frames: Tensor, memory: Memory | None = None) -> _Solved:
         """Restore one series (1, A, P, y, x)."""
         matched = self._spectrum(frames)
         if self._calibration is None:
@@ -227,10 +233,17 @@ class Restorer:
         evidence = self._evidence(matched, self._calibration)
         relative, photons = evidence.relative(), evidence.photons[:, None, None]
         inputs = network_inputs(relative)
+        plain = inputs[:, PLAIN] * photons
+        recalled = None if memory is None else memory.recall(relative)
+        if recalled is not None:
+            inputs = blended(recalled.still[:, None], network_inputs(recalled.evidence), inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
             estimate, sigma = answer(self._network, inputs)
-        spectrum = fused_spectrum(relative, estimate, self._rings) * photons
-        return _Solved(spectrum, inputs[:, PLAIN] * photons, None if sigma is None else sigma * photons)
+        spectrum = fused_spectrum(relative, estimate, self._rings)
+        if recalled is not None:
+            together = fuse(recalled.evidence, estimate, self._rings)
+            spectrum = torch.fft.rfft2(blended(recalled.still, together, relative.image(spectrum)))
+        return _Solved(spectrum * photons, plain, None if sigma is None else sigma * photons)
 
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""
