@@ -62,6 +62,8 @@ class Options:
 
     channel: str | None = None
     denoise: str = "none"
+    memory: float = 1.0
+    """Series that an image may be made of where nothing moves, itself included."""
     wiener: float | None = None
     apodization: Apodization = Apodization.OTF
     attenuation: Attenuation | None = None
@@ -111,6 +113,8 @@ class OfflineRun:
                 f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
                 "--apodization and --attenuation, or use --denoise none"
             )
+        if options.memory > 1 and options.denoise == NONE:
+            raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
         self.watch = Stopwatch()
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
@@ -274,10 +278,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the first raw series and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        memory = rec.memory(self.options.memory) if isinstance(rec, Restorer) and self.options.memory > 1 else None
         for index in range(total):
             series = self.series(index)
             with self.watch.timed("reconstruct"):
-                made = rec.restore(series) if isinstance(rec, Restorer) else Restored(rec(series))
+                made = rec.restore(series, memory=memory) if isinstance(rec, Restorer) else Restored(rec(series))
                 image = made.sr.cpu()
             kept = kept or (series, image)
             with self.watch.timed("write"):
@@ -334,6 +339,7 @@ class OfflineRun:
             "microscope": self.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
             "patterns": pattern_records(patterns),
             "denoiser": self.options.denoise,
+            "memory_series": self.options.memory,
             "what": what,
             "unit": "photons per raw pixel area",
         }

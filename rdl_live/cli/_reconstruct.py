@@ -26,6 +26,12 @@ def reconstruct(
         Path | None, typer.Option(metavar="P.png", help="Also write a picture: raw, widefield, super-resolved.")
     ] = None,
     denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
+    memory: Annotated[
+        float,
+        typer.Option(
+            metavar="N", min=1, max=64, help="With a denoiser: where nothing moves, use up to N series of a time-lapse."
+        ),
+    ] = 1.0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
     wiener: Annotated[
@@ -66,6 +72,7 @@ def reconstruct(
     options = Options(
         channel=channel,
         denoise=denoise,
+        memory=memory,
         wiener=wiener,
         apodization=Apodization(apodization),
         attenuation=notch,

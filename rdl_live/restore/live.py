@@ -11,6 +11,7 @@ from torch import Tensor
 
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore.memory import Memory
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
@@ -31,6 +32,7 @@ class LiveRestorer:
         device: torch.device | str = "cpu",
         *,
         half: bool | None = None,
+        memory: float = 1.0,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Load the network.
@@ -41,6 +43,7 @@ class LiveRestorer:
             weights: name of shipped weights, or a file.
             device: where to compute.
             half: see `Restorer`; by default where the chip has instructions for it.
+            memory: series that an image may be made of where nothing moves, itself included; 1 for itself alone.
             tell: gets warnings.
 
         Raises:
@@ -52,6 +55,8 @@ class LiveRestorer:
         self._shape, self._device, self._tell = shape, torch.device(device), tell
         self._half = quick_half(self._device) if half is None else half
         self._weights = load_weights(weights, self._device)
+        self._worth = memory
+        self._memories: dict[tuple[str, tuple[int, int]], Memory] = {}
         self._restorers: dict[str, Restorer] = {}
         self._guarded_s: dict[str, float] = {}
         self._guards: dict[str, Guards] = {}
@@ -71,7 +76,9 @@ class LiveRestorer:
         for channel in channels:
             self._warn(check_microscope(self._weights.card, self._unit, channel))
 
-    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Restored:
+    def restore(
+        self, photons: Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)
+    ) -> Restored:
         """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons, and what is known of it.
 
         The guards' verdict is of this series or of one at most `GUARD_EVERY_S` old.
@@ -83,9 +90,10 @@ class LiveRestorer:
             )
             self._restorers[channel.name] = restorer
             self._guarded_s.pop(channel.name, None)
+            self._memories = {key: one for key, one in self._memories.items() if key[0] != channel.name}
         now_s = time.monotonic()
         due = now_s - self._guarded_s.get(channel.name, -math.inf) > GUARD_EVERY_S
-        restored = restorer.restore(photons, guards=due)
+        restored = restorer.restore(photons, guards=due, memory=self._memory(restorer, channel, place))
         if restored.guards is None:
             restored = replace(restored, guards=self._guards.get(channel.name))
         else:
@@ -93,6 +101,14 @@ class LiveRestorer:
             self._warn(list(restored.guards.doubts))
         self._warn(restorer.warnings)
         return restored
+
+    def _memory(self, restorer: Restorer, channel: Channel, place: tuple[int, int]) -> Memory | None:
+        if self._worth <= 1:
+            return None
+        key = (channel.name, place)
+        if key not in self._memories:
+            self._memories[key] = restorer.memory(self._worth)
+        return self._memories[key]
 
     def _warn(self, warnings: list[str]) -> None:
         for text in warnings:

@@ -6,7 +6,8 @@ measured ring by ring, and the mean is worth
 
     s' = s / (1 + s C D / N),   m <- (M + s' m) / (1 + s'),   s <- 1 + s'
 
-(a Kalman filter for each frequency, whose process noise is measured; Kalman 1960, 10.1115/1.3662552). A vesicle that
+(a Kalman filter for each frequency, whose process noise is measured; Kalman 1960, 10.1115/1.3662552). Bleaching is
+no motion: m is first brought to the brightness of M, by the median over the bright places. A vesicle that
 moves in a cell that does not is too little for C. So the difference is looked at in the image as well: where it is more
 than noise, the series stands for itself, and what it shows there is as old as it is.
 """
@@ -23,10 +24,12 @@ SMOOTH = 10.0
 """Damping of the difference image relative to the Wiener estimate's: motion is sought where there is signal."""
 REACH_PX = 6.0
 """Radius (standard deviation) over which the difference is averaged, about half a cell's vesicle [SR pixels]."""
-STILL, MOVED = 1.35, 2.0
+STILL, MOVED = 1.6, 2.6
 """Local mean of (difference / noise)^2: up to the first nothing moved, from the second on all did."""
 BRIGHTNESS = 3.0
 """Damping of the image that tells the light, relative to the Wiener estimate's."""
+SMOOTHEST, SPARSE = 30.0, 4
+"""Damping of the image, and pixels from one place to the next, by which bleaching is measured."""
 _DARKEST = 0.03
 """Relative to the mean: filters bring noise into darker places."""
 
@@ -61,12 +64,13 @@ class Memory:
         """Add a series and return it with what is remembered; None for the first one.
 
         Args:
-            evidence: one series in units of its mean (`Evidence.relative`), so that bleaching does not count as motion.
+            evidence: one series in units of its mean (`Evidence.relative`).
         """
         mean, worth = self._mean, self._worth
         if mean is None or worth is None:
             self._mean, self._worth = evidence.matched.clone(), torch.ones_like(evidence.power)
             return None
+        mean = mean * self._bleaching(evidence, mean)
         difference = evidence.matched - mean
         noise = evidence.noise[:, None, None]
         expected = noise * evidence.power * (1 + 1 / worth)
@@ -79,6 +83,13 @@ class Memory:
             total * self._mean, total * evidence.power, evidence.target, evidence.damping, evidence.noise
         )
         return Recalled(together, still)
+
+    def _bleaching(self, evidence: Evidence, mean: Tensor) -> float:
+        """Return how much brighter the series is than what is remembered, by the median over all bright places."""
+        before = Evidence(mean, *evidence.tensors()[1:]).wiener(SMOOTHEST)[..., ::SPARSE, ::SPARSE]
+        now = evidence.wiener(SMOOTHEST)[..., ::SPARSE, ::SPARSE]
+        bright = before > before.mean()
+        return float((now[bright] / before[bright]).median()) if bright.any() else 1.0
 
     def _still(self, evidence: Evidence, difference: Tensor, expected: Tensor) -> Tensor:
         """Return where the difference is no more than noise."""

@@ -32,11 +32,14 @@ class Restoration(Protocol):
     def name(self) -> str:
         """What reports and recordings say."""
 
-    def restore(self, photons: Tensor, patterns: PatternSet, channel: Channel) -> Restored:
+    def restore(
+        self, photons: Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)
+    ) -> Restored:
         """Return the SR image, with what is known of it, of a series (angle, phase, y, x).
 
         Args:
             photons: noisy; must not be changed.
             patterns: its illumination.
             channel: its colour.
+            place: (position, plane); series of one place and colour come in the order of time.
         """

@@ -185,7 +185,7 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        image = self._image(use, photons, series.key.channel)
+        image = self._image(use, photons, series.key)
         if self._mode is Mode.ROLLING:
             self._rolled[series.key.channel] = Rolled(series.key.place, use, photons)
         return self._result(use, series, photons, image)
@@ -202,14 +202,14 @@ class Pipeline:
         if self._denoiser is None and self._restoration is None:
             image = Restored(use.reconstructor.update(light, tag.angle, tag.phase))
         else:
-            image = self._image(use, rolled.photons, tag.channel)
+            image = self._image(use, rolled.photons, key)
         series = Series(key, frame, tag.timestamp_s, arrived_s, tag.flags)
         return self._result(use, series, rolled.photons, image, whole=False)
 
-    def _image(self, use: Calibrated, photons: Tensor, channel: int) -> Restored:
+    def _image(self, use: Calibrated, photons: Tensor, key: SeriesKey) -> Restored:
         """Return the SR image of a whole series, with what is known of it."""
         if self._restoration is not None:
-            return self._restoration.restore(photons, use.patterns, self._channels[channel])
+            return self._restoration.restore(photons, use.patterns, self._channels[key.channel], key.place)
         return Restored(use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns)))
 
     def _result(

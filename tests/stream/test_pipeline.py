@@ -228,7 +228,10 @@ class Flat:
 
     name = "flat"
 
-    def restore(self, photons: torch.Tensor, patterns: PatternSet, channel: Channel) -> Restored:
+    def restore(
+        self, photons: torch.Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)
+    ) -> Restored:
+        assert place == (0, 0)
         assert len(patterns) == 3
         assert channel.name == "488"
         rows, columns = photons.shape[-2:]
