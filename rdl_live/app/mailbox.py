@@ -1,15 +1,18 @@
 """Between pipeline and screen: the newest images only, made for a view that wants them, never waited for."""
 
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.microscope import Microscope
-from rdl_live.stream import Frame, Result
 from rdl_live.view.picture import Picture
 from rdl_live.view.session import Images
+
+if TYPE_CHECKING:
+    from rdl_live.files.recorder import FrameTag
+    from rdl_live.stream import Frame, Result
 
 SMOOTHED = 0.1
 """Weight of the newest frame in the brightness."""
@@ -57,7 +60,7 @@ class Mailbox:
         """Photons for the same light, relative to the first frames: 1 until the dye bleaches."""
         return self._brightness
 
-    def put_frame(self, frame: Frame | None, tag: FrameTag) -> None:
+    def put_frame(self, frame: "Frame | None", tag: "FrameTag") -> None:
         """Keep a raw frame as photons, if the last one was taken."""
         scope = self._scope
         if frame is None or scope is None or not self._raw_wanted:
@@ -81,7 +84,7 @@ class Mailbox:
             share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
         )
 
-    def put_result(self, result: Result) -> None:
+    def put_result(self, result: "Result") -> None:
         """Keep a result."""
         with self._lock:
             self._result = result
@@ -100,7 +103,7 @@ class Mailbox:
             return self._latest
 
     def _joined(
-        self, before: Images, raw: tuple[npt.NDArray[np.float32], int] | None, result: Result | None, pixel_um: float
+        self, before: Images, raw: tuple[npt.NDArray[np.float32], int] | None, result: "Result | None", pixel_um: float
     ) -> Images:
         channel = result.channel if result else self._names[raw[1]] if raw else before.channel
         same = channel == before.channel

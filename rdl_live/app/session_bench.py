@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
+from rdl_live.app.disk import disk_free
 from rdl_live.app.mailbox import Mailbox
 from rdl_live.app.session_goals import Goal, Wishes
 from rdl_live.app.session_notices import Notices
-from rdl_live.app.session_run import SessionRun, disk_free
 from rdl_live.errors import DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.optics.microscope import Microscope
-from rdl_live.optics.pattern import PatternSet
 from rdl_live.specimen import kind_names
 from rdl_live.view.session import Activity, DemoKnobs, Light, Severity, Snapshot
 from rdl_models import shipped
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
+
+    from rdl_live.app.session_run import SessionRun
+    from rdl_live.optics.pattern import PatternSet
 
 WORLD = "World"
 """Label of the simulated microscope's hub."""
@@ -111,12 +113,15 @@ class Bench:
 
     # Runs -----------------------------------------------------------------------------------------------
 
-    def prepare(self, goal: Goal, wishes: Wishes) -> SessionRun:
+    def prepare(self, goal: Goal, wishes: Wishes) -> "SessionRun":
         """Return the run for a goal.
 
         Raises:
             RdlError: it cannot be done.
         """
+        # Loaded now, while the simulated specimen grows: it needs a second as well.
+        from rdl_live.app.session_run import SessionRun
+
         self.turn(wishes.knobs)
         settings = wishes.settings
         if (field := (settings.channel, settings.region)) != self._field:
@@ -124,7 +129,7 @@ class Bench:
             self.mailbox.clear()
         return SessionRun(self, goal, wishes)
 
-    def after(self, run: SessionRun) -> None:
+    def after(self, run: "SessionRun") -> None:
         """Keep what a run leaves behind, and see that it is dark."""
         self._last = run.snapshot(run.wishes)
         self._dose = self._total(run.dose_j_cm2)
@@ -137,7 +142,7 @@ class Bench:
         else:
             self.light = Light.OFF
 
-    def reset_dose(self, run: SessionRun | None) -> None:
+    def reset_dose(self, run: "SessionRun | None") -> None:
         """Count the dose from 0."""
         self._dose = 0.0
         if run is not None:

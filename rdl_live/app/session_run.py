@@ -1,6 +1,5 @@
 """One run of a session: a `LiveRun` on the session's core, with what a viewer wants to know of it."""
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.app.disk import disk_free
 from rdl_live.app.live import RAW, LiveRun
 from rdl_live.app.live_values import LiveOptions, LiveStatus
 from rdl_live.app.session_goals import Goal, Kind, Wishes
@@ -246,13 +246,3 @@ def _made(folder: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
     return folder
-
-
-def disk_free(folder: Path) -> int | None:
-    """Return the room on the disk of a folder that need not exist yet [bytes]; None where nobody can tell."""
-    for place in (folder, *folder.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except OSError:
-            continue
-    return None

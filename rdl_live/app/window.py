@@ -3,8 +3,10 @@
 Loads Qt, and neither torch nor Micro-Manager: these come in the session's thread.
 """
 
+import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from rdl_live.optics.microscope import Microscope
     from rdl_live.view.main_window import MainWindow
     from rdl_live.view.sim_widget import SimWidget
+
+_LOG = logging.getLogger(__name__)
 
 END_S = 15.0
 """How long devices may take to go dark and be unloaded when the window has been closed."""
@@ -72,10 +76,24 @@ def demo_session(wishes: DemoWishes, memory: Memory) -> LiveSession:
         for name, value in (("Specimen_488", wishes.specimen), ("SpecimenSeed_488", wishes.seed)):
             if value is not None:
                 core.setProperty("World", name, value)
+        threading.Thread(target=_grow, args=(core, settings), name="rdl-specimen").start()
 
     session = LiveSession(config_file("demo.yaml"), Wishes(settings), prepare=prepare)
     session.live()
     return session
+
+
+def _grow(core: "CMMCorePlus", settings: Settings) -> None:
+    """Let the simulated specimen grow while the rest of the program is loaded; the first exposure would wait for it."""
+    from rdl_devices.sim import world_of
+    from rdl_devices.sim.view import Region
+
+    world, region = world_of(core), settings.region or (0, 0, 512, 512)
+    try:
+        seen = Region(region[1], region[0], region[3], region[2])
+        world.view.prepare(int(settings.channel), seen, world.stage_um, world.clock.now())
+    except (ValueError, RuntimeError):  # the first exposure will say what is wrong
+        _LOG.debug("the specimen was not grown beforehand", exc_info=True)
 
 
 def microscope_session(microscope: "Path | Microscope", memory: Memory, denoise: str | None = None) -> LiveSession:
