@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from rdl_live.view.pattern_health import Health, pattern_health, summary
-from rdl_live.view.plan_summary import verdict_label
+from rdl_live.view.verdict_label import verdict_label
 
 if TYPE_CHECKING:  # loads torch
     from rdl_live.optics.pattern import PatternSet
@@ -26,7 +26,7 @@ class HealthPanel(QWidget):
         self._grid.setColumnStretch(1, 1)
         self._grid.setVerticalSpacing(6)
         column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 4)
+        column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.headline)
         column.addLayout(self._grid)
         column.addStretch(1)
@@ -50,9 +50,16 @@ class HealthPanel(QWidget):
                 widget.deleteLater()
         for row, one in enumerate(self.health):
             self._grid.addWidget(verdict_label(one.state), row, 0, Qt.AlignmentFlag.AlignTop)
-            text = QLabel(f"{one.title}\n{one.advice}".strip())
-            text.setTextFormat(Qt.TextFormat.PlainText)
+            text = QLabel(_in_words(one))
             text.setWordWrap(True)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
             self._grid.addWidget(text, row, 1)
+
+
+def _in_words(health: Health) -> str:
+    """Return title, numbers in small, and advice in bold, for a narrow panel."""
+    title, _, numbers = health.title.partition(": ")
+    small = f"<br><small>{numbers}</small>" if numbers else ""
+    advice = f"<br><b>{health.advice}</b>" if health.advice else ""
+    return f"{title}{small}{advice}"

@@ -29,7 +29,7 @@ class MainWindow(QMainWindow):
         bar = self.menuBar()
         assert bar is not None
         for title, parts in (("&File", ("picture",)), ("&Acquire", ("acquire", "devices")), ("&View", ("view",))):
-            menu = self.widget.made_menu(*parts)
+            menu = self.widget.commands.menu(*parts)
             menu.setTitle(title)
             bar.addMenu(menu)
             if title == "&View":

@@ -146,8 +146,14 @@ class PaneGrid(QWidget):
         """Return the picture to be saved or copied: the split, or the pane that is shown last (the best image)."""
         if self.splits:
             return self._split.rendered(scale)
-        with_picture = [name for name in self.shown if self.panes[name].picture is not None]
-        return self.panes[(with_picture or self.shown)[-1]].rendered(scale)
+        return self.best.rendered(scale)
+
+    @property
+    def best(self) -> ImagePane:
+        """The last pane that is shown and has a picture (of a split: that right of the line): the best image."""
+        names = [self._split.right] if self.splits else self.shown
+        with_picture = [name for name in names if self.panes[name].picture is not None]
+        return self.panes[(with_picture or names)[-1]]
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         """Arrange anew where another number of columns shows the images larger."""

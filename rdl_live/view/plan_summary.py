@@ -5,6 +5,7 @@ from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy
 
 from rdl_live.view.plan_model import PlanModel
 from rdl_live.view.plan_outlook import Line
+from rdl_live.view.verdict_label import verdict_label
 from rdl_live.view.verdicts import Verdict
 
 
@@ -73,15 +74,3 @@ class PlanSummary(QFrame):
             text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
             self._grid.addWidget(title, row, 1, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(text, row, 2, Qt.AlignmentFlag.AlignTop)
-
-
-def verdict_label(state: Verdict) -> QLabel:
-    """Return a small lamp: a mark on the verdict's colour."""
-    label = QLabel(state.mark)
-    side = round(1.25 * label.fontMetrics().height())
-    label.setFixedSize(side, side)
-    label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-    label.setStyleSheet(f"background: {state.colour}; color: white; font-weight: bold; border-radius: {side // 2}px;")
-    label.setToolTip(state.value)
-    label.setAccessibleName(state.value)
-    return label

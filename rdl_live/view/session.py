@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # loads torch, which the window must not wait for
     from rdl_live.optics.pattern import PatternSet
 
 
+KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Denoised SIM"}
+"""Names and titles of the images of a series, from the least to the most that was made of it."""
+
+
 class Activity(StrEnum):
     """What the microscope is at."""
 
@@ -186,6 +190,11 @@ class Images:
     denoised: Picture | None = None
     patterns: "PatternSet | None" = None
     denoiser: str = "none"
+
+    @property
+    def pictures(self) -> dict[str, Picture | None]:
+        """By the names of `KINDS`."""
+        return {"raw": self.raw, "widefield": self.widefield, "sim": self.sim, "denoised": self.denoised}
 
 
 class Session(Protocol):

@@ -1,20 +1,20 @@
 """The whole of it as one dockable widget: images, controls, lamps, curves, bars, the large stop."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QAction, QImage, QKeySequence
+from qtpy.QtGui import QImage
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
     QFrame,
     QGroupBox,
     QHBoxLayout,
-    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -24,21 +24,25 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live.errors import RdlError
+from rdl_live.view.actions import Actions
 from rdl_live.view.control_panel import OFF, ControlPanel
 from rdl_live.view.facts_panel import FactsPanel
-from rdl_live.view.lamp_panel import LampPanel
+from rdl_live.view.health_panel import HealthPanel
 from rdl_live.view.memory import Memory
 from rdl_live.view.notice_strip import NoticeStrip
 from rdl_live.view.pane_grid import PaneGrid
-from rdl_live.view.pattern_health import pattern_health
 from rdl_live.view.regions import dragged_region
-from rdl_live.view.session import Activity, Images, Notice, Session, Severity, Snapshot
+from rdl_live.view.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot
 from rdl_live.view.state_bars import StateBars
 from rdl_live.view.theme import RED
+from rdl_live.view.tool_windows import ToolWindows
 from rdl_live.view.trace_panel import TracePanel
 from rdl_live.view.traces import TraceModel
 
-KINDS = [("raw", "Raw"), ("widefield", "Widefield"), ("sim", "SIM"), ("denoised", "Denoised SIM")]
+if TYPE_CHECKING:
+    from rdl_live.view.picture_file import Shot
+
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
 
@@ -65,18 +69,21 @@ class SimWidget(QWidget):
         self.session = session
         self.memory = memory or Memory()
         self._seen: Snapshot | None = None
+        self.images: Images | None = None
+        """What is shown."""
         self._notice = 0
         self._denoiser = OFF
         self._patterns: object = self
         self.traces = TraceModel()
-        self.grid = PaneGrid(KINDS)
+        self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
-        self.lamps, self.facts = LampPanel(), FactsPanel()
+        self.lamps, self.facts = HealthPanel(), FactsPanel()
         self.trace_panel = TracePanel(self.traces)
         remembered = self.memory.get("folder")
         default = Path(remembered) if isinstance(remembered, str) else Path.home() / "rdl-live-recordings"
         self.controls = ControlPanel(session, folder or default)
-        self.actions_by_name: dict[str, QAction] = {}
+        self.commands = Actions(self)
+        self.tools = ToolWindows(self)
         self._make_actions()
         self._lay_out()
         self._recall()
@@ -91,57 +98,57 @@ class SimWidget(QWidget):
     # What can be done -----------------------------------------------------------------------------------
 
     def _make_actions(self) -> None:
-        session = self.session
-        add = self._action
-        add("live", "Live", "Ctrl+L", "Show what the camera sees, without recording (Ctrl+L)", session.live)
-        add("snap", "Snap", "Ctrl+K", "Take a single image (Ctrl+K)", session.snap)
-        add("record", "Record", "Ctrl+R", "Record every raw frame until you stop (Ctrl+R)", self.record)
-        add("stop", "STOP", "Esc", "Stop everything and turn the light off (Esc); always works", session.stop)
-        add("reconnect", "Reconnect devices", "", "Unload the devices and load them again", session.reconnect)
-        add("save", "Save picture …", "Ctrl+S", "Save what is seen, with the scale bar, as PNG", self.save_picture)
-        add("copy", "Copy picture", "Ctrl+Shift+C", "Copy what is seen, with the scale bar", self.copy_picture)
-        add("open", "Open recording …", "Ctrl+O", "Browse a recording with the same panes", self.open_wanted.emit)
-        add("undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
-        add("redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)
-        add("fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
-        add("split", "Compare two by a line", "Ctrl+T", "Two images in one, with a line to drag", self._split, True)
+        session, add = self.session, self.commands.add
+        add("acquire", "live", "Live", "Ctrl+L", "Show what the camera sees, without recording", session.live)
+        add("acquire", "snap", "Snap", "Ctrl+K", "Take a single image", session.snap)
+        add("acquire", "record", "Record", "Ctrl+R", "Record every raw frame until you stop", self.record)
+        tip = "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on"
+        add("acquire", "plan", "Plan …", "Ctrl+P", tip, self.tools.show_plan)
+        add("acquire", "stop", "STOP", "Esc", "Stop everything and turn the light off; always works", session.stop)
+        tip = "Unload the devices and load them again"
+        add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
         add(
-            "doubt",
-            "Shade doubtful places",
-            "Ctrl+D",
-            "Shade where the denoised image should not be believed: its expected error is large there",
-            self.grid.show_doubt,
-            True,
+            "picture",
+            "save",
+            "Save picture …",
+            "Ctrl+S",
+            "Save an image with scale bar, or its values",
+            self.save_picture,
         )
-        for number, (name, title) in enumerate(KINDS, start=1):
-            add(
-                f"pane-{name}",
-                f"{title} pane",
-                f"Ctrl+{number}",
-                f"Show or hide the {title} pane",
-                lambda shown, n=name: self.grid.show_pane(n, shown),
-                True,
-            )
-            self.actions_by_name[f"pane-{name}"].setChecked(True)
-        self.grid.layout_changed.connect(self._tick_panes)
+        add(
+            "picture",
+            "copy",
+            "Copy picture",
+            "Ctrl+Shift+C",
+            "Copy what is seen, with the scale bar",
+            self.copy_picture,
+        )
+        tip = "Browse a recording with the same panes"
+        add("picture", "open", "Open recording …", "Ctrl+O", tip, self.open_wanted.emit)
+        self._make_view_actions()
 
-    def _action(
-        self, name: str, title: str, shortcut: str, tip: str, do: Callable[..., object], checkable: bool = False
-    ) -> None:
-        action = QAction(title, self)
-        action.setObjectName(name)
-        action.setToolTip(tip)
-        action.setCheckable(checkable)
-        if shortcut:
-            action.setShortcut(QKeySequence(shortcut))
-            # Docked, the host's own shortcuts go on working outside of this widget.
-            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        if checkable:
-            action.toggled.connect(do)
-        else:
-            action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
-        self.actions_by_name[name] = action
+    def _make_view_actions(self) -> None:
+        grid, add = self.grid, self.commands.add
+        for number, (name, title) in enumerate(KINDS.items(), start=1):
+            tip = f"Show or hide the {title} pane"
+            show = partial(grid.show_pane, name)
+            add("view", f"pane-{name}", f"{title} pane", f"Ctrl+{number}", tip, show, checkable=True)
+        tip = "Two images in one, with a line to drag"
+        add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
+        tip = "Shade where the denoised image should not be believed: its expected error is large there"
+        add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, grid.show_doubt, checkable=True)
+        add(
+            "view",
+            "spectrum",
+            "Spectrum …",
+            "Ctrl+E",
+            "The image's frequencies, with the patterns",
+            self.tools.show_spectrum,
+        )
+        add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", grid.viewport.fit)
+        add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", grid.undo)
+        add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", grid.redo)
+        grid.layout_changed.connect(self._tick_panes)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -175,14 +182,14 @@ class SimWidget(QWidget):
         row = QHBoxLayout()
         row.setSpacing(4)
         self.buttons: dict[str, QPushButton] = {}
-        for name in ("live", "snap", "record"):
+        for name in ("live", "snap", "record", "plan"):
             button = self._button(name)
             row.addWidget(button)
         self.menu_button = QToolButton()
         self.menu_button.setText("View and picture")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self.menu_button.setMenu(self.made_menu("view", "picture", "devices"))
+        self.menu_button.setMenu(self.commands.menu("view", "picture", "devices"))
         self.menu_button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         row.addWidget(self.menu_button)
         row.addStretch(1)
@@ -196,7 +203,7 @@ class SimWidget(QWidget):
         return row
 
     def _button(self, name: str) -> QPushButton:
-        action = self.actions_by_name[name]
+        action = self.commands[name]
         button = QPushButton(action.text())
         button.setObjectName(f"button-{name}")
         button.setToolTip(action.toolTip())
@@ -206,23 +213,6 @@ class SimWidget(QWidget):
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.buttons[name] = button
         return button
-
-    def made_menu(self, *parts: str) -> QMenu:
-        """Return a menu with the actions of some parts: "acquire", "view", "picture", "devices"."""
-        names = {
-            "acquire": ("live", "snap", "record", "stop"),
-            "view": (*(f"pane-{name}" for name, _ in KINDS), "split", "doubt", "fit", "undo", "redo"),
-            "picture": ("save", "copy", "open"),
-            "devices": ("reconnect",),
-        }
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        for part in parts:
-            if not menu.isEmpty():
-                menu.addSeparator()
-            for name in names[part]:
-                menu.addAction(self.actions_by_name[name])
-        return menu
 
     # What is shown --------------------------------------------------------------------------------------
 
@@ -245,25 +235,25 @@ class SimWidget(QWidget):
         self.facts.show_snapshot(snapshot)
         if snapshot.patterns is not self._patterns:
             self._patterns = snapshot.patterns
-            self.lamps.show_health(pattern_health(snapshot.patterns, snapshot.nominal))
+            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal)
         if self.traces.push(snapshot):
             self.trace_panel.refresh()
         self._show_denoiser(snapshot.settings.denoiser)
         self._show_busy(snapshot)
+        self.tools.show_snapshot(snapshot)
         activity = snapshot.activity
         ready = activity not in (Activity.OPENING, Activity.BROKEN, Activity.CLOSED)
         for name in ("live", "snap", "record"):
             enabled = ready and not (name != "live" and activity is Activity.RECORDING)
             enabled = enabled and not (name == "live" and activity in (Activity.LIVE, Activity.RECORDING))
-            self.actions_by_name[name].setEnabled(enabled)
+            self.commands[name].setEnabled(enabled)
             self.buttons[name].setEnabled(enabled)
         self.buttons["stop"].setText("STOPPING …" if activity is Activity.STOPPING else "STOP   (Esc)")
 
     def _show_images(self, images: Images) -> None:
-        self.grid.show_pictures(
-            images.channel,
-            {"raw": images.raw, "widefield": images.widefield, "sim": images.sim, "denoised": images.denoised},
-        )
+        self.images = images
+        self.grid.show_pictures(images.channel, images.pictures)
+        self.tools.show_images(images)
 
     def _show_denoiser(self, name: str) -> None:
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
@@ -309,19 +299,49 @@ class SimWidget(QWidget):
             self.tell("the picture was copied")
 
     def save_picture(self, path: Path | None = None) -> None:
-        """Save what is seen as PNG; asks for a name unless it is given one."""
+        """Save the best image that is shown, as picture (.png) or values (.tif); asks for a name unless given one."""
+        from rdl_live.view.picture_file import save
+
+        shot = self._shot()
+        if shot is None:
+            self.tell("there is no image to be saved yet", Severity.WARNING)
+            return
+        asked = path is None
         if path is None:
-            stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
-            start = self.memory.get("pictures", str(Path.home()))
-            chosen, _ = QFileDialog.getSaveFileName(self, "Save picture", f"{start}/{stamp}.png", "Pictures (*.png)")
+            folder = self.memory.get("pictures", str(Path.home()))
+            name = f"{folder}/{time.strftime('%Y-%m-%d_%H-%M-%S')}.png"
+            kinds = "Picture with scale bar (*.png);;Values (*.tif)"
+            chosen, kind = QFileDialog.getSaveFileName(self, "Save picture", name, kinds)
             if not chosen:
                 return
             path = Path(chosen)
+            if not path.suffix:
+                path = path.with_suffix(".tif" if "tif" in kind else ".png")
         self.memory.put(pictures=str(path.parent))
-        if self.picture().save(str(path), "PNG"):
-            self.tell(f"the picture was saved as {path}")
+        try:
+            save(shot, path, overwrite=asked)  # the dialog has asked already
+        except RdlError as error:
+            self.tell(str(error), Severity.ERROR)
         else:
-            self.tell(f"{path}: cannot be written; choose another place", Severity.ERROR)
+            self.tell(f"the picture was saved as {path}")
+
+    def _shot(self) -> "Shot | None":
+        """Return the best image that is shown, with what is known of it."""
+        from rdl_live.view.picture_file import Caption, Shot
+
+        pane, images, snapshot = self.grid.best, self.images, self.session.snapshot
+        if pane.picture is None or images is None:
+            return None
+        facts = [] if images.denoiser == OFF or pane.name != "denoised" else [f"denoised by {images.denoiser}"]
+        caption = Caption(
+            f"{pane.title}, {images.channel}", datetime.now().astimezone(), snapshot.readings.photons, tuple(facts)
+        )
+        provenance = {
+            "denoiser": images.denoiser if pane.name == "denoised" else OFF,
+            "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
+        }
+        doubt = self.commands["doubt"].isChecked()
+        return Shot(pane.picture, pane.contrast, caption, doubt, images.channel, provenance)
 
     def tell(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice of the window's own."""
@@ -348,11 +368,9 @@ class SimWidget(QWidget):
         self.session.change(region=dragged_region((left, top, width, height), pixel_um, region, chip))
 
     def _tick_panes(self) -> None:
-        for name, _ in KINDS:
-            action = self.actions_by_name[f"pane-{name}"]
-            action.blockSignals(True)
-            action.setChecked(self.grid.is_wanted(name))
-            action.blockSignals(False)
+        for name in KINDS:
+            self.commands.tick(f"pane-{name}", self.grid.is_wanted(name))
+        self.commands.tick("split", self.grid.splits)
 
     # What is remembered ---------------------------------------------------------------------------------
 
@@ -362,7 +380,7 @@ class SimWidget(QWidget):
         if isinstance(sizes, list) and len(sizes) == 3 and all(isinstance(one, int) for one in sizes):
             self.splitter.setSizes(sizes)
         hidden = self.memory.get("hidden")
-        for name, _ in KINDS:
+        for name in KINDS:
             self.grid.show_pane(name, not (isinstance(hidden, list) and name in hidden))
         self.grid.show_pane("denoised", False)
 
@@ -373,7 +391,7 @@ class SimWidget(QWidget):
             folder=str(self.controls.folder),
             contrasts=self.grid.history.as_list(),
             splitter=self.splitter.sizes(),
-            hidden=[name for name, _ in KINDS if name != "denoised" and not self.grid.is_wanted(name)],
+            hidden=[name for name in KINDS if name != "denoised" and not self.grid.is_wanted(name)],
             settings={
                 "channel": settings.channel,
                 "power_percent": settings.power_percent,
