@@ -1,0 +1,377 @@
+"""The whole widget on a screen, with real clicks and keys, on a session that only writes down what it is asked."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+
+from rdl_live.files.microscope_file import load_microscope
+from rdl_live.optics.pattern import PatternSet, evenly_spaced
+from rdl_live.view.main_window import MainWindow
+from rdl_live.view.memory import Memory
+from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
+from rdl_live.view.sim_widget import SimWidget
+from rdl_live.view.theme import Theme
+
+from .fake_session import FakeSession
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def session(root: Path) -> FakeSession:
+    """An idle demo microscope."""
+    return FakeSession(load_microscope(root / "configs" / "demo.yaml"))
+
+
+@pytest.fixture
+def widget(qtbot: QtBot, session: FakeSession, tmp_path: Path) -> SimWidget:
+    """The widget, shown."""
+    made = SimWidget(session, Memory("test"), tmp_path / "recordings")
+    qtbot.addWidget(made, before_close_func=lambda one: one.end())
+    made.resize(1366, 728)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    return made
+
+
+def find(widget: QWidget, name: str) -> QWidget:
+    found = widget.findChild(QWidget, name)
+    assert found is not None, name
+    return found
+
+
+def text_of(widget: QWidget, name: str) -> str:
+    return str(find(widget, name).text())  # type: ignore[attr-defined]
+
+
+def patterns(score: float = 30.0, *, trusted: bool = True) -> PatternSet:
+    made = evenly_spaced(0.195, first_angle_deg=8, modulation=(0.85,))
+    changed = {"score": score, "trusted": trusted, "doubt": "" if trusted else "no stripes: is the SLM on?"}
+    return made.replace(patterns=[{**one.model_dump(), **changed} for one in made])
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "what"),
+    [("live", Qt.Key.Key_L, "live"), ("snap", Qt.Key.Key_K, "snap"), ("record", Qt.Key.Key_R, "record")],
+)
+def test_buttons_and_keys(
+    qtbot: QtBot, widget: SimWidget, session: FakeSession, name: str, key: Qt.Key, what: str
+) -> None:
+    qtbot.mouseClick(find(widget, f"button-{name}"), LEFT)
+    assert session.count(what) == 1
+    qtbot.keyClick(widget, key, Qt.KeyboardModifier.ControlModifier)
+    assert session.count(what) == 2
+
+
+@pytest.mark.parametrize("activity", list(Activity))
+def test_stop_works_always(qtbot: QtBot, widget: SimWidget, session: FakeSession, activity: Activity) -> None:
+    session.be(activity)
+    widget.refresh()
+    qtbot.mouseClick(find(widget, "button-stop"), LEFT)
+    qtbot.keyClick(widget, Qt.Key.Key_Escape)
+    assert session.count("stop") == 2
+
+
+def test_escape_stops_also_while_a_number_is_typed(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    box = find(widget, "power")
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Escape)
+    assert session.count("stop") == 1
+
+
+def test_power_and_exposure_are_typed_and_slid(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    box = find(widget, "exposure")
+    box.setFocus()
+    box.selectAll()  # type: ignore[attr-defined]
+    qtbot.keyClicks(box, "25")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert session.last("change") == {"exposure_ms": 25.0}
+    slider = find(widget, "power-slider")
+    slider.setFocus()
+    qtbot.keyClick(slider, Qt.Key.Key_End)
+    assert session.last("change") == {"power_percent": 100.0}
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert session.last("change") == {"power_percent": pytest.approx(0.1)}
+    widget.refresh()
+    assert widget.controls.power.value == pytest.approx(0.1)
+
+
+def test_what_others_set_is_shown_and_not_asked_again(widget: SimWidget, session: FakeSession) -> None:
+    before = session.count("change")
+    session.be(Activity.IDLE, settings=Settings("488", 3.0, 77.0, (0, 0, 64, 64), "rdl"))
+    widget.refresh()
+    assert (widget.controls.power.value, widget.controls.exposure.value) == (3.0, 77.0)
+    assert widget.controls.denoiser.currentData() == "rdl"
+    assert session.count("change") == before
+
+
+def test_the_light_is_told_in_red_and_in_words(widget: SimWidget, session: FakeSession) -> None:
+    assert "light off" in text_of(widget, "light-bar")
+    session.be(Activity.LIVE, light=Light.ON)
+    widget.refresh()
+    assert "LIGHT ON" in text_of(widget, "light-bar")
+    assert "background" in find(widget, "light-bar").styleSheet()
+    session.be(Activity.BROKEN, light=Light.UNKNOWN)
+    widget.refresh()
+    assert "MAY BE ON" in text_of(widget, "light-bar")
+    session.be(Activity.IDLE, light=Light.OFF)
+    widget.refresh()
+    assert "background" not in find(widget, "light-bar").styleSheet()
+
+
+def test_recording_is_told_and_keeps_what_it_was_begun_with(
+    widget: SimWidget, session: FakeSession, tmp_path: Path
+) -> None:
+    recording = Recording(tmp_path, 12, 100, 5_000_000, True, 63.0, tmp_path / "raw.ome.zarr")
+    session.be(Activity.RECORDING, recording=recording)
+    widget.refresh()
+    assert "RECORDING   series 12 of 100   1 min 3 s" in text_of(widget, "record-bar")
+    assert not find(widget, "denoiser").isEnabled()
+    assert not find(widget, "button-live").isEnabled()
+    assert find(widget, "button-stop").isEnabled()
+    session.be(Activity.IDLE)
+    widget.refresh()
+    assert "recorded 12 series, 5 MB" in text_of(widget, "record-bar")
+    assert find(widget, "denoiser").isEnabled()
+
+
+def test_recordings_never_share_a_folder(widget: SimWidget, session: FakeSession) -> None:
+    widget.record()
+    first, plan = session.last("record")
+    assert plan is None
+    first.mkdir(parents=True)
+    assert widget.new_folder() != first
+    assert first.parent == widget.controls.folder
+
+
+def test_images_fill_the_panes(widget: SimWidget, session: FakeSession) -> None:
+    images = session.give()
+    widget.refresh()
+    assert widget.grid.panes["sim"].picture is images.sim
+    assert widget.grid.shown == ["raw", "widefield", "sim"]
+
+
+def test_the_denoised_pane_comes_and_goes_with_the_denoiser(
+    qtbot: QtBot, widget: SimWidget, session: FakeSession
+) -> None:
+    box = widget.controls.denoiser
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Down)
+    box.activated.emit(box.currentIndex())
+    assert session.last("change") == {"denoiser": "rdl"}
+    session.be(Activity.LIVE)
+    session.give(denoised=True)
+    widget.refresh()
+    assert widget.grid.shown[-1] == "denoised"
+    session.change(denoiser="none")
+    session.be(Activity.LIVE)
+    widget.refresh()
+    assert "denoised" not in widget.grid.shown
+
+
+def test_doubtful_places_are_shaded(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.change(denoiser="rdl")
+    session.be(Activity.LIVE)
+    session.give(denoised=True)
+    widget.refresh()
+    canvas = widget.grid.panes["denoised"].canvas
+    plain = canvas.grab().toImage()
+    qtbot.keyClick(widget, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert canvas.layer.doubt
+    assert canvas.grab().toImage() != plain
+
+
+def test_doubts_of_the_guards_are_told(widget: SimWidget, session: FakeSession) -> None:
+    session.be(Activity.LIVE, doubts=("what denoising took away holds structure",))
+    widget.refresh()
+    assert "holds structure" in text_of(widget, "doubts")
+    session.be(Activity.LIVE, doubts=())
+    widget.refresh()
+    assert text_of(widget, "doubts") == ""
+
+
+def test_patterns_are_told_in_words(widget: SimWidget, session: FakeSession) -> None:
+    session.be(Activity.LIVE, patterns=patterns())
+    widget.refresh()
+    assert "All patterns are good" in widget.lamps.headline.text()
+    session.be(Activity.LIVE, patterns=patterns(trusted=False))
+    widget.refresh()
+    assert "no super-resolution" in widget.lamps.headline.text()
+
+
+def test_what_went_wrong_stays_until_it_is_dismissed(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.tell(Severity.ERROR, "Camera: has stalled; check its cable", "a trace")
+    session.tell(Severity.INFO, "something else")
+    widget.refresh()
+    assert "Camera: has stalled" in widget.notices.text
+    assert "1 more" in widget.notices.text
+    assert "a trace" in widget.notices.everything()
+    qtbot.mouseClick(find(widget, "dismiss"), LEFT)
+    assert widget.notices.text == ""
+    widget.refresh()
+    assert widget.notices.text == ""
+    widget.notices.show_details()
+    window = QApplication.activeWindow() or widget
+    copy = next(b for b in window.findChildren(QPushButton) if b.text() == "Copy")
+    qtbot.mouseClick(copy, LEFT)
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    assert "Camera: has stalled" in clipboard.text()
+
+
+def test_dose_disk_and_losses(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.be(
+        Activity.LIVE,
+        dose_j_cm2=12.3,
+        disk_free_bytes=1_500_000_000,
+        counts=Counts(9000, 2, 990, 7, 3),
+        readings=Readings(photons=50.0, brightness=0.8),
+    )
+    widget.refresh()
+    assert "12.3 J/cm²" in text_of(widget, "fact-dose")
+    assert "1.5 GB" in text_of(widget, "fact-disk")
+    assert "2 missing" in text_of(widget, "fact-raw")
+    assert "7 left out" in text_of(widget, "fact-images")
+    assert "3 refused" in text_of(widget, "fact-images")
+    assert widget.traces.latest("brightness") == pytest.approx(80)
+    zero = next(b for b in widget.facts.findChildren(QPushButton) if "zero" in b.text())
+    qtbot.mouseClick(zero, LEFT)
+    assert session.count("reset_dose") == 1
+
+
+def test_a_region_is_dragged_onto_the_chip(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.give()
+    widget.refresh()
+    qtbot.mouseClick(find(widget, "drag-region"), LEFT)
+    canvas = widget.grid.panes["raw"].canvas
+    start, end = (QPoint(*(round(v) for v in canvas.mapping.to_screen(um, um))) for um in (1.0, 3.0))
+    qtbot.mousePress(canvas, LEFT, pos=start)
+    qtbot.mouseMove(canvas, (start + end) / 2)
+    qtbot.mouseMove(canvas, end)
+    qtbot.mouseRelease(canvas, LEFT, pos=end)
+    region = session.last("change")["region"]
+    assert region[2] == region[3] == 64
+    # the middle of what was dragged, 2 um = 31 pixels into the shown region
+    assert region[0] + 32 == pytest.approx(128 + 31, abs=2)
+    assert not widget.controls.drag.isChecked()
+    qtbot.mouseClick(find(widget, "whole-chip"), LEFT)
+    assert session.last("change") == {"region": (0, 0, 512, 512)}
+
+
+def test_the_specimen_of_the_demo(widget: SimWidget, session: FakeSession) -> None:
+    assert find(widget, "kind").isVisible()
+    widget.controls.kind.setCurrentText("beads")
+    widget.controls.kind.activated.emit(1)
+    assert session.last("turn") == {"kind": "beads"}
+    widget.controls.speed.box.setValue(0.5)
+    assert session.last("turn") == {"speed_um_s": 0.5}
+
+
+def test_a_picture_is_saved_and_copied(widget: SimWidget, session: FakeSession, tmp_path: Path) -> None:
+    widget.save_picture(tmp_path / "none.png")
+    assert "no image" in widget.notices.text
+    session.give()
+    widget.refresh()
+    widget.save_picture(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.width >= 128
+        assert "SIM, 488" in picture.text["Title"]  # type: ignore[attr-defined]
+    widget.save_picture(tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").stat().st_size > 128 * 128 * 4
+    widget.save_picture(tmp_path / "no" / "such" / "a.png")
+    assert widget.notices.notices[-1].severity is Severity.ERROR
+    widget.copy_picture()
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.image().width() > 200
+
+
+def test_the_split_compares_the_two_best(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.give()
+    widget.refresh()
+    qtbot.keyClick(widget, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert widget.grid.splits
+    assert widget.grid.split_of == ("widefield", "sim")
+    qtbot.keyClick(widget, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert not widget.grid.splits
+
+
+def test_plan_and_spectrum_open_beside(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    session.give()
+    session.be(Activity.LIVE, patterns=patterns())
+    widget.refresh()
+    widget.commands["spectrum"].trigger()
+    widget.commands["plan"].trigger()
+    tools = widget.tools
+    assert tools.spectrum is not None
+    assert tools.plan is not None
+    assert tools.spectrum.isVisible()
+    assert tools.plan.model.plan is not None
+    assert tools.plan.model.plan.channels[0].power_percent == 50
+    qtbot.mouseClick(find(tools.plan, "plan-run"), LEFT)
+    folder, plan = session.last("record")
+    assert plan == tools.plan.model.plan
+    assert folder.name.endswith("time-lapse")
+    tools.close()
+
+
+def test_contrasts_sizes_and_settings_are_remembered(
+    qtbot: QtBot, widget: SimWidget, session: FakeSession, tmp_path: Path
+) -> None:
+    session.give()
+    widget.refresh()
+    widget.grid.panes["raw"]._levels_dragged(3.0, 30.0, False)
+    widget.grid.show_pane("widefield", False)
+    widget.controls.set_folder(tmp_path / "elsewhere")
+    widget.end()
+    again = SimWidget(session, Memory("test"))
+    qtbot.addWidget(again, before_close_func=lambda one: one.end())
+    assert again.grid.history.get("raw", "488").high == 30.0
+    assert not again.grid.is_wanted("widefield")
+    assert again.controls.folder == tmp_path / "elsewhere"
+    assert Memory("test").get("settings")["power_percent"] == 50.0
+
+
+def test_a_damaged_memory_is_no_reason_to_fail(
+    qtbot: QtBot, session: FakeSession, own_memory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_memory.mkdir()
+    (own_memory / "test.json").write_text("{broken", encoding="utf-8")
+    made = SimWidget(session, Memory("test"))
+    qtbot.addWidget(made, before_close_func=lambda one: one.end())
+    assert "starts as new" in caplog.text
+
+
+def test_the_window_closes_its_session_and_remembers_its_colours(
+    qtbot: QtBot, session: FakeSession, tmp_path: Path
+) -> None:
+    window = MainWindow(SimWidget(session, Memory("test"), tmp_path), "test")
+    qtbot.addWidget(window)
+    window.show()
+    window.use_theme(Theme.LIGHT)
+    assert window.palette().window().color().lightness() > 200
+    window.close()
+    assert session.count("close") == 1
+    assert Memory("test").get("theme") == "light"
+
+
+@pytest.mark.parametrize("size", [(1366, 728), (1024, 640), (3840, 2100)])
+def test_nothing_is_cut_off_that_matters(widget: SimWidget, session: FakeSession, size: tuple[int, int]) -> None:
+    session.give()
+    widget.resize(*size)
+    QApplication.processEvents()
+    widget.refresh()
+    assert widget.width() <= max(size[0], widget.minimumSizeHint().width())
+    assert widget.minimumSizeHint().width() <= 1024
+    stop = find(widget, "button-stop")
+    assert stop.isVisible()
+    assert stop.width() >= stop.sizeHint().width()
+    for name in ("live", "snap", "record", "plan"):
+        button = find(widget, f"button-{name}")
+        assert button.width() >= button.sizeHint().width()
+    assert widget.grid.width() > 0.4 * widget.width()
