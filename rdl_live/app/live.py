@@ -1,15 +1,15 @@
 """A live run, put together: core, acquisition, recorders, queue, pipeline.
 
 acquisition -+-> Recorder                                   every raw frame; its errors end the run
-             +-> SeriesQueue -> ThreadHost(Pipeline) -+-> SrRecorder
-                                                      +-> statistics, viewer
+             +-> SeriesQueue -> host (pipeline) -+-> SrRecorder
+                                                 +-> statistics, viewer
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -18,24 +18,23 @@ import torch
 
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
-from rdl_live.app.denoiser import NONE, check_denoiser
-from rdl_live.app.device import choose_device
-from rdl_live.app.live_parts import Tee, guessed, live_threads, made_how, sr_layout
+from rdl_live.app.denoiser import check_denoiser
+from rdl_live.app.live_parts import Tee, host_of, live_threads, made_how, recipe_of, sr_layout
 from rdl_live.app.live_stats import DoseMeter, FrameRate, ResultStats
 from rdl_live.app.live_values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
-from rdl_live.files import load_camera_maps
-from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrRecorder
+from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.restore import LiveRestorer
-from rdl_live.stream import Frame, Mode, Pipeline, Result, SeriesQueue, ThreadHost, background
+from rdl_live.stream import Frame, Host, Mode, Result, SeriesQueue
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
 _LOG = logging.getLogger(__name__)
 
+READY_S = 60.0
+"""How long the processing may take to load, in the dark; a run then begins without it."""
 NOT_OPEN = "the run is not open; use it in a with block"
 RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
 
@@ -83,11 +82,10 @@ class LiveRun:
         self._threads = torch.get_num_threads()
         self._core: CMMCorePlus | None = None
         self._acquisition: Acquisition | None = None
-        self._executor: Executor | None = None
         self._raw: Recorder | None = None
         self._sr: SrRecorder | None = None
-        self._host: ThreadHost | None = None
-        self._started = self._acquiring = False
+        self._host: Host | None = None
+        self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet] = {}
         self.stats, self._rate = ResultStats(), FrameRate()
 
@@ -115,8 +113,6 @@ class LiveRun:
         """End what still runs, and unload the devices of its own core."""
         self.stop()
         errors = self._end()
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
         core, self._core = self._core, None
         if core is not None and self._given_core is None:
             errors += _tried(lambda: shutdown(core, self.microscope.hardware))
@@ -129,15 +125,13 @@ class LiveRun:
                 error.add_note(f"and at the end: {failure}")
 
     def start(self) -> None:
-        """Start acquisition and processing; returns at once.
+        """Start the acquisition; returns at once.
 
         Raises:
             DeviceError: another acquisition runs on this core.
         """
-        if self._acquisition is None or self._host is None:
+        if self._acquisition is None:
             raise DeviceError(NOT_OPEN)
-        self._host.start()
-        self._started = True
         if not self._stop.is_set():
             self._acquisition.start()
             self._acquiring = True
@@ -153,6 +147,19 @@ class LiveRun:
         if self._acquisition is None:
             raise DeviceError(NOT_OPEN)
         self._acquisition.follow(plan)
+
+    def use_denoiser(self, name: str) -> "Future[None]":
+        """Exchange the denoiser between two images; returns at once, any thread. See `Host.use_denoiser`.
+
+        Raises:
+            ConfigError: there is no such denoiser.
+            DataError: its file is damaged.
+            DeviceError: the run is not open.
+        """
+        check_denoiser(name)
+        if self._host is None:
+            raise DeviceError(NOT_OPEN)
+        return self._host.use_denoiser(name)
 
     def make_safe(self) -> None:
         """Turn the light off now, from any thread, whatever the acquisition is at.
@@ -208,20 +215,26 @@ class LiveRun:
             RdlError: whatever ended the run early, or went wrong in closing; all of it.
         """
         self.end()
-        if self._acquisition is None or self._raw is None or self._sr is None:
+        if self._acquisition is None or self._raw is None or self._sr is None or self._host is None:
             raise DeviceError(NOT_OPEN)
         return LiveOutcome(
             run=self._acquisition.report,
             raw=self._raw.close(),
             sr=self._sr.close(),
-            pipeline=self._pipeline.status,
-            sr_dropped=self._queue.status.dropped_series,
+            pipeline=self._host.pipeline_status,
+            sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
             dose_j_cm2=self._dose.j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
+            restarts=self._host.status.restarts,
         )
+
+    @property
+    def _dropped(self) -> int:
+        """Whole series without an image, for the processing was too slow or had just ended."""
+        return self._queue.status.dropped_series + (self._host.status.lost_series if self._host is not None else 0)
 
     @property
     def first_frame_s(self) -> float | None:
@@ -239,8 +252,8 @@ class LiveRun:
             raw_fps=self._rate.recent(now_s),
             sr_frames=self.stats.images,
             sr_fps=self.stats.recent_fps(now_s),
-            dropped=self._queue.status.dropped_series,
-            refused=self._pipeline.status.refused,
+            dropped=self._dropped,
+            refused=self._host.pipeline_status.refused if self._host is not None else 0,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
             dose_j_cm2=self._dose.j_cm2 if run else None,
@@ -279,40 +292,17 @@ class LiveRun:
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
-        self._pipeline = self._made_pipeline(self._acquisition, layout)
+        self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
+        recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
+        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
+        self._host.start()
         if self.out is not None:
             overwrite = self.options.overwrite
             self._raw = sink.recorder = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
             self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
-        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
-        self._host = ThreadHost(self._pipeline, self._queue, receivers, self._tell)
-
-    def _made_pipeline(self, acquisition: Acquisition, layout: RecordingLayout) -> Pipeline:
-        scope = self.microscope
-        if acquisition.binning != 1:
-            scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": layout.pixel_size_um})
-        names = [channel.name for channel in self.plan.channels]
-        self._nominal = {name: acquisition.nominal(name) for name in names}
-        channels = [guessed(scope.channel(name), self._nominal[name]) for name in names]
-        device, denoise = choose_device(self.options.device), self.options.denoise
-        restoration = None if denoise == NONE else LiveRestorer(scope, layout.frame, denoise, device, tell=self._tell)
-        if restoration is not None:
-            restoration.check(channels)
-        self._executor = background()
-        return Pipeline(
-            scope,
-            channels,
-            layout.frame,
-            self._executor,
-            mode=self.options.mode,
-            dtype=layout.dtype,
-            maps=load_camera_maps(scope.camera, layout.frame),
-            device=device,
-            restoration=restoration,
-            patterns=self.options.patterns,
-            estimate_every_s=self.options.estimate_every_s,
-            tell=self._tell,
-        )
+        if not self._host.wait_ready(READY_S) and not self._host.status.failed:
+            self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 
     def _on_frame(self, frame: Frame | None, tag: FrameTag) -> None:
         """In the acquisition's thread: count and pass on, never wait."""
@@ -350,10 +340,11 @@ class LiveRun:
         """End acquisition, processing and recordings, in this order, each whatever the one before does."""
         errors: list[BaseException] = []
         acquisition, host = self._acquisition, self._host
-        if self._started and acquisition is not None and host is not None:
-            self._started = False
-            if self._acquiring:
-                errors += _tried(acquisition.wait)
+        if self._acquiring and acquisition is not None:
+            self._acquiring = False
+            errors += _tried(acquisition.wait)
+        if host is not None and not self._host_ended:
+            self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
         remarks = {"warnings": list(self.warnings)}

@@ -2,14 +2,17 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from rdl_live.acquire import Acquisition, Plan
+from rdl_live.app.device import choose_device
+from rdl_live.app.live_values import LiveOptions
 from rdl_live.app.report import pattern_records
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrLayout
-from rdl_live.optics.microscope import Channel, PatternGuess
+from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Frame, Result, Tell
+from rdl_live.stream import Frame, Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, Tell, ThreadHost
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,6 +54,47 @@ class Tee:
 def live_threads() -> int:
     """Return how many threads a live computation may take: a quarter of the cores."""
     return max(1, (os.cpu_count() or 1) // 4)
+
+
+def recipe_of(
+    microscope: Microscope, plan: Plan, acquisition: Acquisition, layout: RecordingLayout, options: LiveOptions
+) -> PipelineRecipe:
+    """Return what the images of a run are computed with, checked.
+
+    Raises:
+        RdlError: camera maps, denoiser and microscope do not fit, or there is no such processor.
+    """
+    scope = microscope
+    if acquisition.binning != 1:
+        scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": layout.pixel_size_um})
+    names = [channel.name for channel in plan.channels]
+    recipe = PipelineRecipe(
+        scope=scope,
+        channels=tuple(guessed(scope.channel(name), acquisition.nominal(name)) for name in names),
+        shape=layout.frame,
+        dtype=str(layout.dtype),
+        mode=options.mode,
+        device=str(choose_device(options.device)),
+        denoise=options.denoise,
+        patterns=options.patterns,
+        estimate_every_s=options.estimate_every_s,
+        threads=live_threads(),
+    )
+    recipe.check()
+    return recipe
+
+
+def host_of(
+    recipe: PipelineRecipe,
+    options: LiveOptions,
+    queue: SeriesQueue,
+    receivers: Sequence[Callable[[Result], None]],
+    tell: Tell,
+) -> Host:
+    """Return who computes the images: the one place where that is decided."""
+    if options.processing == "thread":
+        return ThreadHost(Processing(recipe, tell), queue, receivers, tell)
+    return ProcessHost(recipe, queue, receivers, tell, hang_s=options.hang_s)
 
 
 def guessed(channel: Channel, nominal: PatternSet) -> Channel:

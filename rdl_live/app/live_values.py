@@ -1,6 +1,7 @@
 """What a live run is told, and what it tells."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rdl_live.acquire import RunReport
 from rdl_live.app.live_stats import Latency, ResultStats
@@ -23,6 +24,10 @@ class LiveOptions:
     estimate_every_s: float = 5.0
     patterns: tuple[PatternSet, ...] | None = None
     """Fixed patterns for each colour of the plan; by default they are estimated while it runs."""
+    processing: Literal["process", "thread"] = "process"
+    """Where images are computed: a process of its own cannot harm the recording, whatever happens to it."""
+    hang_s: float = 20.0
+    """After this time without an answer the process is replaced [s]."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class LiveOutcome:
     dose_j_cm2: float | None
     warnings: tuple[str, ...]
     denoiser: str
+    restarts: int = 0
+    """How often the processing was started anew."""
 
     @property
     def raw_frames_dropped(self) -> int:

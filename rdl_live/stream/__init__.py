@@ -5,11 +5,16 @@ no threads. What cannot keep up is dropped as whole series, counted, and told.
 """
 
 from rdl_live.stream.assembler import Assembler
+from rdl_live.stream.background import background
 from rdl_live.stream.denoise import Denoiser, Restoration
+from rdl_live.stream.failures import HostStatus
 from rdl_live.stream.health import PatternHealth, Tell
-from rdl_live.stream.host import HostStatus, ThreadHost, background
+from rdl_live.stream.host import Host, ThreadHost
 from rdl_live.stream.pipeline import Mode, Pipeline, PipelineStatus
+from rdl_live.stream.process_host import ProcessHost
+from rdl_live.stream.processing import Processing
 from rdl_live.stream.queue import Item, QueueStatus, SeriesQueue
+from rdl_live.stream.recipe import PipelineRecipe
 from rdl_live.stream.result import Quality, Result
 from rdl_live.stream.series import Frame, Refusal, RefusedSeries, Series, SeriesKey
 
@@ -17,12 +22,16 @@ __all__ = [
     "Assembler",
     "Denoiser",
     "Frame",
+    "Host",
     "HostStatus",
     "Item",
     "Mode",
     "PatternHealth",
     "Pipeline",
+    "PipelineRecipe",
     "PipelineStatus",
+    "ProcessHost",
+    "Processing",
     "Quality",
     "QueueStatus",
     "Refusal",

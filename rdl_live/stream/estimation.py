@@ -68,6 +68,7 @@ class PatternEstimation:
         every_s: float = 5.0,
         most_series: int = 8,
         patterns: PatternSet | None = None,
+        begin_with: PatternSet | None = None,
     ) -> None:
         """Wait for the first series.
 
@@ -82,12 +83,14 @@ class PatternEstimation:
             every_s: time from one estimation to the next [s].
             most_series: recent series that are averaged when light is low.
             patterns: fixed patterns; nothing is estimated then.
+            begin_with: patterns to begin with, until an estimation finds better ones.
         """
         self._scope, self._channel, self._shape = scope, channel, shape
         # Photons go in everywhere below, so that a denoiser can stand between camera and reconstruction.
         self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
         self._executor, self._tell, self._maps, self._device = executor, tell, maps, device
         self._every_s, self._most, self._fixed = every_s, most_series, patterns
+        self._begin_with = begin_with
         self._health = PatternHealth(channel.name, tell)
         self._recent: list[tuple[SeriesKey, Frame]] = []
         self._seen = 0
@@ -109,6 +112,9 @@ class PatternEstimation:
             if self.current is None:
                 self.current = self._calibrated(self._fixed, series.frames, series.key)
             return
+        if self._begin_with is not None:
+            self.current = self._calibrated(self._begin_with, series.frames, series.key)
+            self._begin_with = None
         self._keep(series)
         if self._job is not None:
             if not self._job.done():

@@ -1,56 +1,84 @@
-"""Who runs the pipeline: a thread here; a process of its own would have the same three methods.
+"""Who runs the pipeline: a thread here, or a process of its own (`ProcessHost`), by one contract.
 
-Whatever the pipeline raises stays here: it is told once, and the next series is tried. The acquisition never hears
-of it.
+Whatever the pipeline raises stays in the host: it is told once, and the next series is tried. The acquisition never
+hears of it.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Protocol
 
-from rdl_live.errors import RdlError
+from rdl_live.errors import DeviceError
+from rdl_live.files.recorder import FrameTag
+from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
 from rdl_live.stream.health import Tell
-from rdl_live.stream.pipeline import Pipeline
+from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item, SeriesQueue
 from rdl_live.stream.result import Result
-from rdl_live.stream.series import SeriesKey
+from rdl_live.stream.series import Frame, SeriesKey
 
 _LOG = logging.getLogger(__name__)
 
-ENOUGH = 20
-"""Series in a row that may fail before the processing is given up."""
 
-OnResult = Callable[[Result], None]
+class Processor(Protocol):
+    """What a host runs: a `Pipeline`, or a `Processing` around one. Belongs to the host's thread."""
+
+    @property
+    def status(self) -> PipelineStatus:
+        """What has gone through."""
+
+    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
+        """Take a frame; return an image if it gives one."""
+
+    def use_denoiser(self, name: str) -> None:
+        """Exchange the denoiser; the old one stays where this raises."""
+
+    def reset(self) -> None:
+        """Forget open series, after something went wrong."""
+
+    def finish(self) -> None:
+        """No more frames will come."""
 
 
-def background() -> Executor:
-    """Return an executor of one thread, for estimations.
+class Host(Protocol):
+    """Runs a pipeline from a queue to those who want its results, away from the acquisition."""
 
-    Of the same priority as the live path: an estimation is short, and a nicer thread was made to wait for seconds on
-    a busy computer, holding Python's lock whenever it got its turn.
-    """
-    return ThreadPoolExecutor(1, thread_name_prefix="rdl-background")
+    @property
+    def status(self) -> HostStatus:
+        """How the processing fares; any thread."""
 
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        """What has gone through the pipeline; any thread."""
 
-@dataclass(frozen=True)
-class HostStatus:
-    """How the processing fares."""
+    def start(self) -> None:
+        """Start; returns at once."""
 
-    failures: int
-    """Series in which something raised."""
-    failed: bool
-    """Whether it was given up."""
-    error: Exception | None
-    """The first that was raised."""
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until frames can be processed; return whether they can."""
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Close the queue, finish what waits in it, and return whether that was done in time."""
+
+    def use_denoiser(self, name: str) -> "Future[None]":
+        """Exchange the denoiser between two images; returns at once, any thread.
+
+        Args:
+            name: "none", the name of shipped weights, or a weight file.
+
+        Returns:
+            what is done when the new one is in use, or raises why it is not; the old one stays then.
+        """
 
 
 class ThreadHost:
-    """Runs a pipeline in a thread, from a queue to those who want its results."""
+    """See `Host`. A thread of this process."""
 
     def __init__(
-        self, pipeline: Pipeline, queue: SeriesQueue, receivers: Sequence[OnResult], tell: Tell = _LOG.warning
+        self, pipeline: Processor, queue: SeriesQueue, receivers: Sequence[OnResult], tell: Tell = _LOG.warning
     ) -> None:
         """Prepare.
 
@@ -60,82 +88,96 @@ class ThreadHost:
             receivers: called with each result, in the thread; one that raises is told once and called no more.
             tell: gets sentences for the user.
         """
-        self._pipeline, self._queue, self._tell = pipeline, queue, tell
-        self._receivers = list(receivers)
-        self._failures = self._in_a_row = 0
+        self._pipeline, self._queue = pipeline, queue
+        self._receivers = Receivers(receivers, tell)
+        self._failures = Failures(tell)
         self._failed_at: SeriesKey | None = None
-        self._error: Exception | None = None
-        self._failed = False
+        self._wishes: deque[tuple[str, Future[None]]] = deque()
+        self._ended = False
         # A daemon, so that a program that forgets to stop it can end.
         self._thread = threading.Thread(target=self._run, name="rdl-pipeline", daemon=True)
 
     @property
     def status(self) -> HostStatus:
         """How the processing fares; any thread."""
-        return HostStatus(self._failures, self._failed, self._error)
+        failures = self._failures
+        return HostStatus(failures.count, failures.given_up, failures.first)
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        """What has gone through the pipeline; any thread."""
+        return self._pipeline.status
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Return at once: the pipeline is there."""
+        del timeout_s
+        return True
+
     def stop(self, timeout_s: float = 10.0) -> bool:
         """Close the queue, let the thread finish what waits in it, and return whether it has ended in time."""
         self._queue.close()
+        if self._thread.ident is None:
+            self._pipeline.finish()
+            return True
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             self._queue.discard()
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def use_denoiser(self, name: str) -> "Future[None]":
+        """See `Host`."""
+        done: Future[None] = Future()
+        self._wishes.append((name, done))
+        if self._ended:
+            self._refuse_wishes()
+        return done
+
     def _run(self) -> None:
         while not self._queue.finished:
+            self._fulfil_wishes()
             item = self._queue.take(0.2)
             if item is None:
                 continue
             result = self._pushed(item)
             self._queue.give_back(item)
             if result is not None:
-                self._hand_out(result)
+                self._receivers.hand_out(result)
+        self._ended = True
+        self._refuse_wishes()
         self._pipeline.finish()
 
     def _pushed(self, item: Item) -> Result | None:
         """Feed the pipeline; a series that failed, or all once it was given up, passes by."""
         key = SeriesKey.of(item.tag)
-        if self._failed or key == self._failed_at:
+        if self._failures.given_up or key == self._failed_at:
             return None
         try:
             result = self._pipeline.push(item.frame, item.tag, item.arrived_s)
         except Exception as error:  # the pipeline's errors must not reach the acquisition
-            self._fail(error, key)
+            self._failed_at = key
+            self._failures.add(error, key)
+            self._pipeline.reset()
             return None
         if result is not None:
-            self._in_a_row = 0
+            self._failures.succeed()
         return result
 
-    def _fail(self, error: Exception, key: SeriesKey) -> None:
-        self._failures += 1
-        self._in_a_row += 1
-        self._failed_at = key
-        if self._error is None:
-            self._error = error
-            if not isinstance(error, RdlError):
-                _LOG.error("processing failed at %s", key, exc_info=error)
-            self._tell(f"processing failed at {key}: {_words(error)}; the recording goes on")
-        self._pipeline.reset()
-        if self._in_a_row >= ENOUGH:
-            self._failed = True
-            self._tell(f"processing is given up after {ENOUGH} failures in a row; the recording goes on")
-
-    def _hand_out(self, result: Result) -> None:
-        for receiver in list(self._receivers):
+    def _fulfil_wishes(self) -> None:
+        while self._wishes:
+            name, done = self._wishes.popleft()
             try:
-                receiver(result)
-            except Exception as error:  # one receiver's trouble is not the others'
-                self._receivers.remove(receiver)
-                if not isinstance(error, RdlError):
-                    _LOG.error("a receiver of images failed", exc_info=error)
-                self._tell(f"images are handed on no more: {_words(error)}; the raw recording goes on")
+                self._pipeline.use_denoiser(name)
+            except Exception as error:  # it belongs to whoever asked
+                done.set_exception(error)
+            else:
+                done.set_result(None)
 
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, RdlError) else f"{type(error).__name__}: {error}"
+    def _refuse_wishes(self) -> None:
+        while self._wishes:
+            name, done = self._wishes.popleft()
+            done.set_exception(DeviceError(f"denoiser {name!r}: the processing has ended; start anew"))

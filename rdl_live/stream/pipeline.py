@@ -9,7 +9,7 @@ A 3 x 3 series of 256 x 256 takes about 10 ms on one CPU thread, one of 512 x 51
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rdl_live.errors import DataError
+from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
@@ -45,18 +45,22 @@ class Mode(StrEnum):
 class PipelineStatus:
     """What has gone through."""
 
-    series: int
+    series: int = 0
     """Whole series."""
-    refused: int
+    refused: int = 0
     """Series that were incomplete, over-complete or flagged."""
-    results: int
-    awaiting_patterns: int
+    results: int = 0
+    awaiting_patterns: int = 0
     """Whole series that came before the patterns were known."""
-    unusable: int
+    unusable: int = 0
     """Images that were not finite, and were not given out."""
-    estimations: int
-    swaps: int
+    estimations: int = 0
+    swaps: int = 0
     """How often new patterns took the place of others."""
+
+    def __add__(self, other: "PipelineStatus") -> "PipelineStatus":
+        """Return what has gone through two pipelines, one after the other."""
+        return PipelineStatus(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
 class Pipeline:
@@ -76,8 +80,10 @@ class Pipeline:
         denoiser: Denoiser | None = None,
         restoration: Restoration | None = None,
         patterns: Sequence[PatternSet] | None = None,
+        begin_with: Sequence[PatternSet | None] | None = None,
         estimate_every_s: float = 5.0,
         tell: Tell = lambda _: None,
+        load: Callable[[str], Restoration | None] | None = None,
         on_refused: Callable[[RefusedSeries], None] = lambda _: None,
     ) -> None:
         """Prepare.
@@ -94,14 +100,16 @@ class Pipeline:
             denoiser: the denoising stage; None leaves it empty.
             restoration: takes the place of denoising and reconstruction.
             patterns: fixed patterns for each colour; by default they are estimated and kept up to date.
+            begin_with: patterns for each colour to begin with, kept up to date like those that it finds itself.
             estimate_every_s: time between estimations [s].
             tell: gets sentences for the user.
+            load: gives the restoration of a name, for `use_denoiser`.
             on_refused: told of each series that is not reconstructed.
         """
         geometry = scope.pattern
         self._scope, self._channels, self._mode = scope, tuple(channels), mode
         self._maps, self._denoiser, self._tell, self._on_refused = maps, denoiser, tell, on_refused
-        self._restoration = restoration
+        self._restoration, self._load = restoration, load
         self._assembler = Assembler(
             geometry.angles, geometry.phases, shape, dtype=dtype, open_series=1 + len(channels), on_refused=self._refuse
         )
@@ -116,6 +124,7 @@ class Pipeline:
                 device=device,
                 every_s=estimate_every_s,
                 patterns=None if patterns is None else patterns[index],
+                begin_with=None if begin_with is None else begin_with[index],
             )
             for index, channel in enumerate(self._channels)
         ]
@@ -155,6 +164,20 @@ class Pipeline:
         """Forget open series, after something went wrong."""
         self._assembler.flush()
         self._rolled.clear()
+
+    def use_denoiser(self, name: str) -> None:
+        """Exchange the restoration, between two images; where the new one is refused the old one stays.
+
+        Args:
+            name: "none", or what `load` knows.
+
+        Raises:
+            ConfigError: there is no such denoiser, or it does not fit the microscope.
+            DataError: its file is damaged.
+        """
+        if self._load is None:
+            raise ConfigError(f"denoiser {name!r}: this pipeline was made without denoisers to choose from")
+        self._restoration = self._load(name)
 
     @property
     def status(self) -> PipelineStatus:

@@ -112,7 +112,7 @@ def test_rolling_records_whole_series_only(scope: Microscope, tmp_path: Path) ->
 
 def test_a_slow_viewer_costs_images_and_no_raw_frame(scope: Microscope, tmp_path: Path) -> None:
     def slow(_: Result) -> None:
-        time.sleep(0.15)
+        time.sleep(0.6)
 
     options = LiveOptions(patterns=known_patterns(), queue_series=2)
     with LiveRun(scope, plan_of(40), tmp_path, options, prepare=fast, receivers=(slow,)) as run:

@@ -1,0 +1,422 @@
+"""`ProcessHost`: the pipeline in a process of its own, so that no crash, hang or hunger for memory of network or
+graphics driver can reach acquisition and recording.
+
+    SeriesQueue -> thread "rdl-feed" -> shared memory -> worker -> shared memory -> thread "rdl-results" -> receivers
+
+A worker that ends or does not answer is replaced: the user is told, the latest patterns are handed on, and images go
+on. The series that was with it is lost, and counted.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+
+import numpy as np
+
+from rdl_live.errors import DeviceError, RdlError
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
+from rdl_live.stream.health import Tell
+from rdl_live.stream.pipeline import PipelineStatus
+from rdl_live.stream.queue import Item, SeriesQueue
+from rdl_live.stream.recipe import PipelineRecipe
+from rdl_live.stream.result import Result
+from rdl_live.stream.series import SeriesKey
+from rdl_live.stream.shared_slots import SharedSlots
+from rdl_live.stream.worker_messages import (
+    Done,
+    Failed,
+    Fetched,
+    Finished,
+    ImageSlots,
+    Made,
+    NoMore,
+    Ready,
+    Setup,
+    Told,
+    Used,
+    UseDenoiser,
+)
+from rdl_live.stream.worker_process import IMAGES, Link, keep_reserve, start_method, take_worker
+
+_LOG = logging.getLogger(__name__)
+
+HANG_S = 20.0
+"""A worker that does not answer for a frame in this time hangs; images of 2048 x 2048 with a network take seconds."""
+START_S = 90.0
+"""Likewise for the start of one: a busy computer with a slow disk loads for long."""
+TRIES = 5
+"""Workers in a row that may end without a series done, before the processing is given up."""
+ON_PROCESSOR = 2
+"""After so many of them the graphics card is suspected, and the next one computes on the processor."""
+POLL_S = 0.05
+
+
+class ProcessHost:
+    """See `Host`."""
+
+    def __init__(
+        self,
+        recipe: PipelineRecipe,
+        queue: SeriesQueue,
+        receivers: Sequence[OnResult],
+        tell: Tell = _LOG.warning,
+        *,
+        hang_s: float = HANG_S,
+        method: str | None = None,
+    ) -> None:
+        """Prepare; `start` starts the process.
+
+        Args:
+            recipe: what the worker builds its pipeline from.
+            queue: where frames come from.
+            receivers: called with each result, in a thread of the host; one that raises is told and called no more.
+            tell: gets sentences for the user.
+            hang_s: time in which a worker must answer for a frame [s].
+            method: how processes are started; by default the quickest way of this system.
+        """
+        self._recipe, self._queue, self._tell = recipe, queue, tell
+        self._hang_s, self._method = hang_s, method or start_method()
+        self._receivers, self._failures = Receivers(receivers, tell), Failures(tell)
+        self._changed = threading.Condition()
+        self._link: Link | None = None
+        self._skip: SeriesKey | None = None
+        """A series that has begun with a worker that is gone, or that has failed."""
+        self._passed: SeriesKey | None = None
+        self._no_more = self._abandoned = self._ended = False
+        self._was_ready = threading.Event()
+        self._before = PipelineStatus()
+        self._restarts = self._lost = self._fruitless = 0
+        self._device, self._denoise = recipe.device, recipe.denoise
+        self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
+        self._wishes: deque[tuple[str, Future[None]]] = deque()
+        self._asked: dict[int, tuple[str, Future[None]]] = {}
+        self._number = 0
+        # Daemons, so that a program that forgets to stop them can end.
+        self._feeder = threading.Thread(target=self._feed, name="rdl-feed", daemon=True)
+        self._listener = threading.Thread(target=self._supervise, name="rdl-results", daemon=True)
+
+    # What others ask ------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> HostStatus:
+        """How the processing fares; any thread."""
+        failures = self._failures
+        return HostStatus(failures.count, failures.given_up, failures.first, self._restarts, self._lost)
+
+    @property
+    def pipeline_status(self) -> PipelineStatus:
+        """What has gone through the pipelines of all workers; any thread."""
+        with self._changed:
+            return self._before if self._link is None else self._before + self._link.status
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process, once its pipeline is built; None while there is none."""
+        with self._changed:
+            return self._link.worker.pid if self._link is not None and self._link.ready else None
+
+    def start(self) -> None:
+        """Start the worker and the threads that serve it; returns at once."""
+        self._listener.start()
+        self._feeder.start()
+
+    def wait_ready(self, timeout_s: float) -> bool:
+        """Wait for the first worker; return whether there is one."""
+        self._was_ready.wait(timeout_s)
+        return self.worker_pid is not None
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Close the queue, let the worker finish what waits in it, and return whether it did in time."""
+        self._queue.close()
+        if self._listener.ident is None:
+            return True
+        self._listener.join(timeout_s)
+        in_time = not self._listener.is_alive()
+        if not in_time:
+            self._queue.discard()
+            with self._changed:
+                self._abandoned = True
+                self._changed.notify_all()
+        self._listener.join(timeout_s)
+        self._feeder.join(timeout_s)
+        return in_time
+
+    def use_denoiser(self, name: str) -> "Future[None]":
+        """See `Host`."""
+        done: Future[None] = Future()
+        with self._changed:
+            self._wishes.append((name, done))
+        if self._ended:
+            self._refuse_wishes("the processing has ended")
+        return done
+
+    # From the queue to the worker -----------------------------------------------------------------------
+
+    def _feed(self) -> None:
+        while not self._queue.finished:
+            item = self._queue.take(0.2)
+            if item is not None:
+                self._pass_on(item)
+                self._queue.give_back(item)
+        with self._changed:
+            self._no_more = True
+            link = self._link
+            self._changed.notify_all()
+        if link is not None and link.ready:
+            self._send(link, NoMore())
+
+    def _pass_on(self, item: Item) -> None:
+        """Hand a frame to the worker; waits for one, and for a free slot."""
+        key = SeriesKey.of(item.tag)
+        with self._changed:
+            while (link := self._link) is None or not link.ready or not link.free:
+                if self._abandoned or self._ended or self._failures.given_up or key == self._skip:
+                    break
+                self._changed.wait(0.5)
+            if self._abandoned or self._ended or self._failures.given_up:
+                self._lost += key != self._passed
+                self._passed = key
+                return
+            if key == self._skip or link is None:
+                return
+            slot = link.note(key, time.perf_counter())
+        try:
+            link.put(slot, item)
+        except OSError:
+            _LOG.debug("a frame of %s went to a worker that has ended", key)
+
+    def _send(self, link: Link, message: object) -> None:
+        try:
+            link.worker.send(message)
+        except OSError:
+            _LOG.debug("%s went to a worker that has ended", type(message).__name__)
+
+    # From the worker to the receivers -------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        """Keep a worker at work until there is no more to do."""
+        try:
+            while not self._over():
+                self._employ()
+        except Exception as error:  # a defect: the acquisition goes on without images
+            self._failures.add(error, None)
+            self._failures.give_up("because of a defect")
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+            self._was_ready.set()
+            self._refuse_wishes("the processing has ended")
+
+    def _over(self) -> bool:
+        """Whether no other worker is needed."""
+        with self._changed:
+            return self._abandoned or self._failures.given_up or self._no_more
+
+    def _employ(self) -> None:
+        """Run one worker from its start to its end."""
+        try:
+            link = self._hired()
+        except (RdlError, OSError) as error:
+            self._failures.give_up(f"because it cannot be started: {error}")
+            return
+        fault = self._listen(link)
+        if fault is not None:
+            link.worker.kill()
+        ended = link.worker.end(2.0)
+        finished = fault == ""
+        with self._changed:
+            self._link = None
+            self._before += link.status
+            lost = 0 if finished else link.lost
+            self._lost += lost
+            self._skip = link.last
+            self._changed.notify_all()
+        link.close()
+        self._refuse_asked()
+        if not finished and not self._abandoned:
+            self._replace(f"process {fault or ended}", lost)
+
+    def _hired(self) -> Link:
+        """Return a worker that has been told what to do.
+
+        Raises:
+            DeviceError: not enough shared memory, or the process does not start.
+            OSError: the system gives no process.
+        """
+        recipe = self._recipe
+        frame = recipe.shape[0] * recipe.shape[1] * np.dtype(recipe.dtype).itemsize
+        count = 2 * recipe.scope.pattern.frames
+        frames = SharedSlots(count, frame)
+        try:
+            images = SharedSlots(IMAGES, ImageSlots(recipe.shape).nbytes)
+        except BaseException:
+            frames.unlink()
+            frames.close()
+            raise
+        setup = Setup(
+            recipe,
+            self._device,
+            self._denoise,
+            tuple(self._patterns),
+            (frames.name, frames.count, frames.nbytes),
+            (images.name, images.count, images.nbytes),
+        )
+        worker = take_worker(self._method)
+        link = Link(worker, setup, frames, images)
+        try:
+            if not worker.wait_started(START_S):
+                raise DeviceError(f"a process for it did not start within {START_S:g} s; restart the computer")
+            worker.send(setup)
+        except BaseException:
+            link.close()
+            raise
+        with self._changed:
+            self._link = link
+        return link
+
+    def _listen(self, link: Link) -> str | None:
+        """Do what the worker says until it ends; return "" for an orderly end, what is wrong, or None."""
+        connection, heard_s = link.worker.connection, time.perf_counter()
+        while not self._abandoned:
+            self._pass_wishes(link)
+            try:
+                if connection.poll(POLL_S):
+                    message = connection.recv()
+                    if isinstance(message, Finished):
+                        self._note(link, message.status)
+                        return ""
+                    self._handle(link, message)
+                    heard_s = time.perf_counter()
+                    continue
+            except (EOFError, OSError):
+                return None
+            if self._failures.given_up:
+                return "is not needed any more"
+            silent_s = time.perf_counter() - max(heard_s, link.busy_since_s)
+            patience_s = self._hang_s if link.ready else START_S
+            if (link.busy or not link.ready) and silent_s > patience_s:
+                return f"did not answer for {patience_s:g} s"
+        return "was given up"
+
+    def _handle(self, link: Link, message: object) -> None:
+        match message:
+            case Done(slot, status):
+                self._note(link, status, slot)
+            case Made():
+                self._take(link, message)
+            case Told(text):
+                self._tell(text)
+            case Failed(key, error):
+                self._fail(key, error)
+            case Used(number, error):
+                self._answer(number, error)
+            case Ready():
+                self._welcome(link)
+
+    def _welcome(self, link: Link) -> None:
+        # From here on the memory lives as long as one of the two holds it, and no longer.
+        link.frames.unlink()
+        link.images.unlink()
+        with self._changed:
+            link.ready = True
+            over = self._no_more
+            self._changed.notify_all()
+        self._was_ready.set()
+        keep_reserve(self._method)
+        if over:
+            self._send(link, NoMore())
+
+    def _note(self, link: Link, status: PipelineStatus, slot: int | None = None) -> None:
+        with self._changed:
+            if status.series > link.status.series:
+                self._fruitless = 0
+            link.status = status
+            if slot is not None:
+                link.free.append(slot)
+                self._changed.notify_all()
+
+    def _take(self, link: Link, made: Made) -> None:
+        result = link.layout.take(link.images, made.slot, made.result, made.images, time.perf_counter())
+        self._send(link, Fetched(made.slot))
+        self._note(link, made.status)
+        self._failures.succeed()
+        self._receivers.hand_out(self._with_known(result))
+
+    def _with_known(self, result: Result) -> Result:
+        """Give patterns that are the same as before as the same object, as in one process, and keep them."""
+        known = self._patterns[result.key.channel]
+        if known is not None and known == result.patterns:
+            return replace(result, patterns=known)
+        self._patterns[result.key.channel] = result.patterns
+        return result
+
+    def _fail(self, key: SeriesKey | None, error: Exception) -> None:
+        if key is None:
+            self._failures.give_up(f"because it cannot be set up: {error}")
+            self._was_ready.set()
+            return
+        with self._changed:
+            self._skip = key
+        self._failures.add(error, key)
+
+    # When something goes wrong --------------------------------------------------------------------------
+
+    def _replace(self, what: str, lost: int) -> None:
+        """After a worker's end: say so, and see whether another one is worth it."""
+        if self._failures.given_up:
+            return
+        self._fruitless += 1
+        series = f"; {lost} series lost" if lost else ""
+        if self._no_more:
+            self._tell(f"processing: its {what}, before its last images{series}; the recording is complete")
+            return
+        if self._fruitless >= TRIES:
+            self._failures.give_up(f"after {TRIES} processes in a row ended without an image (the last one {what})")
+            return
+        self._restarts += 1
+        where = ""
+        if self._fruitless > ON_PROCESSOR and self._device != "cpu":
+            self._device, where = "cpu", ", on the processor instead of the graphics card"
+        self._tell(
+            f"processing: its {what}{series}; it is started again{where} (restart {self._restarts}), "
+            "and the recording goes on"
+        )
+        if self._fruitless > 1:  # at once after a run of good ones, slower where it goes on
+            with self._changed:
+                self._changed.wait_for(lambda: self._abandoned, 0.25 * 2**self._fruitless)
+
+    # The denoiser ---------------------------------------------------------------------------------------
+
+    def _pass_wishes(self, link: Link) -> None:
+        while link.ready:
+            with self._changed:
+                if not self._wishes:
+                    return
+                name, done = self._wishes.popleft()
+                self._number += 1
+                self._asked[self._number] = (name, done)
+            self._send(link, UseDenoiser(self._number, name))
+
+    def _answer(self, number: int, error: Exception | None) -> None:
+        name, done = self._asked.pop(number)
+        if error is not None:
+            done.set_exception(error)
+            return
+        self._denoise = name
+        done.set_result(None)
+
+    def _refuse_asked(self) -> None:
+        for name, done in self._asked.values():
+            done.set_exception(DeviceError(f"denoiser {name!r}: the processing ended meanwhile; try again"))
+        self._asked.clear()
+
+    def _refuse_wishes(self, why: str) -> None:
+        while self._wishes:
+            name, done = self._wishes.popleft()
+            done.set_exception(DeviceError(f"denoiser {name!r}: {why}; start anew"))

@@ -1,0 +1,100 @@
+"""A pipeline together with what is done when the graphics card fails: the processor takes over."""
+
+import torch
+
+from rdl_live.errors import DeviceError
+from rdl_live.files.recorder import FrameTag
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.background import background
+from rdl_live.stream.health import Tell
+from rdl_live.stream.pipeline import Pipeline, PipelineStatus
+from rdl_live.stream.recipe import PipelineRecipe
+from rdl_live.stream.result import Result
+from rdl_live.stream.series import Frame
+
+CPU = "cpu"
+GPU_ERRORS: tuple[type[BaseException], ...] = (
+    torch.OutOfMemoryError,
+    getattr(torch, "AcceleratorError", torch.OutOfMemoryError),  # came with torch 2.8
+)
+
+
+class Processing:
+    """See `rdl_live.stream.host.Processor`, which it fulfils. Belongs to one thread."""
+
+    def __init__(
+        self,
+        recipe: PipelineRecipe,
+        tell: Tell,
+        *,
+        device: str | None = None,
+        denoise: str | None = None,
+        begin_with: tuple[PatternSet | None, ...] | None = None,
+    ) -> None:
+        """Build the pipeline; see `PipelineRecipe.build`.
+
+        Raises:
+            RdlError: likewise.
+        """
+        self._recipe, self._tell = recipe, tell
+        self._device = device or recipe.device
+        self._denoise = recipe.denoise if denoise is None else denoise
+        self._before = PipelineStatus()
+        self._executor = background()
+        try:
+            self._pipeline = self._built(begin_with)
+        except BaseException:
+            self._executor.shutdown(wait=False)
+            raise
+
+    @property
+    def status(self) -> PipelineStatus:
+        """What has gone through."""
+        return self._before + self._pipeline.status
+
+    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
+        """As `Pipeline.push`.
+
+        Raises:
+            DeviceError: the graphics card failed; the next frames are computed on the processor.
+            Exception: as `Pipeline.push`.
+        """
+        try:
+            return self._pipeline.push(frame, tag, arrived_s)
+        except GPU_ERRORS as error:
+            if self._device == CPU:
+                raise
+            self._move_to_processor()
+            first = str(error).partition("\n")[0]
+            raise DeviceError(
+                f"the graphics card failed ({type(error).__name__}: {first}); images are computed on the processor "
+                "from now on, more slowly; take a smaller region, or start anew to use the card again"
+            ) from error
+
+    def use_denoiser(self, name: str) -> None:
+        """As `Pipeline.use_denoiser`."""
+        self._pipeline.use_denoiser(name)
+        self._denoise = name
+
+    def reset(self) -> None:
+        """As `Pipeline.reset`."""
+        self._pipeline.reset()
+
+    def finish(self) -> None:
+        """As `Pipeline.finish`; ends what runs in the background."""
+        self._pipeline.finish()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _move_to_processor(self) -> None:
+        known = tuple(self._pipeline.patterns(index) for index in range(len(self._recipe.channels)))
+        self._before = self.status
+        self._device = CPU
+        # What still computes in the background holds on to the lost card; nobody waits for it.
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor = background()
+        self._pipeline = self._built(known)
+
+    def _built(self, begin_with: tuple[PatternSet | None, ...] | None) -> Pipeline:
+        return self._recipe.build(
+            self._executor, self._tell, device=self._device, denoise=self._denoise, begin_with=begin_with
+        )

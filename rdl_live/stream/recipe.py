@@ -1,0 +1,106 @@
+"""How a pipeline is made: plain values that can be sent to another process, and made into a pipeline there."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import torch
+
+from rdl_live.files import load_camera_maps
+from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore import LiveRestorer
+from rdl_live.restore.ranges import check_microscope
+from rdl_live.stream.health import Tell
+from rdl_live.stream.pipeline import Mode, Pipeline
+from rdl_models import find_weights, read_card
+
+NO_DENOISER = "none"
+
+
+@dataclass(frozen=True)
+class PipelineRecipe:
+    """Everything that a pipeline is made of."""
+
+    scope: Microscope
+    channels: tuple[Channel, ...]
+    """Colours in the order that the frames' tags count."""
+    shape: tuple[int, int]
+    """(y, x) of a raw frame."""
+    dtype: str = "uint16"
+    """Of the camera's pixels."""
+    mode: Mode = Mode.SERIES
+    device: str = "cpu"
+    denoise: str = NO_DENOISER
+    """Name of weights, or a weight file."""
+    patterns: tuple[PatternSet, ...] | None = None
+    """Fixed patterns for each colour; by default they are estimated."""
+    estimate_every_s: float = 5.0
+    threads: int = 1
+    """How many the computation may take."""
+
+    def check(self) -> None:
+        """Raise what building the pipeline would raise, without loading a network.
+
+        Raises:
+            RdlError: camera maps that do not fit, weights that are damaged or made for another microscope.
+        """
+        load_camera_maps(self.scope.camera, self.shape)
+        if self.denoise == NO_DENOISER:
+            return
+        card = read_card(find_weights(self.denoise))
+        unit = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
+        for channel in self.channels:
+            check_microscope(card, unit, channel)
+
+    def build(
+        self,
+        executor: Executor,
+        tell: Tell,
+        *,
+        device: str | None = None,
+        denoise: str | None = None,
+        begin_with: Sequence[PatternSet | None] | None = None,
+    ) -> Pipeline:
+        """Return the pipeline.
+
+        Args:
+            executor: where patterns are estimated.
+            tell: gets sentences for the user.
+            device: another than the recipe's.
+            denoise: likewise.
+            begin_with: patterns for each colour to begin with, kept up to date like those that it finds itself.
+
+        Raises:
+            RdlError: as `check`.
+        """
+        device, denoise = device or self.device, self.denoise if denoise is None else denoise
+        load = self._loader(torch.device(device), tell)
+        return Pipeline(
+            self.scope,
+            self.channels,
+            self.shape,
+            executor,
+            mode=self.mode,
+            dtype=self.dtype,
+            maps=load_camera_maps(self.scope.camera, self.shape),
+            device=torch.device(device),
+            restoration=load(denoise),
+            patterns=self.patterns,
+            begin_with=begin_with,
+            estimate_every_s=self.estimate_every_s,
+            tell=tell,
+            load=load,
+        )
+
+    def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], LiveRestorer | None]:
+        """Return what loads a denoiser by its name and checks that it fits."""
+
+        def load(name: str) -> LiveRestorer | None:
+            if name == NO_DENOISER:
+                return None
+            restorer = LiveRestorer(self.scope, self.shape, name, device, tell=tell)
+            restorer.check(self.channels)
+            return restorer
+
+        return load

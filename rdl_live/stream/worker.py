@@ -1,0 +1,150 @@
+"""The worker process: runs the pipeline, away from acquisition and recording. Started by `WorkerProcess` only.
+
+It ends when it is told so, or when its parent is gone.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections import deque
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+
+import torch
+
+from rdl_live.errors import ConfigError, DataError, DeviceError, OutputError, RdlError
+from rdl_live.stream.failures import in_words
+from rdl_live.stream.processing import Processing
+from rdl_live.stream.result import Result
+from rdl_live.stream.series import SeriesKey
+from rdl_live.stream.shared_slots import SharedSlots
+from rdl_live.stream.worker_messages import (
+    Done,
+    Exposed,
+    Failed,
+    Fetched,
+    Finished,
+    ImageSlots,
+    Made,
+    NoMore,
+    Ready,
+    Setup,
+    Told,
+    Used,
+    UseDenoiser,
+)
+
+ORPHANED = 3
+"""Exit code of a worker whose parent is gone."""
+
+
+def serve(connection: Connection) -> None:
+    """Be a worker until the end; what the process runs."""
+    # Ctrl-C reaches every process of a terminal, and is the parent's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="rdl-parent", daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):  # the parent has closed its end: nobody is there to tell
+        setup = connection.recv()
+        if isinstance(setup, Setup):
+            Worker(connection, setup).run()
+
+
+class Worker:
+    """One pipeline, fed through a connection. Belongs to the process's main thread, but for `_send`."""
+
+    def __init__(self, connection: Connection, setup: Setup) -> None:
+        """Attach to the shared memory."""
+        self._connection, self._setup = connection, setup
+        self._lock = threading.Lock()
+        self._frames = SharedSlots(*setup.frames[1:], name=setup.frames[0])
+        self._images = SharedSlots(*setup.images[1:], name=setup.images[0])
+        self._layout = ImageSlots(setup.recipe.shape)
+        self._free = deque(range(self._images.count))
+        self._waiting: deque[object] = deque()
+        """What came while an image waited for its slot."""
+
+    def run(self) -> None:
+        """Build the pipeline and run it until there is no more."""
+        setup = self._setup
+        torch.set_num_threads(setup.recipe.threads)
+        try:
+            processing = Processing(
+                setup.recipe,
+                lambda text: self._send(Told(text)),
+                device=setup.device,
+                denoise=setup.denoise,
+                begin_with=setup.begin_with,
+            )
+        except Exception as error:  # the parent decides what is to be done
+            self._send(Failed(None, portable(error)))
+            return
+        self._send(Ready())
+        while not isinstance(message := self._next(), NoMore):
+            self._handle(processing, message)
+        processing.finish()
+        self._send(Finished(processing.status))
+        self._frames.close()
+        self._images.close()
+
+    def _next(self) -> object:
+        return self._waiting.popleft() if self._waiting else self._connection.recv()
+
+    def _handle(self, processing: Processing, message: object) -> None:
+        if isinstance(message, Exposed):
+            result = self._pushed(processing, message)
+            if result is not None:
+                self._hand_on(result, processing)
+            self._send(Done(message.slot, processing.status))
+        elif isinstance(message, Fetched):
+            self._free.append(message.slot)
+        elif isinstance(message, UseDenoiser):
+            self._send(Used(message.number, _refused(processing, message.name)))
+
+    def _pushed(self, processing: Processing, message: Exposed) -> Result | None:
+        frame = None if message.shape is None else self._frames.array(message.slot, message.shape, message.dtype)
+        try:
+            return processing.push(frame, message.tag, message.arrived_s)
+        except Exception as error:  # told to the parent, who counts
+            processing.reset()
+            self._send(Failed(SeriesKey.of(message.tag), portable(error)))
+            return None
+
+    def _hand_on(self, result: Result, processing: Processing) -> None:
+        while not self._free:
+            message = self._connection.recv()
+            if isinstance(message, Fetched):
+                self._free.append(message.slot)
+            else:
+                self._waiting.append(message)
+        slot = self._free.popleft()
+        bare, present = self._layout.put(self._images, slot, result)
+        self._send(Made(slot, bare, present, processing.status))
+
+    def _send(self, message: object) -> None:
+        with self._lock:
+            self._connection.send(message)
+
+
+def portable(error: Exception) -> Exception:
+    """Return an error that can be sent, and that is the same in words and, where it is the user's, in kind."""
+    for kind in (ConfigError, DataError, OutputError, DeviceError, RdlError):
+        if isinstance(error, kind):
+            return kind(str(error))
+    return RuntimeError(in_words(error))
+
+
+def _refused(processing: Processing, name: str) -> Exception | None:
+    try:
+        processing.use_denoiser(name)
+    except Exception as error:  # belongs to whoever asked
+        return portable(error)
+    return None
+
+
+def _end_with_parent() -> None:
+    """A computation that hangs must not outlive the program."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(ORPHANED)

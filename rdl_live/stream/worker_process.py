@@ -1,0 +1,254 @@
+"""One worker process, seen from the program that started it.
+
+Where the system can, workers are forked from a server process that has loaded what they need and nothing else
+(Python's "forkserver"): a worker is there within 0.1 s, which is why a new one takes over so soon. Elsewhere (Windows)
+each is a fresh Python ("spawn") that loads for seconds, so one is kept loaded in reserve.
+"""
+
+import multiprocessing
+import signal
+import sys
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext, SpawnContext
+from types import ModuleType
+
+import numpy as np
+
+from rdl_live.stream.pipeline import PipelineStatus
+from rdl_live.stream.queue import Item
+from rdl_live.stream.series import SeriesKey
+from rdl_live.stream.shared_slots import SharedSlots
+from rdl_live.stream.worker import serve
+from rdl_live.stream.worker_messages import Exposed, ImageSlots, Setup
+
+FORKSERVER, SPAWN = "forkserver", "spawn"
+IMAGES = 2
+"""Slots for images: one is copied out while the next is made."""
+REMEMBERED = 64
+_MAIN = threading.Lock()
+_reserve: "dict[str, WorkerProcess]" = {}
+_reserve_lock = threading.Lock()
+
+
+class WorkerProcess:
+    """A process that waits for a `Setup` and then runs a pipeline."""
+
+    def __init__(self, method: str) -> None:
+        """Start it, in the background: that can take seconds."""
+        context: ForkServerContext | SpawnContext = multiprocessing.get_context("spawn")
+        if method == FORKSERVER:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([serve.__module__])
+        self.connection, self._theirs = context.Pipe()
+        # A daemon: Python ends it with the program, if nobody else does.
+        self._process = context.Process(target=serve, args=(self._theirs,), name="rdl-pipeline", daemon=True)
+        self._send_lock = threading.Lock()
+        self._started = threading.Event()
+        self._error: OSError | None = None
+        self._launch_s = time.perf_counter()
+        self._launcher = threading.Thread(target=self._start, name="rdl-launch", daemon=True)
+        self._launcher.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Its number; None before it is started."""
+        return self._process.pid if self._started.is_set() else None
+
+    @property
+    def age_s(self) -> float:
+        """Since its launch [s]."""
+        return time.perf_counter() - self._launch_s
+
+    def wait_started(self, timeout_s: float) -> bool:
+        """Return whether the process exists.
+
+        Raises:
+            OSError: the system gives no process.
+        """
+        started = self._started.wait(timeout_s)
+        if self._error is not None:
+            raise self._error
+        return started
+
+    def send(self, message: object) -> None:
+        """Send a message; any thread.
+
+        Raises:
+            OSError: the process has ended.
+        """
+        with self._send_lock:
+            self.connection.send(message)
+
+    def end(self, patience_s: float) -> str:
+        """Wait for its end, kill it if need be, and say in words how it ended."""
+        if not self._started.wait(patience_s) or self._error is not None:
+            return "could not be started"
+        self._process.join(patience_s)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join(1.0)
+        code = self._process.exitcode
+        with self._send_lock:
+            self.connection.close()
+        if code is None:
+            return "cannot be killed: its driver hangs"
+        self._process.close()
+        return ending(code)
+
+    def kill(self) -> None:
+        """End it at once; `end` is still to be called."""
+        if self._started.is_set() and self._error is None:
+            self._process.kill()
+
+    def _start(self) -> None:
+        try:
+            with _without_main(), _deaf_to_ctrl_c():
+                self._process.start()
+        except (OSError, EOFError) as error:
+            self._error = OSError(f"no process could be started ({error})")
+        finally:
+            self._theirs.close()
+            self._started.set()
+
+
+class Link:
+    """What goes to and fro between a host and one worker: slots, counts. Guarded by the host's lock."""
+
+    def __init__(self, worker: WorkerProcess, setup: Setup, frames: SharedSlots, images: SharedSlots) -> None:
+        """Take a worker and the memory that is shared with it."""
+        self.worker, self.setup = worker, setup
+        self.frames, self.images = frames, images
+        self.layout = ImageSlots(setup.recipe.shape)
+        self.free = deque(range(frames.count))
+        self.ready = False
+        self.status = PipelineStatus()
+        self.last: SeriesKey | None = None
+        """The series of which it got a frame last."""
+        self.series = 0
+        """Series of which it got a frame."""
+        self.busy_since_s = 0.0
+        self._recent: OrderedDict[SeriesKey, None] = OrderedDict()
+        self._memory = threading.Lock()
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has frames that it has not answered for."""
+        return len(self.free) < self.frames.count
+
+    def note(self, key: SeriesKey, now_s: float) -> int:
+        """Count a frame that is to be sent; return the slot for it."""
+        if not self.busy:
+            self.busy_since_s = now_s
+        if key not in self._recent:
+            self.series += 1
+            self._recent[key] = None
+            if len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
+        self.last = key
+        return self.free.popleft()
+
+    def put(self, slot: int, item: Item) -> None:
+        """Copy a frame into its slot and send word of it.
+
+        Raises:
+            OSError: the worker has ended.
+        """
+        shape, dtype = None, ""
+        if item.frame is not None:
+            fits = item.frame.nbytes <= self.frames.nbytes
+            # One that does not fit is passed as an empty one, which the pipeline refuses and tells.
+            frame = np.ascontiguousarray(item.frame) if fits else np.zeros((0, 0), item.frame.dtype)
+            shape, dtype = frame.shape, frame.dtype.str
+            with self._memory:
+                if self._closed:
+                    raise OSError("the worker has ended")
+                self.frames.array(slot, shape, dtype)[...] = frame
+        self.worker.send(Exposed(slot, shape, dtype, item.tag, item.arrived_s))
+
+    @property
+    def lost(self) -> int:
+        """Series that it got and did not account for."""
+        status = self.status
+        return max(self.series - status.series - status.refused, 0)
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        with self._memory:
+            self._closed = True
+            for block in (self.frames, self.images):
+                block.unlink()
+                block.close()
+
+
+def start_method() -> str:
+    """Return the quickest way that this system has."""
+    return FORKSERVER if FORKSERVER in multiprocessing.get_all_start_methods() else SPAWN
+
+
+def take_worker(method: str) -> WorkerProcess:
+    """Return a worker: one that is loaded, where there is one in reserve."""
+    with _reserve_lock:
+        worker = _reserve.pop(method, None)
+    return worker or WorkerProcess(method)
+
+
+def keep_reserve(method: str) -> None:
+    """See that a worker is in reserve, where starting one takes long."""
+    if method == FORKSERVER:
+        return
+    with _reserve_lock:
+        if method not in _reserve:
+            _reserve[method] = WorkerProcess(method)
+
+
+def drop_reserve() -> None:
+    """End what is in reserve."""
+    with _reserve_lock:
+        workers = list(_reserve.values())
+        _reserve.clear()
+    for worker in workers:
+        worker.wait_started(30.0)
+        worker.kill()
+        worker.end(5.0)
+
+
+def ending(code: int) -> str:
+    """Say in words how a process ended, from its exit code."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; was the memory full?" if name == "SIGKILL" else ""
+    return f"was killed ({name}{hint})"
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep a new process from loading the program's main script, which it does not need and which may do anything."""
+    with _MAIN:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a new process inherit that Ctrl-C is not for it, until it says so itself."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
