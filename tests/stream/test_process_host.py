@@ -12,7 +12,7 @@ import pytest
 
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files.recorder import FrameTag
-from rdl_live.stream import Mode, PipelineRecipe, Processing, ProcessHost, Result, SeriesQueue, ThreadHost
+from rdl_live.stream import Mode, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
 from rdl_live.stream.host import Host
 from rdl_live.stream.process_host import TRIES
 from rdl_live.stream.worker_process import SPAWN, drop_reserve, ending
@@ -331,7 +331,7 @@ def test_what_cannot_be_built_is_told_and_given_up(scene: Scene, tmp_path: Path)
     assert "broken.safetensors" in hosted.told[0]
 
 
-def test_a_worker_ends_with_a_parent_that_is_killed(scene: Scene, root: Path, tmp_path: Path) -> None:
+def test_a_worker_ends_with_a_parent_that_is_killed(root: Path, tmp_path: Path) -> None:
     """Kill -9 of the program leaves no worker behind, and no shared memory."""
     import subprocess
     import sys
