@@ -5,10 +5,11 @@ denoising took away. With r the standardised residual (white, of variance 1) and
 
     g = <r, m> / <m, m>,   z = g sqrt(<m, m>) of variance 1 where there is only noise.
 
-Where the assumption is right g_q is 0; damping alone gives g_i > 0 (the denoised stripes are a little too weak). Phases
-or a period that are wrong leave g_q, or g_i < 0 (stripes were put in that the frames do not have), in the frames
-concerned. Whole frames are compared coherently, so that a few photons a pixel suffice: half a radian in one frame of
-nine gives |z| of 16 and more at 2 photons, where good patterns stay below 6.
+Where the assumption is right g_q is 0; damping alone gives g_i > 0 (the denoised stripes are too weak, 1 + g_i times),
+so g_q / (1 + g_i) tells a phase error. Phases or a period that are wrong leave g_q, or g_i < 0 (stripes were put in
+that the frames do not have), in the frames concerned. z is taken relative to the residual's own deviation, for cameras
+whose gain is not known. Whole frames are compared coherently, so that a few photons a pixel suffice: half a radian in
+one frame of nine gives |z| of 16 and more at 2 photons, where good patterns stay below 6.
 """
 
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class StripeCheck:
     """Figures of one series, each by orientation and phase; 0 for orientations that are not trusted."""
 
     shifted: tuple[tuple[float, ...], ...]
-    """g_q: stripes that are elsewhere than assumed, as a share of those assumed."""
+    """g_q / (1 + g_i): stripes a quarter of a period from where they are assumed, as a share of those there."""
     lacking: tuple[tuple[float, ...], ...]
     """-g_i: stripes that were assumed and are not there (negative: more than assumed)."""
     doubts: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ def check_stripes(photons: Tensor, denoised: Tensor, patterns: PatternSet, read_
             continue
         templates = [one / deviation[number] for one in _templates(denoised[number], pattern)]
         (in_place, z_i), (quarter, z_q) = (_matched(residual[number], one) for one in templates)
+        quarter = [g_q / (1 + max(g_i, 0.0)) for g_q, g_i in zip(quarter, in_place, strict=True)]
         shifted.append(tuple(quarter))
         lacking.append(tuple(-g for g in in_place))
         wrong = [
@@ -67,8 +69,8 @@ def check_stripes(photons: Tensor, denoised: Tensor, patterns: PatternSet, read_
         if wrong:
             frames = f"frame {wrong[0]}" if len(wrong) == 1 else f"frames {', '.join(map(str, wrong))}"
             doubts.append(
-                f"orientation {number + 1}, {frames}: the stripes are not those assumed, so fine detail is not to be "
-                "believed; estimate the patterns anew, and check that the SLM shows what it should"
+                f"orientation {number + 1}, {frames}: the stripes are not quite where they are assumed, so the finest "
+                "detail may be wrong; compare with --denoise none, and check the phase steps of the SLM"
             )
     return StripeCheck(tuple(shifted), tuple(lacking), tuple(doubts))
 
@@ -86,5 +88,5 @@ def _matched(residual: Tensor, template: Tensor) -> tuple[list[float], list[floa
     """Return g and z of each frame (phase, y, x)."""
     energy = template.square().sum(dim=(-2, -1)).clamp(min=1e-12)
     overlap = (residual * template).sum(dim=(-2, -1))
-    g, z = overlap / energy, overlap / energy.sqrt()
+    g, z = overlap / energy, overlap / energy.sqrt() / residual.std().clamp(min=1e-6)
     return g.tolist(), z.tolist()
