@@ -28,6 +28,7 @@ from rdl_live.optics.fourier import good_size
 from rdl_live.optics.reconstruct.plan import MARGIN
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.train.loss import WITHIN
 from rdl_models import load_weights
 from rdl_models.object_plane import UNSHUFFLE
 
@@ -48,6 +49,10 @@ class Errors:
     """Denoised, with the true patterns."""
     slope: float
     """Of the denoised photons against the true ones."""
+    covered: float | None
+    """Share of pixels within the nominal 90 % interval; None if the weights tell no error."""
+    doubts: int
+    """Of the guards."""
 
 
 def cell(kind: str, photons: float, size: int) -> Scene:
@@ -75,7 +80,8 @@ def errors(scene: Scene, weights: str) -> Errors:
     shape = scene.adu.shape[-2:]
     _, _, textbook = best_textbook(scene.photons, scene.otf, scene.patterns, truth)
     found = estimate_patterns(scene.adu, scene.scope)
-    denoised = Restorer(scene.scope, found, shape, weights)(scene.adu).numpy()
+    restored = Restorer(scene.scope, found, shape, weights).restore(scene.adu, guards=True)
+    denoised = restored.sr.numpy()
     told = Restorer(scene.scope, scene.patterns, shape, weights)(scene.adu).numpy()
     return Errors(
         textbook=textbook,
@@ -83,11 +89,17 @@ def errors(scene: Scene, weights: str) -> Errors:
         denoised=nrmse(denoised, truth),
         told=nrmse(told, truth),
         slope=_slope(denoised, truth),
+        covered=None if restored.sigma is None else _covered(denoised, restored.sigma.numpy(), truth),
+        doubts=0 if restored.guards is None else len(restored.guards.doubts),
     )
 
 
 def _slope(image: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
     return float(np.polyfit(truth.ravel(), image.ravel(), 1)[0])
+
+
+def _covered(image: NDArray[np.float32], sigma: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
+    return float((np.abs(image - truth) <= WITHIN * sigma).mean())
 
 
 def cost(weights: str, size: int, repeats: int = 7) -> Table:
@@ -131,18 +143,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cost", action="store_true", help="only time it")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    console = Console(width=110)
+    console = Console(width=120)
     if options.cost:
         console.print(cost(options.weights, options.size))
         return 0
-    table = Table("object", "photons", "textbook", "none", "denoised", "/ textbook", "/ none", "told", "slope")
+    table = Table(
+        "object",
+        "photons",
+        "textbook",
+        "none",
+        "denoised",
+        "/ textbook",
+        "/ none",
+        "told",
+        "slope",
+        "in 90 %",
+        "doubts",
+    )
     for name in options.objects:
         make = cell if name in CELLS else picture
         for photons in options.photons:
             with console.status(f"{name} at {photons:g} photons"):
                 one = errors(make(name, photons, options.size), options.weights)
             row = (one.textbook, one.plain, one.denoised, one.denoised / one.textbook, one.denoised / one.plain)
-            table.add_row(name, f"{photons:g}", *(f"{value:.3f}" for value in (*row, one.told, one.slope)))
+            covered = "-" if one.covered is None else f"{one.covered:.3f}"
+            values = (f"{value:.3f}" for value in (*row, one.told, one.slope))
+            table.add_row(name, f"{photons:g}", *values, covered, f"{one.doubts}")
         table.add_section()
     console.print(table)
     return 0
