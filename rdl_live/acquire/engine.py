@@ -76,6 +76,10 @@ class SimEngine(MDAEngine):
         self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
         self._began_s = time.perf_counter()
         self.status = RunStatus(stepped=stepped)
+        self.alive_s = time.monotonic()
+        """When it last did something [s], for the watchdog's heartbeat."""
+        self.beat: Callable[[], None] = lambda: None
+        """Called before the light comes on."""
         self.problems: list[BaseException] = []
         """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
 
@@ -109,6 +113,7 @@ class SimEngine(MDAEngine):
             DeviceError: anything that could not be set; nothing was exposed.
         """
         try:
+            self.alive_s = time.monotonic()
             first = event.events[0] if isinstance(event, SequencedEvent) else event
             shot = shot_of(first)
             if shot.first or not self._open:
@@ -118,6 +123,7 @@ class SimEngine(MDAEngine):
             else:
                 self._devices.show(self._patterns.image(shot.pattern_id))
             if not self._open:
+                self.beat()
                 self._open = True  # also if it fails half-way: then it is to be closed
                 self._devices.shutter(True)
         except BaseException:
@@ -249,6 +255,7 @@ class SimEngine(MDAEngine):
 
     def _hand_on(self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any]) -> Any:
         """Deliver a frame or a hole; return what the runner tells its listeners."""
+        self.alive_s = time.monotonic()
         shot = shot_of(event)
         tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
         self._deliver(frame, tag)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from rdl_live.acquire.core import hardware_of
-from rdl_live.acquire.plan import Plan, light_of
+from rdl_live.acquire.dose import point_dose
+from rdl_live.acquire.plan import Plan
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Microscope
 
@@ -24,8 +25,11 @@ class Estimate:
     raw_bytes: int
     """Size of the frames in memory; compressed on disk they are smaller."""
     dose_j_cm2: dict[str, float | None]
-    """Dose of each channel on one position [J/cm2]; None where the microscope file has no irradiance."""
+    """Dose of each channel on the field of view that gets most [J/cm2]; None where the microscope file has no
+    irradiance."""
     warnings: tuple[str, ...]
+    total_dose_j_cm2: float | None = None
+    """Likewise of all channels together."""
 
     def __str__(self) -> str:
         """Tell it in a line."""
@@ -60,6 +64,8 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
     one_s += STEP_S * changes
     rest_s = max(plan.time.interval_s, one_s)
     height, width = (plan.roi.height, plan.roi.width) if plan.roi else frame_shape
+    pixel = microscope.optics.pixel_size_um
+    point = point_dose(plan, microscope, (height * pixel, width * pixel))
     series = points * plan.series_per_time_point
     frames = series * geometry.frames
     warnings = []
@@ -74,21 +80,12 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
         frames=frames,
         duration_s=(points - 1) * rest_s + one_s,
         raw_bytes=frames * height * width * frame_bytes,
-        dose_j_cm2={c.name: _dose(plan, microscope, c.name, points) for c in plan.channels},
+        dose_j_cm2={name: None if dose is None else points * dose for name, dose in point.colours.items()},
         warnings=tuple(warnings),
+        total_dose_j_cm2=None if point.together is None else points * point.together,
     )
     _check_limits(plan, estimate)
     return estimate
-
-
-def _dose(plan: Plan, microscope: Microscope, name: str, points: int) -> float | None:
-    """Return the dose of a channel on one position: every plane lights the whole depth."""
-    full = light_of(microscope, name).full_irradiance_w_cm2
-    channel = next(c for c in plan.channels if c.name == name)
-    if full is None:
-        return None
-    lit_s = points * plan.z.planes * microscope.pattern.frames * 1e-3 * channel.exposure_ms
-    return full * channel.power_percent / 100 * lit_s
 
 
 def _check_limits(plan: Plan, estimate: Estimate) -> None:
@@ -106,6 +103,8 @@ def _check_limits(plan: Plan, estimate: Estimate) -> None:
                 f"channel {name!r} would get {dose:.3g} J/cm2, above limits.dose_j_cm2 {limits.dose_j_cm2:g}; lower "
                 "power_percent, exposure_ms or time.points"
             )
+    if limits.total_dose_j_cm2 is not None:
+        problems += _total_dose(estimate.total_dose_j_cm2, limits.total_dose_j_cm2)
     if limits.duration_s is not None and estimate.duration_s > limits.duration_s:
         problems.append(
             f"it would take {_span(estimate.duration_s)}, above limits.duration_s {limits.duration_s:g} s; plan less"
@@ -116,6 +115,20 @@ def _check_limits(plan: Plan, estimate: Estimate) -> None:
         )
     if problems:
         raise ConfigError("\n  - ".join(["the plan exceeds its limits:", *problems]))
+
+
+def _total_dose(dose: float | None, limit: float) -> list[str]:
+    if dose is None:
+        return [
+            "limits.total_dose_j_cm2 cannot be kept: hardware.light of the microscope file has channels without "
+            "full_irradiance_w_cm2"
+        ]
+    if dose <= limit:
+        return []
+    return [
+        f"all channels together would give {dose:.3g} J/cm2, above limits.total_dose_j_cm2 {limit:g}; lower "
+        "power_percent, exposure_ms or time.points"
+    ]
 
 
 def _span(seconds: float) -> str:

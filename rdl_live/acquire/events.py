@@ -13,6 +13,7 @@ from useq._mda_event import ReadOnlyDict
 
 from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.devices import powered
+from rdl_live.acquire.dose import DoseGuard
 from rdl_live.acquire.plan import Plan, SeriesIndex, light_of
 from rdl_live.acquire.slm_patterns import ChannelPatterns
 from rdl_live.files.recorder import FrameFlag, FrameTag
@@ -71,7 +72,12 @@ class PlanEvents:
     """
 
     def __init__(
-        self, plan: Plan, microscope: Microscope, patterns: dict[str, ChannelPatterns], focus_um: float | None
+        self,
+        plan: Plan,
+        microscope: Microscope,
+        patterns: dict[str, ChannelPatterns],
+        focus_um: float | None,
+        dose: DoseGuard | None = None,
     ) -> None:
         """Prepare.
 
@@ -80,14 +86,17 @@ class PlanEvents:
             microscope: its microscope.
             patterns: gratings of every channel of the plan.
             focus_um: where the focus is at the start [um]; None where there is no focus drive.
+            dose: ends the events before a time point whose light would be too much.
         """
-        self.plan = plan
+        self.plan, self._dose = plan, dose
         self._microscope, self._patterns, self._focus_um = microscope, patterns, focus_um
 
     def __iter__(self) -> Iterator[MDAEvent]:
         """Go through all frames, time point by time point."""
         time = 0
         while (plan := self.plan).endless or time < (plan.time.points or 0):
+            if self._dose is not None and not self._dose.admit(plan):
+                return
             series = list(plan.series(time))
             wait = plan.time.interval_s > 0
             for number, index in enumerate(series):

@@ -70,10 +70,14 @@ class Region(Description):
 
 
 class Limits(Description):
-    """What a run must not exceed; checked before any light."""
+    """What a run must not exceed; checked before any light. The dose is counted during the run, too: the light goes
+    off before it is exceeded, and what was taken until then is kept.
+    """
 
     dose_j_cm2: PositiveFloat | None = None
-    """Dose of one colour on one position [J/cm2]."""
+    """Dose of one colour on one field of view [J/cm2]."""
+    total_dose_j_cm2: PositiveFloat | None = None
+    """Dose of all colours together on one field of view [J/cm2]."""
     duration_s: PositiveFloat | None = None
     disk_gb: PositiveFloat | None = None
 

@@ -41,6 +41,9 @@ class Preparation:
         """Whether software steps the SLM."""
         self._set_camera()
         self.frame_shape = self.devices.frame_shape
+        pixel_um = microscope.optics.pixel_size_um * self.binning
+        self.field_um = (self.frame_shape[0] * pixel_um, self.frame_shape[1] * pixel_um)
+        """(y, x) of the field of view [um]."""
         self.focus_um = self.devices.focus_um() if self.hardware.focus else None
         self.estimate: Estimate = estimate_plan(plan, microscope, self.frame_shape, core.getBytesPerPixel())
 

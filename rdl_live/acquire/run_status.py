@@ -32,3 +32,7 @@ class RunReport:
     """Whether it was stopped before the end of its plan."""
     seconds: float
     warnings: tuple[str, ...]
+    limit_reached: str | None = None
+    """Which limit of the plan turned the light off before the plan's end, in the user's words."""
+    dose_j_cm2: float | None = None
+    """Light on the field of view that had most, all colours together; None if it is not known."""

@@ -8,16 +8,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from rdl_live.acquire.delivery import Delivery, FrameSink, OnFrame
+from rdl_live.acquire.delivery import Delivery, Frame, FrameSink, OnFrame
 from rdl_live.acquire.devices import powered
+from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
 from rdl_live.acquire.events import PlanEvents
 from rdl_live.acquire.faults import raise_all
 from rdl_live.acquire.guard import IlluminationGuard
+from rdl_live.acquire.heartbeat import Heartbeat
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
 from rdl_live.acquire.run_status import RunReport, RunStatus
+from rdl_live.acquire.thread_errors import told_of_thread_errors
 from rdl_live.errors import ConfigError, DeviceError, RdlError
+from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
 
@@ -30,6 +34,8 @@ _running_lock = threading.Lock()
 
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
+SLACK_S = 1.0
+"""Beyond the camera's own time-out, until a run that does nothing gets no heartbeat any more."""
 LIVE_BURST_S = 1.0
 """Length of the hardware sequences of an endless plan: how soon a changed plan shows."""
 
@@ -74,8 +80,12 @@ class Acquisition:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._others: list[BaseException] = []
+        """What ended the run from other threads."""
         self._seconds = 0.0
-        self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um)
+        self._limit = DoseGuard(microscope, made.field_um)
+        self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
+        self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
         checks = made.checks() if check_patterns else {}
         self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self.tell)
         self._guard = IlluminationGuard(core, self.hardware)
@@ -84,7 +94,7 @@ class Acquisition:
             self._devices,
             self._guard,
             made.store,
-            self._delivery,
+            self._deliver,
             self._stop.is_set,
             stepped=self.stepped,
             frames_per_series=microscope.pattern.frames,
@@ -120,6 +130,11 @@ class Acquisition:
             DeviceError: what is not dark, or did not answer.
         """
         self._guard.make_safe()
+
+    @property
+    def dose_j_cm2(self) -> float | None:
+        """Light so far on the field of view that had most, all colours together [J/cm2]; None if it is not known."""
+        return self._dose.j_cm2
 
     def nominal(self, channel: str) -> PatternSet:
         """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
@@ -213,6 +228,8 @@ class Acquisition:
             self._stop.is_set(),
             self._seconds,
             tuple(self._warnings),
+            self._limit.reached,
+            self._dose.j_cm2,
         )
 
     def follow(self, plan: Plan) -> None:
@@ -247,11 +264,15 @@ class Acquisition:
             core.setAutoShutter(False)
             core.mda.set_engine(self._engine)
             if not self._stop.is_set():
-                core.mda.run(self._events)
+                with told_of_thread_errors(self._other_thread_failed), self._heartbeat() as heart:
+                    self._engine.beat = heart.beat
+                    core.mda.run(self._events)
+            if self._limit.reached is not None:
+                self.tell(self._limit.reached)
         except BaseException as error:  # kept, and raised by `wait` in the caller's thread
             errors.append(error)
         errors += self._made_safe()
-        errors += self._engine.problems
+        errors += [*self._engine.problems, *self._others]
         errors += self._focus_back()
         try:
             self._delivery.flush()
@@ -266,6 +287,28 @@ class Acquisition:
             raise_all(errors)
         except BaseException as error:
             self._error = error
+
+    def _deliver(self, frame: Frame | None, tag: FrameTag) -> None:
+        self._dose.count(tag)
+        self._delivery(frame, tag)
+
+    def _heartbeat(self) -> Heartbeat:
+        longest_s = 1e-3 * max(channel.exposure_ms for channel in self.plan.channels)
+        patience_s = self.hardware.camera.timeout_s + longest_s + SLACK_S
+        return Heartbeat(self.core, self.hardware.watchdog, lambda: self._engine.alive_s, patience_s, self._end_because)
+
+    def _other_thread_failed(self, thread: str, error: BaseException) -> None:
+        words = f"{type(error).__name__}: {error}"
+        self._end_because(
+            DeviceError(
+                f"the run was ended, in the dark: thread {thread!r} of the program failed ({words}); see the log"
+            )
+        )
+
+    def _end_because(self, error: BaseException) -> None:
+        """End the run from another thread, with an error."""
+        self._others.append(error)
+        self.stop()
 
     def _made_safe(self) -> list[BaseException]:
         try:

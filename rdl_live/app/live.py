@@ -20,7 +20,7 @@ from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shu
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live_parts import Tee, host_of, live_threads, made_how, recipe_of, sr_layout
-from rdl_live.app.live_stats import DoseMeter, FrameRate, ResultStats
+from rdl_live.app.live_stats import FrameRate, ResultStats
 from rdl_live.app.live_values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
@@ -225,7 +225,7 @@ class LiveRun:
             sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
-            dose_j_cm2=self._dose.j_cm2,
+            dose_j_cm2=self._acquisition.dose_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -235,6 +235,16 @@ class LiveRun:
     def _dropped(self) -> int:
         """Whole series without an image, for the processing was too slow or had just ended."""
         return self._queue.status.dropped_series + (self._host.status.lost_series if self._host is not None else 0)
+
+    @property
+    def worker_pid(self) -> int | None:
+        """Number of the process that computes the images; None where there is none (now)."""
+        return getattr(self._host, "worker_pid", None)
+
+    @property
+    def restarts(self) -> int:
+        """How often the processing was started anew."""
+        return self._host.status.restarts if self._host is not None else 0
 
     @property
     def first_frame_s(self) -> float | None:
@@ -256,7 +266,7 @@ class LiveRun:
             refused=self._host.pipeline_status.refused if self._host is not None else 0,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
-            dose_j_cm2=self._dose.j_cm2 if run else None,
+            dose_j_cm2=self._acquisition.dose_j_cm2 if self._acquisition else None,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
             lit=self.lit,
@@ -282,7 +292,6 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._dose = DoseMeter(self.microscope, tuple(c.name for c in self.plan.channels))
         self._queue = SeriesQueue(self.microscope.pattern.frames, self.options.queue_series)
         self._rolling = self.options.mode is Mode.ROLLING
         sink = Tee(None if self._rolling else self._queue.offer, self._tell)
@@ -307,7 +316,6 @@ class LiveRun:
     def _on_frame(self, frame: Frame | None, tag: FrameTag) -> None:
         """In the acquisition's thread: count and pass on, never wait."""
         self._rate.count(time.perf_counter())
-        self._dose.count(tag)
         self._frame_seen(frame, tag)
         if self._rolling:  # cannot wait until the series is whole and its patterns are checked
             self._queue.offer(frame, tag)

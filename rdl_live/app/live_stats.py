@@ -2,43 +2,17 @@
 
 import math
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
 
-from rdl_live.acquire.plan import light_of
-from rdl_live.files.recorder import FrameTag
-from rdl_live.optics.microscope import Microscope
 from rdl_live.stream import Result
 
 RECENT_S = 3.0
 """Rates of a status line are over so many seconds."""
 KEPT = 100_000
 """Delays kept for the percentiles."""
-
-
-class DoseMeter:
-    """Counts the light on the sample from the frames' tags: irradiance x power x exposure."""
-
-    def __init__(self, microscope: Microscope, channels: tuple[str, ...]) -> None:
-        """Take the irradiance of each colour from the microscope file."""
-        self._full = [light_of(microscope, name).full_irradiance_w_cm2 for name in channels]
-        self._dose: dict[int, float] = defaultdict(float)
-
-    def count(self, tag: FrameTag) -> None:
-        """Count one exposure; a missing frame was exposed like any other."""
-        full = self._full[tag.channel]
-        if full is not None:
-            percent, exposure_ms = tag.metadata.get("power_percent", 0.0), tag.metadata.get("exposure_ms", 0.0)
-            self._dose[tag.position] += full * 1e-2 * percent * 1e-3 * exposure_ms
-
-    @property
-    def j_cm2(self) -> float | None:
-        """Dose of the position that had most, all colours together [J/cm2]; None if the file gives no irradiance."""
-        if any(full is None for full in self._full):
-            return None
-        return max(self._dose.values(), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,17 @@ class ChannelLight(Description):
     """Light on the sample at 100 % [W/cm2], for the dose."""
 
 
+class WatchdogRole(Description):
+    """A property that must be written again and again, or the hardware turns the light off by itself."""
+
+    device: Label
+    property: Label
+    values: tuple[Value, Value] = (0, 1)
+    """Written in turn."""
+    every_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Time between two beats [s]; a third of the hardware's own time-out, or less."""
+
+
 class Hardware(Description):
     """The devices of a microscope, and its safe state."""
 
@@ -112,6 +123,8 @@ class Hardware(Description):
     """XY stage."""
     focus: Label | None = None
     """Z stage."""
+    watchdog: WatchdogRole | None = None
+    """Hardware that goes dark where the program does not beat any more."""
     setup: tuple[Setting, ...] = ()
     """Set once before each run, in the dark."""
     light: Annotated[tuple[ChannelLight, ...], Field(min_length=1)]
@@ -149,6 +162,7 @@ class Hardware(Description):
             "shutter": self.shutter,
             "stage": self.stage,
             "focus": self.focus,
+            "watchdog": self.watchdog.device if self.watchdog is not None else None,
             **{f"lasers[{i}]": laser for i, laser in enumerate(self.lasers)},
         }
         return {role: label for role, label in named.items() if label is not None}
@@ -156,7 +170,9 @@ class Hardware(Description):
     @property
     def all_settings(self) -> tuple[Setting, ...]:
         """All settings that the file names, wherever they stand."""
-        return (*self.setup, *(s for one in self.light for s in one.settings), *self.safe_state)
+        beat = self.watchdog
+        beats = () if beat is None else (Setting(device=beat.device, property=beat.property, value=beat.values[0]),)
+        return (*beats, *self.setup, *(s for one in self.light for s in one.settings), *self.safe_state)
 
     def off(self, power: PowerControl) -> Setting:
         """Return the setting that turns a power off, as the safe state has it."""

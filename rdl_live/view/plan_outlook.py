@@ -128,7 +128,7 @@ def _dose(value: float | None, limit: float | None, where: str, endless: bool) -
         return Verdict.BAD, f"{text}, above your limit of {dose(limit)}"
     if endless:
         points = count(int(limit / value))
-        return Verdict.CHECK, f"{text}: your limit of {dose(limit)} is reached after {points}; stop it then"
+        return Verdict.CHECK, f"{text}: your limit of {dose(limit)} is reached after {points}; the light goes off then"
     return Verdict.GOOD, f"{text}, below your limit of {dose(limit)}"
 
 

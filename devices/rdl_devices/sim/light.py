@@ -1,5 +1,6 @@
 """From the lasers to the sample: power, AOTF and shutter, for each line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +34,8 @@ class LightPath:
         self.lines = {nm: Line(laser_mw) for nm in lines}
         self.blanking = Blanking.EXPOSURE
         self.shutter_open = False
+        self.interlock: Callable[[], bool] = lambda: True
+        """Whether a hardware interlock lets light through."""
 
     def share(self, nm: int, *, exposing: bool) -> float:
         """Return the light of one line that reaches the SLM, 0 to 1 (everything at its maximum).
@@ -43,6 +46,6 @@ class LightPath:
         """
         line = self.lines[nm]
         passes = self.blanking is Blanking.OPEN or (exposing and self.blanking is Blanking.EXPOSURE)
-        if not (self.shutter_open and line.enabled and passes):
+        if not (self.shutter_open and line.enabled and passes and self.interlock()):
             return 0.0
         return line.power_mw / self.laser_mw * line.aotf_percent / 100

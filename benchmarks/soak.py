@@ -1,0 +1,320 @@
+"""Soak: the demo for half an hour, started and stopped, live and recorded, with faults at random (`make soak`).
+
+    python -m benchmarks.soak [--minutes 30] [--seed 1] [--report soak.json]
+
+After every stop all light is read back, every recording is verified, and memory, threads and file handles are
+counted. Exit code 1 where anything is wrong. Linux only for memory and handles.
+"""
+
+import argparse
+import gc
+import json
+import os
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
+from rdl_live.app.config_files import config_file
+from rdl_live.app.live import RAW, LiveRun
+from rdl_live.app.live_values import LiveOptions
+from rdl_live.errors import DeviceError, RdlError
+from rdl_live.files import load_microscope
+from rdl_live.files.recorder import verify
+from rdl_live.optics.microscope import Microscope
+
+if TYPE_CHECKING:
+    from pymmcore_plus.experimental.unicore import UniMMCore
+
+    from rdl_devices.sim import World
+
+SIDE = 96
+WARM_UP = 0.2
+"""Share of the time after which memory must not grow any more."""
+GROWTH = 0.02
+RUNS_A_CORE = 8
+"""Devices are unloaded and loaded again after so many runs."""
+STALLED_S = 0.7
+Fault = Callable[["Run"], None]
+
+
+@dataclass
+class Run:
+    """One start and stop."""
+
+    run: LiveRun
+    world: "World"
+    dice: random.Random
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the process holds, after a stop."""
+
+    at_s: float
+    rss_mb: float
+    threads: int
+    handles: int
+
+
+@dataclass
+class SoakReport:
+    """What was seen."""
+
+    seconds: float = 0.0
+    runs: int = 0
+    recordings: int = 0
+    raw_frames: int = 0
+    images: int = 0
+    dropped_series: int = 0
+    worker_restarts: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    ended_with: Counter[str] = field(default_factory=Counter)
+    dark_stops: int = 0
+    memory_growth: float | None = None
+    """Of the process, from after the warm-up to the end, as a share: medians of the first and the last third."""
+    samples: list[Sample] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+# Faults: each may end the run with a DeviceError, and with nothing else ------------------------------------
+
+
+def _kill_worker(run: Run) -> None:
+    if (pid := run.run.worker_pid) is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _freeze_worker(run: Run) -> None:
+    if (pid := run.run.worker_pid) is not None:
+        os.kill(pid, signal.SIGSTOP)
+
+
+def _stall_camera(run: Run) -> None:
+    run.world.faults.hang("Camera")
+    threading.Timer(4 * STALLED_S, run.world.faults.clear, ("Camera",)).start()
+
+
+FAULTS: dict[str, Fault] = {
+    "none": lambda _: None,
+    "worker killed": _kill_worker,
+    "worker frozen": _freeze_worker,
+    "exposure fails": lambda run: run.world.faults.fail_exposure(run.dice.randrange(1, 20)),
+    "wrong pattern": lambda run: run.world.faults.replace_pattern(run.dice.randrange(9), 0),
+    "camera unplugged": lambda run: run.world.faults.unplug("Camera"),
+    "camera stalls": _stall_camera,
+    "SLM unplugged": lambda run: run.world.faults.unplug("SLM"),
+    "AOTF slow": lambda run: run.world.faults.slow("AOTF", 0.01),
+}
+
+
+class Soak:
+    """The soak."""
+
+    def __init__(self, seconds: float, seed: int, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
+        """Take how long, and where recordings go; they are deleted one by one."""
+        self._seconds, self._dice, self._folder, self._say = seconds, random.Random(seed), folder, say
+        scope = load_microscope(config_file("demo.yaml")).model_dump()
+        scope["hardware"]["camera"]["timeout_s"] = STALLED_S
+        self._scope = Microscope.model_validate(scope)
+        self.report = SoakReport()
+        self._began_s = time.monotonic()
+
+    def __call__(self) -> SoakReport:
+        """Run until the time is over."""
+        report = self.report
+        while self._elapsed_s < self._seconds:
+            core = open_core(self._scope)
+            try:
+                core.setProperty("World", "Refresh_ms", 1e6)
+                core.setProperty("Camera", "SensorSize_px", SIDE)
+                for _ in range(RUNS_A_CORE):
+                    if self._elapsed_s < self._seconds:
+                        self._run(core)
+            finally:
+                shutdown(core, self._scope.hardware)
+            self._sample()
+        report.seconds = self._elapsed_s
+        self._judge()
+        return report
+
+    @property
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._began_s
+
+    def _run(self, core: "UniMMCore") -> None:
+        from rdl_devices.sim import world_of
+
+        report, dice, world = self.report, self._dice, world_of(core)
+        name = dice.choice(list(FAULTS))
+        out = self._folder / f"run-{report.runs}" if dice.random() < 0.6 else None
+        plan = Plan(
+            channels=(PlanChannel(name="488", power_percent=dice.uniform(5, 100), exposure_ms=5),),
+            time=TimePlan(points=None if dice.random() < 0.7 else dice.randrange(1, 30)),
+        )
+        if out is not None:
+            out.mkdir()
+        report.runs += 1
+        report.faults[name] += 1
+        told: list[str] = []
+        ended = "well"
+        run = LiveRun(
+            self._scope,
+            plan,
+            out,
+            LiveOptions(hang_s=2.0, processing="process" if dice.random() < 0.85 else "thread"),
+            core=core,
+            on_warning=told.append,
+        )
+        try:
+            with run:
+                run.start()
+                self._let_run(run, dice.uniform(0.0, 2.0))
+                FAULTS[name](Run(run, world, dice))
+                self._let_run(run, dice.uniform(0.0, 3.0))
+                run.stop()
+                run.end()
+        except RdlError as error:
+            ended = type(error).__name__
+            if not isinstance(error, DeviceError) or name in ("none", "worker killed", "worker frozen", "AOTF slow"):
+                report.problems.append(f"run {report.runs} ({name}) ended with {error}")
+        world.faults.clear()
+        report.ended_with[ended] += 1
+        self._count(run, out)
+        self._check_dark(core, world, name)
+        self._say(f"{self._elapsed_s:.0f} s: run {report.runs}, {name}, ended {ended}; problems {len(report.problems)}")
+
+    @staticmethod
+    def _let_run(run: LiveRun, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while run.running and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _count(self, run: LiveRun, out: Path | None) -> None:
+        report = self.report
+        if run.opened:
+            status = run.status
+            report.raw_frames += status.raw_frames
+            report.images += status.sr_frames
+            report.dropped_series += status.dropped
+            report.worker_restarts += run.restarts
+        if out is None or not (out / RAW).exists():
+            return
+        report.recordings += 1
+        read = verify(out / RAW)
+        if not read.ok:
+            report.problems.append(f"run {report.runs}: the recording does not verify: {read.problems[:3]}")
+        if run.opened and read.verified != run.status.raw_frames:
+            report.problems.append(
+                f"run {report.runs}: {run.status.raw_frames} frames were delivered and {read.verified} are on the disk"
+            )
+        _delete(out)
+
+    def _check_dark(self, core: "UniMMCore", world: "World", name: str) -> None:
+        """Read back from the devices, and look at the truth of the world."""
+        hardware = hardware_of(self._scope)
+        lit = [str(s) for s in hardware.safe_state if not _is(core.getProperty(*s.place), s.value)]
+        if hardware.shutter is not None and core.getShutterOpen(hardware.shutter):
+            lit.append("shutter open")
+        if any(world.light.share(nm, exposing=True) for nm in world.light.lines):
+            lit.append("light on the sample")
+        if lit:
+            self.report.problems.append(f"run {self.report.runs} ({name}): not dark: {', '.join(lit)}")
+        else:
+            self.report.dark_stops += 1
+
+    def _sample(self) -> None:
+        gc.collect()
+        self.report.samples.append(
+            Sample(round(self._elapsed_s, 1), _rss_mb(), _settled_threads(), _handles()),
+        )
+
+    def _judge(self) -> None:
+        report = self.report
+        warm = [one for one in report.samples if one.at_s >= WARM_UP * self._seconds]
+        third = len(warm) // 3
+        if third < 1:
+            return
+        first, last = warm[:third], warm[-third:]
+        before, after = (statistics.median(one.rss_mb for one in part) for part in (first, last))
+        report.memory_growth = after / before - 1 if before else None
+        if third >= 3 and report.memory_growth is not None and report.memory_growth > GROWTH:
+            report.problems.append(f"memory grew by {100 * report.memory_growth:.1f} %, {before:.0f} to {after:.0f} MB")
+        for what in ("threads", "handles"):
+            early, late = (min(getattr(one, what) for one in part) for part in (first, last))
+            if late > early:
+                report.problems.append(f"{what} grew from {early} to {late}")
+
+
+def _is(found: str, wanted: object) -> bool:
+    try:
+        return float(found) == float(str(wanted))
+    except ValueError:
+        return str(found) == str(wanted)
+
+
+def _delete(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder)
+
+
+def _rss_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0.0
+    return float(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def _settled_threads() -> int:
+    """Return the threads, when those that are just ending have."""
+    deadline = time.monotonic() + 3.0
+    fewest = threading.active_count()
+    while time.monotonic() < deadline and any(t.name.startswith(("rdl-", "safe-")) for t in threading.enumerate()):
+        time.sleep(0.05)
+        fewest = min(fewest, threading.active_count())
+    return min(fewest, threading.active_count())
+
+
+def _handles() -> int:
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__.partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, default=Path("soak.json"))
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Soak(60 * options.minutes, options.seed, Path(folder), lambda text: print(text, flush=True))()
+    content: dict[str, Any] = {**vars(report), "samples": [asdict(one) for one in report.samples], "ok": report.ok}
+    options.report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    shown = {key: value for key, value in content.items() if key != "samples"}
+    print(json.dumps(shown, indent=2))
+    for one in (report.samples[:1], report.samples[-1:]):
+        print(*one)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
