@@ -1,0 +1,1 @@
+"""Training from noisy recordings alone."""

@@ -1,0 +1,145 @@
+"""A recording to learn from: raw frames in memory, the microscope that made them, the patterns found in them."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rdl_live.optics import Camera, Channel, Microscope, Otf, PatternSet, to_photons
+from rdl_live.optics.noise import CameraMaps
+from rdl_live.optics.reconstruct import Apodization
+from rdl_live.optics.reconstruct.apodization import apodization
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
+from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+
+STRIDE = 0.75
+"""Distance of neighbouring tiles, relative to their size, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """One recording."""
+
+    name: str
+    scope: Microscope
+    channel: Channel
+    patterns: PatternSet
+    frames: npt.NDArray[np.generic]
+    """Raw ADU of consecutive time points, (T, A, P, y, x)."""
+    maps: CameraMaps | None = None
+    first: int = 0
+    """Time point of the file that frames[0] is."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(y, x) of a frame."""
+        return int(self.frames.shape[-2]), int(self.frames.shape[-1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the data whatever the file is called."""
+        return fingerprint(self.frames[0])
+
+    @cached_property
+    def read_noise_e(self) -> float:
+        """Root-mean-square read noise of the camera [electrons]."""
+        maps = self.maps
+        return self.scope.camera.read_noise_e if maps is None else float(maps.read_noise_e.square().mean().sqrt())
+
+    def photons(self, time: int, tile: "Tile | None" = None) -> Tensor:
+        """Return the photons (A, P, y, x) of a time point, or of a tile of it."""
+        window = (slice(None), slice(None)) if tile is None else tile.window
+        raw = torch.from_numpy(self.frames[time][(..., *window)].astype(np.float32))
+        maps = self.maps
+        if maps is not None and tile is not None:
+            maps = maps.crop(tile.top, tile.left, tile.shape)
+        return to_photons(raw, self.scope.camera, maps)
+
+    def read_noise(self, tile: "Tile") -> float | Tensor:
+        """Return the read noise of a tile [electrons]: a number, or a map (y, x)."""
+        if self.maps is None:
+            return self.scope.camera.read_noise_e
+        return self.maps.crop(tile.top, tile.left, tile.shape).read_noise_e
+
+
+def fingerprint(series: npt.NDArray[np.generic]) -> str:
+    """Return what tells one recording from another: a hash of its first series (A, P, y, x)."""
+    return hashlib.sha256(np.ascontiguousarray(series).tobytes()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """A piece of the field, with its own geometry: a series of its own as far as the physics are concerned."""
+
+    film: Film
+    top: int
+    left: int
+    shape: tuple[int, int]
+    _transform: BandTransform = field(init=False, repr=False)
+    geometry: Geometry = field(init=False, repr=False)
+    target: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        film = self.film
+        moved = shifted(
+            film.patterns, self.left * film.scope.optics.pixel_size_um, self.top * film.scope.optics.pixel_size_um
+        )
+        geometry = build_geometry(Otf.of(film.scope, film.channel), moved, self.shape)
+        object.__setattr__(self, "geometry", geometry)
+        # Photons go in, so the transform needs no calibration.
+        object.__setattr__(self, "_transform", BandTransform(geometry, Camera(), None))
+        target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
+        object.__setattr__(self, "target", target)
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The rows and columns of the frame."""
+        return slice(self.top, self.top + self.shape[0]), slice(self.left, self.left + self.shape[1])
+
+    def evidence(self, photons: Tensor, share: float = 1.0) -> Evidence:
+        """Return what a series (A, P, y, x) of photons says, a batch of one, in units of its mean.
+
+        Args:
+            photons: of this tile.
+            share: of the photons that these are; the read noise has been shared likewise.
+        """
+        series = photons[None]
+        matched = matched_spectrum(self._transform, self.geometry, series)
+        read = self.film.read_noise_e * math.sqrt(share)
+        damping, _ = measure_damping(self.geometry, matched[0], series, read)
+        noise = torch.tensor([noise_power(self.geometry, series, read)], dtype=torch.float32)
+        whole = Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
+        return whole.relative()
+
+
+def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:
+    """Return the same light with its phases at a corner that lies x_um to the right and y_um further down."""
+    moved = []
+    for pattern in patterns:
+        turn = 2 * math.pi * (pattern.kx * x_um + pattern.ky * y_um)
+        moved.append(pattern.replace(phases_rad=tuple(phase + turn for phase in pattern.phases_rad)))
+    return PatternSet(patterns=tuple(moved))
+
+
+def tiles(film: Film, size: int, stride: float = STRIDE) -> list[Tile]:
+    """Cover the field with tiles of `size` pixels (of the whole field where it is smaller)."""
+    sides = [min(size, length) for length in film.shape]
+    places = [list(_places(length, side, stride)) for length, side in zip(film.shape, sides, strict=True)]
+    return [Tile(film, top, left, (sides[0], sides[1])) for top in places[0] for left in places[1]]
+
+
+def _places(length: int, side: int, stride: float) -> Iterator[int]:
+    count = 1 + math.ceil((length - side) / (stride * side))
+    for index in range(count):
+        yield round(index * (length - side) / max(count - 1, 1))
