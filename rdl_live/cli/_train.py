@@ -8,14 +8,17 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._learn import auto, split, tis
 from rdl_live.errors import ConfigError
 
-train = typer.Typer(help="Train networks on simulated data.", no_args_is_help=True)
+train = typer.Typer(help="Train networks on simulated data, or on your own recordings.", no_args_is_help=True)
+for _verb in (tis, split, auto):
+    train.command()(_verb)
 
 
 @train.callback()
 def _verbs() -> None:
-    """Train networks on simulated data that is made on the fly: no recordings are needed."""
+    """Train networks: on simulated data (`denoise`), or on noisy recordings alone (`tis`, `split`, `auto`)."""
 
 
 @train.command()

@@ -26,8 +26,8 @@ def save_preview(path: Path, judged: Judged) -> None:
     for inputs, fused, truth in list(zip(judged.inputs, judged.fused, judged.truth, strict=True))[:_MOST]:
         y, x = truth.shape
         top = float(torch.quantile(truth.flatten()[::7], 0.998)) + 1e-6
-        rows.append(_side_by_side([_grey(one[:y, :x], top) for one in (inputs[1], fused, truth)], axis=1))
-    picture = _side_by_side(rows, axis=0)
+        rows.append(side_by_side([grey(one[:y, :x], top) for one in (inputs[1], fused, truth)], axis=1))
+    picture = side_by_side(rows, axis=0)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         Image.fromarray(picture).save(temporary, format="png")
@@ -38,13 +38,14 @@ def save_preview(path: Path, judged: Judged) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _grey(image: Tensor, top: float) -> np.ndarray:
+def grey(image: Tensor, top: float) -> np.ndarray:
     """Return 8 bits, with a gamma of 0.7 so that dim structure shows."""
     scaled = (image.detach().float().cpu() / top).clamp(0, 1) ** 0.7
     return (255 * scaled).round().to(torch.uint8).numpy()
 
 
-def _side_by_side(pictures: list[np.ndarray], axis: int) -> np.ndarray:
+def side_by_side(pictures: list[np.ndarray], axis: int) -> np.ndarray:
+    """Return pictures (y, x) beside or below each other, with white gaps."""
     widths = [(0, 0), (0, 0)]
     widths[axis] = (0, _GAP)
     return np.concatenate([np.pad(one, widths, constant_values=255) for one in pictures], axis=axis)

@@ -4,14 +4,15 @@ Between two time points whose structures moved at random by s (root mean square,
 
     rho(k) = Re <M_t M*_t+lag> / (<|M_t|^2> - N D) = exp(-2 pi^2 k^2 s^2)
 
-Noise is independent, so it drops out of the upper product, and is known in the lower. Averages run over rings, tiles and
-time points; s is fitted where the rings hold signal, up to the detection's cut-off.
+Noise is independent, so it drops out of the upper product, and is known in the lower. Averages run over rings, tiles
+and time points; s is fitted where the rings hold signal, up to the detection's cut-off.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,11 +55,10 @@ class Motion:
     @property
     def words(self) -> str:
         """What was found and what follows, for the user."""
-        moved = "not a trace of one" if math.isinf(self.per_point_nm) else f"{self.per_point_nm:.0f} nm"
         if math.isinf(self.per_point_nm):
             found = "one time point does not resemble the next"
         else:
-            found = f"structures move {moved} from a time point to the next"
+            found = f"structures move {max(self.per_point_nm, 1):.0f} nm from a time point to the next"
         if self.scheme is Scheme.TIS:
             return (
                 f"{found}, less than the {self.limit_nm:.0f} nm up to which neighbours show the same: comparing time "
@@ -89,7 +89,9 @@ def _displacement_um(film: Film, size: int, lag: int) -> float:
     """Return s [um], each way."""
     places = tiles(film, size)
     places = places[:: max(1, len(places) // _TILES)][:_TILES]
-    starts = torch.linspace(0, len(film) - 1 - lag, min(_MOMENTS, len(film) - lag)).round().long().unique().tolist()
+    starts = sorted(
+        set(np.linspace(0, len(film) - 1 - lag, min(_MOMENTS, len(film) - lag)).round().astype(int).tolist())
+    )
     upper: Tensor | None = None
     lower: Tensor | None = None
     for place in places:

@@ -74,14 +74,19 @@ def joined(pairs: Sequence[Pairs]) -> Pairs:
 
 def mirrored(pairs: Pairs, rng: np.random.Generator) -> Pairs:
     """Return the same seen in a mirror: up-down and left-right, each with a chance of a half."""
-    evidence = pairs.evidence
+    evidence, count = pairs.evidence, len(pairs)
     matched = torch.cat([evidence.matched, pairs.matched])
-    real = [evidence.power, evidence.target, evidence.damping]
+    power, target, damping = evidence.power, evidence.target, evidence.damping
     up_down, left_right = (bool(one) for one in rng.integers(2, size=2))
     # A real image mirrored left-right has the conjugate of the spectrum that it has mirrored up-down.
     if up_down != left_right:
-        matched, *real = (torch.roll(one.flip(-2), 1, dims=-2) for one in (matched, *real))
+        matched, power, target, damping = (_upside_down(one) for one in (matched, power, target, damping))
     if left_right:
         matched = matched.conj().resolve_conj()
-    shown, other = matched.split(len(pairs))
-    return Pairs(Evidence(shown, *real, evidence.noise), other, pairs.noise)
+    seen = Evidence(matched[:count], power, target, damping, evidence.noise)
+    return Pairs(seen, matched[count:], pairs.noise)
+
+
+def _upside_down(half_plane: Tensor) -> Tensor:
+    """Return the spectra of images whose rows are in reverse order (periodically)."""
+    return torch.roll(half_plane.flip(-2), 1, dims=-2)
