@@ -7,6 +7,8 @@ from rich.console import Console
 
 from rdl_live._version import __version__
 from rdl_live.cli._acquire import acquire
+from rdl_live.cli._calibrate import calibrate
+from rdl_live.cli._compare import compare
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
@@ -37,7 +39,9 @@ app.command()(acquire)
 app.command()(export)
 app.command()(verify)
 app.command()(recover)
+app.command()(compare)
 app.command()(doctor)
+app.add_typer(calibrate, name="calibrate")
 app.add_typer(train, name="train")
 app.add_typer(models, name="models")
 

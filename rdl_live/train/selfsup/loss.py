@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.inputs import network_inputs
 from rdl_live.train.selfsup.pairs import Pairs
@@ -65,6 +66,11 @@ def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
     found = _sum(torch.where(known, weighed, 0))
     chance = _sum(torch.where(known, variance, 0))
     return (found - pairs.noise * chance) / (evidence.noise * chance)
+
+
+def plain_spectrum(evidence: Evidence) -> Tensor:
+    """Return the spectrum of the Wiener estimate, (n, rows, columns)."""
+    return evidence.matched * (evidence.target / (evidence.power + evidence.damping).clamp(min=1e-12))
 
 
 def _sum(half_plane: Tensor) -> Tensor:

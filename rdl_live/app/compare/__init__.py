@@ -1,0 +1,1 @@
+"""Which denoiser is better on a recording, without ground truth."""

@@ -1,0 +1,79 @@
+"""The denoisers that are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rdl_live.errors import ConfigError
+from rdl_live.restore import Restorer
+from rdl_live.train.selfsup.film import Film
+from rdl_live.train.selfsup.loss import error_ratio, judge_pairs, plain_spectrum
+from rdl_live.train.selfsup.pairs import Pairs
+from rdl_models import Weights, load_weights
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A denoiser, or the plain Wiener reconstruction."""
+
+    name: str
+    """As the user gave it."""
+    weights: Weights | None
+    """None for the plain reconstruction."""
+
+    @property
+    def network(self) -> nn.Module | None:
+        """The network itself."""
+        return None if self.weights is None else self.weights.network
+
+    @torch.no_grad()
+    def errors(self, pairs: Pairs) -> Tensor:
+        """Return the error of pairs relative to that expected of the Wiener estimate, (n,); see there."""
+        if self.network is None:
+            return error_ratio(pairs, plain_spectrum(pairs.evidence))
+        return judge_pairs(self.network, pairs).ratio
+
+    def restorer(self, film: Film, like: "Candidate") -> Restorer:
+        """Return what restores whole frames; the plain one borrows the weights of another and does not use them."""
+        weights = self.weights or like.weights
+        if weights is None:
+            raise ConfigError("--models none: name at least one denoiser to compare it with, such as none,rdl")
+        return Restorer(film.scope, film.patterns, film.shape, weights, channel=film.channel, maps=film.maps)
+
+
+def candidates(names: Sequence[str]) -> list[Candidate]:
+    """Load the denoisers.
+
+    Raises:
+        ConfigError: fewer than two, one twice, or one that does not exist.
+        DataError: a damaged file.
+    """
+    cleaned = [name.strip() for name in names if name.strip()]
+    if len(set(cleaned)) < 2:
+        raise ConfigError(f"--models {','.join(names)}: name two or more different ones, such as rdl,mine.safetensors")
+    if len(set(cleaned)) < len(cleaned):
+        raise ConfigError(f"--models {','.join(names)}: one is named twice")
+    return [Candidate(name, None if name == NONE else load_weights(name)) for name in cleaned]
+
+
+def unseen_times(film: Film, models: Sequence[Candidate]) -> tuple[list[int], bool]:
+    """Return the time points that no model was trained on, and whether some were left out for that."""
+    times = set(range(len(film)))
+    left_out = False
+    for model in models:
+        recordings = [] if model.weights is None else model.weights.card.trained_on.get("recordings", [])
+        for one in recordings:
+            if one.get("fingerprint") == film.fingerprint:
+                times &= {int(time) for time in one.get("held_out", [])}
+                left_out = True
+    return sorted(times), left_out
+
+
+def label(name: str) -> str:
+    """Return what a picture's title says."""
+    return "super-resolved, no denoising" if name == NONE else f"denoised by {Path(name).name}"

@@ -1,0 +1,51 @@
+"""`rdl-live calibrate`: what the microscope file needs to know, measured."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from rdl_live.cli._show import progress_bar, show_warnings
+
+calibrate = typer.Typer(help="Measure what the microscope file needs to know.", no_args_is_help=True)
+
+
+@calibrate.callback()
+def _verbs() -> None:
+    """Measure what the microscope file needs to know."""
+
+
+@calibrate.command()
+def camera(
+    dark: Annotated[Path, typer.Option(metavar="DARK.tif", help="100 frames or more without any light.")],
+    flat: Annotated[
+        list[Path],
+        typer.Option(metavar="FLAT.tif", help="100 frames of steady light without structure; once for each level."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where camera.yaml, maps, report and picture go.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Measure offset, gain and read noise of every camera pixel by photon transfer; find hot pixels.
+
+    Record with the camera settings of the experiment: a series with the shutter closed, and two or three series of even
+    light (a white card out of focus, or a dye solution), the brightest at about half of the camera's range.
+
+    Writes camera.yaml (the `camera:` block of a microscope file), offset.tif [ADU], gain.tif [ADU/e-], variance.tif
+    [ADU^2], hot.tif (1 for hot or dead), report.json and photon-transfer.png.
+
+    Example:
+
+        rdl-live calibrate camera --dark dark.tif --flat flat1.tif --flat flat2.tif --out camera
+    """
+    from rdl_live.app.calibrate_camera import calibrate_camera
+
+    with progress_bar() as progress:
+        found = calibrate_camera(dark, flat, out, overwrite=overwrite, progress=progress)
+    console = Console(highlight=False)
+    console.print(
+        f"offset {found.offset_adu:.2f} ADU, gain {found.gain_e_per_adu:.4f} e-/ADU, read noise "
+        f"{found.read_noise_e:.3f} e-, {int(found.hot.sum())} hot or dead pixels"
+    )
+    console.print(f"wrote {out / 'camera.yaml'}, maps, report and picture", markup=False, soft_wrap=True)
+    show_warnings(list(found.warnings))

@@ -1,0 +1,99 @@
+"""`rdl-live compare`: which denoiser is better on a recording, without ground truth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rdl_live.cli._show import progress_bar, show_warnings
+from rdl_live.errors import ConfigError
+
+if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.app.compare.run import Comparison
+
+
+def compare(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording.")],
+    microscope: Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")],
+    models: Annotated[
+        str, typer.Option(metavar="A,B,...", help="Shipped names, weight files, or none; the first is the reference.")
+    ],
+    page: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="P.html", help="Page of pictures; by default RAW's name-compare.html."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Compare denoisers on a recording: which predicts held-out photons better, and how sure is that?
+
+    Every model restores four fifths of the photons; the others judge. Time points that a model was trained on are left
+    out. Residuals, agreement of independent halves (FRC) and patterns are looked at as well. A model that is worse, or
+    better but doubtful, is said to be so and not offered.
+
+    Example:
+
+        rdl-live compare film.tif --microscope M.yaml --models rdl,mine.safetensors
+    """
+    import json
+
+    import torch
+
+    from rdl_live.app.compare.candidate import candidates
+    from rdl_live.app.compare.page import write_page
+    from rdl_live.app.compare.run import compare as compared
+    from rdl_live.app.films import open_film
+    from rdl_live.files import atomic_write, check_output
+
+    target = page or raw.with_name(f"{raw.name.removesuffix('.tif').removesuffix('.ome')}-compare.html")
+    for path in (target, report):
+        if path is not None:
+            check_output(path, overwrite, inputs=[raw, microscope])
+    if report is not None and report.resolve() == target.resolve():
+        raise ConfigError("--out and --json must be different files")
+    torch.set_num_threads(threads)
+    chosen = candidates(models.split(","))
+    with progress_bar() as progress:
+        progress("finding the patterns", 0, 1)
+        opened = open_film(raw, microscope, channel=channel)
+        found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
+    write_page(target, found, overwrite=overwrite)
+    if report is not None:
+        with atomic_write(report, overwrite) as temporary:
+            temporary.write_text(json.dumps(found.record(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _show(found)
+    Console(highlight=False).print(f"wrote {target}", markup=False, soft_wrap=True)
+
+
+def _show(found: "Comparison") -> None:
+    table = Table()
+    for heading in (
+        "model",
+        "error / Wiener's",
+        "/ first model's (95 %)",
+        "residual",
+        "FRC nm",
+        "from noise",
+        "standing",
+    ):
+        table.add_column(heading, justify="left" if heading in ("model", "standing") else "right")
+    for one in found.verdicts:
+        table.add_row(
+            one.model.name,
+            f"{one.error.value:.3f}",
+            f"{one.to_first.value:.3f} ({one.to_first.low:.3f}-{one.to_first.high:.3f})",
+            f"{one.health.variance:.2f}",
+            "" if one.health.frc_nm is None else f"{one.health.frc_nm:.0f}",
+            f"{one.health.from_noise:.3f}",
+            one.standing,
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for one in found.verdicts[1:]:
+        console.print(f"{one.model.name}: {one.words}", markup=False, soft_wrap=True)
+    console.print(found.words, markup=False, soft_wrap=True)
+    show_warnings(list(found.warnings))
