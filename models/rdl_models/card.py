@@ -1,5 +1,6 @@
 """What a weight file says of itself."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -7,6 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 FORMAT = 1
 """Version of the metadata; other versions are refused."""
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+
+def card_name(text: str) -> str:
+    """Return a file's name as a card may have it: lower case, other characters than letters, digits, . _ - as -."""
+    cleaned = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).lstrip("._-")
+    return cleaned[:64] or "weights"
 
 
 class _Frozen(BaseModel):

@@ -168,15 +168,12 @@ def _gain_map(offset: Map, variance: Map, flats: Sequence[PixelStatistics], gain
 
     A variance of n frames scatters by sqrt(2 / n): a map of few frames would write that into every image.
     """
-    signals = [flat.mean - offset for flat in flats]
-    excesses = [flat.excess(variance) for flat in flats]
-    weights = [np.maximum(signal, 1e-9) ** 2 for signal in signals]
-    total = sum(weights)
-    found: Map = sum(signal * excess for signal, excess in zip(signals, excesses, strict=True)) / total
-    chance = sum(
-        signal**2 * 2 * flat.variance**2 / (flat.count - 1) for signal, flat in zip(signals, flats, strict=True)
-    )
-    chance = chance / total**2
+    signals = np.stack([flat.mean - offset for flat in flats])
+    excesses = np.stack([flat.excess(variance) for flat in flats])
+    scatter = np.stack([2 * flat.variance**2 / (flat.count - 1) for flat in flats])
+    total = (signals.clip(min=1e-9) ** 2).sum(axis=0)
+    found: Map = (signals * excesses).sum(axis=0) / total
+    chance: Map = (signals**2 * scatter).sum(axis=0) / total**2
     middle = np.abs(found - np.median(found)) < 5 * 1.4826 * np.median(np.abs(found - np.median(found))) + 1e-12
     true = max(float(found[middle].var() - chance[middle].mean()), 0.0)
     shrunk: Map = gain + (found - gain) * true / (true + chance)

@@ -15,6 +15,7 @@ from rdl_live.train.preview import save_preview
 from rdl_live.train.settings import SceneSettings, TrainSettings
 from rdl_live.train.trainer import Step, Trainer
 from rdl_models import Card, ObjectPlane, Span, load_weights, save_weights
+from rdl_models.card import card_name
 from rdl_models.object_plane import SHIPPED
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -94,7 +95,7 @@ def train_denoiser(
         if step.number % PREVIEW_EVERY == 1:
             save_preview(outputs.preview, step.judged)
         watch(step)
-    card = make_card(name or out.name.removesuffix(_SUFFIX), trainer)
+    card = make_card(name or card_name(out.name.removesuffix(_SUFFIX)), trainer)
     save_weights(out, trainer.average, card, overwrite=overwrite or resume)
     return card
 

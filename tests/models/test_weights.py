@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Span, load_weights, read_card, save_weights, shipped
+from rdl_models.card import card_name
 
 CONFIG = {"width": 8, "blocks": 1}
 
@@ -167,3 +168,12 @@ def test_shipped_weights_load_and_say_what_they_are(name: str) -> None:
     assert loaded.card.scores
     assert loaded.card.steps > 0
     assert loaded.card.trained_on["scenes"]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("W", "w"), ("my cells 3", "my-cells-3"), ("Zürich", "z-rich"), ("_x", "x"), ("___", "weights")]
+)
+def test_any_file_name_gives_a_name_that_a_card_takes(file: str, name: str) -> None:
+    assert card_name(file) == name
+    fields = {"architecture": "object-plane", "config": {}, "trained_on": {}, "steps": 0, "minutes": 0}
+    assert Card.model_validate({"name": card_name(file), **fields}).name == name

@@ -19,6 +19,7 @@ from rdl_live.train.selfsup.settings import Scheme, SelfSupSettings
 from rdl_live.train.selfsup.trainer import PairStep, PairTrainer
 from rdl_live.train.selfsup.verdict import BRIGHT, Gain, gain, noise_share
 from rdl_models import Card, ObjectPlane, Span, Weights, load_weights, save_weights
+from rdl_models.card import card_name
 
 _NEAR = 0.05
 """Weights are valid for optics that differ by so much from those of the recordings."""
@@ -108,7 +109,8 @@ def train_on_films(
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
-    card = make_card(name or out.name.removesuffix(".safetensors"), start.card, trainer, films, found, motion)
+    called = name or card_name(out.name.removesuffix(".safetensors"))
+    card = make_card(called, start.card, trainer, films, found, motion)
     save_weights(out, trainer.best, card, overwrite=overwrite)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
