@@ -193,6 +193,7 @@ def _disk(layout: RecordingLayout, series: int, folder: Path) -> Rate:
     start = time.perf_counter()
     for name in files:
         sink.stage(name, content)
+        sink.sync(name)
         sink.commit(name)
     seconds = time.perf_counter() - start
     for name in files:

@@ -19,8 +19,9 @@ all. A Zarr 3 chunk is one file of standard bytes (numcodecs, which zarr needs a
 (`block.py`, `sink.py`), and zarr-python, tensorstore and our own reader open the result. Compression is the default,
 for it is faster than the disk.
 
-Order of writing, for each series: chunk to "<chunk>.part", fsync; journal line, fsync; rename; zarr.json with the
-new length, replaced atomically. `recover` puts right whatever a crash between two of these leaves.
+Order of writing, for each series: chunk to "<chunk>.part"; journal line. From here on a crash of the program takes
+nothing back. A second thread: fsync of chunk and journal, for all that came meanwhile at once; rename; zarr.json with
+the new length, replaced atomically. `recover` puts right whatever a crash between two of these leaves.
 """
 
 from rdl_live.files.recorder.drain import Limits

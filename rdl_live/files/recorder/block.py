@@ -1,8 +1,9 @@
 """A series in the making, and how it is written."""
 
-import time
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +75,28 @@ class Written:
     series: int = 0
     frames: int = 0
     stored_bytes: int = 0
-    busy_s: float = 0.0
-    """Time that the writer thread worked [s]."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A block that the system has: its chunk lies beside its place, its journal line is written."""
+
+    image: ImageAddress
+    time: int
+    frames: int
+    chunk: str
+    stored: int
+    """Bytes of the chunk; 0 where no frame came, and there is none."""
 
 
 class BlockWriter:
-    """Writes blocks: chunk beside its place, journal line, chunk into its place, shape.
+    """Writes blocks in two steps: saved, so that no crash of the program can harm them; then settled on the disk.
 
-    In this order a chunk in its place always has its journal line, and a crash between any two steps loses
-    nothing that recovery cannot put right. Lives in the writer thread.
+    Saved: the chunk is written beside its place, then its journal line. Settled: chunks and journal are synced, then
+    the chunks are put in their places and the shape is written. So a chunk in its place always has its journal line
+    on the disk, and a crash of program or computer between any two steps leaves nothing that recovery cannot put
+    right. A disk waits for its platters in the second step, and never keeps the first one waiting.
+    `save` belongs to one thread, `settle` to another.
     """
 
     def __init__(self, root: Path, layout: StreamLayout, journal: Journal, sink: ChunkSink) -> None:
@@ -91,13 +105,12 @@ class BlockWriter:
         self._lengths = dict.fromkeys(layout.images, 0)
         self.written = Written()
 
-    def write(self, block: OpenBlock) -> None:
-        """Write one block, and return when the disk has it.
+    def save(self, block: OpenBlock) -> Saved:
+        """Give a block to the system.
 
         Raises:
-            OSError: the disk refuses; `written` tells whether the block is lost.
+            OSError: the disk refuses; the block is lost, and nothing says otherwise.
         """
-        start = time.perf_counter()
         frames = block.frames
         content = encode_block(self._layout, block.values) if frames else memoryview(b"")
         chunk = self._layout.chunk(block.image, block.time)
@@ -105,20 +118,51 @@ class BlockWriter:
         if frames:
             self._sink.stage(chunk, content)
         try:
-            self._journal.append({"series": record.to_json()})
+            self._journal.write({"series": record.to_json()})
         except OSError:
             self._sink.discard(chunk)
             raise
-        if frames:
-            self._sink.commit(chunk)
-        done = self.written
-        done.series += 1
-        done.frames += frames
-        done.stored_bytes += content.nbytes
-        done.busy_s += time.perf_counter() - start
-        self._grow(block.image, block.time + 1)  # after counting: the block is safe even if this fails
+        return Saved(block.image, block.time, frames, chunk, content.nbytes)
+
+    def settle(self, batch: Sequence[Saved]) -> None:
+        """Return when the disk has saved blocks, all of one batch at the cost of one journal sync.
+
+        Raises:
+            OSError: the disk refuses; the first of several errors, after all else was tried. `written` tells what
+                is safe.
+        """
+        errors: list[OSError] = []
+        safe = [saved for saved in batch if _tried(errors, partial(self._sync, saved))]
+        if _tried(errors, self._journal.sync):
+            safe = [saved for saved in safe if _tried(errors, partial(self._commit, saved))]
+            for image in {saved.image for saved in safe}:
+                times = max(saved.time for saved in safe if saved.image == image) + 1
+                _tried(errors, partial(self._grow, image, times))
+        if errors:
+            raise errors[0]
+
+    def _sync(self, saved: Saved) -> None:
+        if saved.stored:
+            self._sink.sync(saved.chunk)
+
+    def _commit(self, saved: Saved) -> None:
+        if saved.stored:
+            self._sink.commit(saved.chunk)
+        self.written.series += 1
+        self.written.frames += saved.frames
+        self.written.stored_bytes += saved.stored
 
     def _grow(self, image: ImageAddress, times: int) -> None:
         if times > self._lengths[image]:
             write_shape(self._root, self._layout, image, times, durable=False)
             self._lengths[image] = times
+
+
+def _tried(errors: list[OSError], step: Callable[[], None]) -> bool:
+    """Do a step; return whether it went well, and keep its error."""
+    try:
+        step()
+    except OSError as error:
+        errors.append(error)
+        return False
+    return True

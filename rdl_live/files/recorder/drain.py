@@ -1,12 +1,12 @@
-"""A bounded queue with one thread that empties it. Errors wait for the caller; none is swallowed."""
+"""A bounded queue with two threads that empty it. Errors wait for the caller; none is swallowed."""
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rdl_live.errors import OutputError, RdlError
-from rdl_live.files.recorder.block import OpenBlock
+from rdl_live.files.recorder.block import OpenBlock, Saved
 from rdl_live.files.recorder.layout import StreamLayout
 
 MIB = 2**20
@@ -17,7 +17,7 @@ class Limits:
     """How much the recorder may take."""
 
     queue_bytes: int = 256 * MIB
-    """Series that wait for the disk [bytes]; warned at half of it. One series more may be held."""
+    """Series that the disk does not have yet [bytes]; warned at half of it. One series more may be held."""
     patience_s: float = 0.5
     """How long `append` waits for a full queue before it gives up [s]; the camera's own buffer must bridge it."""
     reserve_bytes: int = 512 * MIB
@@ -37,25 +37,39 @@ class Limits:
 
 
 class Drain:
-    """Hands blocks to a writer thread. `put`, `check` and `close` belong to one other thread."""
+    """Hands blocks to two threads: one gives them to the system, one waits for the disk.
+
+    A disk that pauses so keeps no block in the memory of this process, where a crash would take it. What the disk
+    does not have counts as queued all the same. `put`, `check` and `close` belong to one other thread.
+    """
 
     def __init__(
-        self, write: Callable[[OpenBlock], None], limits: Limits, warn: Callable[[str], None], name: str
+        self,
+        save: Callable[[OpenBlock], Saved],
+        settle: Callable[[Sequence[Saved]], None],
+        limits: Limits,
+        warn: Callable[[str], None],
+        name: str,
     ) -> None:
-        """Start the thread."""
-        self._write, self._limits, self._warn, self._name = write, limits, warn, name
+        """Start the threads."""
+        self._save, self._settle, self._limits, self._warn, self._name = save, settle, limits, warn, name
         self._waiting: deque[OpenBlock] = deque()
+        self._saved: list[tuple[Saved, int]] = []
         self._bytes = 0
         self._changed = threading.Condition()
-        self._closing = self._warned = False
+        self._closing = self._all_saved = self._warned = False
         self._error: Exception | None = None
-        # A daemon, so that a program that forgets to close can end; the recorder closes itself at exit.
-        self._thread = threading.Thread(target=self._run, name="rdl-recorder", daemon=True)
-        self._thread.start()
+        # Daemons, so that a program that forgets to close can end; the recorder closes itself at exit.
+        self._threads = [
+            threading.Thread(target=target, name=f"rdl-recorder-{what}", daemon=True)
+            for what, target in (("save", self._save_all), ("sync", self._settle_all))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait for the disk, or are being written."""
+        """Bytes of frames that the disk does not have yet."""
         return self._bytes
 
     @property
@@ -115,11 +129,12 @@ class Drain:
         self._tell(behind)
 
     def close(self) -> None:
-        """Wait until everything is written, and end the thread."""
+        """Wait until everything is written, and end the threads."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def _tell(self, behind: int) -> None:
         """Warn once each time that the disk falls behind."""
@@ -133,17 +148,42 @@ class Drain:
         elif behind < limit / 4:
             self._warned = False
 
-    def _run(self) -> None:
+    def _save_all(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
+                    self._all_saved = True
+                    self._changed.notify_all()
                     return
                 block = self._waiting.popleft()
+            size = block.values.nbytes
             try:
-                self._write(block)
+                saved = self._save(block)
             except Exception as error:  # whatever it is, the caller is told, and the rest is still tried
                 self.fail(error)
+                self._forget(size)
+                continue
+            finally:
+                del block  # its memory is free while the next one is waited for
             with self._changed:
-                self._bytes -= block.values.nbytes
+                self._saved.append((saved, size))
                 self._changed.notify_all()
+
+    def _settle_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._saved or self._all_saved)
+                batch, self._saved = self._saved, []
+            if not batch:
+                return
+            try:
+                self._settle([saved for saved, _ in batch])
+            except Exception as error:
+                self.fail(error)
+            self._forget(sum(size for _, size in batch))
+
+    def _forget(self, size: int) -> None:
+        with self._changed:
+            self._bytes -= size
+            self._changed.notify_all()

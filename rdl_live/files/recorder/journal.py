@@ -98,7 +98,7 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
 
 
 class Journal:
-    """Appends lines and sees that they are on the disk before it returns."""
+    """Appends lines. One thread writes, another one may sync."""
 
     def __init__(self, path: Path, *, new: bool) -> None:
         """Open the journal to append, or make a new one.
@@ -114,6 +114,23 @@ class Journal:
         """Append an entry and wait until the disk has it.
 
         Raises:
+            OSError: as `write` and `sync`.
+        """
+        self.write(entry)
+        self.sync()
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        os.fsync(self.descriptor)
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        """Append an entry; the system has it then, so that a crash of the program cannot take it back.
+
+        Raises:
             OSError: the disk refuses; a part of the line may be there, and will be passed over.
         """
         line = encode_line(entry)
@@ -123,7 +140,6 @@ class Journal:
         view = memoryview(line)
         while view:
             view = view[os.write(self.descriptor, view) :]
-        os.fsync(self.descriptor)
         self._torn = False
 
     def close(self) -> None:

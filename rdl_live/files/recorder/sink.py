@@ -9,10 +9,16 @@ PART = ".part"
 
 
 class ChunkSink(Protocol):
-    """Takes the chunks of a recording; called by the writer thread only. Every method may raise OSError."""
+    """Takes the chunks of a recording. One thread stages and discards, another one syncs and commits.
+
+    Every method may raise OSError.
+    """
 
     def stage(self, chunk: str, content: memoryview) -> None:
-        """Write a chunk beside its place, and return when the disk has it."""
+        """Write a chunk beside its place; the system has it then, and the disk may not."""
+
+    def sync(self, chunk: str) -> None:
+        """Return when the disk has a staged chunk."""
 
     def commit(self, chunk: str) -> None:
         """Put a staged chunk in its place."""
@@ -32,7 +38,7 @@ class FolderSink:
         self._root = root
 
     def stage(self, chunk: str, content: memoryview) -> None:
-        """Write "<chunk>.part" and wait for the disk; nothing stays if that fails."""
+        """Write "<chunk>.part"; nothing stays if that fails."""
         path = staged(self._root, chunk)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -40,10 +46,14 @@ class FolderSink:
                 view = content.cast("B")
                 while view:
                     view = view[file.write(view) :]
-                os.fsync(file.fileno())
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+    def sync(self, chunk: str) -> None:
+        """Wait until the disk has "<chunk>.part"."""
+        with staged(self._root, chunk).open("r+b", buffering=0) as file:
+            os.fsync(file.fileno())
 
     def commit(self, chunk: str) -> None:
         """Rename "<chunk>.part" to "<chunk>"."""

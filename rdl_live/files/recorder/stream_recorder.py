@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from rdl_live._version import __version__
 from rdl_live.errors import DataError, OutputError
-from rdl_live.files.recorder.block import BlockWriter, OpenBlock
+from rdl_live.files.recorder.block import BlockWriter, OpenBlock, Saved
 from rdl_live.files.recorder.codec import Block
 from rdl_live.files.recorder.drain import Drain, Limits
 from rdl_live.files.recorder.finish import count, end_entry, put_in_order
@@ -78,7 +78,7 @@ class RecordingSummary:
 
 
 class StreamRecorder:
-    """Takes frames by index, and writes each series as one chunk, in a thread of its own.
+    """Takes frames by index, and writes each series as one chunk, in threads of its own.
 
     `append`, `mark_missing` and `close` may be called from any thread, one at a time (a lock sees to it).
     """
@@ -116,7 +116,7 @@ class StreamRecorder:
             raise refused(self.path, error) from error
         self._writer = BlockWriter(self.path, layout, self._journal, self._sink)
         self._warn = on_warning or _LOG.warning
-        self._drain = Drain(self._write, self._limits, self._warn, str(self.path))
+        self._drain = Drain(self._save, self._settle, self._limits, self._warn, str(self.path))
         self._open = OpenBlocks(layout, self._limits.open_series)
         self._lock = threading.RLock()
         self._taken, self._first, self._last = 0, 0.0, 0.0
@@ -192,15 +192,20 @@ class StreamRecorder:
                 self._drain.put(block, self._limits.patience_s)
             self._drain.check()
 
-    def _write(self, block: OpenBlock) -> None:
-        """Write one block in the writer thread, and stop the run before the disk is full."""
+    def _save(self, block: OpenBlock) -> Saved:
+        """Save one block, and stop the run before the disk is full."""
         full, warning = self._space.look(self._sink.free_bytes(), self._writer.written)
         if full is not None:
             self._drain.fail(full)
         if warning is not None:
             self._warn(warning)
-        self._writer.write(block)
-        self._last = time.perf_counter()
+        return self._writer.save(block)
+
+    def _settle(self, batch: Sequence[Saved]) -> None:
+        try:
+            self._writer.settle(batch)
+        finally:
+            self._last = time.perf_counter()
 
     def _finish(self, verify: bool) -> None:
         for block in self._open.take_all():

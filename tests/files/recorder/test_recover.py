@@ -138,7 +138,10 @@ class Snapshots(FolderSink):
 def test_a_crash_between_any_two_steps(path: Path, tmp_path: Path) -> None:
     sink = Snapshots(path, tmp_path)
     with Recorder(path, layout_of(), sink=sink) as recorder:
-        record(recorder, series(0, 1, 2))
+        for time_point in range(3):  # one by one, for two threads would take pictures at the same time
+            record(recorder, series(time_point))
+            while recorder.status.frames_written < 9 * (time_point + 1):
+                recorder.check()
     assert len(sink.taken) == 12
     for number, crashed in enumerate(sink.taken):
         report = recover(crashed)
