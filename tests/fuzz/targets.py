@@ -16,7 +16,7 @@ import torch
 import zarr
 
 from rdl_live.acquire.plan import load_plan
-from rdl_live.errors import RdlError
+from rdl_live.errors import DataError, RdlError
 from rdl_live.files import load_microscope, open_raw, read_map, read_otf, read_provenance, write_raw
 from rdl_live.files.ome_xml import parse_ome
 from rdl_live.files.recorder import (
@@ -162,8 +162,16 @@ def _packed(folder: Path) -> bytes:
 
 
 def _unpack(content: bytes, folder: Path) -> None:
-    """Write the files of a packed folder; the names are those of the seed, never of a mutation."""
-    for name, text in json.loads(content).items():
+    """Write the files of a packed folder; the names are those of the seed, never of a mutation.
+
+    Raises:
+        DataError: an engine cut the input itself.
+    """
+    try:
+        files: dict[str, str] = json.loads(content)
+    except ValueError as error:
+        raise DataError(f"no packed folder: {error}") from error
+    for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(text.encode("latin-1", "replace"))
 

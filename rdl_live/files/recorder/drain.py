@@ -18,7 +18,7 @@ class Limits:
 
     queue_bytes: int = 256 * MIB
     """Series that the disk does not have yet [bytes]; warned at half of it. One series more may be held."""
-    patience_s: float = 0.5
+    patience_s: float = 0.3
     """How long `append` waits for a full queue before it gives up [s]; the camera's own buffer must bridge it."""
     reserve_bytes: int = 512 * MIB
     """Disk space that is kept free; the queue is still written when it is reached, and the run stopped."""

@@ -118,9 +118,11 @@ def is_tree(root: Path, layout: StreamLayout) -> bool:
 
 def _read_node(folder: Path) -> dict[str, Any] | None:
     """Return the zarr.json of a folder; None if there is none that can be understood."""
+    path = folder / NODE
     try:
-        with (folder / NODE).open("rb") as file:
-            node = json.loads(file.read(MAX_NODE))
+        if path.stat().st_size > MAX_NODE:
+            return None
+        node = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
     return node if isinstance(node, dict) else None
