@@ -14,6 +14,7 @@ from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
 from rdl_live.cli._live import live
 from rdl_live.cli._models import models
+from rdl_live.cli._open import open_
 from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
 from rdl_live.cli._simulate import simulate
@@ -35,6 +36,7 @@ app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)
 app.command()(live)
+app.command(name="open")(open_)
 app.command()(acquire)
 app.command()(export)
 app.command()(verify)

@@ -1,0 +1,34 @@
+"""`rdl-live open`: browse a recording."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def open_(
+    recording: Annotated[
+        Path,
+        typer.Argument(metavar="RECORDING", help="Folder of a recording, raw.ome.zarr, sr.ome.zarr, or a raw file."),
+    ],
+    microscope: Annotated[
+        Path | None,
+        typer.Option(
+            "--microscope", "-m", metavar="M.yaml", help="Microscope file; needed for files of other programs."
+        ),
+    ] = None,
+) -> None:
+    """Browse a recording: raw, widefield, SIM and denoised images side by side, through time, colours, planes.
+
+    Recorded super-resolved images are shown as they were recorded; where there is none, it is computed on demand with
+    the recorded patterns. Missing and flagged frames are marked. Nothing is changed.
+
+    Examples:
+
+        rdl-live open demo-out
+
+        rdl-live open cells.tif --microscope M.yaml
+    """
+    from rdl_live.app.open_window import run_browser
+
+    raise typer.Exit(run_browser(recording, microscope))
