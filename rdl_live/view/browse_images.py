@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ValidationError
 
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder.layout import ImageAddress
@@ -52,6 +53,8 @@ class Shown:
     absent: Mapping[str, str] = field(default_factory=dict)
     """Why a pane is empty, in words."""
     patterns: "PatternSet | None" = None
+    nominal: "PatternSet | None" = None
+    """What the SLM should have shown, where the recording says so."""
     patterns_from: str = ""
     """Whence the patterns are, in words."""
     photons: float | None = None
@@ -126,7 +129,7 @@ class BrowseImages:
             return
         channel = self._channel(where.channel, scope)
         patterns, origin = self._patterns(where, stored, scope, channel)
-        shown = replace(shown, patterns=patterns, patterns_from=origin)
+        shown = replace(shown, patterns=patterns, patterns_from=origin, nominal=self._nominal(where))
         if "sim" not in shown.pictures:
             reconstructor = self._reconstructor(scope, channel, patterns)
             reconstructor.calibrate(series)
@@ -197,6 +200,17 @@ class BrowseImages:
                 scope, patterns, self._source.sizes.frame, self._device, channel=channel
             )
         return self._reconstructors[key]
+
+    def _nominal(self, where: Where) -> "PatternSet | None":
+        """Return what the SLM should have shown; None where the recording does not say, or in another way."""
+        from rdl_live.optics.pattern import PatternSet
+
+        recorded = self._source.provenance.get("nominal_patterns")
+        content = recorded.get(self._source.sizes.channels[where.channel]) if isinstance(recorded, dict) else None
+        try:
+            return None if content is None else PatternSet.model_validate(content)
+        except ValidationError:
+            return None
 
     def _channel(self, index: int, scope: Microscope) -> Channel:
         """Return the microscope's channel of that name; of a file that names none, the one of that number."""

@@ -203,7 +203,7 @@ class Browser(QWidget):
         self._show_about()
         if shown.patterns is not None and shown.patterns is not self._patterns:
             self._patterns = shown.patterns
-            self.lamps.show_health(pattern_health(shown.patterns))
+            self.lamps.show_health(pattern_health(shown.patterns, shown.nominal))
         self._show_spectrum()
 
     def _show_pictures(self, shown: Shown) -> None:
@@ -367,11 +367,15 @@ class Browser(QWidget):
         self.grid.show_pane("denoised", False)
         self._tick_panes()
 
-    def end(self) -> None:
-        """Remember what is to be as it was, end the thread, close the files."""
+    def remember(self) -> None:
+        """Write down what is to be as it was at the next start."""
         hidden = [name for name, _ in KINDS if name != "denoised" and not self.grid.is_wanted(name)]
         self.memory.put(contrasts=self.grid.history.as_list(), hidden=hidden)
         self.memory.save()
+
+    def end(self) -> None:
+        """Remember, end the thread, close the files."""
+        self.remember()
         self.controls.play.setChecked(False)
         self._came.disconnect(self._show)
         self._failed.disconnect(self._tell_failure)

@@ -61,6 +61,7 @@ class BrowserWindow(QMainWindow):
             QMessageBox.warning(self, "This cannot be opened", str(error))
             return False
         self._microscope = microscope
+        self.browser.remember()
         before, self.browser = self.browser, self._host(source)
         before.end()
         before.deleteLater()
