@@ -1,30 +1,29 @@
 """A recording, browsed with the same panes as live: a dockable widget. Reads and computes in a thread of its own."""
 
 import html
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
-from qtpy.QtGui import QAction, QKeySequence
-from qtpy.QtWidgets import QMenu, QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
 from rdl_live.errors import RdlError
 from rdl_live.view import picture_dialog
+from rdl_live.view.actions import Actions
 from rdl_live.view.browse_about import Lines, about_image, about_recording
 from rdl_live.view.browse_controls import BrowseControls
 from rdl_live.view.browse_images import NONE, BrowseImages, Request, Shown
 from rdl_live.view.browse_marks import Marks
 from rdl_live.view.browse_source import Source
-from rdl_live.view.lamp_panel import LampPanel
+from rdl_live.view.health_panel import HealthPanel
 from rdl_live.view.latest_worker import LatestWorker
 from rdl_live.view.memory import Memory
 from rdl_live.view.notice_strip import NoticeStrip
 from rdl_live.view.pane_grid import PaneGrid
 from rdl_live.view.pattern_health import pattern_health
 from rdl_live.view.picture_file import Caption, Shot
-from rdl_live.view.session import Notice, Severity
+from rdl_live.view.session import KINDS, Notice, Severity
 
-KINDS = [("raw", "Raw"), ("widefield", "Widefield"), ("sim", "SIM"), ("denoised", "Denoised SIM")]
 PATIENCE_MS = 250
 """How long the image before stays in its pane while the next is computed."""
 
@@ -58,14 +57,14 @@ class Browser(QWidget):
         self.shown: Shown | None = None
         """What is seen, so far."""
         self._patterns: object = None
-        self.grid, self.notices, self.lamps = PaneGrid(KINDS), NoticeStrip(), LampPanel()
+        self.grid, self.notices, self.lamps = PaneGrid(list(KINDS.items())), NoticeStrip(), HealthPanel()
         self.about = QTextBrowser()
         self.about.setObjectName("browse-about")
         self.about.setOpenLinks(False)
         self.controls = BrowseControls(source.sizes, self._marks_of(0, 0, 0), denoisers)
         self._request = self.controls.request
         self._spectrum: QWidget | None = None
-        self.actions_by_name: dict[str, QAction] = {}
+        self.commands = Actions(self)
         self._lay_out()
         self._make_actions()
         self._recall()
@@ -111,61 +110,25 @@ class Browser(QWidget):
         whole.addWidget(self.controls)
 
     def _make_actions(self) -> None:
-        add, controls = self._action, self.controls
-        add("save", "Save picture …", "Ctrl+S", "Save the best image, whole, with scale bar and caption", self.save)
-        add("copy", "Copy picture", "Ctrl+Shift+C", "Copy the best image, whole, with scale bar and caption", self.copy)
-        add("play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
-        add("next", "Next time point", "Ctrl+Right", "Go on by one time point", lambda: controls.step(1))
-        add("previous", "Time point before", "Ctrl+Left", "Go back by one time point", lambda: controls.step(-1))
-        add(
-            "marked",
-            "Next marked series",
-            "Ctrl+M",
-            "Go to the next series that something is wrong with",
-            lambda: controls.go_marked(1),
-        )
-        add("undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
-        add("redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)
-        add("fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
-        add(
-            "split", "Compare two by a line", "Ctrl+T", "Show two images in one, with a line to drag", self._split, True
-        )
+        add, controls = self.commands.add, self.controls
+        add("picture", "save", "Save picture …", "Ctrl+S", "Save the best image with scale bar and caption", self.save)
+        add("picture", "copy", "Copy picture", "Ctrl+Shift+C", "Copy it with scale bar and caption", self.copy)
+        add("go", "play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
+        add("go", "next", "Next time point", "Ctrl+Right", "Go on by one", lambda: controls.step(1))
+        add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
+        tip = "Go to the next series that something is wrong with"
+        add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
+        for number, (name, title) in enumerate(KINDS.items(), start=1):
+            show, tip = partial(self.grid.show_pane, name), f"Show or hide the {title} pane"
+            add("view", f"pane-{name}", f"{title} pane", f"Ctrl+{number}", tip, show, checkable=True)
+        tip = "Show two images in one, with a line to drag"
+        add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
         tip = "Shade where the denoised image should not be believed: its expected error is large there"
-        add("doubt", "Shade doubtful places", "Ctrl+D", tip, self.grid.show_doubt, True)
-        for number, (name, title) in enumerate(KINDS, start=1):
-            show = lambda shown, n=name: self.grid.show_pane(n, shown)  # noqa: E731
-            add(f"pane-{name}", f"{title} pane", f"Ctrl+{number}", f"Show or hide the {title} pane", show, True)
+        add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, self.grid.show_doubt, checkable=True)
+        add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
+        add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
+        add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)
         self.grid.layout_changed.connect(self._tick_panes)
-
-    def _action(
-        self, name: str, title: str, shortcut: str, tip: str, do: Callable[..., object], checkable: bool = False
-    ) -> None:
-        action = QAction(title, self)
-        action.setObjectName(name)
-        action.setToolTip(tip)
-        action.setCheckable(checkable)
-        action.setShortcut(QKeySequence(shortcut))
-        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        if checkable:
-            action.toggled.connect(do)
-        else:
-            action.triggered.connect(lambda _=False: do())
-        self.addAction(action)
-        self.actions_by_name[name] = action
-
-    def made_menu(self, part: str) -> QMenu:
-        """Return a menu with the actions of a part: "picture", "go" or "view"."""
-        panes = tuple(f"pane-{name}" for name, _ in KINDS)
-        names = {
-            "picture": ("save", "copy"),
-            "go": ("play", "next", "previous", "marked"),
-            "view": (*panes, "split", "doubt", "fit", "undo", "redo"),
-        }
-        menu = QMenu(self)
-        menu.setToolTipsVisible(True)
-        for name in names[part]:
-            menu.addAction(self.actions_by_name[name])
-        return menu
 
     # What is shown --------------------------------------------------------------------------------------
 
@@ -209,11 +172,9 @@ class Browser(QWidget):
     def _show_pictures(self, shown: Shown) -> None:
         channel = self.source.sizes.channels[shown.request.where.channel]
         pictures = {
-            name: shown.pictures.get(name)
-            for name, _ in KINDS
-            if shown.done or name in {*shown.pictures, *shown.absent}
+            name: shown.pictures.get(name) for name in KINDS if shown.done or name in {*shown.pictures, *shown.absent}
         }
-        for name, _ in KINDS:
+        for name in KINDS:
             self._explain(name, shown.absent.get(name, "" if shown.done else "Computing …"))
         self.grid.show_pictures(channel, pictures)
 
@@ -222,7 +183,7 @@ class Browser(QWidget):
         if request != self._request or self.controls.ready:
             return
         made = self.shown.pictures if self.shown is not None and self.shown.request == request else {}
-        late = {name: None for name, _ in KINDS if name not in made}
+        late = {name: None for name in KINDS if name not in made}
         for name in late:
             self._explain(name, "Computing …")
         self.grid.show_pictures(self.source.sizes.channels[request.where.channel], late)
@@ -260,7 +221,7 @@ class Browser(QWidget):
         from rdl_live.view.spectrum_view import SpectrumView
 
         if self._spectrum is None:
-            self._spectrum = SpectrumView(dict(KINDS))
+            self._spectrum = SpectrumView(KINDS)
             layout = self._spectrum_tab.layout()
             assert layout is not None
             layout.addWidget(self._spectrum)
@@ -268,7 +229,7 @@ class Browser(QWidget):
         assert isinstance(view, SpectrumView)
         view.set_optics(self._cutoff())
         view.set_patterns(self.shown.patterns)
-        view.show_pictures({name: self.shown.pictures.get(name) for name, _ in KINDS})
+        view.show_pictures({name: self.shown.pictures.get(name) for name in KINDS})
         if self.shown.done:
             view.draw()
 
@@ -342,11 +303,8 @@ class Browser(QWidget):
         self.grid.show_split(wanted, *(("sim", "denoised") if denoised else ("widefield", "sim")))
 
     def _tick_panes(self) -> None:
-        for name, _ in KINDS:
-            action = self.actions_by_name[f"pane-{name}"]
-            action.blockSignals(True)
-            action.setChecked(self.grid.is_wanted(name))
-            action.blockSignals(False)
+        for name in KINDS:
+            self.commands.tick(f"pane-{name}", self.grid.is_wanted(name))
 
     def _tell(self, text: str, severity: Severity, details: str = "") -> None:
         self.notices.add(Notice(0, severity, text, details))
@@ -362,14 +320,14 @@ class Browser(QWidget):
     def _recall(self) -> None:
         self.grid.history.load(self.memory.get("contrasts"))
         hidden = self.memory.get("hidden")
-        for name, _ in KINDS:
+        for name in KINDS:
             self.grid.show_pane(name, not (isinstance(hidden, list) and name in hidden))
         self.grid.show_pane("denoised", False)
         self._tick_panes()
 
     def remember(self) -> None:
         """Write down what is to be as it was at the next start."""
-        hidden = [name for name, _ in KINDS if name != "denoised" and not self.grid.is_wanted(name)]
+        hidden = [name for name in KINDS if name != "denoised" and not self.grid.is_wanted(name)]
         self.memory.put(contrasts=self.grid.history.as_list(), hidden=hidden)
         self.memory.save()
 

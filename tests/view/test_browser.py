@@ -53,13 +53,13 @@ def test_the_time_is_chosen_by_slider_strip_number_and_keys(qtbot: QtBot, window
     assert controls.where.time == 2
     controls.number.setValue(5)
     assert controls.time.value() == 4
-    window.browser.actions_by_name["previous"].trigger()
+    window.browser.commands["previous"].trigger()
     assert controls.where.time == 3
     qtbot.waitUntil(lambda: window.browser.idle, timeout=WAIT_MS)
     assert window.browser.shown is not None
     assert window.browser.shown.request.where.time == 3
     assert "denoised" in window.browser.grid.shown
-    window.browser.actions_by_name["previous"].trigger()
+    window.browser.commands["previous"].trigger()
     qtbot.waitUntil(lambda: window.browser.idle, timeout=WAIT_MS)
     assert "denoised" not in window.browser.grid.shown
 
@@ -115,9 +115,9 @@ def test_pictures_are_saved_and_copied(
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "chosen"), "Values, 32-bit TIFF (*.tif)")
     )
-    browser.actions_by_name["save"].trigger()
+    browser.commands["save"].trigger()
     assert (tmp_path / "chosen.tif").is_file()
-    browser.actions_by_name["copy"].trigger()
+    browser.commands["copy"].trigger()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     assert clipboard.image().width() >= 512
@@ -126,7 +126,7 @@ def test_pictures_are_saved_and_copied(
 def test_the_spectrum_and_the_patterns_are_those_of_the_image(qtbot: QtBot, window: BrowserWindow) -> None:
     browser = window.browser
     go(qtbot, window, Where(1))
-    assert len(browser.lamps.shown) == 3
+    assert len(browser.lamps.health) == 3
     browser.tabs.setCurrentIndex(2)
     from rdl_live.view.spectrum_view import SpectrumView
 
@@ -154,7 +154,7 @@ def test_another_recording_is_opened_and_a_wrong_one_leaves_the_first(
 
 
 def test_what_was_hidden_stays_hidden_at_the_next_start(qtbot: QtBot, window: BrowserWindow) -> None:
-    window.browser.actions_by_name["pane-raw"].trigger()
+    window.browser.commands["pane-raw"].trigger()
     assert window.browser.grid.shown == ["widefield", "sim"]
     window.reload()
     qtbot.waitUntil(lambda: window.browser.idle, timeout=WAIT_MS)

@@ -1,11 +1,13 @@
-"""The spectrum on the screen."""
+"""The spectrum and the patterns' health on the screen."""
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPointF
+from qtpy.QtWidgets import QLabel
 
 from rdl_live.optics.pattern import evenly_spaced
+from rdl_live.view.health_panel import HealthPanel
 from rdl_live.view.picture import Picture
 from rdl_live.view.spectrum_view import SpectrumView
 
@@ -60,3 +62,20 @@ def test_the_frequency_under_the_cursor(view: SpectrumView) -> None:
     box = view.plot.getPlotItem().vb
     view._pointed(box.mapViewToScene(QPointF(3.0, 4.0)))
     assert view.readout.text() == "5.00 cycles/µm, period 200 nm, direction 53°"
+
+
+def test_health_is_told_in_words(qtbot: QtBot) -> None:
+    panel = HealthPanel()
+    qtbot.addWidget(panel)
+    assert "being found" in panel.headline.text()
+    good = evenly_spaced(0.2)
+    scored = good.replace(patterns=[{**p.model_dump(), "score": 30.0} for p in good])
+    panel.show_patterns(scored, scored)
+    assert "All patterns are good" in panel.headline.text()
+    worse = scored.replace(
+        patterns=[{**p.model_dump(), "trusted": n != 1, "doubt": "the light is off"} for n, p in enumerate(scored)]
+    )
+    panel.show_patterns(worse, scored)
+    assert [str(one.state) for one in panel.health] == ["good", "bad", "good"]
+    texts = [label.text() for label in panel.findChildren(QLabel) if not label.isHidden()]
+    assert any("The light is off." in text for text in texts)
