@@ -150,16 +150,20 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     """
     from qtpy.QtCore import QTimer
 
+    from rdl_live.app.recording_windows import RecordingWindows
     from rdl_live.view.main_window import MainWindow
     from rdl_live.view.sim_widget import SimWidget
 
     application = qt_application()
-    window = MainWindow(SimWidget(session, memory, folder), title)
+    widget = SimWidget(session, memory, folder)
+    recordings = RecordingWindows(widget)
+    window = MainWindow(widget, title)
     window.show()
     # Not before the window is painted: loading takes the interpreter's lock for seconds.
     QTimer.singleShot(50, session.start)
     with _closed_by_signals(window) as signals:
         application.exec()
+    recordings.close()
     session.close()
     ended = session.join(END_S)
     for notice in session.notices(0):
