@@ -55,11 +55,11 @@ class Errors:
     """Of the guards."""
 
 
-def cell(kind: str, photons: float, size: int) -> Scene:
+def cell(kind: str, photons: float, size: int, seed: int = SEED) -> Scene:
     """Return a series of a specimen."""
     scope = microscope()
     series = simulate(
-        scope, SpecimenSettings(kind=kind, seed=SEED), photons=photons, shape=(size, size), seed=SEED
+        scope, SpecimenSettings(kind=kind, seed=seed), photons=photons, shape=(size, size), seed=seed
     ).series(0)
     return Scene(scope, Otf.of(scope), series.patterns, series.adu.numpy(), series.truth.numpy())
 

@@ -5,14 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rdl_models.card import Card, Span
+    from rdl_models.dfcan import Dfcan, DfcanConfig
+    from rdl_models.fnsm import Fnsm, FnsmConfig, FourierMask
     from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
+    from rdl_models.rcan3d import Rcan3d, Rcan3dConfig
+    from rdl_models.rdl_sim import RdlSim, RdlSimConfig
     from rdl_models.registry import architectures, build
     from rdl_models.weights import Weights, find_weights, load_weights, read_card, save_weights, shipped
 
 __all__ = [
     "Card",
+    "Dfcan",
+    "DfcanConfig",
+    "Fnsm",
+    "FnsmConfig",
+    "FourierMask",
     "ObjectPlane",
     "ObjectPlaneConfig",
+    "Rcan3d",
+    "Rcan3dConfig",
+    "RdlSim",
+    "RdlSimConfig",
     "Span",
     "Weights",
     "architectures",
@@ -26,7 +39,11 @@ __all__ = [
 
 _HOME = {
     "card": ("Card", "Span"),
+    "dfcan": ("Dfcan", "DfcanConfig"),
+    "fnsm": ("Fnsm", "FnsmConfig", "FourierMask"),
     "object_plane": ("ObjectPlane", "ObjectPlaneConfig"),
+    "rcan3d": ("Rcan3d", "Rcan3dConfig"),
+    "rdl_sim": ("RdlSim", "RdlSimConfig"),
     "registry": ("architectures", "build"),
     "weights": ("Weights", "find_weights", "load_weights", "read_card", "save_weights", "shipped"),
 }

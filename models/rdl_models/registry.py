@@ -6,10 +6,16 @@ from typing import Any
 from torch import nn
 
 from rdl_live.errors import ConfigError
+from rdl_models.dfcan import Dfcan, DfcanConfig
 from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
+from rdl_models.rcan3d import Rcan3d, Rcan3dConfig
+from rdl_models.rdl_sim import RdlSim, RdlSimConfig
 
 _ARCHITECTURES: dict[str, tuple[Callable[..., Any], Callable[[Any], nn.Module]]] = {
+    "dfcan": (DfcanConfig, Dfcan),
     "object-plane": (ObjectPlaneConfig, ObjectPlane),
+    "rcan3d": (Rcan3dConfig, Rcan3d),
+    "rdl-sim": (RdlSimConfig, RdlSim),
 }
 
 

@@ -32,9 +32,10 @@ from rdl_live.restore.inputs import PLAIN, answer, network_inputs
 from rdl_live.restore.memory import Memory, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
+from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.stripes import check_stripes
-from rdl_models import ObjectPlane, Weights, load_weights
+from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Restorer:
         self._matched = matched_plan(self._geometry)
         self._target = apodization(Apodization.OTF, self._geometry.radius(), self._geometry.cutoff)
         self._rings = rings_of(*self._geometry.sr_spectrum, device=self.device)
+        self._raw_frames = self._raw_network(maps)
         self._frames: FrameModel | None = None
         self._calibration: _Calibration | None = None
 
@@ -205,6 +207,13 @@ class Restorer:
             self._frames = FrameModel(self._geometry, self.patterns)
         return self._frames(spectrum, self._target)
 
+    def _raw_network(self, maps: CameraMaps | None) -> RawFrames | None:
+        """Return the steps around a network that denoises raw frames; None where it works in the object plane."""
+        if not isinstance(self._network, RdlSim):
+            return None
+        read = self.scope.camera.read_noise_e if maps is None else maps.read_noise_e.to(self.device)
+        return RawFrames(self._network, self._geometry, self.patterns, self._target, read_variance=read**2)
+
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)
         if tuple(frames.shape[-2:]) != self.shape:
@@ -238,12 +247,20 @@ class Restorer:
         if recalled is not None:
             inputs = blended(recalled.still[:, None], network_inputs(recalled.evidence), inputs)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            estimate, sigma = answer(self._network, inputs)
+            estimate, sigma = self._answer(frames, evidence, inputs)
         spectrum = fused_spectrum(relative, estimate, self._rings)
         if recalled is not None:
             together = fuse(recalled.evidence, estimate, self._rings)
             spectrum = torch.fft.rfft2(blended(recalled.still, together, relative.image(spectrum)))
         return _Solved(spectrum * photons, plain, None if sigma is None else sigma * photons)
+
+    def _answer(self, frames: Tensor, evidence: Evidence, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the network's image and standard error, in units of the mean."""
+        if self._raw_frames is None:
+            return answer(self._network, inputs)
+        photons = evidence.photons[:, None, None]
+        prior = inputs[:, PLAIN] * photons
+        return self._raw_frames.estimate(self._transform.photons(frames), evidence, prior) / photons, None
 
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -110,6 +110,11 @@ def dumps(record: dict[str, Any]) -> str:
 def _check_settings(path: Path, found: dict[str, Any], settings: TrainSettings) -> None:
     """Only the length of the training and the number of processes may differ."""
     wanted = settings.model_dump(mode="json")
+    try:
+        # What a checkpoint does not name is younger than it, and was the default then.
+        found = TrainSettings.model_validate(found).model_dump(mode="json")
+    except ValidationError as error:
+        raise DataError(f"{path}: its settings are not those of this version; train without --resume") from error
     free = {"minutes", "steps", "workers"}
     for name in sorted(wanted.keys() - free):
         if found.get(name) != wanted[name]:

@@ -57,7 +57,7 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     reference = _error(inputs[:, PLAIN], truth) + least
     ratio = (_error(fused, truth) + least) / reference
     alone = (_error(estimate, truth) + least) / reference
-    loss = (_curbed(ratio) + ALONE * _curbed(alone)).mean() / (1 + ALONE)
+    loss = (curbed(ratio) + ALONE * curbed(alone)).mean() / (1 + ALONE)
     covered = None
     if sigma is not None:
         off, reach = (_view(fused, truth) - truth).detach().abs(), WITHIN * _view(sigma, truth)
@@ -82,5 +82,6 @@ def _error(image: Tensor, truth: Tensor) -> Tensor:
     return ((_view(image, truth) - truth) ** 2).mean(dim=(-2, -1))
 
 
-def _curbed(ratio: Tensor) -> Tensor:
+def curbed(ratio: Tensor) -> Tensor:
+    """Return error ratios of which large ones grow with their square root only."""
     return torch.where(ratio < _CURB, ratio, 2 * _CURB**0.5 * ratio.clamp(min=_CURB).sqrt() - _CURB)

@@ -12,7 +12,9 @@ from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.live import quick_half
 from rdl_live.train.evaluate import held_out_scores
 from rdl_live.train.preview import save_preview
+from rdl_live.train.processes import Processes
 from rdl_live.train.settings import SceneSettings, TrainSettings
+from rdl_live.train.task import TASKS, new_network
 from rdl_live.train.trainer import Step, Trainer
 from rdl_models import Card, ObjectPlane, Span, load_weights, save_weights
 from rdl_models.card import card_name
@@ -69,8 +71,9 @@ def train_denoiser(
     overwrite: bool = False,
     name: str | None = None,
     watch: Callable[[Step], None] = lambda _: None,
+    processes: Processes | None = None,
 ) -> Card:
-    """Train our fast denoiser and write its weights.
+    """Train a network and write its weights: our fast denoiser, or what `settings.architecture` says.
 
     Args:
         out: weight file; checkpoint and preview are put beside it.
@@ -80,6 +83,7 @@ def train_denoiser(
         overwrite: replace what is there.
         name: of the weights; by default that of the file.
         watch: told of every step.
+        processes: those that train together, joined; only the first one writes.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -88,49 +92,65 @@ def train_denoiser(
         ConfigError: there are no such weights to start from, or they are of another architecture.
     """
     outputs = Outputs(out)
+    processes = processes or Processes.alone()
     check_outputs(outputs, resume=resume, overwrite=overwrite)
+    # No one writes before all have looked.
+    processes.wait()
     half = settings.half_precision and quick_half(torch.device(device))
-    trainer = Trainer(maker(settings), settings, device, checkpoint=outputs.checkpoint, resume=resume, half=half)
+    trainer = Trainer(
+        maker(settings),
+        settings,
+        device,
+        checkpoint=outputs.checkpoint,
+        resume=resume,
+        half=half,
+        processes=processes,
+    )
     for step in trainer.run():
-        if step.number % PREVIEW_EVERY == 1:
+        if step.number % PREVIEW_EVERY == 1 and processes.leads:
             save_preview(outputs.preview, step.judged)
         watch(step)
     card = make_card(name or card_name(out.name.removesuffix(_SUFFIX)), trainer)
-    save_weights(out, trainer.average, card, overwrite=overwrite or resume)
+    if processes.leads:
+        save_weights(out, trainer.average, card, overwrite=overwrite or resume)
     return card
 
 
 def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     """Return what makes the network: from random numbers, or from weights to go on from."""
     if settings.start is None:
-        return ObjectPlane
+        new_network(settings)  # what cannot be made is told now
+        return lambda: new_network(settings)
     loaded = load_weights(settings.start)
-    if not isinstance(loaded.network, ObjectPlane):
-        raise ConfigError(f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further")
+    if loaded.card.architecture != settings.architecture:
+        raise ConfigError(
+            f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further as "
+            f"{settings.architecture!r}"
+        )
     network = loaded.network.requires_grad_(True).train()
     if not settings.grow:
         return lambda: network
     try:
-        network.grown(SHIPPED)
+        if not isinstance(network, ObjectPlane):
+            raise ValueError(f"networks of {settings.architecture!r} do not grow")
+        grown = network.grown(SHIPPED)
     except ValueError as error:
         raise ConfigError(f"--from {settings.start} --grow: {error}") from error
-    return lambda: network.grown(SHIPPED)
+    return lambda: grown
 
 
 def make_card(name: str, trainer: Trainer) -> Card:
     """Return the metadata of what was trained; scores it (a minute)."""
-    network = trainer.average
-    if not isinstance(network, ObjectPlane):
-        raise ConfigError(f"no card for networks of type {type(network).__name__}")
+    network, task = trainer.average, TASKS[trainer.settings.architecture]
     return Card(
         name=name,
-        architecture="object-plane",
+        architecture=task.architecture,
         config=vars(network.config),
         trained_on=trainer.settings.model_dump(mode="json"),
         steps=trainer.progress.step,
         minutes=trainer.progress.seconds / 60,
         valid=valid_ranges(trainer.settings.scenes),
-        scores=held_out_scores(network, trainer.settings.scenes, device=trainer.device),
+        scores=held_out_scores(network, trainer.settings.scenes, task, device=trainer.device),
         program=f"rdl-live {__version__}",
     )
 

@@ -3,21 +3,21 @@
 A scene of 128 x 128 raw pixels and three exposures takes about 0.2 s on one CPU thread.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rdl_live.optics import Otf, expose, to_photons
+from rdl_live.optics import Microscope, Otf, PatternSet, expose, to_photons
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import build_geometry
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
-from rdl_live.specimen import simulate
+from rdl_live.specimen import SimulatedSeries, simulate
 from rdl_live.train.draw import draw_microscope, draw_photons, draw_specimen, estimated
 from rdl_live.train.settings import SceneSettings
 
@@ -50,9 +50,43 @@ class Batch:
         return Batch(self.evidence.to(device), self.truth.to(device), self.photons)
 
 
-def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
-    """Return scene number `index`; the same each time it is asked for."""
-    rng = np.random.default_rng([seed, index])
+@dataclass(frozen=True)
+class Setup:
+    """A drawn microscope and specimen, ready to be exposed; everything but the exposures."""
+
+    scope: Microscope
+    recorded: SimulatedSeries
+    """At a mean of 1 photon a pixel."""
+    patterns: PatternSet
+    """As an estimation would have them."""
+    geometry: Geometry
+    transform: BandTransform
+    target: Tensor
+    """T, (rows, columns)."""
+
+    def evidence(self, series: Tensor) -> Evidence:
+        """Return what a series (1, A, P, y, x) of ADU says, in photons."""
+        read = self.scope.camera.read_noise_e
+        photons = to_photons(series, self.scope.camera)
+        matched = matched_spectrum(self.transform, self.geometry, series)
+        damping, _ = measure_damping(self.geometry, matched[0], photons, read)
+        noise = torch.tensor([noise_power(self.geometry, photons, read)], dtype=torch.float32)
+        return Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
+
+    def exposures(self, rng: np.random.Generator, settings: SceneSettings) -> Iterator[tuple[float, Tensor]]:
+        """Draw light levels; yield each with its series (1, A, P, y, x) float32 ADU, unless nothing is seen in it."""
+        camera = self.scope.camera
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        for _ in range(settings.exposures):
+            light = draw_photons(rng, settings)
+            adu = expose(self.recorded.expected * light, camera, generator=generator)
+            series = adu.to(torch.float32)[None]
+            if float(to_photons(series, camera).mean()) >= _LEAST_LIGHT:
+                yield light, series
+
+
+def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
+    """Draw a microscope and a specimen."""
     scope = draw_microscope(rng, settings)
     shape = (settings.size, settings.size)
     recorded = simulate(
@@ -70,24 +104,21 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
     geometry = build_geometry(otf, patterns, shape)
     transform = BandTransform(geometry, scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
+    return Setup(scope, recorded, patterns, geometry, transform, target)
+
+
+def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
+    """Return scene number `index`; the same each time it is asked for."""
+    rng = np.random.default_rng([seed, index])
+    setup = set_up(rng, settings)
     parts, levels = [], []
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    for _ in range(settings.exposures):
-        light = draw_photons(rng, settings)
-        adu = expose(recorded.expected * light, scope.camera, generator=generator)
-        series = adu.to(torch.float32)[None]
-        photons = to_photons(series, scope.camera)
-        if float(photons.mean()) < _LEAST_LIGHT:
-            continue
-        matched = matched_spectrum(transform, geometry, series)
-        read = scope.camera.read_noise_e
-        damping, _ = measure_damping(geometry, matched[0], photons, read)
-        noise = torch.tensor([noise_power(geometry, photons, read)], dtype=torch.float32)
-        parts.append(Evidence(matched / light, geometry.power[None], target[None], damping[None], noise / light**2))
+    for light, series in setup.exposures(rng, settings):
+        seen = setup.evidence(series)
+        parts.append(replace(seen, matched=seen.matched / light, noise=seen.noise / light**2))
         levels.append(light)
     if not parts:
         return make_scene(seed, index + 2**40, settings)
-    return Scene(stacked(parts), recorded.total, tuple(levels))
+    return Scene(stacked(parts), setup.recorded.total, tuple(levels))
 
 
 def stacked(parts: Sequence[Evidence]) -> Evidence:

@@ -1,6 +1,6 @@
 """What is trained on, and for how long: frozen, and written into the weights."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,10 @@ class SceneSettings(Description):
     angles: tuple[int, ...] = (3, 3, 3, 3, 2, 4)
     """Numbers of orientations, each as likely as it is listed often."""
     phases: tuple[int, ...] = (3, 3, 3, 5)
+    prior_grid: Annotated[int, Field(ge=1, le=2)] = 2
+    """Samples of the prior for each raw pixel, each way, where raw frames are denoised; 1 as published."""
+    prior_series: Annotated[int, Field(ge=1, le=16)] = 1
+    """The prior is made of the average of 1 to so many series, where raw frames are denoised."""
     kinds: tuple[str, ...] = ()
     """Kinds of specimen; all but `HELD_OUT` where left out."""
 
@@ -47,6 +51,9 @@ class SceneSettings(Description):
 class TrainSettings(Description):
     """How to train."""
 
+    architecture: Literal["object-plane", "rdl-sim", "dfcan"] = "object-plane"
+    network: dict[str, int | float | bool] = Field(default={})
+    """Fields of the new network's configuration that differ from the usual ones."""
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 20.0
     steps: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many steps instead of after `minutes`; then every number is the same in every run."""

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 
 from rdl_live.train.checkpoint import Progress, load_checkpoint, save_checkpoint
-from rdl_live.train.loss import Judged, judge
+from rdl_live.train.loss import Judged
+from rdl_live.train.processes import Processes
 from rdl_live.train.settings import TrainSettings
+from rdl_live.train.task import TASKS
 from rdl_live.train.window import SceneWindow
 
 CHECKPOINT_EVERY_S = 60.0
@@ -48,6 +50,8 @@ class Trainer:
         checkpoint: Path | None = None,
         resume: bool = False,
         half: bool = False,
+        processes: Processes | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare.
 
@@ -58,11 +62,16 @@ class Trainer:
             checkpoint: file to keep the state in, once a minute and at the end.
             resume: go on from that file.
             half: mixed precision.
+            processes: those that train this network together; this one alone where left out.
+            clock: gives the seconds that count as training; `time.process_time` where a machine is shared.
 
         Raises:
             DataError: the checkpoint to resume from is missing, damaged or of another training.
         """
         self.settings, self.device, self._half = settings, torch.device(device), half
+        self._processes = processes or Processes.alone()
+        self._clock = clock
+        self._judge = TASKS[settings.architecture].judge
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             made = network()
@@ -77,7 +86,7 @@ class Trainer:
     def run(self) -> Iterator[Step]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()
-        with SceneWindow(self.settings) as window:
+        with SceneWindow(self.settings, rank=self._processes.rank, world=self._processes.world) as window:
             try:
                 while self._done() < 1:
                     yield self._step(window)
@@ -89,7 +98,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, if there is a file for it."""
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._processes.leads:
             save_checkpoint(self._checkpoint, self.settings, self.progress, self.network, self.average, self._optimizer)
 
     def _done(self) -> float:
@@ -99,22 +108,24 @@ class Trainer:
         return self.progress.seconds / (60 * self.settings.minutes)
 
     def _step(self, window: SceneWindow) -> Step:
-        start = time.perf_counter()
+        start = self._clock()
         rate = self._rate(self._done())
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        judged = judge(self.network, window.batch(self.progress.step).to(self.device), half=self._half)
+        judged = self._judge(self.network, window.batch(self.progress.step).to(self.device), half=self._half)
         self._optimizer.zero_grad(set_to_none=True)
         judged.loss.backward()  # type: ignore[no-untyped-call]
+        self._processes.average_gradients(self.network)
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
         self._optimizer.step()
         self._average()
-        self.progress = Progress(self.progress.step + 1, self.progress.seconds + time.perf_counter() - start)
+        seconds = self._processes.leaders(self.progress.seconds + self._clock() - start)
+        self.progress = Progress(self.progress.step + 1, seconds)
         return Step(
             self.progress.step,
             min(1.0, self._done()),
-            float(judged.loss.detach()),
-            float(judged.ratio.sqrt().mean()),
+            self._processes.mean(float(judged.loss.detach())),
+            self._processes.mean(float(judged.ratio.sqrt().mean())),
             rate,
             judged,
         )

@@ -8,13 +8,13 @@ import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 
-from rdl_live.train.scene import Batch, Scene, make_batch, make_scene
 from rdl_live.train.settings import TrainSettings
+from rdl_live.train.task import TASKS, AnyScene
 
 _AHEAD = 8
 """Scenes that each process may be ahead."""
@@ -24,11 +24,18 @@ _BATCH_SEED = 0xBA7C4
 class SceneWindow:
     """`batch(step)` for growing steps. A context manager."""
 
-    def __init__(self, settings: TrainSettings) -> None:
-        """Prepare; nothing is simulated before the first batch is asked for."""
-        self._settings = settings
-        self._scenes: dict[int, Scene] = {}
-        self._pending: dict[int, Future[Scene]] = {}
+    def __init__(self, settings: TrainSettings, *, rank: int = 0, world: int = 1) -> None:
+        """Prepare; nothing is simulated before the first batch is asked for.
+
+        Args:
+            settings: of the training; `batch` is that of one process.
+            rank: which of the processes that train together this one is.
+            world: how many there are. Together they get the batches that one process gets of `world` times the size.
+        """
+        self._settings, self._rank, self._world = settings, rank, world
+        self._task = TASKS[settings.architecture]
+        self._scenes: dict[int, AnyScene] = {}
+        self._pending: dict[int, Future[AnyScene]] = {}
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -46,20 +53,24 @@ class SceneWindow:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def batch(self, step: int) -> Batch:
+    def batch(self, step: int) -> Any:
         """Return the batch of a step, 0, 1, 2, ...; waits for its scenes."""
         settings = self._settings
-        oldest = step * settings.batch // settings.reuse
+        whole = settings.batch * self._world
+        oldest = step * whole // settings.reuse
         # The window opens slowly, so that the first steps need not wait for all of it.
-        width = min(settings.window, settings.batch + 2 * oldest)
+        width = max(whole, min(settings.window, whole + 2 * oldest))
         self._order(oldest, oldest + width)
         rng = np.random.default_rng([settings.seed, _BATCH_SEED, step])
-        numbers = oldest + rng.permutation(width)[: settings.batch]
+        numbers = oldest + rng.permutation(width)[:whole]
+        # One number for each scene, whoever computes it and however many exposures it has.
+        choices = rng.random(whole)
+        own = slice(self._rank * settings.batch, (self._rank + 1) * settings.batch)
         picks = []
-        for number in numbers:
+        for number, choice in zip(numbers[own], choices[own], strict=True):
             scene = self._scene(int(number))
-            picks.append((scene, int(rng.integers(len(scene.photons)))))
-        return make_batch(picks)
+            picks.append((scene, int(choice * len(scene.photons))))
+        return self._task.make_batch(picks)
 
     def _order(self, first: int, last: int) -> None:
         """Forget what lies before the window and have what is coming made."""
@@ -70,13 +81,13 @@ class SceneWindow:
         settings = self._settings
         for number in range(first, last + _AHEAD * settings.workers):
             if number not in self._scenes and number not in self._pending:
-                self._pending[number] = self._pool.submit(make_scene, settings.seed, number, settings.scenes)
+                self._pending[number] = self._pool.submit(self._task.make_scene, settings.seed, number, settings.scenes)
 
-    def _scene(self, number: int) -> Scene:
+    def _scene(self, number: int) -> AnyScene:
         if number not in self._scenes:
             future = self._pending.pop(number, None)
             settings = self._settings
-            made = make_scene(settings.seed, number, settings.scenes) if future is None else future.result()
+            made = self._task.make_scene(settings.seed, number, settings.scenes) if future is None else future.result()
             self._scenes[number] = made
         return self._scenes[number]
 
