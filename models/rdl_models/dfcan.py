@@ -74,6 +74,8 @@ class Dfcan(nn.Module):
             *(ResidualGroup([_Fcab(config) for _ in range(config.blocks)]) for _ in range(config.groups))
         )
         self.widen = conv(width, width * config.scale**2)
+        with torch.no_grad():
+            self.widen.weight *= 0.5**config.groups  # each group doubles its input at first
         self.last = conv(width, 1)
         if config.residual:
             nn.init.zeros_(self.last.weight)
@@ -120,7 +122,8 @@ class FourierChannelAttention(nn.Module):
         # Of a field that is alike everywhere every window has the same modulus; "ortho" keeps it the same for windows
         # of any size.
         modulus = torch.fft.fft2(windows, norm="ortho").abs().mean(dim=0)
-        return torch.fft.fftshift(modulus, dim=(-2, -1)) + _LEAST
+        centred: Tensor = torch.fft.fftshift(modulus, dim=(-2, -1))
+        return centred + _LEAST
 
 
 class _Fcab(nn.Module):

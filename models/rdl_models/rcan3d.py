@@ -7,6 +7,7 @@ stacks is time (temporally interleaved training) or z (spatially interleaved); F
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from rdl_models.blocks import conv, lrelu, rcan_groups
@@ -48,6 +49,8 @@ class Rcan3d(nn.Module):
         self.fnsm = Fnsm(config.channels, width, 3, FnsmConfig(config.cutoff, config.slope))
         self.groups = rcan_groups(config.groups, config.blocks, width, 3)
         self.widen = conv(width, TAIL * width, 3)
+        with torch.no_grad():
+            self.widen.weight *= 0.5**config.groups  # each group doubles its input at first
         self.last = conv(TAIL * width, config.channels, 3)
 
     def forward(self, x: Tensor, pixel: float | Tensor) -> Tensor:

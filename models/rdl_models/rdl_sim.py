@@ -81,6 +81,7 @@ class RdlSim(nn.Module):
         self.widen = conv(width, TAIL * width)
         self.attention = ChannelAttention(TAIL * width)
         self.last = conv(TAIL * width, phases)
+        _calm(self.widen, config.trunk_groups)
         if config.residual:
             nn.init.zeros_(self.last.weight)
         # Channels last is what CPUs and tensor cores convolve quickest.
@@ -144,6 +145,7 @@ class _Branch(nn.Module):
         self.within = conv(phases, half) if masked else None
         self.groups = rcan_groups(groups, config.blocks, width)
         self.end = conv(width, width)
+        _calm(self.end, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.stem(x[:, : self._phases])
@@ -152,3 +154,9 @@ class _Branch(nn.Module):
         features = lrelu(features)
         end: Tensor = lrelu(self.end(features + self.groups(features)))
         return end
+
+
+def _calm(after: nn.Conv2d | nn.Conv3d, groups: int) -> None:
+    """Make the layer after some residual groups small at first: each group, x + blocks(x), doubles its input."""
+    with torch.no_grad():
+        after.weight *= 0.5**groups

@@ -85,8 +85,8 @@ class RawFrames:
         """
         generated = self._generated(self._prior(evidence))[0]
         mean = photons.mean().clamp(min=0.01)
-        shown = (stabilized(one, mean, self._read_variance) for one in (generated, photons[0]))
-        inputs = self._network.inputs(*shown, self._pixel)
+        expected, noisy = (stabilized(one, mean, self._read_variance) for one in (generated, photons[0]))
+        inputs = self._network.inputs(expected, noisy, self._pixel)
         tile = tile_for(self._network, inputs, self._free_bytes()) if self._tile is None else self._tile
         return photons_of(by_tiles(self._network, inputs, tile).float(), mean, self._read_variance)[None]
 

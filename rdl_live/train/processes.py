@@ -97,7 +97,7 @@ class Processes:
         flat = torch.cat([one.flatten() for one in kept])
         distributed.all_reduce(flat)
         flat /= self.world
-        for one, part in zip(kept, flat.split([one.numel() for one in kept]), strict=True):
+        for one, part in zip(kept, torch.split(flat, [one.numel() for one in kept]), strict=True):
             one.copy_(part.reshape(one.shape))
 
 

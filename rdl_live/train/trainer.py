@@ -86,7 +86,7 @@ class Trainer:
     def run(self) -> Iterator[Step]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()
-        with SceneWindow(self.settings, rank=self._processes.rank, world=self._processes.world) as window:
+        with self._window() as window:
             try:
                 while self._done() < 1:
                     yield self._step(window)
@@ -95,6 +95,10 @@ class Trainer:
                         saved = time.perf_counter()
             finally:
                 self.save()
+
+    def _window(self) -> SceneWindow:
+        """Return where the batches come from."""
+        return SceneWindow(self.settings, rank=self._processes.rank, world=self._processes.world)
 
     def save(self) -> None:
         """Write the checkpoint, if there is a file for it."""
