@@ -198,7 +198,7 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     if isinstance(network, RdlSim):
         grid = variant.settings.scenes.prior_grid
         frames = RawFrames(network, geometry, case.patterns, target, read_variance=read**2, grid=grid)
-        image = frames.estimate(photons, evidence) / mean
+        image = frames.estimate(photons, evidence, evidence.wiener()) / mean
     elif isinstance(network, Unrolled):
         image = network(relative, rings, network_inputs(relative))
     else:

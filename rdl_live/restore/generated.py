@@ -14,7 +14,6 @@ from torch.nn import functional
 from rdl_live.optics.forward import ForwardModel
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.reconstruct.plan import Geometry
-from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.frames import FrameModel
 
 GRIDS = (1, 2)
@@ -44,9 +43,8 @@ class GeneratedFrames:
             geometry.otf, PatternSet(patterns=tuple(seen)), geometry.padded, upsample=1, device=geometry.power.device
         )
 
-    def __call__(self, evidence: Evidence) -> Tensor:
-        """Return frames (n, angle, phase, y, x) float32 of the Wiener estimate, in the evidence's unit."""
-        prior = evidence.wiener()
+    def __call__(self, prior: Tensor) -> Tensor:
+        """Return frames (n, angle, phase, y, x) float32 of SR images (n, y, x) on the padded grid, in their unit."""
         if self._fine is not None:
             return self._fine(torch.fft.rfft2(prior), self._target)
         shrunk = functional.avg_pool2d(prior[:, None], 2)[:, 0]

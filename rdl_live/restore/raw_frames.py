@@ -1,15 +1,14 @@
 """The rDL step on raw frames, as published but made right: an estimate of the object by a network that denoises frames.
 
-    series -> prior (Wiener) -> pattern-modulated frames on the 2x grid -> network, once for each orientation
+    series -> prior (Wiener image) -> pattern-modulated frames on the 2x grid -> network, once for each orientation
            -> photons -> classical reconstruction
 
 Qiao et al., Nat. Biotechnol. 2022, 10.1038/s41587-022-01471-3. Where it departs from the published code: the prior is a
-Wiener reconstruction (of the last series' average where asked for) in place of another network; modulation happens on
-the 2x grid and with the estimated depth; light is scaled by a fixed, invertible transform that makes the noise the same
-everywhere, so photons come out; and the image is weighed against the data afterwards (`rdl_live.restore.fusion`).
+Wiener image (in a time-lapse that of the running average, where nothing moves) in place of another network; modulation
+happens on the 2x grid and with the estimated depth; light is scaled by a fixed, invertible transform that makes the
+noise the same everywhere, so photons come out; and the image is weighed against the data afterwards
+(`rdl_live.restore.fusion`).
 """
-
-from collections import deque
 
 import torch
 from torch import Tensor
@@ -43,7 +42,6 @@ class RawFrames:
         target: Tensor,
         *,
         read_variance: Tensor | float = 0.0,
-        averaging: int = 1,
         grid: int = 2,
         tile: int | None = None,
     ) -> None:
@@ -55,7 +53,6 @@ class RawFrames:
             patterns: estimated.
             target: T, the SR image's transfer (rows, columns).
             read_variance: read noise squared [electrons^2], one number or (y, x).
-            averaging: how many of the last series the prior is an average of; 1 where the specimen moves.
             grid: see `GeneratedFrames`.
             tile: rows and columns of tiles; by memory where left out.
 
@@ -72,39 +69,35 @@ class RawFrames:
         self._read_variance = read_variance
         self._generated = GeneratedFrames(geometry, patterns, target, grid=grid)
         self._transform = BandTransform(geometry, Camera(), None)
-        self._last: deque[Tensor] = deque(maxlen=max(1, averaging))
         config, otf = network.config, geometry.otf
         self._pixel = otf.pixel_um * (otf.cutoff if config.relative else 1.0)
 
-    def denoised(self, photons: Tensor, evidence: Evidence) -> Tensor:
+    def denoised(self, photons: Tensor, prior: Tensor) -> Tensor:
         """Return denoised frames (1, A, P, y, x) [photons].
 
         Args:
             photons: recorded series (1, A, P, y, x) [photons].
-            evidence: of that series, in photons.
+            prior: SR image (1, y, x) of the padded grid [photons].
         """
-        generated = self._generated(self._prior(evidence))[0]
+        generated = self._generated(prior)[0]
         mean = photons.mean().clamp(min=0.01)
         expected, noisy = (stabilized(one, mean, self._read_variance) for one in (generated, photons[0]))
         inputs = self._network.inputs(expected, noisy, self._pixel)
         tile = tile_for(self._network, inputs, self._free_bytes()) if self._tile is None else self._tile
         return photons_of(by_tiles(self._network, inputs, tile).float(), mean, self._read_variance)[None]
 
-    def estimate(self, photons: Tensor, evidence: Evidence) -> Tensor:
-        """Return the classical SR image of the denoised frames, (1, y, x) of the padded grid [photons]."""
-        matched = matched_spectrum(self._transform, self._geometry, self.denoised(photons, evidence))
+    def estimate(self, photons: Tensor, evidence: Evidence, prior: Tensor) -> Tensor:
+        """Return the classical SR image of the denoised frames, (1, y, x) of the padded grid [photons].
+
+        Args:
+            photons: recorded series (1, A, P, y, x) [photons].
+            evidence: of that series, in photons.
+            prior: SR image (1, y, x) of the padded grid [photons].
+        """
+        matched = matched_spectrum(self._transform, self._geometry, self.denoised(photons, prior))
         return Evidence(matched, evidence.power, evidence.target, evidence.damping, evidence.noise).wiener(
             DENOISED_DAMPING
         )
-
-    def _prior(self, evidence: Evidence) -> Evidence:
-        """Return the evidence of the average of the last series: as much light, less noise."""
-        self._last.append(evidence.matched)
-        count = len(self._last)
-        if count == 1:
-            return evidence
-        mean = torch.stack(tuple(self._last)).mean(dim=0)
-        return Evidence(mean, evidence.power, evidence.target, evidence.damping / count, evidence.noise / count)
 
     def _free_bytes(self) -> float:
         device = self._target.device

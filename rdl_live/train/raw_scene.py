@@ -66,7 +66,7 @@ def make_raw_scene(seed: int, index: int, settings: SceneSettings) -> RawScene:
     noisy, generated, levels = [], [], []
     for light, series in setup.exposures(rng, settings):
         noisy.append(to_photons(series, setup.scope.camera))
-        generated.append(generate(_prior(setup, light, series, more, settings.prior_series)))
+        generated.append(generate(_prior(setup, light, series, more, settings.prior_series).wiener()))
         levels.append(light)
     if not levels:
         return make_raw_scene(seed, index + 2**40, settings)
