@@ -167,6 +167,7 @@ class Bench:
             last,
             activity=Activity.BROKEN if self.broken else Activity.IDLE,
             says="a device does not answer" if self.broken else "ready",
+            stalled_s=0.0,
             light=self.light,
             readings=readings,
             recording=recording,

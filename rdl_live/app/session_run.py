@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
 """A snap with unknown patterns takes a series now and then, until there is an image; the light is off between them."""
+STALLED_S = 1.5
+"""Without a frame for so long (and two exposures), the user is told; the run goes on and waits."""
 _AT = {Kind.LIVE: Activity.LIVE, Kind.SNAP: Activity.SNAPPING, Kind.RECORD: Activity.RECORDING}
 
 
@@ -51,13 +53,19 @@ class SessionRun:
         """Whether the light was turned off from here, whatever the acquisition says."""
         self.dose_before = 0.0
         self._doubts: tuple[str, ...] = ()
+        self._refused = 0
+        self._frame_s = 0.0
         self._latest: Result | None = None
         self._began_s = time.monotonic()
         self._run = LiveRun(
             microscope,
             self.plan,
             out,
-            LiveOptions(denoise=settings.denoiser, patterns=None if known is None else (known,)),
+            LiveOptions(
+                denoise=settings.denoiser,
+                patterns=None if known is None else (known,),
+                queue_series=2 if out is None else LiveOptions.queue_series,  # what is only looked at shall be fresh
+            ),
             core=core,
             receivers=(self._receive,),
             on_frame=self._frame,
@@ -131,6 +139,7 @@ class SessionRun:
 
     def _frame(self, frame: Frame | None, tag: FrameTag) -> None:
         """In the acquisition's thread."""
+        self._frame_s = time.monotonic()
         self._bench.mailbox.put_frame(frame, tag)
         if self.goal.kind is Kind.SNAP and tag.time >= SNAP_SERIES and not self.stopped:
             self._bench.notices.warn("no pattern was found in the snap; check light, focus and pattern in live view")
@@ -167,19 +176,30 @@ class SessionRun:
         if not self._run.opened:
             return replace(base, activity=activity, says="starting …", counts=Counts(), readings=Readings())
         status, latest = self._run.status, self._latest
+        if not self.stopped:  # the series that a stop cuts off is no fault
+            self._refused = status.refused
         return replace(
             base,
             activity=activity,
             says=self._says(status),
+            stalled_s=self._stalled_s(wishes),
             light=Light.ON if self.lit else Light.OFF,
             recording=self._recording(status),
-            counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, status.refused),
+            counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, self._refused),
             readings=self._readings(status),
             patterns=latest.seen or latest.patterns if latest else None,
             nominal=self._run.nominal(wishes.settings.channel),
             dose_j_cm2=self._bench.dose(self.dose_j_cm2),
             disk_free_bytes=disk_free(self.goal.folder or wishes.folder),
         )
+
+    def _stalled_s(self, wishes: Wishes) -> float:
+        """Return for how long no frame has come, where one is overdue: long before it is an error."""
+        if not self.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
+            return 0.0
+        longest_ms = max([wishes.settings.exposure_ms, *(c.exposure_ms for c in self.plan.channels)])
+        silent_s = time.monotonic() - self._frame_s
+        return silent_s if silent_s > STALLED_S + 2e-3 * longest_ms else 0.0
 
     def _says(self, status: LiveStatus) -> str:
         if self.goal.kind is Kind.RECORD:

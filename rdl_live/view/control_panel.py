@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from rdl_live.view.number_row import NumberRow
 from rdl_live.view.session import Activity, DemoKnobs, Session, Snapshot
+from rdl_live.view.wrapped import wrapped
 
 OFF = "none"
 
@@ -68,9 +69,7 @@ class ControlPanel(QWidget):
         )
         self.power.changed.connect(lambda value: self._session.change(power_percent=value))
         self.exposure.changed.connect(lambda value: self._session.change(exposure_ms=value))
-        self.light_words = QLabel("")
-        self.light_words.setWordWrap(True)
-        self.light_words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.light_words = wrapped()
         self.light_words.setToolTip("Light on the sample now, and for each super-resolved image")
         return _filled(group, self._channel_row, self.power, self.exposure, self.light_words)
 
@@ -189,7 +188,7 @@ class ControlPanel(QWidget):
             return "dose unknown: the microscope file has no full_irradiance_w_cm2"
         now = full * settings.power_percent / 100
         series = now * microscope.pattern.frames * settings.exposure_ms * 1e-3
-        return f"{now:.3g} W/cm² on the sample, {series:.2g} J/cm² an image"
+        return f"{now:.3g} W/cm² on the sample\n{series:.2g} J/cm² an image"
 
     # What the user does ---------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxL
 from rdl_live.view import words
 from rdl_live.view.session import Snapshot
 from rdl_live.view.theme import AMBER, RED
+from rdl_live.view.wrapped import wrapped
 
 LITTLE_DISK, NO_DISK = 10e9, 2e9
 """Bytes left on the disk from which the user is warned, and warned in red."""
@@ -48,10 +49,9 @@ class FactsPanel(QWidget):
         self._zero = QPushButton("Set to zero")
         self._zero.setToolTip("Count the dose anew: for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
-        self.doubts = QLabel("")
+        self.doubts = wrapped()
         self.doubts.setObjectName("doubts")
-        self.doubts.setWordWrap(True)
-        self.doubts.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.doubts.setVisible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(grid)

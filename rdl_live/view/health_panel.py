@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from rdl_live.view.pattern_health import Health, pattern_health, summary
 from rdl_live.view.verdict_label import verdict_label
+from rdl_live.view.wrapped import wrapped
 
 if TYPE_CHECKING:  # loads torch
     from rdl_live.optics.pattern import PatternSet
@@ -20,8 +21,7 @@ class HealthPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("health")
         self.health: list[Health] = []
-        self.headline = QLabel()
-        self.headline.setWordWrap(True)
+        self.headline = wrapped()
         self._grid = QGridLayout()
         self._grid.setColumnStretch(1, 1)
         self._grid.setVerticalSpacing(6)
@@ -50,16 +50,14 @@ class HealthPanel(QWidget):
                 widget.deleteLater()
         for row, one in enumerate(self.health):
             self._grid.addWidget(verdict_label(one.state), row, 0, Qt.AlignmentFlag.AlignTop)
-            text = QLabel(_in_words(one))
-            text.setWordWrap(True)
+            text = wrapped(_in_words(one))
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
             self._grid.addWidget(text, row, 1)
 
 
 def _in_words(health: Health) -> str:
-    """Return title, numbers in small, and advice in bold, for a narrow panel."""
+    """Return title, numbers in small, and advice, for a narrow panel."""
     title, _, numbers = health.title.partition(": ")
     small = f"<br><small>{numbers}</small>" if numbers else ""
-    advice = f"<br><b>{health.advice}</b>" if health.advice else ""
+    advice = f"<br>{health.advice}" if health.advice else ""
     return f"{title}{small}{advice}"

@@ -2,7 +2,7 @@
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction, QActionGroup, QImage, QPainter, QResizeEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QStyle, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from rdl_live.view.colours import COLOURS
 from rdl_live.view.contrast import Contrast
@@ -61,18 +61,17 @@ class ImagePane(QWidget):
         head.setSpacing(2)
         head.addWidget(self._title)
         head.addWidget(self._value, 1)
-        style = self.style()
-        assert style is not None
         self.menu_button = QToolButton()
         self.menu_button.setText("Contrast")
         self.menu_button.setToolTip("Colours, gamma and automatic contrast of this pane; the image never changes")
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu_button.setMenu(self._made_menu())
         self.maximise_button = QToolButton()
-        self.maximise_button.setIcon(style.standardIcon(QStyle.StandardPixmap.SP_TitleBarMaxButton))
+        # Characters, not icons: Qt's own are black on every theme.
+        self.maximise_button.setText("\u25a1")
         self.maximise_button.setToolTip("Show this pane alone, or all again (double-click on the image does the same)")
         self.hide_button = QToolButton()
-        self.hide_button.setIcon(style.standardIcon(QStyle.StandardPixmap.SP_TitleBarCloseButton))
+        self.hide_button.setText("\u2715")
         self.hide_button.setToolTip("Hide this pane; the View menu shows it again")
         for button, name in (
             (self.menu_button, "menu"),

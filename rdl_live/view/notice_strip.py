@@ -3,21 +3,21 @@
 from collections import deque
 
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import (
     QApplication,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from rdl_live.view.session import Notice, Severity
-from rdl_live.view.theme import AMBER, RED
+from rdl_live.view.theme import AMBER, GREEN, RED
+from rdl_live.view.wrapped import wrapped
 
 KEPT = 200
 INFO_MS = 6000
@@ -35,18 +35,20 @@ class NoticeStrip(QWidget):
         self.notices: deque[Notice] = deque(maxlen=KEPT)
         self._unread = 0
         self._shown = Notice(0, Severity.INFO, "")
-        self._text = QLabel("")
+        self._text = wrapped()
         self._text.setObjectName("notice-text")
-        self._text.setWordWrap(True)
-        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._details = QPushButton("Details …")
         self._details.setToolTip("Everything that was told, to read or to copy")
         self._details.clicked.connect(self.show_details)
         self._dismiss = QPushButton("Dismiss")
         self._dismiss.setObjectName("dismiss")
         self._dismiss.clicked.connect(self.dismiss)
+        self._edge = QWidget()
+        self._edge.setFixedWidth(6)
+        self._edge.setAutoFillBackground(True)
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 2, 6, 2)
+        row.addWidget(self._edge)
         row.addWidget(self._text, 1)
         row.addWidget(self._details)
         row.addWidget(self._dismiss)
@@ -75,8 +77,10 @@ class NoticeStrip(QWidget):
             text = text[:LONGEST].rsplit(" ", 1)[0] + " …"
         more = f"   (and {self._unread - 1} more)" if self._unread > 1 else ""
         self._text.setText(text + more)
-        colour = {Severity.ERROR: RED, Severity.WARNING: AMBER}.get(self._shown.severity, "palette(mid)")
-        self.setStyleSheet(f"#notice-text {{ border-left: 6px solid {colour}; padding-left: 8px; }}")
+        palette = QPalette()
+        colour = {Severity.ERROR: RED, Severity.WARNING: AMBER}.get(self._shown.severity, GREEN)
+        palette.setColor(QPalette.ColorRole.Window, QColor(colour))
+        self._edge.setPalette(palette)
         self.setVisible(True)
         if self._shown.severity is Severity.INFO:
             self._timer.start(INFO_MS)

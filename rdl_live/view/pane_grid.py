@@ -170,18 +170,21 @@ class PaneGrid(QWidget):
             self._grid.removeWidget(widget)
         for name, pane in self.panes.items():
             pane.setVisible(name in names)
-        for index, name in enumerate(names):
+        places = placed(len(names), columns)
+        for name, place in zip(names, places, strict=True):
             pane = self.panes[name]
-            self._grid.addWidget(pane, index // columns, index % columns)
+            self._grid.addWidget(pane, *place)
             if pane.picture is not None:
                 pane.show_picture(pane.picture, self.history.fit(name, self.channel, pane.picture))
         if not names:
             self._grid.addWidget(self._split, 0, 0)
-        rows = math.ceil(len(names) / columns) if names else 1
+        large = {column for _, column, rows, _ in places if rows > 1}
+        used_columns = {column for _, column, _, _ in places} or {0}
+        used_rows = {row for row, _, _, _ in places} or {0}
         for index in range(max(self._grid.columnCount(), 1)):
-            self._grid.setColumnStretch(index, 1 if index < columns else 0)
+            self._grid.setColumnStretch(index, (2 if index in large else 1) if index in used_columns else 0)
         for index in range(max(self._grid.rowCount(), 1)):
-            self._grid.setRowStretch(index, 1 if index < rows else 0)
+            self._grid.setRowStretch(index, 1 if index in used_rows else 0)
         self.layout_changed.emit()
 
     def _contrast_wanted(self, name: str, contrast: Contrast, joined: bool) -> None:
@@ -269,3 +272,10 @@ def best_columns(count: int, width: float, height: float) -> int:
     if count < 1 or width <= 0 or height <= 0:
         return max(count, 1)
     return max(range(1, count + 1), key=lambda columns: min(width / columns, height / math.ceil(count / columns)))
+
+
+def placed(count: int, columns: int) -> list[tuple[int, int, int, int]]:
+    """Return row, column, rows and columns of each pane; of three in two columns the best has a column of its own."""
+    if (count, columns) == (3, 2):
+        return [(0, 0, 1, 1), (1, 0, 1, 1), (0, 1, 2, 1)]
+    return [(index // columns, index % columns, 1, 1) for index in range(count)]

@@ -151,6 +151,8 @@ class Snapshot:
     activity: Activity = Activity.OPENING
     says: str = ""
     """What it is at, in words."""
+    stalled_s: float = 0.0
+    """For how long the camera has given nothing, where that is too long [s]; 0 where all is well."""
     light: Light = Light.OFF
     settings: Settings = field(default_factory=Settings)
     channels: tuple[str, ...] = ()

@@ -35,10 +35,11 @@ from rdl_live.view.pane_grid import PaneGrid
 from rdl_live.view.regions import dragged_region
 from rdl_live.view.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot
 from rdl_live.view.state_bars import StateBars
-from rdl_live.view.theme import RED
+from rdl_live.view.theme import AMBER, RED
 from rdl_live.view.tool_windows import ToolWindows
 from rdl_live.view.trace_panel import TracePanel
 from rdl_live.view.traces import TraceModel
+from rdl_live.view.wrapped import wrapped
 
 if TYPE_CHECKING:
     from rdl_live.view.picture_file import Shot
@@ -192,7 +193,10 @@ class SimWidget(QWidget):
         self.menu_button.setMenu(self.commands.menu("view", "picture", "devices"))
         self.menu_button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         row.addWidget(self.menu_button)
-        row.addStretch(1)
+        self.state = wrapped()
+        self.state.setObjectName("state")
+        self.state.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        row.addWidget(self.state, 1)
         stop = self._button("stop")
         stop.setMinimumWidth(stop.fontMetrics().averageCharWidth() * 30)
         stop.setStyleSheet(
@@ -240,6 +244,7 @@ class SimWidget(QWidget):
             self.trace_panel.refresh()
         self._show_denoiser(snapshot.settings.denoiser)
         self._show_busy(snapshot)
+        self._show_state(snapshot)
         self.tools.show_snapshot(snapshot)
         activity = snapshot.activity
         ready = activity not in (Activity.OPENING, Activity.BROKEN, Activity.CLOSED)
@@ -270,6 +275,13 @@ class SimWidget(QWidget):
         text = idle.get(snapshot.activity, snapshot.says)
         if text != self.grid.busy_text:
             self.grid.set_busy_text(text)
+
+    def _show_state(self, snapshot: Snapshot) -> None:
+        text = snapshot.says
+        if snapshot.stalled_s:
+            text = f"<b style='color:{AMBER}'>nothing from the camera for {snapshot.stalled_s:.0f} s</b>"
+        if text != self.state.text():
+            self.state.setText(text)
 
     # What the user does ---------------------------------------------------------------------------------
 

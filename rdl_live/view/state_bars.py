@@ -1,6 +1,7 @@
 """The two bars that nobody may overlook: light on the sample, and recording."""
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from rdl_live.view import words
@@ -48,19 +49,30 @@ def recording_words(snapshot: Snapshot) -> tuple[str, str]:
 
 
 class _Bar(QLabel):
+    """Text on a colour. By palette and not by style sheet: with one, a label keeps the colours of the old theme."""
+
     def __init__(self, name: str, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName(name)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setMinimumWidth(60)
-        self._colour: str | None = None
+        self.setMargin(3)
+        self.colour: str | None = None
         self.say("", "")
 
     def say(self, text: str, colour: str) -> None:
         if text != self.text():
             self.setText(text)
             self.setToolTip(text)
-        if colour != self._colour:
-            self._colour = colour
-            look = f"background: {colour}; color: white; font-weight: bold;" if colour else "color: palette(mid);"
-            self.setStyleSheet(f"padding: 3px; {look}")
+        if colour == self.colour:
+            return
+        self.colour = colour
+        palette = QPalette()
+        if colour:
+            palette.setColor(QPalette.ColorRole.Window, QColor(colour))
+            palette.setColor(QPalette.ColorRole.WindowText, QColor("white"))
+        self.setPalette(palette)
+        self.setAutoFillBackground(bool(colour))
+        font = self.font()
+        font.setBold(bool(colour))
+        self.setFont(font)

@@ -14,7 +14,7 @@ from rdl_live.view.main_window import MainWindow
 from rdl_live.view.memory import Memory
 from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
 from rdl_live.view.sim_widget import SimWidget
-from rdl_live.view.theme import Theme
+from rdl_live.view.theme import RED, Theme
 
 from .fake_session import FakeSession
 
@@ -115,13 +115,13 @@ def test_the_light_is_told_in_red_and_in_words(widget: SimWidget, session: FakeS
     session.be(Activity.LIVE, light=Light.ON)
     widget.refresh()
     assert "LIGHT ON" in text_of(widget, "light-bar")
-    assert "background" in find(widget, "light-bar").styleSheet()
+    assert widget.bars.light.colour == RED
     session.be(Activity.BROKEN, light=Light.UNKNOWN)
     widget.refresh()
     assert "MAY BE ON" in text_of(widget, "light-bar")
     session.be(Activity.IDLE, light=Light.OFF)
     widget.refresh()
-    assert "background" not in find(widget, "light-bar").styleSheet()
+    assert widget.bars.light.colour == ""
 
 
 def test_recording_is_told_and_keeps_what_it_was_begun_with(
