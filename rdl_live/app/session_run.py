@@ -1,6 +1,7 @@
 """One run of a session: a `LiveRun` on the session's core, with what a viewer wants to know of it."""
 
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from rdl_live.app.session_goals import Goal, Kind, Wishes
 from rdl_live.errors import OutputError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Frame, Result
-from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Snapshot
+from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
 
 if TYPE_CHECKING:
     from rdl_live.app.session_bench import Bench
@@ -64,7 +65,10 @@ class SessionRun:
             LiveOptions(
                 denoise=settings.denoiser,
                 patterns=None if known is None else (known,),
-                queue_series=2 if out is None else LiveOptions.queue_series,  # what is only looked at shall be fresh
+                # What is only looked at shall be fresh, and there at once: a process of its own takes seconds to
+                # start, and there is no recording for it to spare.
+                queue_series=2 if out is None else LiveOptions.queue_series,
+                processing="thread" if out is None else "process",
             ),
             core=core,
             receivers=(self._receive,),
@@ -125,15 +129,21 @@ class SessionRun:
         if wishes.knobs != before.knobs:
             self._bench.turn(wishes.knobs)
         old, new = before.settings, wishes.settings
+        if new.denoiser != old.denoiser:
+            self._run.use_denoiser(new.denoiser).add_done_callback(self._denoiser_done)
         if old == new or not self.plan.endless or self.goal.plan is not None:
             return
-        if replace(new, power_percent=old.power_percent, exposure_ms=old.exposure_ms) != old:
+        if (new.channel, new.region) != (old.channel, old.region):
             if self.goal.kind is Kind.LIVE:
                 self.restarts = True
                 self.stop()
             return  # a recording stays what it was begun as
         self.plan = self.plan.replace(channels=plan_for(wishes).model_dump()["channels"])
         self._run.follow(self.plan)
+
+    def _denoiser_done(self, done: "Future[None]") -> None:
+        if (error := done.exception()) is not None:
+            self._bench.notices.add(Severity.ERROR, f"the denoiser stays as it was: {error}")
 
     # What it gives --------------------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ class ControlPanel(QWidget):
         _say(self.light_words, self._light_in_words(snapshot))
         # A recording stays what it was begun as: what cannot be changed now does not pretend to be.
         recording = snapshot.activity is Activity.RECORDING
-        for widget in (self.channel, self.denoiser, self.drag, self.whole):
+        for widget in (self.channel, self.drag, self.whole):
             widget.setEnabled(not recording)
         self._show_demo(snapshot.demo)
 

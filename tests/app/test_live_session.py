@@ -172,6 +172,7 @@ def test_what_is_live_is_recorded_until_it_is_stopped(sitting: Sitting, tmp_path
     sitting.session.record(tmp_path / "a" / "cells")
     sitting.at(Activity.RECORDING)
     sitting.until(lambda: (r := sitting.session.snapshot.recording) is not None and r.series >= 5)
+    sitting.until(lambda: sitting.session.snapshot.counts.images >= 1)
     sitting.session.stop()
     sitting.at(Activity.IDLE)
     recording = sitting.session.snapshot.recording

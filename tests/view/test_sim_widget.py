@@ -131,13 +131,14 @@ def test_recording_is_told_and_keeps_what_it_was_begun_with(
     session.be(Activity.RECORDING, recording=recording)
     widget.refresh()
     assert "RECORDING   series 12 of 100   1 min 3 s" in text_of(widget, "record-bar")
-    assert not find(widget, "denoiser").isEnabled()
+    assert not find(widget, "drag-region").isEnabled()
+    assert find(widget, "denoiser").isEnabled()  # exchanged between two images
     assert not find(widget, "button-live").isEnabled()
     assert find(widget, "button-stop").isEnabled()
     session.be(Activity.IDLE)
     widget.refresh()
     assert "recorded 12 series, 5 MB" in text_of(widget, "record-bar")
-    assert find(widget, "denoiser").isEnabled()
+    assert find(widget, "drag-region").isEnabled()
 
 
 def test_recordings_never_share_a_folder(widget: SimWidget, session: FakeSession) -> None:
