@@ -44,6 +44,11 @@ SEQUENCES = {
     "hardware": "by the camera's trigger (fastest)",
     "software": "by software (slow, works with any SLM)",
 }
+# Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
+BOXES = (
+    "QCheckBox::indicator:unchecked { border: 1px solid #8a8a8f; border-radius: 2px; background: palette(base); "
+    "width: 0.75em; height: 0.75em; }"
+)
 PLANS = "Plans (*.yaml *.yml)"
 
 
@@ -69,6 +74,7 @@ class PlanEditor(QWidget):
         """
         super().__init__(parent)
         self.setObjectName("plan-editor")
+        self.setStyleSheet(BOXES)
         self.model, self._presets, self._busy = model, presets, ""
         self._bound: list[Bound] = []
         self.channels, self.places = ChannelRows(model), PlaceTable(model)

@@ -68,9 +68,10 @@ class PlanSummary(QFrame):
             self._grid.addWidget(verdict_label(line.state), row, 0, Qt.AlignmentFlag.AlignTop)
             title, text = QLabel(f"<b>{line.title}</b>"), QLabel(line.text)
             text.setWordWrap(True)
+            text.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
             text.setTextFormat(Qt.TextFormat.PlainText)
             text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             # Words wrap at whatever width the dock has; the label must not ask for more.
             text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
             self._grid.addWidget(title, row, 1, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(text, row, 2, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(text, row, 2)

@@ -10,6 +10,7 @@ from rdl_live.view.contrast import Contrast, ContrastHistory
 from rdl_live.view.picture import Picture
 from rdl_live.view.scale_bar import round_length, scale_bar
 from rdl_live.view.shade import levels, reduced, shade
+from rdl_live.view.trace_panel import round_up
 from rdl_live.view.viewport import Viewport
 
 
@@ -203,3 +204,10 @@ def test_the_value_at_a_place() -> None:
     assert picture.at(6.39, 6.39) == 4095
     assert picture.at(-0.01, 1) is None
     assert picture.at(1, 6.41) is None
+
+
+@given(st.floats(1e-6, 1e9))
+def test_axes_of_the_traces_end_at_round_numbers(value: float) -> None:
+    top = round_up(value)
+    assert value * (1 - 1e-6) <= top <= 1.51 * value
+    assert float(f"{top:.2g}") == pytest.approx(top)
