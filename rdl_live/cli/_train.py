@@ -1,7 +1,7 @@
 """`rdl-live train`: weights from simulated data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -11,6 +11,43 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rdl_live.cli._learn import auto, split, tis
 from rdl_live.errors import ConfigError
 
+_Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
+_Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train.")]
+_Steps = Annotated[
+    int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable to the last bit.")
+]
+_Start = Annotated[
+    str | None,
+    typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
+]
+_Rate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", min=1e-6, max=0.1, help="Highest one; 1.5e-3, or 3e-4 for published networks."),
+]
+_Network = Annotated[
+    list[str] | None,
+    typer.Option("--network", metavar="NAME=VALUE", help="Size of a new network, e.g. width=32; may be repeated."),
+]
+_Half = Annotated[
+    bool, typer.Option("--half/--full", help="Mixed precision (bfloat16), where the chip has instructions for it.")
+]
+_Board = Annotated[
+    Path | None,
+    typer.Option("--tensorboard", metavar="DIR", help="Also write there what TensorBoard shows (an extra package)."),
+]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
+_Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
+_Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the training itself.")]
+_Workers = Annotated[int, typer.Option(min=0, help="Processes that simulate; 0 simulates in between.")]
+_Batch = Annotated[int, typer.Option(min=1, help="Series a step, of each process.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
+_Size = Annotated[int, typer.Option(min=32, max=1024, help="Raw pixels each way of the scenes.")]
+
+OURS = "object-plane"
+_RATES = {OURS: 1.5e-3}
+_PUBLISHED_RATE = 3e-4
+
 train = typer.Typer(help="Train networks on simulated data, or on your own recordings.", no_args_is_help=True)
 for _verb in (tis, split, auto):
     train.command()(_verb)
@@ -18,35 +55,38 @@ for _verb in (tis, split, auto):
 
 @train.callback()
 def _verbs() -> None:
-    """Train networks: on simulated data (`denoise`), or on noisy recordings alone (`tis`, `split`, `auto`)."""
+    """Train networks: on simulated data (`denoise`, `sr`), or on noisy recordings alone (`tis`, `split`, `auto`)."""
 
 
 @train.command()
 def denoise(
-    out: Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")],
-    minutes: Annotated[float, typer.Option(metavar="N", help="How long to train.")] = 20.0,
-    steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable to the last bit.")
+    out: _Out,
+    architecture: Annotated[
+        str, typer.Option(metavar="object-plane|rdl-sim", help="Our fast denoiser, or the published one on raw frames.")
+    ] = OURS,
+    network: _Network = None,
+    phases: Annotated[
+        int | None, typer.Option(min=3, max=16, help="Frames an orientation; needed by rdl-sim (3), others learn all.")
     ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
-    ] = None,
+    minutes: _Minutes = 20.0,
+    steps: _Steps = None,
+    start: _Start = None,
     grow: Annotated[
         bool, typer.Option("--grow", help="With --from: weights of one scale get all scales of the shipped network.")
     ] = False,
-    rate: Annotated[
-        float, typer.Option("--learning-rate", min=1e-6, max=0.1, help="Highest learning rate of the training.")
-    ] = 1.5e-3,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")] = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of the training itself.")] = 1,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that simulate; 0 simulates in between.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Series a step.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")] = False,
+    rate: _Rate = None,
+    size: _Size = 128,
+    half: _Half = True,
+    tensorboard: _Board = None,
+    resume: _Resume = False,
+    device: _Device = "auto",
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    batch: _Batch = 4,
+    seed: _Seed = 1,
+    overwrite: _Overwrite = False,
 ) -> None:
-    """Train the fast denoiser and write its weights, with what they are valid for.
+    """Train a denoiser on simulated series and write its weights, with what they are valid for.
 
     A checkpoint (once a minute) and a preview picture (Wiener, denoised, truth) are kept beside the weights.
     Ctrl-C keeps the checkpoint.
@@ -58,44 +98,151 @@ def denoise(
         rdl-live train denoise --out mine.safetensors --minutes 60 --resume
 
         rdl-live train denoise --out better.safetensors --minutes 60 --from rdl
+
+        rdl-live train denoise --out published.safetensors --architecture rdl-sim --device cuda --minutes 600
+
+        torchrun --nproc-per-node 4 --no-python rdl-live train denoise --out large.safetensors --device cuda
     """
+    scenes: dict[str, Any] = {"size": size}
+    if phases is not None or architecture == "rdl-sim":
+        scenes["phases"] = (phases or 3,)
+    wanted = {
+        "architecture": architecture,
+        "network": _numbers(network),
+        "scenes": scenes,
+        "minutes": minutes,
+        "steps": steps,
+        "batch": batch,
+        "workers": workers,
+        "seed": seed,
+        "start": start,
+        "grow": grow,
+        "half_precision": half,
+        "learning_rate": rate or _RATES.get(architecture, _PUBLISHED_RATE),
+    }
+    _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+@train.command()
+def sr(
+    out: _Out,
+    frames: Annotated[int, typer.Option(help="1: from the widefield image; 9: from the 3 x 3 frames of a series.")] = 1,
+    network: _Network = None,
+    minutes: _Minutes = 20.0,
+    steps: _Steps = None,
+    start: _Start = None,
+    rate: _Rate = None,
+    size: _Size = 128,
+    half: _Half = True,
+    tensorboard: _Board = None,
+    resume: _Resume = False,
+    device: _Device = "auto",
+    threads: _Threads = 1,
+    workers: _Workers = 1,
+    batch: _Batch = 2,
+    seed: _Seed = 1,
+    overwrite: _Overwrite = False,
+) -> None:
+    """Train DFCAN to super-resolve in one step, and write its weights.
+
+    It is for comparison: what such a network shows beyond the diffraction limit it has guessed.
+
+    Examples:
+
+        rdl-live train sr --out dfcan.safetensors --device cuda --minutes 600
+
+        rdl-live train sr --out dfcan9.safetensors --frames 9 --network width=32
+    """
+    if frames not in (1, 9):
+        raise ConfigError(f"--frames {frames}: a network is trained on 1 (widefield) or 9 (3 x 3) frames")
+    scenes: dict[str, Any] = {"size": size}
+    if frames == 9:
+        scenes |= {"angles": (3,), "phases": (3,)}
+    wanted = {
+        "architecture": "dfcan",
+        "network": {"channels": frames, **_numbers(network)},
+        "scenes": scenes,
+        "minutes": minutes,
+        "steps": steps,
+        "batch": batch,
+        "workers": workers,
+        "seed": seed,
+        "start": start,
+        "half_precision": half,
+        "learning_rate": rate or _PUBLISHED_RATE,
+    }
+    _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+def _numbers(network: list[str] | None) -> dict[str, int | float | bool]:
+    """Read NAME=VALUE."""
+    found: dict[str, int | float | bool] = {}
+    for text in network or []:
+        name, _, value = text.partition("=")
+        if value in ("true", "false"):
+            found[name] = value == "true"
+            continue
+        try:
+            found[name] = int(value) if value.lstrip("-").isdigit() else float(value)
+        except ValueError as error:
+            raise ConfigError(f"--network {text!r}: NAME=NUMBER, NAME=true or NAME=false is needed") from error
+    return found
+
+
+def _train(
+    out: Path,
+    wanted: dict[str, Any],
+    device: str,
+    threads: int,
+    *,
+    resume: bool,
+    overwrite: bool,
+    tensorboard: Path | None,
+) -> None:
+    """Train and tell how it goes."""
     import torch
 
     from rdl_live.app.device import choose_device
     from rdl_live.train import Step, TrainSettings, train_denoiser
+    from rdl_live.train.processes import Processes
+    from rdl_live.train.task import TASKS
 
     try:
-        settings = TrainSettings(
-            minutes=minutes,
-            steps=steps,
-            batch=batch,
-            workers=workers,
-            seed=seed,
-            start=start,
-            grow=grow,
-            learning_rate=rate,
-        )
+        settings = TrainSettings.model_validate(wanted)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error
+        raise ConfigError(f"--{first['loc'][-1]} {first['input']}: {first['msg'].lower()}") from error
     torch.set_num_threads(threads)
+    reference = TASKS[settings.architecture].reference
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with (
+        Processes(choose_device(device)) as processes,
+        Progress(*columns, console=console, transient=True, disable=not processes.leads) as progress,
+    ):
         task = progress.add_task("simulating the first scenes", total=1.0)
         mean = 1.0
 
         def watch(step: Step) -> None:
             nonlocal mean
             mean += (step.gain - mean) / min(step.number, 50)
-            text = f"step {step.number}  loss {step.loss:.3f}  error {mean:.3f} of Wiener's"
+            text = f"step {step.number}  loss {step.loss:.3f}  error {mean:.3f} of {reference}"
             progress.update(task, completed=step.done, description=text)
 
         card = train_denoiser(
-            out, settings, device=choose_device(device), resume=resume, overwrite=overwrite, watch=watch
+            out,
+            settings,
+            device=processes.device,
+            resume=resume,
+            overwrite=overwrite,
+            watch=watch,
+            processes=processes,
+            board=tensorboard,
         )
-    Console(highlight=False).print(
-        f"wrote {out}: {card.steps} steps in {card.minutes:.1f} minutes; error {mean:.3f} of the Wiener estimate's",
-        markup=False,
-        soft_wrap=True,
-    )
+        leads = processes.leads
+    if leads:
+        Console(highlight=False).print(
+            f"wrote {out}: {card.steps} steps in {card.minutes:.1f} minutes; error {mean:.3f} of {reference}",
+            markup=False,
+            soft_wrap=True,
+        )

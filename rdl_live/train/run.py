@@ -10,6 +10,7 @@ from torch import nn
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.live import quick_half
+from rdl_live.train.board import Board
 from rdl_live.train.evaluate import held_out_scores
 from rdl_live.train.preview import save_preview
 from rdl_live.train.processes import Processes
@@ -72,6 +73,7 @@ def train_denoiser(
     name: str | None = None,
     watch: Callable[[Step], None] = lambda _: None,
     processes: Processes | None = None,
+    board: Path | None = None,
 ) -> Card:
     """Train a network and write its weights: our fast denoiser, or what `settings.architecture` says.
 
@@ -84,6 +86,7 @@ def train_denoiser(
         name: of the weights; by default that of the file.
         watch: told of every step.
         processes: those that train together, joined; only the first one writes.
+        board: folder for TensorBoard.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -106,10 +109,17 @@ def train_denoiser(
         half=half,
         processes=processes,
     )
+    shown = Board(board) if board is not None and processes.leads else None
     for step in trainer.run():
         if step.number % PREVIEW_EVERY == 1 and processes.leads:
             save_preview(outputs.preview, step.judged)
+            if shown is not None:
+                shown.picture(outputs.preview, step.number)
+        if shown is not None:
+            shown.step(step)
         watch(step)
+    if shown is not None:
+        shown.close()
     card = make_card(name or card_name(out.name.removesuffix(_SUFFIX)), trainer)
     if processes.leads:
         save_weights(out, trainer.average, card, overwrite=overwrite or resume)
