@@ -27,7 +27,7 @@ class Board:
             raise ConfigError("--tensorboard: TensorBoard is not installed; pip install 'rdl-live[tensorboard]'")
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer: Any = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
+        self._writer: Any = SummaryWriter(str(folder))
 
     def step(self, step: Step) -> None:
         """Note a step's numbers."""
