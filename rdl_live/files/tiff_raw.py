@@ -13,10 +13,10 @@ import tifffile
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
+from rdl_live.files.bombs import check_page
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, FileFrames, Frames, FrameSource, RawFile, truncated
 from rdl_live.files.ome_xml import parse_ome
 from rdl_live.files.stack import Axis, Stack
-from rdl_live.files.tiff_bombs import check_bombs
 from rdl_live.files.tiff_pages import X_RESOLUTION, Tags, TiffLayout, TiffPage, description_of
 
 MICROMETRES = {
@@ -62,7 +62,7 @@ class DecodedFrames:
             with naming(self._path), reading(self._path, "compressed TIFF"):
                 self._tiff.filehandle.seek(self._pages[number].ifd_offset)
                 page = tifffile.TiffPage(self._tiff, index=number)
-                check_bombs(page, self._tiff.filehandle)
+                check_page(page, self._tiff.filehandle)
                 target[...] = page.asarray().reshape(target.shape)
 
     def close(self) -> None:

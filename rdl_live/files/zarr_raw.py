@@ -1,5 +1,6 @@
 """Raw frames from OME-Zarr (0.4 on Zarr 2, 0.5 on Zarr 3) and plain Zarr arrays, chunk by chunk."""
 
+import itertools
 import json
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ import zarr
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
+from rdl_live.files.bombs import HEADED, HEADER_BYTES, check_piece, may_be_large
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
 from rdl_live.files.stack import Axis, Stack
 
@@ -38,9 +40,10 @@ MAX_CHUNK_BYTES, MAX_CHUNKS = 2**31, 4096
 class ZarrFrames:
     """Frames of a Zarr array whose last two axes are y and x; equal boxes of frames are read in one go."""
 
-    def __init__(self, path: Path, array: Any) -> None:
-        """Wrap an open array (..., Y, X)."""
-        self._path, self._array = path, array
+    def __init__(self, path: Path, array: Any, folder: Path, codec: str) -> None:
+        """Wrap an open array (..., Y, X) in `folder`, whose chunks are packed with `codec` last."""
+        self._path, self._array, self._folder, self._codec = path, array, folder, codec
+        self._checked: set[tuple[int, ...]] = set()
         self._sizes = tuple(int(n) for n in array.shape[:-2])
 
     @property
@@ -61,12 +64,31 @@ class ZarrFrames:
         places = np.array(np.unravel_index(frames[order], self._sizes))  # (axes, n)
         low, high = places.min(axis=1), places.max(axis=1) + 1
         box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        with reading(self._path, "Zarr"):
+        with naming(self._path), reading(self._path, "Zarr"):
+            self._check_chunks(low, high)
             if int(np.prod(high - low)) == len(frames):
                 out[order] = np.asarray(self._array[box]).reshape(out.shape)
                 return
             for number, target in zip(frames.tolist(), out, strict=True):
                 target[...] = self._array[tuple(int(i) for i in np.unravel_index(number, self._sizes))]
+
+    def _check_chunks(self, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> None:
+        """Look at chunks before they are decoded, once each; chunks within shards are not looked at."""
+        if self._codec not in SAFE_CODECS or self._array.shards:
+            return
+        sizes = self._array.chunks
+        allowed = prod(sizes) * np.dtype(self._array.dtype).itemsize
+        ends = [*zip(low, high, strict=True), *((0, n) for n in self._array.shape[-2:])]
+        steps = [range(int(a) // n, -(-int(b) // n)) for (a, b), n in zip(ends, sizes, strict=True)]
+        for place in itertools.product(*steps):
+            file = self._folder / self._array.metadata.encode_chunk_key(place)
+            if place in self._checked or not file.is_file():
+                continue
+            if may_be_large(self._codec, file.stat().st_size, allowed):
+                with file.open("rb") as opened:
+                    content = opened.read(HEADER_BYTES if self._codec in HEADED else file.stat().st_size)
+                check_piece(self._codec, content, allowed)
+            self._checked.add(place)
 
     def close(self) -> None:
         """Nothing is held open between reads."""
@@ -88,13 +110,19 @@ def open_zarr(path: Path) -> RawFile:
         folder, attributes = _image(path)
         scale = _Multiscale(attributes)
         array_folder = folder / scale.dataset if scale.dataset else folder
-        _refuse_foreign_codecs(array_folder)
+        codec = _known_codec(array_folder)
         array = zarr.open_array(str(array_folder), mode="r")
         axes, notes = _leading_axes(array, scale)
         _check(array)
         stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
         notes += _absent_chunks(array_folder, array)
-        return RawFile(ZarrFrames(path, array), stack, scale.pixel_size_um, _channels(attributes), tuple(notes))
+        return RawFile(
+            ZarrFrames(path, array, array_folder, codec),
+            stack,
+            scale.pixel_size_um,
+            _channels(attributes),
+            tuple(notes),
+        )
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -161,8 +189,8 @@ class _Multiscale:
         return round(prod(scales) * unit, 9)
 
 
-def _refuse_foreign_codecs(folder: Path) -> None:
-    """Allow only known codecs, before any chunk is decoded."""
+def _known_codec(folder: Path) -> str:
+    """Allow only known codecs, before any chunk is decoded; return the last one, "" if the chunks are plain."""
     old, new = _read_json(folder / ".zarray"), _read_json(folder / "zarr.json")
     if not old and new.get("node_type") != "array":
         raise DataError(f"no array at {folder.name}; the recording is incomplete")
@@ -177,6 +205,8 @@ def _refuse_foreign_codecs(folder: Path) -> None:
     foreign = sorted({str(name) for name in names} - SAFE_CODECS)
     if foreign:
         raise DataError(f"is stored with the codec(s) {', '.join(foreign)}, which are not read; save it with zstd")
+    packed = [new["codecs"][-1]] if new.get("codecs") else [old.get("compressor") or {}]
+    return str(packed[0].get("name") or packed[0].get("id") or "") if isinstance(packed[0], dict) else ""
 
 
 def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -79,19 +80,16 @@ def load_checkpoint(
     Raises:
         DataError: there is no checkpoint, it is damaged, or other settings were trained with.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no checkpoint to resume from; train without --resume")
+    text, tensors = read_checkpoint(path, "training")
     try:
-        size = path.stat().st_size
-        if size > LARGEST_BYTES:
-            raise ValueError(f"{size} bytes, more than the {LARGEST_BYTES} of the largest")
-        with safe_open(path, "pt") as file:
-            record = _Record.model_validate_json((file.metadata() or {})["training"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        record = _Record.model_validate_json(text)
+    except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
     _check_settings(path, record.settings, settings)
-    _check_tensors(path, tensors, network, average)  # all of it before anything is changed
+    wanted = {f"network.{name}": value for name, value in network.state_dict().items()}
+    wanted |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    wanted |= {f"{moment}.{name}": value for moment in _MOMENTS for name, value in network.named_parameters()}
+    check_tensors(path, tensors, wanted)  # all of it before anything is changed
     network.load_state_dict(_part(tensors, "network"))
     average.load_state_dict(_part(tensors, "average"))
     moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
@@ -124,11 +122,31 @@ def _check_settings(path: Path, found: dict[str, Any], settings: TrainSettings) 
             )
 
 
-def _check_tensors(path: Path, tensors: dict[str, Tensor], network: nn.Module, average: nn.Module) -> None:
-    """Compare names, shapes and types with those that training has now."""
-    wanted = {f"network.{name}": value for name, value in network.state_dict().items()}
-    wanted |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    wanted |= {f"{m}.{name}": value for m in _MOMENTS for name, value in network.named_parameters()}
+def read_checkpoint(path: Path, key: str) -> tuple[str, dict[str, Tensor]]:
+    """Return the record that stands under `key`, as text, and the tensors.
+
+    Raises:
+        DataError: there is no checkpoint, or it is damaged or too large.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no checkpoint to resume from; train without --resume")
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise ValueError(f"{size} bytes, more than the {LARGEST_BYTES} of the largest")
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+            return (file.metadata() or {})[key], tensors
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
+
+
+def check_tensors(path: Path, tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Compare names, shapes and types with those that training has now.
+
+    Raises:
+        DataError: they differ, or hold values that are not numbers.
+    """
     if wrong := sorted(wanted.keys() ^ tensors.keys()):
         raise DataError(
             f"{path}: its tensors are not those of this network ({', '.join(wrong)[:200]}); train without --resume"

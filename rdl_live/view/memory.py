@@ -35,7 +35,7 @@ class Memory:
             found = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             found = {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _LOG.warning("%s: cannot be read (%s); the window starts as new", self.path, error)
             found = {}
         if isinstance(found, dict):

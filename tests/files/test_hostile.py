@@ -204,6 +204,25 @@ def test_zarr_metadata_that_cannot_be(tmp_path: Path, changes: dict[str, Any], s
         read(zarr_file(tmp_path / "a.zarr", **changes))
 
 
+CHUNKS = {
+    "gzip": (2, {"id": "gzip", "level": 1}, lambda: gzip.compress(bytes(275 * MIB), 9)),
+    "zlib": (2, {"id": "zlib", "level": 1}, lambda: deflated(275)),
+    "blosc": (2, {"id": "blosc"}, lambda: b"\x02\x01\x01\x02" + struct.pack("<3I", 2**31 - 1, 0, 16)),
+    "lz4": (2, {"id": "lz4"}, lambda: struct.pack("<I", 2**31 - 1) + bytes(40)),
+    "zstd": (2, {"id": "zstd"}, lambda: b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**40) + bytes(40)),
+}
+
+
+@pytest.mark.parametrize(("version", "compressor", "make"), CHUNKS.values(), ids=CHUNKS)
+def test_zarr_chunks_that_decode_to_gigabytes(
+    tmp_path: Path, version: int, compressor: dict[str, Any], make: Callable[[], bytes]
+) -> None:
+    folder = zarr_file(tmp_path / "a.zarr", version, compressor=compressor)
+    (folder / "0.0.0").write_bytes(make())
+    with within(20), pytest.raises(DataError, match="holds more than the 756 that belong there"):
+        read(folder)
+
+
 # ---- YAML and the files that it names -------------------------------------------------------------------------------
 GOOD = "name: m\noptics: {na: 1.3, pixel_size_um: 0.06}\nchannels: [{name: a, excitation_nm: 488, emission_nm: 525}]\n"
 YAMLS = {

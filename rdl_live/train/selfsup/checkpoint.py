@@ -4,19 +4,34 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdl_live.errors import DataError, OutputError
-from rdl_live.train.checkpoint import dumps
+from rdl_live.train.checkpoint import check_tensors, dumps, read_checkpoint
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 FREE = frozenset({"minutes", "steps", "workers"})
 """Settings that may differ when a training is taken up again."""
+_Count = Annotated[int, Field(ge=0)]
+
+
+class _Record(BaseModel):
+    """What stands beside the tensors."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    step: _Count
+    seconds: Annotated[float, Field(ge=0)]
+    best_step: _Count
+    losses: list[float]
+    looks: list[tuple[int, float]]
+    turns: dict[str, float]
+    identity: dict[str, Any]
 
 
 @dataclass
@@ -82,26 +97,28 @@ def load_state(path: Path, state: State, identity: dict[str, Any]) -> None:
     Raises:
         DataError: there is no checkpoint, it is damaged, or of other recordings or settings.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no checkpoint to resume from; train without --resume")
+    text, tensors = read_checkpoint(path, "recordings")
     try:
-        with safe_open(path, "pt") as file:
-            record: dict[str, Any] = json.loads((file.metadata() or {})["recordings"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-        _check(path, record["identity"], identity)
-        for kind, module in state.modules().items():
-            module.load_state_dict(_part(tensors, kind))
-        moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
-        for name, parameter in state.network.named_parameters():
-            if name in record["turns"]:
-                state.optimizer.state[parameter] = {"step": torch.tensor(record["turns"][name])} | {
-                    moment: moments[moment][name].to(parameter) for moment in _MOMENTS
-                }
-        state.step, state.seconds = int(record["step"]), float(record["seconds"])
-        state.best_step, state.losses = int(record["best_step"]), [float(one) for one in record["losses"]]
-        state.looks = [(int(step), float(error)) for step, error in record["looks"]]
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        record = _Record.model_validate_json(text)
+    except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
+    _check(path, record.identity, identity)
+    parameters = dict(state.network.named_parameters())
+    wanted: dict[str, Tensor] = {}
+    for kind, module in state.modules().items():
+        wanted |= {f"{kind}.{name}": value for name, value in module.state_dict().items()}
+    wanted |= {f"{m}.{name}": v for m in _MOMENTS for name, v in parameters.items() if name in record.turns}
+    check_tensors(path, tensors, wanted)  # all of it before anything is changed
+    for kind, module in state.modules().items():
+        module.load_state_dict(_part(tensors, kind))
+    moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
+    for name, parameter in parameters.items():
+        if name in record.turns:
+            state.optimizer.state[parameter] = {"step": torch.tensor(record.turns[name])} | {
+                moment: moments[moment][name].to(parameter) for moment in _MOMENTS
+            }
+    state.step, state.seconds, state.best_step = record.step, record.seconds, record.best_step
+    state.losses, state.looks = list(record.losses), list(record.looks)
 
 
 def _check(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
