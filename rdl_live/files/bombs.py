@@ -75,7 +75,7 @@ def check_piece(codec: str, content: bytes, allowed: int) -> None:
     else:
         done = _decoded(bz2.BZ2Decompressor() if codec == "bz2" else lzma.LZMADecompressor(), content, allowed)
     if done > allowed:
-        raise DataError(f"a piece of {len(content)} bytes holds more than the {allowed} that belong there; refused")
+        raise DataError(f"a {codec} piece holds more than the {allowed} bytes that belong there; the file is refused")
 
 
 def _inflated(content: bytes, enough: int) -> int:

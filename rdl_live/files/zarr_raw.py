@@ -81,8 +81,10 @@ class ZarrFrames:
         ends = [*zip(low, high, strict=True), *((0, n) for n in self._array.shape[-2:])]
         steps = [range(int(a) // n, -(-int(b) // n)) for (a, b), n in zip(ends, sizes, strict=True)]
         for place in itertools.product(*steps):
+            if place in self._checked:
+                continue
             file = self._folder / self._array.metadata.encode_chunk_key(place)
-            if place in self._checked or not file.is_file():
+            if not file.is_file():
                 continue
             if may_be_large(self._codec, file.stat().st_size, allowed):
                 with file.open("rb") as opened:

@@ -83,7 +83,7 @@ def lzma_packed(megabytes: int) -> bytes:
 def test_a_page_that_decodes_to_gigabytes(tmp_path: Path, code: int, pack: Callable[[int], bytes]) -> None:
     path = tmp_path / "bomb.tif"
     path.write_bytes(tiff(pack(275), code))
-    with within(20), pytest.raises(DataError, match=r"bomb.tif: a piece of .* bytes holds more than the 84"):
+    with within(20), pytest.raises(DataError, match=r"bomb.tif: a .* piece holds more than the 84 bytes"):
         read(path)
 
 
@@ -219,7 +219,7 @@ def test_zarr_chunks_that_decode_to_gigabytes(
 ) -> None:
     folder = zarr_file(tmp_path / "a.zarr", version, compressor=compressor)
     (folder / "0.0.0").write_bytes(make())
-    with within(20), pytest.raises(DataError, match="holds more than the 756 that belong there"):
+    with within(20), pytest.raises(DataError, match="holds more than the 756 bytes"):
         read(folder)
 
 
