@@ -14,7 +14,9 @@ from pathlib import Path
 from rdl_live.errors import RdlError
 
 HANG_S = 8
-"""An input that takes longer is a finding; all are a few kilobytes."""
+"""An input that computes longer is a finding; all are a few kilobytes."""
+WAIT_S = 90
+"""Likewise one that takes longer by the clock: generous, for the machine may have other things to do."""
 GROWTH = 512 * 2**20
 """Bytes by which the peak memory may grow through one input; the largest of them declares a few kilobytes of pixels."""
 ADDRESS_SPACE = 6 * 2**30
@@ -105,11 +107,14 @@ def _deadline() -> Iterator[None]:
     def ring(*_: object) -> None:
         raise Hang
 
+    signal.signal(signal.SIGPROF, ring)
     signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, HANG_S)
+    signal.setitimer(signal.ITIMER_PROF, HANG_S)
+    signal.setitimer(signal.ITIMER_REAL, WAIT_S)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
