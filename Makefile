@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint bench fuzz weights wheel clean
+.PHONY: help install demo test test-slow lint soak bench fuzz weights wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -32,6 +32,9 @@ lint: $(READY) ## linters, types and layers only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+soak: $(READY) ## half an hour of starts, stops and faults at random, everything checked (ARGS="--minutes 5")
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench: $(READY) ## speed and quality against other programs and the hardware (ARGS go to the benchmark)
 	@if [ -f benchmarks/requirements.txt ]; then \

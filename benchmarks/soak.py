@@ -125,8 +125,16 @@ FAULTS: dict[str, Fault] = {
 class Soak:
     """The soak."""
 
-    def __init__(self, seconds: float, seed: int, folder: Path, say: Callable[[str], None] = lambda _: None) -> None:
-        """Take how long, and where recordings go; they are deleted one by one."""
+    def __init__(
+        self,
+        seconds: float,
+        seed: int,
+        folder: Path,
+        say: Callable[[str], None] = lambda _: None,
+        most_runs: int | None = None,
+    ) -> None:
+        """Take how long, or how many runs, and where recordings go; they are deleted one by one."""
+        self._most_runs = most_runs
         self._seconds, self._dice, self._folder, self._say = seconds, random.Random(seed), folder, say
         scope = load_microscope(config_file("demo.yaml")).model_dump()
         scope["hardware"]["camera"]["timeout_s"] = STALLED_S
@@ -137,13 +145,13 @@ class Soak:
     def __call__(self) -> SoakReport:
         """Run until the time is over."""
         report = self.report
-        while self._elapsed_s < self._seconds:
+        while self._goes_on:
             core = open_core(self._scope)
             try:
                 core.setProperty("World", "Refresh_ms", 1e6)
                 core.setProperty("Camera", "SensorSize_px", SIDE)
                 for _ in range(RUNS_A_CORE):
-                    if self._elapsed_s < self._seconds:
+                    if self._goes_on:
                         self._run(core)
             finally:
                 shutdown(core, self._scope.hardware)
@@ -151,6 +159,11 @@ class Soak:
         report.seconds = self._elapsed_s
         self._judge()
         return report
+
+    @property
+    def _goes_on(self) -> bool:
+        full = self._most_runs is not None and self.report.runs >= self._most_runs
+        return not full and self._elapsed_s < self._seconds
 
     @property
     def _elapsed_s(self) -> float:

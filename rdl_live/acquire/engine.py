@@ -71,7 +71,7 @@ class SimEngine(MDAEngine):
         self._cycle = LightCycle(devices)
         self._loaded: tuple[int, ...] = ()
         self._open = self._slm_runs = False
-        self._failed_in_a_row = 0
+        self._failed_in_a_row = self._repeats = 0
         placed = stepped or self._hardware.camera.frame_index_tag is not None
         self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
         self._began_s = time.perf_counter()
@@ -80,6 +80,8 @@ class SimEngine(MDAEngine):
         """When it last did something [s], for the watchdog's heartbeat."""
         self.beat: Callable[[], None] = lambda: None
         """Called before the light comes on."""
+        self.tell: Callable[[str], None] = _LOG.warning
+        """Told what the user should know."""
         self.problems: list[BaseException] = []
         """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
 
@@ -219,15 +221,23 @@ class SimEngine(MDAEngine):
         began_s = time.perf_counter() - self._began_s
         with asking(camera.device, f"start of a sequence of {count} frames"):
             core.startSequenceAcquisition(camera.device, count, 0.0, True)
-        arrived = 0
-        for arrival in read_sequence(core, camera, count, frame_s, self._stopped):
+        arrived, self._repeats = 0, 0
+        for arrival in read_sequence(core, camera, count, frame_s, self._stopped, self._came_twice):
             arrived += 1
             one = event.events[arrival.number]
             stamp = self._stamp(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
                 break
-        self._end_burst(count if arrived == count else None, cycle_of(event.events))
+        # A frame that came twice has taken the place of an exposure.
+        self._end_burst(count - self._repeats if arrived == count else None, cycle_of(event.events))
+
+    def _came_twice(self, index: int) -> None:
+        self._repeats += 1
+        self.tell(
+            f"{self._hardware.camera.device}: sent frame {index} of a sequence twice, by its own count; the second one "
+            "is left out, and nothing is shifted by it; check the camera's driver"
+        )
 
     def _end_burst(self, exposures: int | None, cycle: int) -> None:
         """Stop in order; `exposures` is None where the burst was broken off."""

@@ -22,6 +22,8 @@ SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
 WRONG = 0.6
 """Residual, relative to the stripes, from which a frame is taken for wrong."""
+FLICKER = (0.5, 2.0)
+"""Flicker and bleaching change the light from frame to frame by no more; beyond it is noise."""
 PIECE_PX = 2**16
 """Pixels that are multiplied at once."""
 TAPER = 0.25
@@ -42,7 +44,13 @@ class PatternCheck:
     """Checks whole series of one channel against the stripes that the plan asks for."""
 
     def __init__(
-        self, patterns: PatternSet, shape: tuple[int, int], pixel_um: float, offset_adu: float, gain: float
+        self,
+        patterns: PatternSet,
+        shape: tuple[int, int],
+        pixel_um: float,
+        offset_adu: float,
+        gain: float,
+        read_noise_e: float = 0.0,
     ) -> None:
         """Prepare for frames of one size.
 
@@ -52,8 +60,10 @@ class PatternCheck:
             pixel_um: their pixel in the sample [um].
             offset_adu: the camera's offset.
             gain: the camera's gain [electrons per ADU].
+            read_noise_e: its read noise [electrons]; without it black frames would be judged.
         """
         self._patterns, self._offset, self._gain = patterns, offset_adu, gain
+        self._read_noise = shape[0] * shape[1] * read_noise_e**2
         y, x = ((np.arange(n) + 0.5) * pixel_um for n in shape)
         window_y, window_x = _window(shape[0]), _window(shape[1])
         waves_x = [window_x * np.exp(-2j * math.pi * p.kx * x) for p in patterns]
@@ -79,8 +89,28 @@ class PatternCheck:
         measured = [[self.amplitudes(frame) for frame in row] for row in frames]
         found = np.array([[values for values, _ in row] for row in measured])  # (angle, phase, o)
         photons = np.array([[sum_ for _, sum_ in row] for row in measured])
-        found = found * (photons.mean() / photons)[..., None]  # flicker and bleaching
-        noise = math.sqrt(float(photons.mean()) * self._light_share)
+        found = found * np.clip(photons.mean() / photons, *FLICKER)[..., None]
+        noise = math.sqrt((float(photons.mean()) + self._read_noise) * self._light_share)
+        verdict = self._verdict(found, noise)
+        if verdict.judged or not self._displaced(found, noise):
+            return verdict
+        rows, columns = found.shape[:2]
+        return Verdict(tuple((a, p) for a in range(rows) for p in range(columns)), judged=True)
+
+    def _displaced(self, found: Complexes, noise: float) -> bool:
+        """Whether a series without the stripes that are due fits them as a whole some places further.
+
+        So it is where the SLM began early or late: by two places no orientation has two frames of its own any more.
+        """
+        flat = found.reshape(-1, found.shape[-1])
+        for places in range(1, len(flat)):
+            verdict = self._verdict(np.roll(flat, places, axis=0).reshape(found.shape), noise)
+            if verdict.judged and not verdict.wrong:
+                return True
+        return False
+
+    def _verdict(self, found: Complexes, noise: float) -> Verdict:
+        """Judge transforms (angle, phase, o), given the photons' noise in them."""
         wrong: set[tuple[int, int]] = set()
         sizes = []
         for orientation, pattern in enumerate(self._patterns):

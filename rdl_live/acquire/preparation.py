@@ -60,7 +60,12 @@ class Preparation:
         camera, pixel = self.microscope.camera, self.microscope.optics.pixel_size_um * self.binning
         return {
             index: PatternCheck(
-                self.nominal(channel.name), self.frame_shape, pixel, camera.offset_adu, camera.gain_e_per_adu
+                self.nominal(channel.name),
+                self.frame_shape,
+                pixel,
+                camera.offset_adu,
+                camera.gain_e_per_adu,
+                camera.read_noise_e,
             )
             for index, channel in enumerate(self.plan.channels)
         }

@@ -25,7 +25,12 @@ class Arrival(NamedTuple):
 
 
 def read_sequence(
-    core: "CMMCorePlus", camera: CameraRole, count: int, frame_s: float, stopped: Callable[[], bool]
+    core: "CMMCorePlus",
+    camera: CameraRole,
+    count: int,
+    frame_s: float,
+    stopped: Callable[[], bool],
+    repeated: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Arrival]:
     """Go through a sequence of `count` frames in order; each index comes once, as a frame or as a hole.
 
@@ -37,6 +42,7 @@ def read_sequence(
         count: frames asked for.
         frame_s: time of one frame [s].
         stopped: whether to give up, asked while nothing comes.
+        repeated: told the index of a frame that came twice running; the second one is left out.
 
     Raises:
         DeviceError: the camera stalls, its buffer overflowed, or its count runs backwards.
@@ -53,6 +59,9 @@ def read_sequence(
     due = 0
     for frame, tags in arrivals:
         index = _counted(camera, tags)
+        if due and index == due - 1:
+            repeated(index)
+            continue
         if index < due or index >= count:
             raise DeviceError(
                 f"{camera.device}: sent a frame with {camera.frame_index_tag} = {index} where {due} to {count - 1} can "

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from rdl_live.acquire.delivery import Delivery, Frame, FrameSink, OnFrame
 from rdl_live.acquire.devices import powered
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
 _LOG = logging.getLogger(__name__)
-_running: "WeakKeyDictionary[CMMCorePlus, Acquisition]" = WeakKeyDictionary()
+_running: "WeakKeyDictionary[CMMCorePlus, ref[Acquisition]]" = WeakKeyDictionary()
+"""Weak on both sides: an acquisition holds its core, and neither would ever go."""
 _running_lock = threading.Lock()
 
 STOP_S = 5.0
@@ -100,6 +101,7 @@ class Acquisition:
             frames_per_series=microscope.pattern.frames,
             burst_s=LIVE_BURST_S if plan.endless else 10.0,
         )
+        self._engine.tell = self.tell
 
     # What the user asks ---------------------------------------------------------------------------------
 
@@ -180,7 +182,7 @@ class Acquisition:
             if self._thread is not None:
                 raise DeviceError("this acquisition has run already; make a new one")
             self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
-            _running[self.core] = self
+            _running[self.core] = ref(self)
             self._thread.start()
         # A daemon that calls into C++ while the interpreter ends can abort the process.
         atexit.register(self._stop_at_exit)
@@ -347,6 +349,7 @@ class Acquisition:
 
 
 def _refuse_if_busy(core: "CMMCorePlus") -> None:
-    other = _running.get(core)
+    latest = _running.get(core)
+    other = None if latest is None else latest()
     if (other is not None and other.running) or core.mda.is_running():
         raise DeviceError("an acquisition is running already; stop it first")

@@ -181,6 +181,9 @@ class SimCamera(SimDevice, CameraDevice):
                 clock.sleep_until(start_s + 1e-3 * (truth.exposure_ms + self._readout_ms))
                 get_buffer(frame.shape, frame.dtype)[:] = frame
                 yield _tags(index, truth)
+                if n != 1 and self.world.faults.frame_repeats():
+                    get_buffer(frame.shape, frame.dtype)[:] = frame
+                    yield _tags(index, truth)
             start_s += 1e-3 * self.get_actual_interval_ms()
 
     def _expose(self, start_s: float) -> tuple[np.ndarray, Exposure]:

@@ -40,6 +40,7 @@ class Faults:
                 self._no_upload: set[str] = set()
                 self._delay_s: dict[str, float] = {}
                 self._failing: set[int] = set()
+                self._repeated: set[int] = set()
                 self._exposures = 0
                 self._replaced: dict[int, int] = {}
                 self.slm_shift = 0
@@ -82,6 +83,11 @@ class Faults:
         """Let the exposure with this index, counted from now, fail: a snap raises, a sequence has a hole."""
         with self._lock:
             self._failing.add(self._exposures + index)
+
+    def repeat_frame(self, index: int = 0) -> None:
+        """Let the frame of the exposure with this index, counted from now, come twice in a sequence."""
+        with self._lock:
+            self._repeated.add(self._exposures + index)
 
     def shift_slm(self, frames: int) -> None:
         """Let SLM sequences run `frames` ahead of the camera (behind where negative)."""
@@ -146,6 +152,11 @@ class Faults:
         with self._lock:
             self._exposures += 1
             return self._exposures - 1 in self._failing
+
+    def frame_repeats(self) -> bool:
+        """Return whether the frame of the last exposure comes twice."""
+        with self._lock:
+            return self._exposures - 1 in self._repeated
 
     def shown(self, index: int, count: int) -> int:
         """Return which of `count` patterns an SLM shows in place of the one that is due."""
