@@ -1,25 +1,23 @@
 """Runs without faults: series as hardware sequences or stepped by software, colours, planes, live."""
 
-import gc
 import math
 import threading
 import time
-import weakref
-from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from rdl_live.acquire import Acquisition, Place, Region, ZPlan, hardware_of, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Place, Region, ZPlan, recording_layout
 from rdl_live.errors import ConfigError, DeviceError
-from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameTag, Recorder, open_recording
 from rdl_live.optics.microscope import Microscope
 from tests.acquire.conftest import Keeper, is_dark, plan_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pymmcore_plus.experimental.unicore import UniMMCore
 
     from rdl_devices.sim import World
@@ -122,20 +120,6 @@ def test_the_stripes_are_checked_in_the_data(core: "UniMMCore", world: "World", 
     assert report.wrong_patterns == 2
     assert len(told) == 1
     assert "angle 1 phase 1" in told[0]
-
-
-def test_a_core_is_let_go_after_its_runs(root: Path) -> None:
-    """The core holds its buffer and a log file, which a program that loads devices again must not pile up."""
-    scope = load_microscope(root / "configs" / "demo.yaml")
-    opened = open_core(scope)
-    opened.setProperty("World", "Realtime", 0)
-    opened.setProperty("Camera", "SensorSize_px", 64)
-    Acquisition(opened, scope, plan_of(1), check_patterns=False).run()
-    shutdown(opened, hardware_of(scope))
-    gone = weakref.ref(opened)
-    del opened
-    gc.collect()
-    assert gone() is None
 
 
 def test_live_until_it_is_stopped(core: "UniMMCore", world: "World", microscope: Microscope) -> None:

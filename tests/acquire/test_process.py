@@ -33,6 +33,21 @@ print("lit", lit > 0, flush=True)
 sys.exit(7)
 """
 
+LET_GO = """
+import gc, sys, weakref
+from rdl_live.acquire import Acquisition, Plan, PlanChannel, open_core, shutdown
+from rdl_live.files import load_microscope
+scope = load_microscope(sys.argv[1])
+core = open_core(scope)
+channel = PlanChannel(name="488", power_percent=50, exposure_ms=5)
+Acquisition(core, scope, Plan(channels=(channel,)), check_patterns=False).run()
+shutdown(core, scope.hardware)
+gone = weakref.ref(core)
+del core
+gc.collect()
+print("gone", gone() is None)
+"""
+
 
 def run_python(code: str, *args: str, cwd: Path) -> "subprocess.Popen[str]":
     """Start a Python process that finds the packages."""
@@ -96,6 +111,13 @@ def test_an_exit_in_the_middle_of_a_run_is_clean(root: Path, tmp_path: Path) -> 
     said, messages = process.communicate(timeout=60)
     assert (process.returncode, said.strip()) == (7, "lit True"), messages
     assert "at exit" not in messages
+
+
+def test_a_core_is_let_go_after_its_runs(root: Path, tmp_path: Path) -> None:
+    """It holds its buffer and a log file, which a program that loads devices again must not pile up."""
+    process = run_python(LET_GO, str(small_demo(root, tmp_path)), cwd=root)
+    said, messages = process.communicate(timeout=60)
+    assert (process.returncode, said.strip()) == (0, "gone True"), messages
 
 
 def test_micro_managers_own_devices(root: Path) -> None:
