@@ -146,8 +146,8 @@ class SimEngine(MDAEngine):
     def teardown_event(self, event: MDAEvent) -> None:
         """Close the shutter where the next frame is not due yet."""
         if self._open and not event.keep_shutter_open:
-            self._open = False
             self._devices.shutter(False)
+            self._open = False  # not before: a shutter that hangs is open
 
     def teardown_sequence(self, sequence: Any) -> None:
         """Go dark, whatever came."""
@@ -243,8 +243,8 @@ class SimEngine(MDAEngine):
         """Stop in order; `exposures` is None where the burst was broken off."""
         self.status = replace(self.status, bursts=self.status.bursts + 1)
         if exposures is None:
-            self._open = False
             self._devices.shutter(False)
+            self._open = False
             self._stop_camera()
         else:
             self._check_place((exposures - 1) % cycle, "after the last exposure")

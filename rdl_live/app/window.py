@@ -4,6 +4,7 @@ Loads Qt, and neither torch nor Micro-Manager: these come in the session's threa
 """
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -166,8 +167,12 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     recordings.close()
     session.close()
     ended = session.join(END_S)
+    if not ended:
+        print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
+        # A device that hangs in C++ code would abort the process at its orderly end.
+        os._exit(1)
     for notice in session.notices(0):
-        if "BY HAND" in notice.text or not ended:
+        if "BY HAND" in notice.text:
             print(f"{notice.severity.value}: {notice.text}", file=sys.stderr)
     return 130 if signal.SIGINT in signals else 0
 

@@ -1,13 +1,15 @@
 """The patterns' health on the screen: a lamp, the numbers, and what to do, for each orientation."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from rdl_live.view.pattern_health import Health, pattern_health, summary
-from rdl_live.view.verdict_label import verdict_label
+from rdl_live.view.verdict_label import show_verdict, verdict_label
+from rdl_live.view.verdicts import Verdict
 from rdl_live.view.wrapped import wrapped
 
 if TYPE_CHECKING:  # loads torch
@@ -21,6 +23,7 @@ class HealthPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("health")
         self.health: list[Health] = []
+        self._rows: list[tuple[QLabel, QLabel]] = []
         self.headline = wrapped()
         self._grid = QGridLayout()
         self._grid.setColumnStretch(1, 1)
@@ -43,16 +46,22 @@ class HealthPanel(QWidget):
         self.health = list(health)
         words = summary(self.health)
         self.headline.setText(f"<b>{words[0].upper()}{words[1:]}</b>")
-        while self._grid.count():
-            item = self._grid.takeAt(0)
-            if item is not None and (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        for row, one in enumerate(self.health):
-            self._grid.addWidget(verdict_label(one.state), row, 0, Qt.AlignmentFlag.AlignTop)
-            text = wrapped(_in_words(one))
-            text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self._grid.addWidget(text, row, 1)
+        while len(self._rows) < len(self.health):
+            self._rows.append(self._new_row(len(self._rows)))
+        # Rows stay and are told anew: to make them each time would let the panel flicker.
+        for row, one in zip_longest(self._rows, self.health):
+            for widget in row:
+                widget.setVisible(one is not None)
+            if one is not None:
+                show_verdict(row[0], one.state)
+                row[1].setText(_in_words(one))
+
+    def _new_row(self, number: int) -> tuple[QLabel, QLabel]:
+        lamp, text = verdict_label(Verdict.UNKNOWN), wrapped()
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._grid.addWidget(lamp, number, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(text, number, 1)
+        return lamp, text
 
 
 def _in_words(health: Health) -> str:

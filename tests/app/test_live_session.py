@@ -205,7 +205,7 @@ def test_stop_is_never_missed(sitting: Sitting) -> None:
         assert not sitting.lit
 
 
-@pytest.mark.parametrize("device", ["Camera", "AOTF", "SLM"])
+@pytest.mark.parametrize("device", ["Camera", "AOTF", "SLM", "Shutter"])
 def test_stop_turns_the_light_off_within_a_second_also_where_a_device_hangs(sitting: Sitting, device: str) -> None:
     sitting.session.live()
     sitting.image()

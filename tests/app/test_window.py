@@ -15,8 +15,9 @@ pytest.importorskip("qtpy")
 
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QDockWidget, QLineEdit, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QFileDialog, QLineEdit, QMainWindow, QWidget
 
+from rdl_live.app.recording_windows import RecordingWindows
 from rdl_live.app.screen import no_screen
 from rdl_live.app.window import DemoWishes, demo_session, docked_widget
 from rdl_live.files.recorder import open_recording
@@ -94,7 +95,7 @@ def desk(qtbot: QtBot, tmp_path: Path) -> Iterator[Desk]:
     made.end()
 
 
-def test_a_day_in_a_minute(desk: Desk, tmp_path: Path) -> None:
+def test_a_day_in_a_minute(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Live, light, zoom, split, record, stop, open the recording, plan a time-lapse and run it."""
     assert desk.window.isVisible()  # before any device is loaded
     desk.image()
@@ -130,6 +131,15 @@ def test_a_day_in_a_minute(desk: Desk, tmp_path: Path) -> None:
     assert not desk.lit
     (first,) = (tmp_path / "recordings").iterdir()
     assert open_recording(first / "raw.ome.zarr").complete.sum() >= 3
+    # open the recording
+    opener = RecordingWindows(desk.widget)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(first))
+    desk.widget.commands["open"].trigger()
+    (browser,) = opener.windows
+    assert browser.isVisible()
+    opener.close()
+    opener.show(tmp_path)
+    assert "recording" in desk.widget.notices.text
     # plan
     desk.click("button-plan")
     editor = desk.widget.tools.plan
