@@ -50,15 +50,14 @@ def refused(path: Path, error: OSError) -> OutputError:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[None]:
+def new_folder(path: Path, overwrite: bool) -> Iterator[None]:
     """Make the folder for the block to fill; put back what was there if the block fails.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the disk refuses, or another run made the folder since it was checked.
+        OutputError: another run began to record into the folder that was to be replaced.
     """
-    old = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.old") if path.exists() else None
-    if old is not None:
-        path.rename(old)
+    old = _set_aside(path) if overwrite and path.exists() else None
     try:
         path.mkdir()  # not within the next block: a folder that another run made meanwhile is not ours to delete
     except BaseException:
@@ -74,6 +73,16 @@ def new_folder(path: Path) -> Iterator[None]:
         raise
     if old is not None:
         shutil.rmtree(old)
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename what will be replaced, and return its new name."""
+    old = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.old")
+    path.rename(old)
+    if _is_being_recorded(old):
+        old.rename(path)
+        raise OutputError(f"{path}: is being recorded right now; give another name")
+    return old
 
 
 def _check(path: Path, layout: StreamLayout, overwrite: bool) -> None:
@@ -96,14 +105,19 @@ def _check_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: exists and is no Zarr folder, so it is never replaced; give another name")
     if not overwrite:
         raise OutputError(f"{path}: exists already; replacing it needs --overwrite, or give another name")
+    if _is_being_recorded(path):
+        raise OutputError(f"{path}: is being recorded right now; give another name")
+
+
+def _is_being_recorded(path: Path) -> bool:
     journal = path / JOURNAL
-    if journal.is_file():
-        descriptor = os.open(journal, os.O_RDWR)
-        try:
-            if not try_lock(descriptor):
-                raise OutputError(f"{path}: is being recorded right now; give another name")
-        finally:
-            os.close(descriptor)
+    if not journal.is_file():
+        return False
+    descriptor = os.open(journal, os.O_RDWR)
+    try:
+        return not try_lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _check_length(deepest: Path) -> None:

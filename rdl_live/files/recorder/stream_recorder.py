@@ -111,11 +111,11 @@ class StreamRecorder:
         check_space(self.path, layout, self._limits.reserve_bytes)
         self._sink = sink or FolderSink(self.path)
         try:
-            self._journal = _start(self.path, layout)
+            self._journal = _start(self.path, layout, overwrite)
         except OSError as error:
             raise refused(self.path, error) from error
         self._writer = BlockWriter(self.path, layout, self._journal, self._sink)
-        self._warn = on_warning or _LOG.warning
+        self._on_warning = on_warning or _LOG.warning
         self._drain = Drain(self._save, self._settle, self._limits, self._warn, str(self.path))
         self._open = OpenBlocks(layout, self._limits.open_series)
         self._lock = threading.RLock()
@@ -192,6 +192,13 @@ class StreamRecorder:
                 self._drain.put(block, self._limits.patience_s)
             self._drain.check()
 
+    def _warn(self, text: str) -> None:
+        """Tell, and let no listener's defect cost a frame."""
+        try:
+            self._on_warning(text)
+        except Exception:
+            _LOG.exception("the listener to the recorder's warnings failed; the warning was: %s", text)
+
     def _save(self, block: OpenBlock) -> Saved:
         """Save one block, and stop the run before the disk is full."""
         full, warning = self._space.look(self._sink.free_bytes(), self._writer.written)
@@ -266,17 +273,18 @@ class StreamRecorder:
             _LOG.error("%s", error)
 
 
-def _start(path: Path, layout: StreamLayout) -> Journal:
+def _start(path: Path, layout: StreamLayout, overwrite: bool) -> Journal:
     """Make the folder with an empty recording.
 
     Raises:
         OSError: the disk refuses.
     """
     created = datetime.now(UTC).isoformat(timespec="milliseconds")
-    with new_folder(path):
+    with new_folder(path, overwrite):
         journal = Journal(path / JOURNAL, new=True)
         try:
-            try_lock(journal.descriptor)
+            if not try_lock(journal.descriptor):
+                raise OutputError(f"{path}: another program took it as it was made; try again")
             journal.append(
                 {
                     "rdl_live": FORMAT,

@@ -206,6 +206,38 @@ def test_nothing_existing_is_replaced_silently(path: Path) -> None:
     assert [child.name for child in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_another_run_made_meanwhile_is_kept(
+    path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    theirs: list[Recorder] = []
+
+    def late(*_: object) -> None:
+        monkeypatch.undo()
+        theirs.append(Recorder(path, layout_of()))
+        record(theirs[0], series(0))
+
+    monkeypatch.setattr("rdl_live.files.recorder.stream_recorder.check_space", late)
+    with pytest.raises(OutputError, match="being recorded right now" if overwrite else "File exists"):
+        Recorder(path, layout_of(), overwrite=overwrite)
+    record(theirs[0], series(1))
+    assert theirs[0].close().raw_frames == 18
+    assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+
+def test_a_listener_that_fails_costs_no_frame(path: Path) -> None:
+    def broken(_: str) -> None:
+        raise ZeroDivisionError
+
+    gate = threading.Event()
+    sink, limits = SlowSink(path, lambda: gate.wait(20)), Limits(queue_bytes=10 * SERIES_BYTES)
+    with Recorder(path, layout_of(), sink=sink, limits=limits, on_warning=broken) as recorder:
+        record(recorder, series(*range(8)))
+        gate.set()
+    assert recorder.summary is not None
+    assert recorder.summary.raw_frames == 72
+
+
 def test_only_zarr_folders_are_ever_replaced(path: Path) -> None:
     path.mkdir()
     (path / "thesis.txt").write_text("four years")

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 import zarr
 
-from rdl_live.files.recorder import open_recording, recover, verify
+from rdl_live.errors import OutputError
+from rdl_live.files.recorder import Recorder, RecordingLayout, open_recording, recover, verify
 
 SEED = 20261125
 SIDE = 128
@@ -41,6 +42,7 @@ for number in range(10**7):
     recorder.append(noise, FrameTag(t, slot // 3, slot % 3, pattern_id=slot, timestamp_s=number * 1e-3))
     counter[:] = (number + 1).to_bytes(8, "little")
 """
+LAYOUT = RecordingLayout(frame=(SIDE, SIDE), pixel_size_um=0.1)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,23 @@ def kills(count: int) -> list[Killed]:
 @pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_never_more_than_the_last_series_is_lost(count: int) -> None:
     assert max(killed.lost_series for killed in kills(count)) <= 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_the_lock_holds_while_another_process_records_and_ends_with_it(tmp_path: Path) -> None:
+    path, count = tmp_path / "a.ome.zarr", tmp_path / "count"
+    count.write_bytes(bytes(8))
+    with subprocess.Popen([sys.executable, "-c", CAMERA, str(path), str(count)]) as run:
+        while not any(count.read_bytes()):
+            assert run.poll() is None
+            time.sleep(0.01)
+        for attempt in (recover, lambda place: Recorder(place, LAYOUT, overwrite=True)):
+            with pytest.raises(OutputError, match="is being recorded right now"):
+                attempt(path)
+        run.kill()
+    with Recorder(path, LAYOUT, overwrite=True):
+        pass
+    assert verify(path).ok
 
 
 if __name__ == "__main__":
