@@ -1,0 +1,94 @@
+"""The process of `rdl_live.app.retrain`: trains, tells one JSON object a line, ends when its input ends."""
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+NICE = 10
+"""Imaging goes first."""
+MOST_BYTES = 256 * 2**20
+"""Raw frames in memory."""
+
+
+def main(text: str) -> int:
+    """Train as the order says; return the exit code."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    ended = threading.Event()
+    threading.Thread(target=_until_input_ends, args=(ended,), daemon=True).start()
+    import torch
+
+    from rdl_live.errors import RdlError
+
+    torch.set_num_threads(1)
+    try:
+        _train(json.loads(text), ended)
+    except RdlError as error:
+        _say(phase="failed", word=str(error))
+    return 0
+
+
+def _train(order: dict[str, Any], ended: threading.Event) -> None:
+    from rdl_live.app.films import open_films
+    from rdl_live.train.run import Outputs, check_outputs
+    from rdl_live.train.selfsup.run import train_on_films
+    from rdl_live.train.selfsup.settings import SelfSupSettings
+    from rdl_live.train.selfsup.trainer import PairStep
+
+    out = Path(order["out"])
+    outputs = Outputs(out)
+    check_outputs(outputs, resume=order["resume"], overwrite=False)
+    films = open_films(
+        [Path(raw) for raw in order["raws"]],
+        Path(order["microscope"]),
+        channel=order["channel"],
+        most_bytes=MOST_BYTES,
+        tell=_word,
+    )
+    scheme = order["scheme"]
+    settings = SelfSupSettings(
+        scheme="tis" if scheme == "auto" else scheme,
+        minutes=order["minutes"],
+        steps=order["steps"],
+        start=order["start"],
+        # No helpers: memory and processors belong to the imaging.
+        workers=0,
+    )
+
+    def watch(step: PairStep) -> bool:
+        held = None if step.look is None else max(step.look.error, 0.0) ** 0.5
+        preview = str(outputs.preview) if step.look is not None else None
+        _say(phase="training", done=step.done, step=step.number, loss=step.loss, held_out=held, preview=preview)
+        return ended.is_set()
+
+    result = train_on_films(
+        films, out, settings, auto=scheme == "auto", resume=order["resume"], watch=watch, tell=_word
+    )
+    for word in result.words:
+        _word(word)
+    if ended.is_set():
+        _say(phase="cancelled")
+    elif result.card is None:
+        _say(phase="unchanged", done=1.0)
+    else:
+        _say(phase="done", done=1.0, weights=str(out))
+
+
+def _until_input_ends(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
+
+
+def _word(text: str) -> None:
+    _say(word=text)
+
+
+def _say(**said: object) -> None:
+    print(json.dumps({name: value for name, value in said.items() if value is not None}), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
