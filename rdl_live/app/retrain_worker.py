@@ -35,7 +35,7 @@ def _train(order: dict[str, Any], ended: threading.Event) -> None:
     from rdl_live.app.films import open_films
     from rdl_live.train.run import Outputs, check_outputs
     from rdl_live.train.selfsup.run import train_on_films
-    from rdl_live.train.selfsup.settings import SelfSupSettings
+    from rdl_live.train.selfsup.settings import Scheme, SelfSupSettings
     from rdl_live.train.selfsup.trainer import PairStep
 
     out = Path(order["out"])
@@ -50,7 +50,7 @@ def _train(order: dict[str, Any], ended: threading.Event) -> None:
     )
     scheme = order["scheme"]
     settings = SelfSupSettings(
-        scheme="tis" if scheme == "auto" else scheme,
+        scheme=Scheme.TIS if scheme == "auto" else Scheme(scheme),
         minutes=order["minutes"],
         steps=order["steps"],
         start=order["start"],
