@@ -1,9 +1,10 @@
 """Which denoiser a run uses, by its name."""
 
 from rdl_live.errors import ConfigError
-from rdl_models import find_weights, read_card, shipped
 
 NONE = "none"
+DEFAULT = "rdl"
+"""What the demo denoises with where nothing is said."""
 
 
 def check_denoiser(name: str) -> None:
@@ -15,6 +16,9 @@ def check_denoiser(name: str) -> None:
     """
     if name == NONE:
         return
+    # Loads torch, which the window cannot wait for.
+    from rdl_models import find_weights, read_card, shipped
+
     try:
         path = find_weights(name)
     except ConfigError as error:

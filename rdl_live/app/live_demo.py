@@ -11,7 +11,7 @@ import numpy as np
 
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.config_files import config_file
-from rdl_live.app.denoiser import check_denoiser
+from rdl_live.app.denoiser import DEFAULT, check_denoiser
 from rdl_live.app.live import RAW, LiveRun
 from rdl_live.app.live_values import LiveOptions, LiveOutcome
 from rdl_live.app.preview import save_preview
@@ -52,7 +52,7 @@ class DemoSettings:
     specimen: str | None = None
     """Kind of specimen; by default that of the microscope."""
     seed: int | None = None
-    denoise: str = "none"
+    denoise: str = DEFAULT
     overwrite: bool = False
 
     def check(self) -> None:
@@ -163,8 +163,10 @@ class Demo:
         panels = [
             (f"raw frame, {title}", frame),
             ("widefield", latest.widefield.cpu().numpy()),
-            ("super-resolved", latest.sr.cpu().numpy()),
+            ("super-resolved", (latest.sr if latest.sim is None else latest.sim).cpu().numpy()),
         ]
+        if latest.sim is not None:
+            panels.append(("super-resolved, denoised", latest.sr.cpu().numpy()))
         with atomic_write(self.settings.out / PREVIEW, self.settings.overwrite) as path:
             save_preview(path, panels, (field_um[0], field_um[1]))
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rdl_live.app.config_files import config_file
+from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.live_session import LiveSession
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session_goals import Wishes
@@ -35,7 +36,9 @@ _LOG = logging.getLogger(__name__)
 END_S = 15.0
 """How long devices may take to go dark and be unloaded when the window has been closed."""
 DEMO_SIDE = 256
-DEMO = Settings(channel="488", power_percent=50.0, exposure_ms=10.0, region=(128, 128, DEMO_SIDE, DEMO_SIDE))
+DEMO = Settings(
+    channel="488", power_percent=50.0, exposure_ms=10.0, region=(128, 128, DEMO_SIDE, DEMO_SIDE), denoiser=DEFAULT
+)
 
 
 @dataclass(frozen=True)

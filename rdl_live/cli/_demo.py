@@ -31,7 +31,7 @@ def demo(
     ] = None,
     size: Annotated[int | None, typer.Option(metavar="N", help="Raw frame in pixels; 256 by default.")] = None,
     denoise: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Denoiser: none (by default), rdl, or a weight file.")
+        str | None, typer.Option(metavar="NAME", help="Denoiser: rdl (by default), none, or a weight file.")
     ] = None,
     specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
@@ -58,6 +58,7 @@ def demo(
             raise typer.Exit(_window(photons, size, denoise, specimen, seed))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
+    from rdl_live.app.denoiser import DEFAULT
     from rdl_live.app.live_demo import Demo, DemoSettings
     from rdl_live.app.quiet import quiet_micro_manager
 
@@ -69,7 +70,7 @@ def demo(
         256 if size is None else size,
         specimen,
         seed,
-        "none" if denoise is None else denoise,
+        DEFAULT if denoise is None else denoise,
         overwrite,
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))

@@ -50,7 +50,8 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def test_the_demo_leaves_recordings_picture_and_report(root: Path, tmp_path: Path) -> None:
-    process = start(root, "--headless", "--seconds", "4", "--size", "128", "--out", str(tmp_path / "d"))
+    options = ("--headless", "--seconds", "4", "--size", "128", "--denoise", "none", "--out", str(tmp_path / "d"))
+    process = start(root, *options)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert "super-resolved images" in out
@@ -75,6 +76,17 @@ def test_the_demo_leaves_recordings_picture_and_report(root: Path, tmp_path: Pat
     with Image.open(tmp_path / "d" / "preview.png") as picture:
         assert picture.width > 3 * 256
         assert np.asarray(picture).std() > 20
+
+
+def test_the_demo_denoises_unless_told_otherwise(root: Path, tmp_path: Path) -> None:
+    process = start(root, "--headless", "--seconds", "4", "--size", "96", "--photons", "10", "--out", str(tmp_path))
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert (report["raw_frames_dropped"], report["denoiser"]) == (0, "rdl")
+    assert report["sr_frames"] >= 1
+    with Image.open(tmp_path / "preview.png") as picture:
+        assert picture.width > 4 * 256  # raw, widefield, without and with denoising
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
