@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -88,6 +88,8 @@ class BrowseControls(QWidget):
             for widget in (label, *widgets):
                 second.addWidget(widget)
                 widget.setVisible(shown)
+            if shown:
+                second.addSpacing(self.fontMetrics().averageCharWidth())
         second.addWidget(self.state, 1)
         for widget in (self.play, self.back, self.on, self.time, self.strip, self.number):
             widget.setVisible(self._sizes.times > 1)
@@ -96,6 +98,7 @@ class BrowseControls(QWidget):
         column.setSpacing(3)
         column.addLayout(first)
         column.addLayout(second)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
     def _connect(self) -> None:
         self.time.valueChanged.connect(self._time_changed)
@@ -171,10 +174,6 @@ class BrowseControls(QWidget):
         button.setToolTip(tip)
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return button
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        """Two rows."""
-        return QSize(600, 4 * self.fontMetrics().height())
 
 
 def _slider(count: int, name: str, tip: str) -> QSlider:

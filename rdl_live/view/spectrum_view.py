@@ -140,7 +140,7 @@ class SpectrumView(QWidget):
 
     def show_all(self) -> None:
         """Show what holds all marks, or the whole spectrum."""
-        reach = max((circle.radius for circle in self.marks.circles), default=0.0) * 1.12
+        reach = max((circle.radius for circle in self.marks.circles), default=0.0) * 1.25
         if not reach:
             reach = max(abs(self._image.boundingRect().left()), 8.0)
         self.plot.setRange(QRectF(-reach, -reach, 2 * reach, 2 * reach), padding=0)
