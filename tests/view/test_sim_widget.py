@@ -355,7 +355,8 @@ def test_the_window_closes_its_session_and_remembers_its_colours(
     qtbot.addWidget(window)
     window.show()
     window.use_theme(Theme.LIGHT)
-    assert window.palette().window().color().lightness() > 200
+    # Qt passes new colours on with its events.
+    qtbot.waitUntil(lambda: window.palette().window().color().lightness() > 200)
     window.close()
     assert session.count("close") == 1
     assert Memory("test").get("theme") == "light"
