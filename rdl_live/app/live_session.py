@@ -267,6 +267,7 @@ class LiveSession:
         with self._changed:
             wishes = self._wishes
         self._reset_dose_if_asked()
+        self._bench.recover()
         if not self._bench.broken:
             self._tried(lambda: self._bench.turn(wishes.knobs) if self._bench else None)
         self._show(self._bench.idle(wishes))

@@ -48,6 +48,8 @@ class Bench:
         self.broken = False
         """Whether a device has failed for good."""
         self.light = Light.OFF
+        self._stuck: SessionRun | None = None
+        """A run that did not end when it was stopped."""
         self._dose: float | None = 0.0
         self._turned: dict[str, object] = {}
         self._simulated = False
@@ -134,6 +136,19 @@ class Bench:
         self._last = run.snapshot(run.wishes)
         self._dose = self._total(run.dose_j_cm2)
         self.broken = run.running
+        self._stuck = run if run.running else None
+        self._see_dark(run)
+
+    def recover(self) -> None:
+        """If what hung has ended after all (a slow device, a busy computer), go on without loading devices anew."""
+        run = self._stuck
+        if run is None or run.running:
+            return
+        self._stuck, self.broken = None, False
+        self._see_dark(run)
+        self.notices.add(Severity.INFO, "the device that did not answer does so again")
+
+    def _see_dark(self, run: "SessionRun") -> None:
         try:
             run.make_safe()
         except DeviceError as error:

@@ -17,7 +17,7 @@ from types import TracebackType
 
 os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
-from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
@@ -57,6 +57,9 @@ class Outcome:
     memory_mb: list[float] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
     widgets: list[int] = field(default_factory=list)
+    images: list[int] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)
+    """What the session told, and how often."""
     lit: bool = True
     ended: bool = False
 
@@ -124,6 +127,7 @@ class Clicker:
             ("stop", lambda: QTest.mouseClick(self.widget.buttons["stop"], LEFT)),
             ("live", lambda: QTest.mouseClick(self.widget.buttons["live"], LEFT)),
             ("resize", self._resize),
+            ("reconnect", self._reconnect),
         ]
 
     def _any(self, kind: type[QWidget]) -> QWidget | None:
@@ -194,14 +198,21 @@ class Clicker:
     def _resize(self) -> None:
         self.window.resize(self.dice.randint(900, 1500), self.dice.randint(600, 950))
 
+    def _reconnect(self) -> None:
+        if self.session.snapshot.activity is Activity.BROKEN:
+            self.widget.commands["reconnect"].trigger()
+
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             QApplication.processEvents()
+            # What is to be deleted waits for the loop of Qt, which does not run here.
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
             time.sleep(0.005)
 
     def _look(self) -> None:
         self.outcome.memory_mb.append(resident_mb())
+        self.outcome.images.append(self.session.snapshot.counts.images)
         self.outcome.threads.append(threading.active_count())
         self.outcome.widgets.append(len(self.application.allWidgets()))
 
@@ -217,6 +228,7 @@ class Clicker:
         if world is not None:
             self.outcome.lit = sum(world.light.share(nm, exposing=True) for nm in world.settings.lines) > 0
         told = self.session.notices(0)
+        self.outcome.told = Counter(n.text[:120] for n in told)
         self.outcome.defects = [n.text for n in told if "defect" in n.text and n.severity is Severity.ERROR]
         for top in self.application.topLevelWidgets():
             top.close()
@@ -250,7 +262,9 @@ if __name__ == "__main__":
     print("memory MB", [round(one) for one in found.memory_mb])
     print("threads", found.threads)
     print("widgets", found.widgets)
+    print("images", found.images)
     print("exceptions", len(found.exceptions), *found.exceptions[:3], sep="\n")
     print("defects", found.defects)
+    print("told", *found.told.most_common(), sep="\n  ")
     print("light on at the end", found.lit, "ended", found.ended)
     sys.exit(bool(found.exceptions or found.defects or found.lit or not found.ended))

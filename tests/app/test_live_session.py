@@ -226,6 +226,19 @@ def test_stop_turns_the_light_off_within_a_second_also_where_a_device_hangs(sitt
     sitting.image()
 
 
+def test_what_was_only_slow_needs_no_reconnecting(sitting: Sitting) -> None:
+    sitting.session.live()
+    sitting.image()
+    sitting.world.faults.hang("SLM")
+    sitting.session.stop()
+    sitting.at(Activity.BROKEN)
+    sitting.world.faults.clear()
+    sitting.at(Activity.IDLE)
+    sitting.images = None
+    sitting.session.live()
+    sitting.image()
+
+
 def test_a_camera_that_is_unplugged_is_told_by_name(sitting: Sitting) -> None:
     sitting.session.live()
     sitting.image()
