@@ -17,8 +17,8 @@ class LiveOptions:
     denoise: str = "none"
     mode: Mode = Mode.SERIES
     overwrite: bool = False
-    queue_series: int = 4
-    """Whole series that may wait for the pipeline."""
+    queue_series: int = 3
+    """Whole series that may wait for the pipeline; more would only show what is long past."""
     device: str = "auto"
     """Where to compute: "auto", "cpu" or "cuda"."""
     estimate_every_s: float = 5.0
