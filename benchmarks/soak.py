@@ -43,7 +43,7 @@ WARM_UP = 0.2
 GROWTH = 0.02
 RUNS_A_CORE = 8
 """Devices are unloaded and loaded again after so many runs."""
-STALLED_S = 0.7
+STALLED_S = 3.0
 Fault = Callable[["Run"], None]
 
 
@@ -106,7 +106,7 @@ def _freeze_worker(run: Run) -> None:
 
 def _stall_camera(run: Run) -> None:
     run.world.faults.hang("Camera")
-    threading.Timer(4 * STALLED_S, run.world.faults.clear, ("Camera",)).start()
+    threading.Timer(STALLED_S + 2.0, run.world.faults.clear, ("Camera",)).start()
 
 
 FAULTS: dict[str, Fault] = {
@@ -209,7 +209,7 @@ class Soak:
         report.ended_with[ended] += 1
         self._count(run, out)
         self._check_dark(core, world, name)
-        self._say(f"{self._elapsed_s:.0f} s: run {report.runs}, {name}, ended {ended}; problems {len(report.problems)}")
+        self._say(f"{self._elapsed_s:.0f} s: run {report.runs}, {name}, ended {ended}; {len(report.problems)} problems")
 
     @staticmethod
     def _let_run(run: LiveRun, seconds: float) -> None:
@@ -252,9 +252,9 @@ class Soak:
 
     def _sample(self) -> None:
         gc.collect()
-        self.report.samples.append(
-            Sample(round(self._elapsed_s, 1), _rss_mb(), _settled_threads(), _handles()),
-        )
+        sample = Sample(round(self._elapsed_s, 1), round(_rss_mb(), 1), _settled_threads(), _handles())
+        self.report.samples.append(sample)
+        self._say(f"{sample.at_s:.0f} s: {sample.rss_mb:g} MB, {sample.threads} threads, {sample.handles} handles")
 
     def _judge(self) -> None:
         report = self.report

@@ -1,0 +1,49 @@
+"""Row 22 of docs/faults.md: a training that is killed while it writes its checkpoint."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rdl_live.train import Trainer
+from tests.train.test_training import SETTINGS, tiny
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from rdl_live.train import Trainer
+from tests.train.test_training import SETTINGS, tiny
+trainer = Trainer(tiny, SETTINGS, checkpoint=Path(sys.argv[1]))
+next(iter(trainer.run()))
+print("ready", flush=True)
+from rdl_live.train.checkpoint import Progress, save_checkpoint
+step = 0
+while True:
+    step += 1
+    progress = Progress(step, 1.0)
+    save_checkpoint(Path(sys.argv[1]), SETTINGS, progress, trainer.network, trainer.average, trainer._optimizer)
+"""
+
+
+def test_22_killed_in_a_checkpoint(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "w.checkpoint"
+    path = os.pathsep.join(str(root / folder) for folder in (".", "devices", "models"))
+    for delay in (0.0, 0.13):
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS, str(file)],
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "ready"
+        while not file.exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        Trainer(tiny, SETTINGS, checkpoint=file, resume=True)  # a whole one, of some step
