@@ -128,5 +128,5 @@ def test_the_table_names_every_part_of_the_hardware() -> None:
 
 def test_the_table_names_every_verb() -> None:
     documented = {name.split()[1] for name in first_cells("The command")}
-    verbs = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert documented == verbs | {str(group.name) for group in app.registered_groups}
