@@ -9,6 +9,7 @@ from rdl_live._version import __version__
 from rdl_live.cli._acquire import acquire
 from rdl_live.cli._calibrate import calibrate
 from rdl_live.cli._compare import compare
+from rdl_live.cli._data import data
 from rdl_live.cli._demo import demo
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
@@ -44,6 +45,7 @@ app.command()(recover)
 app.command()(compare)
 app.command()(doctor)
 app.add_typer(calibrate, name="calibrate")
+app.add_typer(data, name="data")
 app.add_typer(train, name="train")
 app.add_typer(models, name="models")
 

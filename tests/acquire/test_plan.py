@@ -18,7 +18,7 @@ def scope(root: Path) -> Microscope:
     return load_microscope(root / "configs" / "demo-multicolour.yaml")
 
 
-@pytest.mark.parametrize("name", ["plan-demo", "demo-timelapse", "plan-multicolour"])
+@pytest.mark.parametrize("name", ["plan-demo", "demo-timelapse", "plan-multicolour", "plan-collect"])
 def test_every_plan_that_we_ship_fits_its_microscope(name: str, root: Path, scope: Microscope) -> None:
     plan = load_plan(root / "configs" / f"{name}.yaml")
     plan.check(scope)

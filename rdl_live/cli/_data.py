@@ -1,0 +1,66 @@
+"""`rdl-live data`: a catalogue of recordings to retrain on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+data = typer.Typer(help="A catalogue of recordings to retrain on.", no_args_is_help=True)
+_File = Annotated[Path, typer.Option(metavar="C.json", help="The catalogue.")]
+
+
+@data.command()
+def add(
+    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Recordings of one microscope.")],
+    microscope: Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")],
+    catalogue: _File = Path("catalogue.json"),
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+) -> None:
+    """Measure light, bleaching, motion and patterns of recordings, and note them down.
+
+    Example:
+
+        rdl-live data add film1.tif film2.tif --microscope M.yaml
+    """
+    from rdl_live.app.catalogue import Catalogue, examine
+
+    known = Catalogue.load(catalogue)
+    for raw in raws:
+        entry = examine(raw, microscope, channel)
+        known = known.with_entry(entry)
+        known.save(catalogue)
+        Console(highlight=False).print(f"added {raw} to {catalogue}", markup=False, soft_wrap=True)
+
+
+@data.command("list")
+def list_data(catalogue: _File = Path("catalogue.json")) -> None:
+    """List the recordings, and which retraining suits each."""
+    from rdl_live.app.catalogue import Catalogue
+
+    table = Table()
+    for heading in ("recording", "time points", "photons", "bleached", "motion nm", "patterns", "retrain by"):
+        table.add_column(heading, justify="left" if heading in ("recording", "patterns", "retrain by") else "right")
+    for one in Catalogue.load(catalogue).recordings:
+        table.add_row(
+            Path(one.raw).name,
+            str(one.time_points),
+            f"{one.photons_per_pixel:.1f}",
+            f"{one.bleached:.0%}",
+            "" if one.motion_nm is None else f"{one.motion_nm:.0f}",
+            "trusted" if one.patterns_trusted else "not trusted",
+            one.scheme or "",
+        )
+    Console(highlight=False).print(table)
+
+
+@data.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="File name, path or fingerprint.")],
+    catalogue: _File = Path("catalogue.json"),
+) -> None:
+    """Print everything that is known of a recording, as JSON."""
+    from rdl_live.app.catalogue import Catalogue
+
+    typer.echo(Catalogue.load(catalogue).find(name).model_dump_json(indent=2))
