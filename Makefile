@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint soak bench fuzz weights wheel clean
+.PHONY: help install demo test test-slow lint soak bench fuzz weights weights-large wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv with the pinned packages
 
@@ -51,6 +51,12 @@ weights: $(READY) ## train the weights that are shipped anew (two hours on two c
 	$(BIN)/rdl-live train denoise --from one-scale.safetensors --grow --out models/rdl_models/weights/rdl.safetensors \
 		--minutes 74 --batch 2 --learning-rate 1.2e-3 --seed 7 --overwrite $(ARGS)
 	$(BIN)/python -m benchmarks.denoise
+
+weights-large: $(READY) ## train rdl-large, the published network's size, on one or more GPUs (ARGS go to the training)
+	$(BIN)/torchrun --standalone --nproc-per-node $(or $(GPUS),1) --no-python $(BIN)/rdl-live train denoise \
+		--architecture rdl-sim --out models/rdl_models/weights/rdl-large.safetensors --device cuda \
+		--minutes 600 --batch 4 --workers 12 --overwrite $(ARGS)
+	$(BIN)/python -m benchmarks.denoise rdl-large
 
 wheel: $(READY) ## build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation

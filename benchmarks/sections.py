@@ -13,6 +13,7 @@ from benchmarks.acquire import AcquireRates, measure_acquire
 from benchmarks.demo import DemoRates, measure_demo
 from benchmarks.live_report import show_acquire, show_demo, show_pipeline
 from benchmarks.measure import Measurement, measure
+from benchmarks.network_cost import DenoiseCost, measure_denoise, show_denoise
 from benchmarks.offline_report import show
 from benchmarks.pipeline import PipelineRates, measure_pipeline
 from rdl_live.errors import OutputError
@@ -60,6 +61,19 @@ def pipeline(options: argparse.Namespace, console: Console) -> list[PipelineRate
     )
 
 
+def denoise(options: argparse.Namespace, console: Console) -> list[DenoiseCost]:
+    """Cost of the networks."""
+    repeats = options.repeats or (1 if options.quick else 3)
+    found = []
+    for size in _sizes(options, [256, 512]):
+        with console.status(f"networks at {size} x {size}"):
+            measured = measure_denoise(size, repeats=repeats, compiled=not options.quick)
+        for one in measured:
+            show_denoise(one, console)
+        found += measured
+    return found
+
+
 def demo(options: argparse.Namespace, console: Console) -> list[DemoRates]:
     """The live demo."""
     seconds = options.seconds or (1.0 if options.quick else 15.0)
@@ -72,6 +86,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "offline": ("measurements", offline),
     "acquire": ("acquire", acquire),
     "pipeline": ("pipeline", pipeline),
+    "denoise": ("denoise", denoise),
     "demo": ("demo", demo),
 }
 """Sections by name, with their keys in the JSON file."""

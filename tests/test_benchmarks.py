@@ -205,6 +205,20 @@ def test_live_rates_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.usefixtures("few_threads")
+def test_costs_of_networks_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "bench.json"
+    assert main(["denoise", "--quick", "--sizes", "24", "--json", str(out)]) == 0
+    (found, *_) = json.loads(out.read_text(encoding="utf-8"))["denoise"]
+    published = found["networks"]["published"]
+    assert published["parameters"] == 4_743_619
+    # 4.69 million multiplications a raw pixel and orientation; the attention's are next to nothing.
+    assert published["gmac"] == pytest.approx(3 * 4.69e-3 * 24**2, rel=0.02)
+    assert published["eager_ms"] > found["networks"]["rdl"]["eager_ms"] > 0
+    assert found["matrix_gflop_per_s"] > 0
+    assert complete(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("few_threads")
 def test_wrong_sections_and_folders_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["ofline"])
