@@ -1,12 +1,13 @@
 """Raw-frame networks: light scaled and back, frames that the patterns predict, the whole flow in a `Restorer`."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from rdl_live.errors import ConfigError
+from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Microscope, Otf, PatternSet, Reconstructor, evenly_spaced, expose
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
@@ -19,7 +20,7 @@ from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
 from rdl_live.specimen import SimulatedSeries
-from rdl_models import RdlSim, RdlSimConfig, Span, Weights
+from rdl_models import RdlSim, RdlSimConfig, Span, Weights, save_weights
 
 from .conftest import card
 
@@ -197,3 +198,25 @@ def test_live_and_offline_are_the_same(scope: Microscope, record: Recorder, monk
     image = live.restore(photons, series.patterns, scope.channels[0]).sr
     offline = Restorer(scope, series.patterns, (64, 64), weights)(series.adu)
     np.testing.assert_allclose(image, offline, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "pickled", "poisoned"])
+def test_a_bad_file_leaves_the_model_in_use_as_it_is(
+    scope: Microscope, record: Recorder, tmp_path: Path, damage: str
+) -> None:
+    series, weights, file = record(20.0), made(lively=True), tmp_path / "w.safetensors"
+    save_weights(file, weights.network, weights.card)
+    live = LiveRestorer(scope, (64, 64), str(file), half=False)
+    photons = (series.adu.to(torch.float32) - 100) * 0.5
+    before = live.restore(photons, series.patterns, scope.channels[0]).sr
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:-10])
+    elif damage == "pickled":
+        torch.save(weights.network.state_dict(), file)
+    else:
+        poisoned = made(lively=True).network
+        poisoned.get_parameter("last.weight").data[0, 0, 0, 0] = float("nan")
+        save_weights(file, poisoned, weights.card, overwrite=True)
+    with pytest.raises(DataError, match=r"w\.safetensors"):
+        LiveRestorer(scope, (64, 64), str(file), half=False)
+    assert torch.equal(live.restore(photons, series.patterns, scope.channels[0]).sr, before)
