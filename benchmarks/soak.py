@@ -7,6 +7,7 @@ counted. Exit code 1 where anything is wrong. Linux only for memory and handles.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -252,6 +253,7 @@ class Soak:
 
     def _sample(self) -> None:
         gc.collect()
+        _trim()
         sample = Sample(round(self._elapsed_s, 1), round(_rss_mb(), 1), _settled_threads(), _handles())
         self.report.samples.append(sample)
         self._say(f"{sample.at_s:.0f} s: {sample.rss_mb:g} MB, {sample.threads} threads, {sample.handles} handles")
@@ -284,6 +286,14 @@ def _delete(folder: Path) -> None:
     import shutil
 
     shutil.rmtree(folder)
+
+
+def _trim() -> None:
+    """Let glibc give back what it holds in reserve, so that what is counted is what the program holds."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _rss_mb() -> float:
