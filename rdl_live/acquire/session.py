@@ -81,6 +81,7 @@ class Acquisition:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._given_up = False
         self._others: list[BaseException] = []
         """What ended the run from other threads."""
         self._seconds = 0.0
@@ -210,6 +211,7 @@ class Acquisition:
             if self._stop.is_set():
                 patience -= 0.05
             if thread.is_alive() and patience <= 0:
+                self._given_up = True
                 stuck = DeviceError("the acquisition does not stop: a device hangs; check the devices, then restart")
                 raise_all([stuck, *self._made_safe()])
             if deadline is not None and time.monotonic() > deadline and thread.is_alive():
@@ -284,6 +286,8 @@ class Acquisition:
         except (RdlError, RuntimeError) as error:
             errors.append(error)
         self._guard.release()
+        if self._given_up:  # nobody will wait again, and the exit must not keep core and images until then
+            atexit.unregister(self._stop_at_exit)
         self._seconds = time.perf_counter() - began
         try:
             raise_all(errors)

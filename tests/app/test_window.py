@@ -196,8 +196,10 @@ def test_docked_in_a_foreign_window_on_a_foreign_core(qtbot: QtBot, root: Path) 
     host.activateWindow()
     try:
         qtbot.waitUntil(lambda: widget.session.snapshot.activity is Activity.IDLE, timeout=PATIENCE_MS)
-        qtbot.keyClick(widget, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
-        qtbot.waitUntil(lambda: widget.images is not None and widget.images.sim is not None, timeout=PATIENCE_MS)
+        live = widget.findChild(QWidget, "button-live")
+        assert live is not None
+        qtbot.mouseClick(live, LEFT)
+        qtbot.waitUntil(lambda: widget.images is not None and widget.images.raw is not None, timeout=PATIENCE_MS)
         assert host.palette() == palette  # the host's colours are its own
         widget.end()
         widget.session.close()
