@@ -58,7 +58,7 @@ def test_training_on_noise_alone_lowers_the_held_out_error(
     make_film: MakeFilm, tmp_path: Path, start: Path, scheme: Scheme
 ) -> None:
     out = tmp_path / "better.safetensors"
-    settings = SETTINGS.replace(scheme=scheme, steps=30, validate_every=15, start=str(start))
+    settings = SETTINGS.replace(scheme=scheme, steps=40, validate_every=20, start=str(start))
     film = make_film(photons=3.0, size=112)
     result = train_on_films([film], out, settings)
     assert result.gain is not None
