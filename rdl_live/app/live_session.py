@@ -146,6 +146,7 @@ class LiveSession:
         self.stop()
         with self._changed:
             self._reconnect = True
+            self._snapshot = replace(self._snapshot, activity=Activity.OPENING, says="loading the devices anew …")
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -173,7 +174,7 @@ class LiveSession:
                     self._changed.wait(REFRESH_S)
             if again:
                 self._tried(self._open_again)
-            elif goal is not None:
+            if goal is not None:  # asked for after the reconnecting, which forgets what was asked for before
                 self._tried(lambda g=goal, n=stops: self._carry_out(g, n))  # type: ignore[misc]
             self._tried(self._idle)
         self._tried(self._shut)
