@@ -76,6 +76,7 @@ class Desk:
     def click(self, name: str) -> None:
         found = self.window.findChild(QWidget, name)
         assert found is not None
+        self.until(found.isEnabled)  # the window looks at the session now and then only
         self.bot.mouseClick(found, LEFT)
 
     def image(self) -> None:
@@ -198,6 +199,7 @@ def test_docked_in_a_foreign_window_on_a_foreign_core(qtbot: QtBot, root: Path) 
         qtbot.waitUntil(lambda: widget.session.snapshot.activity is Activity.IDLE, timeout=PATIENCE_MS)
         live = widget.findChild(QWidget, "button-live")
         assert live is not None
+        qtbot.waitUntil(live.isEnabled, timeout=PATIENCE_MS)
         qtbot.mouseClick(live, LEFT)
         qtbot.waitUntil(lambda: widget.images is not None and widget.images.raw is not None, timeout=PATIENCE_MS)
         assert host.palette() == palette  # the host's colours are its own
