@@ -141,7 +141,11 @@ class Browser(QWidget):
         self.controls.ready = False
         self._tell_state("reading …")
         self._worker.ask(request)
-        QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request))
+        patience = QTimer(self)  # of this window, so that it ends with it
+        patience.setSingleShot(True)
+        patience.timeout.connect(lambda: self._clear_late(request))
+        patience.timeout.connect(patience.deleteLater)
+        patience.start(PATIENCE_MS)
 
     @property
     def idle(self) -> bool:
