@@ -4,6 +4,7 @@ import html
 from functools import partial
 from pathlib import Path
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
@@ -141,11 +142,8 @@ class Browser(QWidget):
         self.controls.ready = False
         self._tell_state("reading …")
         self._worker.ask(request)
-        patience = QTimer(self)  # of this window, so that it ends with it
-        patience.setSingleShot(True)
-        patience.timeout.connect(lambda: self._clear_late(request))
-        patience.timeout.connect(patience.deleteLater)
-        patience.start(PATIENCE_MS)
+        # The window may be gone by then.
+        QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request) if isalive(self) else None)
 
     @property
     def idle(self) -> bool:
