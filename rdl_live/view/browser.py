@@ -143,7 +143,7 @@ class Browser(QWidget):
         self._tell_state("reading …")
         self._worker.ask(request)
         # The window may be gone by then.
-        QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request) if isalive(self) else None)
+        QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request) if isalive(self) else None)  # type: ignore[no-untyped-call]
 
     @property
     def idle(self) -> bool:
