@@ -75,8 +75,9 @@ def check_stripes(photons: Tensor, denoised: Tensor, patterns: PatternSet, read_
         if wrong:
             frames = f"frame {wrong[0]}" if len(wrong) == 1 else f"frames {', '.join(map(str, wrong))}"
             doubts.append(
-                f"orientation {number + 1}, {frames}: the stripes are not quite where they are assumed, so the finest "
-                "detail may be wrong; compare with --denoise none, and check the phase steps of the SLM"
+                f"orientation {number + 1}, {frames}: the stripes are not quite where they are assumed, or the "
+                "specimen moved: the finest detail may be wrong; compare with --denoise none, and "
+                "check the phase steps of the SLM"
             )
     return StripeCheck(tuple(shifted), tuple(lacking), tuple(doubts))
 
