@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import threading
 import time
 import weakref
@@ -55,6 +56,8 @@ def open_core(microscope: Microscope) -> "UniMMCore":
     path = Path(hardware.config)
     if not path.is_file():
         raise ConfigError(f"hardware.config: {path} does not exist; correct the path in the microscope file")
+    # A core is used by threads and may outlive a window: its signals must not be objects of Qt, which die with it.
+    os.environ.setdefault("PYMM_SIGNALS_BACKEND", "psygnal")
     core = UniMMCore()
     try:
         _load(core, path)
