@@ -4,8 +4,9 @@ import errno
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rdl_live.errors import OutputError
@@ -57,32 +58,47 @@ def new_folder(path: Path, overwrite: bool) -> Iterator[None]:
         OSError: the disk refuses, or another run made the folder since it was checked.
         OutputError: another run began to record into the folder that was to be replaced.
     """
-    old = _set_aside(path) if overwrite and path.exists() else None
+    old = _set_aside(path) if overwrite and os.path.lexists(path) else None
     try:
         path.mkdir()  # not within the next block: a folder that another run made meanwhile is not ours to delete
     except BaseException:
         if old is not None:
-            old.rename(path)
+            _put_back(old, path)
         raise
     try:
         yield
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         if old is not None:
-            old.rename(path)
+            _put_back(old, path)
         raise
     if old is not None:
         shutil.rmtree(old)
 
 
 def _set_aside(path: Path) -> Path:
-    """Rename what will be replaced, and return its new name."""
+    """Rename what will be replaced, and return its new name; nothing is touched that somebody records into.
+
+    Its journal stays locked meanwhile, so that of two runs that would replace it one gives way. Windows refuses
+    to rename a folder with an open file, which keeps a running recording safe, and our own lock out of place.
+    """
+    _check_existing(path, overwrite=True)  # anew: since the first check another run may have begun here
     old = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.old")
-    path.rename(old)
-    if _is_being_recorded(old):
-        old.rename(path)
-        raise OutputError(f"{path}: is being recorded right now; give another name")
+    with _idle(path) if sys.platform != "win32" else nullcontext():
+        path.rename(old)
     return old
+
+
+def _put_back(old: Path, path: Path) -> None:
+    """Give what was set aside its name again, or say where it is."""
+    try:
+        if os.path.lexists(path):  # renaming would replace an empty folder that another run has just made
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        old.rename(path)
+    except OSError as error:
+        kept = path.with_name(f"{path.name.split('.')[0]}-kept-{old.name.split('.')[-2]}.ome.zarr")
+        old.rename(kept)
+        raise OutputError(f"{path}: another run took it just now; what was to be replaced is kept as {kept}") from error
 
 
 def _check(path: Path, layout: StreamLayout, overwrite: bool) -> None:
@@ -105,17 +121,27 @@ def _check_existing(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: exists and is no Zarr folder, so it is never replaced; give another name")
     if not overwrite:
         raise OutputError(f"{path}: exists already; replacing it needs --overwrite, or give another name")
-    if _is_being_recorded(path):
-        raise OutputError(f"{path}: is being recorded right now; give another name")
+    with _idle(path):
+        pass
 
 
-def _is_being_recorded(path: Path) -> bool:
+@contextmanager
+def _idle(path: Path) -> Iterator[None]:
+    """Hold the lock of a recording's journal, if it has one.
+
+    Raises:
+        OutputError: somebody records into it, or replaces it.
+    """
     journal = path / JOURNAL
     if not journal.is_file():
-        return False
+        yield
+        return
     descriptor = os.open(journal, os.O_RDWR)
     try:
-        return not try_lock(descriptor)
+        # Whoever waited for the lock of a folder that was replaced meanwhile holds the lock of the old one.
+        if not try_lock(descriptor) or not os.path.samestat(os.fstat(descriptor), journal.stat()):
+            raise OutputError(f"{path}: is being recorded right now; give another name")
+        yield
     finally:
         os.close(descriptor)
 

@@ -222,7 +222,39 @@ def test_a_folder_that_another_run_made_meanwhile_is_kept(
         Recorder(path, layout_of(), overwrite=overwrite)
     record(theirs[0], series(1))
     assert theirs[0].close().raw_frames == 18
+    assert verify(path).raw_frames == 18
     assert [child.name for child in path.parent.iterdir()] == [path.name]
+
+
+def test_of_many_that_would_replace_it_one_records(path: Path) -> None:
+    """Each either records, whole, or is told that somebody else does, and what is kept under another name."""
+    with Recorder(path, layout_of()) as recorder:
+        record(recorder, series(0))
+    ended: list[int] = []
+    told: list[str] = []
+
+    def replace(times: int) -> None:
+        for _ in range(times):
+            try:
+                with Recorder(path, layout_of(), overwrite=True) as own:
+                    record(own, series(0, 1))
+                    assert verify(path).raw_frames <= 18
+            except OutputError as error:
+                told.append(str(error))
+            else:
+                assert own.summary is not None
+                ended.append(own.summary.raw_frames)
+
+    threads = [threading.Thread(target=replace, args=(8,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ended) + len(told) == 24
+    assert set(ended) == {18}
+    assert verify(path).raw_frames == 18
+    others = {child.name for child in path.parent.iterdir()} - {path.name}
+    assert all(any(name in words for words in told) for name in others)
 
 
 def test_a_listener_that_fails_costs_no_frame(path: Path) -> None:
