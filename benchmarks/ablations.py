@@ -31,9 +31,10 @@ from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import build_geometry
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
-from rdl_live.restore.fusion import fuse, rings_of
-from rdl_live.restore.inputs import answer, network_inputs
+from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
+from rdl_live.restore.inputs import ask
 from rdl_live.restore.raw_frames import RawFrames
+from rdl_live.restore.sampling import image_on, spectrum_of
 from rdl_live.train import SceneSettings, Trainer, TrainSettings
 from rdl_live.train.loss import Judged, judge
 from rdl_live.train.run import maker
@@ -127,7 +128,8 @@ class Unrolled(nn.Module):
     def forward(self, evidence: Evidence, rings: Tensor, inputs: Tensor) -> Tensor:
         """Return the image after both steps, before the last consistency, (n, y, x)."""
         image = self.first(inputs)
-        fused = fuse(evidence, image, rings)
+        spectrum = fused_spectrum(evidence, spectrum_of(image, evidence.grid), rings)
+        fused = image_on(spectrum, evidence.grid, (image.shape[-2], image.shape[-1]))
         # The middle input is what the network starts from; now it is what the first step made of it.
         again = torch.stack([inputs[:, 0], fused, inputs[:, 2], inputs[:, 3]], dim=1)
         result: Tensor = self.second(again)
@@ -137,10 +139,15 @@ class Unrolled(nn.Module):
 class _Bound(nn.Module):
     """An `Unrolled` with its evidence: a network of inputs alone, as the loss wants it."""
 
-    def __init__(self, network: nn.Module, evidence: Evidence) -> None:
+    def __init__(self, network: Unrolled, evidence: Evidence) -> None:
         super().__init__()
         self._network, self._evidence = network, evidence
         self._rings = rings_of(*evidence.matched.shape[-2:], device=evidence.matched.device)
+
+    @property
+    def sampling(self) -> float:
+        """That of both steps."""
+        return self._network.first.sampling
 
     def forward(self, inputs: Tensor) -> Tensor:
         image: Tensor = self._network(self._evidence, self._rings, inputs)
@@ -149,6 +156,8 @@ class _Bound(nn.Module):
 
 def judge_unrolled(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     """Judge an `Unrolled` like an object-plane network."""
+    if not isinstance(network, Unrolled):
+        raise TypeError(f"an unrolled network is needed, got {type(network).__name__}")
     return judge(_Bound(network, batch.evidence), batch, half=half)
 
 
@@ -181,6 +190,10 @@ def cases(levels: Sequence[float], kinds: Sequence[str], seeds: Sequence[int], s
     return found
 
 
+def _asked(network: nn.Module, relative: Evidence) -> nn.Module:
+    return _Bound(network, relative) if isinstance(network, Unrolled) else network
+
+
 @torch.no_grad()
 def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     """Return the SR image (2y, 2x) of a case."""
@@ -199,10 +212,8 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
         grid = variant.settings.scenes.prior_grid
         frames = RawFrames(network, geometry, case.patterns, target, read_variance=read**2, grid=grid)
         image = frames.estimate(photons, evidence, evidence.wiener()) / mean
-    elif isinstance(network, Unrolled):
-        image = network(relative, rings, network_inputs(relative))
     else:
-        image, _ = answer(network, network_inputs(relative))
+        image = relative.image(ask(_asked(network, relative), relative).spectrum)
     if variant.consistent:
         image = fuse(relative, image, rings)
     rows, columns = case.truth.shape

@@ -67,11 +67,19 @@ class Evidence:
             self.noise / photons**2,
         )
 
+    def one(self, index: int) -> "Evidence":
+        """Return one series of the batch, as a batch of one."""
+        return Evidence(*(tensor[index : index + 1] for tensor in self.tensors()))
+
     def wiener(self, scale: float = 1.0) -> Tensor:
         """Return the Wiener image of `scale` times the damping, (n, y, x) float32 on the padded grid."""
+        return self.image(self.wiener_spectrum(scale))
+
+    def wiener_spectrum(self, scale: float = 1.0) -> Tensor:
+        """Return the spectrum of that image, (n, rows, columns) complex64."""
         spectrum = self.matched * (self.target / (self.power + scale * self.damping).clamp(min=1e-12))
         spectrum[:, 0, 0] = self.matched[:, 0, 0] / self.power[:, 0, 0]
-        return self.image(spectrum)
+        return spectrum
 
     def image(self, spectrum: Tensor) -> Tensor:
         """Transform spectra to images (n, y, x) of the padded grid."""

@@ -40,16 +40,16 @@ def rings_of(rows: int, columns: int, device: torch.device | str = "cpu") -> Ten
 
 
 def fuse(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
-    """Return the image (n, y, x) of `fused_spectrum`, on the padded grid."""
-    return evidence.image(fused_spectrum(evidence, estimate, rings, least_error))
+    """Return the image (n, y, x) of `fused_spectrum` for an image `estimate`, both on the padded grid."""
+    return evidence.image(fused_spectrum(evidence, torch.fft.rfft2(estimate), rings, least_error))
 
 
-def fused_spectrum(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
-    """Weigh an image against the data.
+def fused_spectrum(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
+    """Weigh the spectrum of an image against the data.
 
     Args:
         evidence: the data.
-        estimate: X0, (n, y, x) on the padded grid, in the unit of the evidence.
+        spectrum: X0, (n, rows, columns) complex64, in the unit of the evidence.
         rings: `rings_of` this half-plane.
         least_error: share of the Wiener estimate's error below which E is not believed.
 
@@ -57,7 +57,6 @@ def fused_spectrum(evidence: Evidence, estimate: Tensor, rings: Tensor, least_er
         X, (n, rows, columns) complex64; its mean is exactly that of the data. Gradients flow through X0, not through
         the weights.
     """
-    spectrum = torch.fft.rfft2(estimate)
     weight = trust(evidence, spectrum.detach(), rings, least_error)
     damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
     fused = (evidence.target * evidence.matched + weight * spectrum) / damped

@@ -1,13 +1,17 @@
 """What the network is shown: the series as Wiener images of three dampings, and where how much noise is to be expected.
 
 Everything is in units of the series' mean, so that one network serves all light levels; photon noise grows with the
-local light, which the noise map tells.
+local light, which the noise map tells. The pixels are as large as the optics allow (`rdl_live.restore.sampling`).
 """
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
+from rdl_live.restore.memory import Recalled, blended
+from rdl_live.restore.sampling import image_on, resized, spectrum_of, working_grid
 from rdl_models import ObjectPlane
 
 PLAIN, NOISE = 1, 3
@@ -18,21 +22,72 @@ _DARKEST = 0.05
 """The noise of darker places is mostly that of their surroundings, which the filters mix in."""
 
 
-def network_inputs(relative: Evidence) -> Tensor:
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of a batch of series, in units of their means."""
+
+    inputs: Tensor
+    """What it was shown, (n, 4, y, x) float32 on its own grid."""
+    spectrum: Tensor
+    """X0, its image on the evidence's half-plane, (n, rows, columns) complex64."""
+    sigma: Tensor | None
+    """The standard error that it tells, (n, y, x) float32 on the evidence's grid; None if it tells none."""
+    noise: Tensor
+    """The noise map that it was shown, likewise."""
+
+
+def network_inputs(relative: Evidence, grid: tuple[int, int] | None = None) -> Tensor:
     """Return (n, 4, y, x) float32: three images, from sharp to smooth, and the expected noise, in units of the mean.
 
     Args:
         relative: `Evidence.relative()`.
+        grid: (y, x) of the images; that of the evidence where left out.
     """
-    images = [relative.wiener(scale) for scale in DAMPINGS]
+    grid = grid or relative.grid
+    images = [image_on(relative.wiener_spectrum(scale), relative.grid, grid) for scale in DAMPINGS]
     local = images[-1].clamp(min=_DARKEST).sqrt()
     images.append(relative.wiener_deviation()[:, None, None] * local)
     return torch.stack(images, dim=1)
 
 
-def answer(network: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+def ask(network: nn.Module, relative: Evidence, *, recalled: Recalled | None = None, half: bool = False) -> Answer:
+    """Show a batch of series to a network of images (no gradients flow into the inputs).
+
+    Args:
+        network: `ObjectPlane`, or what takes the same inputs (on the finest grid if it has no `sampling`).
+        relative: `Evidence.relative()`.
+        recalled: the same together with the series before, shown where nothing moved.
+        half: compute the convolutions in bfloat16.
+    """
+    sampling = float(getattr(network, "sampling", 0.0))
+    grids = [working_grid(target, sampling) for target in relative.target]
+    if len(set(grids)) > 1:
+        # Other optics, other pixels: side by side they cannot be.
+        return _together([ask(network, relative.one(i), half=half) for i in range(len(grids))])
+    inputs = network_inputs(relative, grids[0])
+    if recalled is not None:
+        still = resized(recalled.still, grids[0])[:, None]
+        inputs = blended(still, network_inputs(recalled.evidence, grids[0]), inputs)
+    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
+        image, sigma = _answered(network, inputs)
+    noise, full = resized(inputs[:, NOISE], relative.grid), relative.grid
+    return Answer(inputs, spectrum_of(image, full), None if sigma is None else resized(sigma, full), noise)
+
+
+def _answered(network: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
     """Return a network's image and the standard error that it tells, each (n, y, x) float32; None if it tells none."""
     if isinstance(network, ObjectPlane):
         image, sigma = network.with_spread(inputs)
         return image.float(), None if sigma is None else sigma.float()
     return network(inputs).float(), None
+
+
+def _together(answers: list[Answer]) -> Answer:
+    """Return answers of one series each as that of a batch; what was shown is that of the first one."""
+    sigmas = [answer.sigma for answer in answers if answer.sigma is not None]
+    return Answer(
+        answers[0].inputs,
+        torch.cat([answer.spectrum for answer in answers]),
+        torch.cat(sigmas) if sigmas else None,
+        torch.cat([answer.noise for answer in answers]),
+    )

@@ -26,10 +26,10 @@ from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
-from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
+from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.guards import ResidualCheck, check_residual
-from rdl_live.restore.inputs import PLAIN, answer, network_inputs
-from rdl_live.restore.memory import Memory, blended
+from rdl_live.restore.inputs import ask
+from rdl_live.restore.memory import Memory, Recalled, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
@@ -241,26 +241,26 @@ class Restorer:
             self._calibration = self._measured(frames, matched)
         evidence = self._evidence(matched, self._calibration)
         relative, photons = evidence.relative(), evidence.photons[:, None, None]
-        inputs = network_inputs(relative)
-        plain = inputs[:, PLAIN] * photons
+        plain = relative.wiener() * photons
         recalled = None if memory is None else memory.recall(relative)
-        if recalled is not None:
-            inputs = blended(recalled.still[:, None], network_inputs(recalled.evidence), inputs)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            estimate, sigma = self._answer(frames, evidence, inputs)
+        estimate, sigma = self._answer(frames, evidence, relative, recalled)
         spectrum = fused_spectrum(relative, estimate, self._rings)
         if recalled is not None:
-            together = fuse(recalled.evidence, estimate, self._rings)
+            together = recalled.evidence.image(fused_spectrum(recalled.evidence, estimate, self._rings))
             spectrum = torch.fft.rfft2(blended(recalled.still, together, relative.image(spectrum)))
         return _Solved(spectrum * photons, plain, None if sigma is None else sigma * photons)
 
-    def _answer(self, frames: Tensor, evidence: Evidence, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the network's image and standard error, in units of the mean."""
+    def _answer(
+        self, frames: Tensor, evidence: Evidence, relative: Evidence, recalled: Recalled | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the spectrum of the network's image and its standard error, in units of the mean."""
         if self._raw_frames is None:
-            return answer(self._network, inputs)
-        photons = evidence.photons[:, None, None]
-        prior = inputs[:, PLAIN] * photons
-        return self._raw_frames.estimate(self._transform.photons(frames), evidence, prior) / photons, None
+            answer = ask(self._network, relative, recalled=recalled, half=self._half)
+            return answer.spectrum, answer.sigma
+        photons = self._transform.photons(frames)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            estimate = self._raw_frames.estimate(photons, evidence, evidence.wiener())
+        return torch.fft.rfft2(estimate.float() / evidence.photons[:, None, None]), None
 
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""

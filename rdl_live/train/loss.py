@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rdl_live.restore.fusion import fuse, rings_of
-from rdl_live.restore.inputs import NOISE, PLAIN, answer, network_inputs
+from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.inputs import ask
 from rdl_live.train.scene import Batch
 
 ALONE = 0.25
@@ -29,8 +29,8 @@ class Judged:
     """Scalar, to be minimised."""
     ratio: Tensor
     """(n,) mean square error of the fused image / that of the Wiener estimate; 1 is no gain."""
-    inputs: Tensor
-    """What the network was shown, (n, 4, y, x)."""
+    shown: Tensor
+    """What it started from, (n, y, x): the Wiener image."""
     fused: Tensor
     """What came out, (n, y, x) on the same grid."""
     truth: Tensor
@@ -43,27 +43,27 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     """Restore a batch and compare it with the truth.
 
     Args:
-        network: takes what `network_inputs` gives.
+        network: of images, see `rdl_live.restore.inputs.ask`.
         batch: series and truths.
         half: compute the convolutions in bfloat16.
     """
     evidence, truth = batch.evidence, batch.truth
-    inputs = network_inputs(evidence)
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
-        estimate, sigma = answer(network, inputs)
-    fused = fuse(evidence, estimate, rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device))
+    answer = ask(network, evidence, half=half)
+    rings = rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], truth.device)
+    fused = evidence.image(fused_spectrum(evidence, answer.spectrum, rings))
+    wiener = evidence.wiener()
     # A thousandth of the variance keeps a scene that Wiener shows perfectly from counting without bound.
     least = 1e-3 * truth.var(dim=(-2, -1), correction=0) + 1e-8
-    reference = _error(inputs[:, PLAIN], truth) + least
+    reference = _error(wiener, truth) + least
     ratio = (_error(fused, truth) + least) / reference
-    alone = (_error(estimate, truth) + least) / reference
+    alone = (_error(evidence.image(answer.spectrum), truth) + least) / reference
     loss = (curbed(ratio) + ALONE * curbed(alone)).mean() / (1 + ALONE)
     covered = None
-    if sigma is not None:
-        off, reach = (_view(fused, truth) - truth).detach().abs(), WITHIN * _view(sigma, truth)
+    if answer.sigma is not None:
+        off, reach = (_view(fused, truth) - truth).detach().abs(), WITHIN * _view(answer.sigma, truth)
         covered = float((off <= reach).float().mean())
-        loss = loss + SPREAD * _quantile_loss(off, reach, _view(inputs[:, NOISE], truth))
-    return Judged(loss, ratio.detach(), inputs, fused.detach(), truth, covered)
+        loss = loss + SPREAD * _quantile_loss(off, reach, _view(answer.noise, truth))
+    return Judged(loss, ratio.detach(), wiener, fused.detach(), truth, covered)
 
 
 def _quantile_loss(off: Tensor, reach: Tensor, noise: Tensor) -> Tensor:

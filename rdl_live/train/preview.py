@@ -23,10 +23,10 @@ def save_preview(path: Path, judged: Judged) -> None:
         OutputError: it cannot be written.
     """
     rows = []
-    for inputs, fused, truth in list(zip(judged.inputs, judged.fused, judged.truth, strict=True))[:_MOST]:
+    for shown, fused, truth in list(zip(judged.shown, judged.fused, judged.truth, strict=True))[:_MOST]:
         y, x = truth.shape
         top = float(torch.quantile(truth.flatten()[::7], 0.998)) + 1e-6
-        rows.append(side_by_side([grey(one[:y, :x], top) for one in (inputs[1], fused, truth)], axis=1))
+        rows.append(side_by_side([grey(one[:y, :x], top) for one in (shown, fused, truth)], axis=1))
     picture = side_by_side(rows, axis=0)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:

@@ -26,8 +26,8 @@ def judge_raw(network: nn.Module, batch: RawBatch, *, half: bool = False) -> Jud
         half: compute the convolutions in bfloat16.
 
     Returns:
-        What was found; of the pictures, the first frame of every orientation in units of the mean: noisy and generated
-        as inputs, denoised, and the truth.
+        What was found; of the pictures, the first frame of every orientation in units of the mean: generated, denoised,
+        and the truth.
     """
     if not isinstance(network, RdlSim):
         raise TypeError(f"a network that denoises raw frames is needed, got {type(network).__name__}")
@@ -40,6 +40,6 @@ def judge_raw(network: nn.Module, batch: RawBatch, *, half: bool = False) -> Jud
     ratio = error / (((generated - clean) ** 2).mean(dim=(1, 2, 3)) + _LEAST)
     span = (clean.amax(dim=(1, 2, 3)) - clean.amin(dim=(1, 2, 3))).clamp(min=NOISE)
     loss = curbed(ratio).mean() + SSIM * (1 - ssim(out, clean, span)).mean()
-    shown = torch.stack([batch.noisy[:, 0], batch.generated[:, 0]], dim=1) / mean
+    shown = batch.generated[:, 0] / mean[:, 0]
     denoised = photons_of(out.detach(), mean, read)[:, 0] / mean[:, 0]
     return Judged(loss, ratio.detach(), shown, denoised, batch.clean[:, 0] / mean[:, 0])

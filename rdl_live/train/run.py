@@ -1,7 +1,7 @@
 """A whole training: from settings to a weight file, with previews on the way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -137,7 +137,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
             f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further as "
             f"{settings.architecture!r}"
         )
-    network = loaded.network.requires_grad_(True).train()
+    network = _resampled(loaded.network, settings).requires_grad_(True).train()
     if not settings.grow:
         return lambda: network
     try:
@@ -147,6 +147,24 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     except ValueError as error:
         raise ConfigError(f"--from {settings.start} --grow: {error}") from error
     return lambda: grown
+
+
+def _resampled(network: nn.Module, settings: TrainSettings) -> nn.Module:
+    """Return weights to go on from, on the grid that the settings want; nothing else of them can be changed."""
+    known = vars(network.config)
+    unlike = [name for name, value in settings.network.items() if name != "sampling" and known.get(name) != value]
+    if unlike:
+        raise ConfigError(
+            f"--network {unlike[0]}: belongs to new networks; the size of --from {settings.start} is kept"
+        )
+    if "sampling" in settings.network:
+        if not isinstance(network, ObjectPlane):
+            raise ConfigError(f"--network sampling: networks of {settings.architecture!r} have none")
+        try:
+            network.config = replace(network.config, sampling=float(settings.network["sampling"]))
+        except ValueError as error:
+            raise ConfigError(f"--network sampling: {error}") from error
+    return network
 
 
 def make_card(name: str, trainer: Trainer) -> Card:

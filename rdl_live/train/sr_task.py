@@ -90,5 +90,4 @@ def judge_sr(network: nn.Module, batch: SrBatch, *, half: bool = False) -> Judge
     ratio = (error + least) / (reference + least)
     span = (truth.amax(dim=(1, 2, 3)) - truth.amin(dim=(1, 2, 3))).clamp(min=1e-3)
     loss = curbed(ratio).mean() + SSIM * (1 - ssim(out, truth, span)).mean()
-    shown = torch.cat([enlarged, enlarged], dim=1)
-    return Judged(loss, ratio.detach(), shown, out.detach()[:, 0], batch.truth)
+    return Judged(loss, ratio.detach(), enlarged[:, 0], out.detach()[:, 0], batch.truth)

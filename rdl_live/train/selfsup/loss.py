@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, rings_of
-from rdl_live.restore.inputs import network_inputs
+from rdl_live.restore.inputs import ask
 from rdl_live.train.selfsup.pairs import Pairs
 
 ALONE = 0.25
@@ -43,15 +43,12 @@ class PairJudged:
 def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> PairJudged:
     """Restore the one look and compare it with the other."""
     evidence = pairs.evidence
-    inputs = network_inputs(evidence)
-    with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
-        estimate = network(inputs).float()
-    rings = rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], inputs.device)
-    fused = fused_spectrum(evidence, estimate, rings)
-    ratio = error_ratio(pairs, fused)
-    alone = error_ratio(pairs, torch.fft.rfft2(estimate))
+    spectrum = ask(network, evidence, half=half).spectrum
+    rings = rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], spectrum.device)
+    fused = fused_spectrum(evidence, spectrum, rings)
+    ratio, alone = error_ratio(pairs, fused), error_ratio(pairs, spectrum)
     loss = (ratio + ALONE * alone).mean() / (1 + ALONE)
-    return PairJudged(loss, ratio.detach(), inputs[:, 1], evidence.image(fused.detach()))
+    return PairJudged(loss, ratio.detach(), evidence.wiener(), evidence.image(fused.detach()))
 
 
 def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
