@@ -42,6 +42,7 @@ from rdl_live.train.scene import Batch
 from rdl_live.train.task import TASKS, AnyScene
 from rdl_live.train.window import SceneWindow
 from rdl_models import ObjectPlane, RdlSim
+from rdl_models.object_plane import SHIPPED
 
 KINDS = ("reticulum", "mixed")
 """Never trained on."""
@@ -110,12 +111,18 @@ def variants(minutes: float) -> list[Variant]:
         Variant("b", "b: without FNSM", with_network(fnsm=False)),
         Variant("c", "c: prior on the 1x grid", raw.replace(scenes=scenes.replace(prior_grid=1))),
         Variant("d", "d: object-plane network (ours)", ours),
+        Variant("d-fine", "d: the same on the SR grid, not on its own", ours.replace(network=_shipped(sampling=0.0))),
         Variant("e-raw", "e: raw-frame network without data consistency", raw, consistent=False, weights_of="raw"),
         Variant("e", "e: object-plane network without data consistency", ours, consistent=False, weights_of="d"),
         Variant("f", "f: object-plane network, two steps (unrolled)", ours, steps=2),
         Variant("g", "g: published size and flow, prior 1x, no data consistency", published, consistent=False),
         Variant("g-right", "g: published size, flow made right", made_right),
     ]
+
+
+def _shipped(**changes: int | float | bool) -> dict[str, int | float | bool]:
+    """Return the shipped network's configuration with changes."""
+    return {**vars(SHIPPED), **changes}
 
 
 class Unrolled(nn.Module):

@@ -12,7 +12,6 @@ import math
 import torch
 from torch import Tensor
 
-
 MULTIPLE = 8
 """Sizes are multiples of this: cells of 4 pixels, on two scales."""
 
