@@ -50,7 +50,7 @@ class Errors:
     told: float
     """Denoised, with the true patterns."""
     slope: float
-    """Of the denoised photons against the true ones, pixel by pixel; 1 - error^2 where the error is as small as can be."""
+    """Of the denoised photons against the true ones, pixel by pixel; at the least error possible it is 1 - error^2."""
     sums: float
     """The same slope of sums over `REGION_PX` pixels each way: whether photons in are photons out."""
     covered: float | None
