@@ -65,7 +65,7 @@ def cell(kind: str, photons: float, size: int, seed: int = SEED) -> Scene:
     series = simulate(
         scope, SpecimenSettings(kind=kind, seed=seed), photons=photons, shape=(size, size), seed=seed
     ).series(0)
-    return Scene(scope, Otf.of(scope), series.patterns, series.adu.numpy(), series.truth.numpy())
+    return Scene(scope, Otf.of(scope), series.patterns, series.adu.numpy(), series.truth.numpy(), series.expected)
 
 
 def picture(name: str, photons: float, size: int) -> Scene:

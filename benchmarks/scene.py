@@ -45,6 +45,8 @@ class Scene:
     """Series (angle, phase, y, x), camera units."""
     truth: NDArray[np.float32]
     """What an SR image should be, (2y, 2x), photons per raw pixel area."""
+    expected: torch.Tensor
+    """The series without noise, (angle, phase, y, x) float32 [photons]."""
 
     @property
     def photons(self) -> Real:
@@ -95,11 +97,12 @@ def make_scene(
     target = sr_target(fine, otf, patterns, upsample=UPSAMPLE)
     view = slice(MARGIN_PX, -MARGIN_PX)
     sr_view = slice(2 * MARGIN_PX, -2 * MARGIN_PX)
-    counts = random.poisson(seen[..., view, view].clamp(min=0).numpy())
+    expected = seen[..., view, view].clamp(min=0)
+    counts = random.poisson(expected.numpy())
     adu = np.rint(counts / scope.camera.gain_e_per_adu + scope.camera.offset_adu)
     if adu.max() > np.iinfo(np.uint16).max:
         raise ValueError(f"{photons:g} photons a pixel saturate the camera; 1000 do not")
-    return Scene(scope, otf, patterns, adu.astype(np.uint16), target[sr_view, sr_view].numpy())
+    return Scene(scope, otf, patterns, adu.astype(np.uint16), target[sr_view, sr_view].numpy(), expected)
 
 
 def make_object(size: int, random: np.random.Generator) -> Real:

@@ -11,6 +11,7 @@ from rdl_live.cli._calibrate import calibrate
 from rdl_live.cli._compare import compare
 from rdl_live.cli._data import data
 from rdl_live.cli._demo import demo
+from rdl_live.cli._denoise import denoise
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
 from rdl_live.cli._live import live
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(reconstruct)
+app.command()(denoise)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)

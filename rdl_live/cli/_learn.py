@@ -1,7 +1,8 @@
-"""`rdl-live train tis|split|auto`: better weights from noisy recordings alone."""
+"""`rdl-live train tis|sis|split|auto`: better weights from noisy recordings alone."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
@@ -11,8 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.train.selfsup.loop import LoopStep
     from rdl_live.train.selfsup.run import Result
-    from rdl_live.train.selfsup.trainer import PairStep
+    from rdl_live.train.volume.run import VolumeResult
 
 UNCHANGED = 3
 """Exit code where training does not help: no weights were written."""
@@ -22,7 +24,10 @@ _Microscope = Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml
 _Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
 _Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
 _Steps = Annotated[int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable.")]
-_Start = Annotated[str, typer.Option("--from", metavar="NAME|W.safetensors", help="Weights to go on from.")]
+_Start = Annotated[
+    str | None,
+    typer.Option("--from", metavar="NAME|W.safetensors", help="Weights to go on from; rdl, or none for z-stacks."),
+]
 _Force = Annotated[bool, typer.Option("--force", help="Train even where it promises nothing.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
 _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
@@ -30,166 +35,195 @@ _Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to co
 _Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 _Workers = Annotated[int, typer.Option(min=0, help="Processes that simulate scenes for rehearsal.")]
 _Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
+_Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack time-lapses, no SIM series.")]
+_Planes = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
+]
 _Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
 
+VERBS = {
+    "tis": """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
 
-def tis(
-    raws: _Raws,
-    microscope: _Microscope,
-    out: _Out,
-    minutes: _Minutes = 10.0,
-    steps: _Steps = None,
-    start: _Start = "rdl",
-    force: _Force = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    device: _Device = "auto",
-    threads: _Threads = 2,
-    workers: _Workers = 1,
-    seed: _Seed = 1,
-    channel: _Channel = None,
-) -> None:
-    """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
+No clean image is needed: two noisy looks at one object differ by noise alone. Where things move too much from a
+time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
+last time points of each recording are held out; weights are written only if they do better on those.
 
-    No clean image is needed: two noisy looks at one object differ by noise alone. Where things move too much from a
-    time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
-    last time points of each recording are held out; weights are written only if they do better on those.
+Examples:
 
-    Example:
+    rdl-live train tis film.tif --microscope M.yaml --out mine.safetensors --minutes 10
 
-        rdl-live train tis film.tif --microscope M.yaml --out mine.safetensors --minutes 10
-    """
-    _learn("tis", **locals())
+    rdl-live train tis stacks.tif --volume --microscope M.yaml --out volume.safetensors
+""",
+    "sis": """Train on z-stacks by letting the even planes predict the odd ones (spatially interleaved).
 
+Planes must lie closer than the depth of focus; the gap between them is taken into account. The files are z-stack
+time-lapses of 3 time points at least, the last of which judge. Use the result with `rdl-live denoise`.
 
-def split(
-    raws: _Raws,
-    microscope: _Microscope,
-    out: _Out,
-    minutes: _Minutes = 10.0,
-    steps: _Steps = None,
-    start: _Start = "rdl",
-    force: _Force = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    device: _Device = "auto",
-    threads: _Threads = 2,
-    workers: _Workers = 1,
-    seed: _Seed = 1,
-    channel: _Channel = None,
-) -> None:
-    """Retrain by dividing the photons of each time point at random into two series: motion does not matter.
+Example:
 
-    It needs the camera's offset, gain and read noise to be right (`rdl-live calibrate camera`). Weights are written
-    only if they do better on held-out time points; else the exit code is 3.
+    rdl-live train sis stacks.tif --microscope M.yaml --out volume.safetensors --minutes 10
+""",
+    "split": """Retrain by dividing the photons of each time point at random into two series: motion does not matter.
 
-    Example:
+It needs the camera's offset, gain and read noise to be right (`rdl-live calibrate camera`). Weights are written
+only if they do better on held-out time points; else the exit code is 3.
 
-        rdl-live train split film.tif --microscope M.yaml --out mine.safetensors --minutes 10
-    """
-    _learn("split", **locals())
+Example:
+
+    rdl-live train split film.tif --microscope M.yaml --out mine.safetensors --minutes 10
+""",
+    "auto": """Retrain by the scheme that the measured motion asks for; it is told, and why.
+
+SIM series: `tis`, or `split` where things move too fast. Z-stacks (--volume): `tis` or `sis`, whichever compares
+what is more alike.
+
+Example:
+
+    rdl-live train auto film.tif --microscope M.yaml --out mine.safetensors --minutes 10
+""",
+}
+"""Help of the verbs, which have all options in common."""
+Settings = TypeVar("Settings")
 
 
-def auto(
-    raws: _Raws,
-    microscope: _Microscope,
-    out: _Out,
-    minutes: _Minutes = 10.0,
-    steps: _Steps = None,
-    start: _Start = "rdl",
-    force: _Force = False,
-    resume: _Resume = False,
-    overwrite: _Overwrite = False,
-    device: _Device = "auto",
-    threads: _Threads = 2,
-    workers: _Workers = 1,
-    seed: _Seed = 1,
-    channel: _Channel = None,
-) -> None:
-    """Retrain by the scheme that the measured motion asks for, `tis` or `split`.
+def verb(scheme: str) -> Callable[..., None]:
+    """Return the command of a scheme."""
 
-    Example:
+    def command(
+        raws: _Raws,
+        microscope: _Microscope,
+        out: _Out,
+        minutes: _Minutes = 10.0,
+        steps: _Steps = None,
+        start: _Start = None,
+        volume: _Volume = False,
+        planes: _Planes = None,
+        force: _Force = False,
+        resume: _Resume = False,
+        overwrite: _Overwrite = False,
+        device: _Device = "auto",
+        threads: _Threads = 2,
+        workers: _Workers = 1,
+        seed: _Seed = 1,
+        channel: _Channel = None,
+    ) -> None:
+        import torch
 
-        rdl-live train auto film.tif --microscope M.yaml --out mine.safetensors --minutes 10
-    """
-    _learn(None, **locals())
+        from rdl_live.app.device import choose_device
+        from rdl_live.train.run import Outputs, check_outputs
+
+        torch.set_num_threads(threads)
+        # Before minutes are spent on finding patterns.
+        check_outputs(Outputs(out), resume=resume, overwrite=overwrite)
+        chosen = choose_device(device)
+        common = {
+            "auto": scheme == "auto",
+            "force": force,
+            "device": chosen,
+            "resume": resume,
+            "overwrite": overwrite,
+        }
+        wanted: dict[str, Any] = {"minutes": minutes, "steps": steps, "seed": seed}
+        if scheme != "auto":
+            wanted["scheme"] = scheme
+        if start is not None:
+            wanted["start"] = start
+        if scheme == "sis" or volume:
+            _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
+        elif planes is not None:
+            raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
+        else:
+            _learn_series(raws, microscope, out, wanted | {"workers": workers}, common, channel=channel)
+
+    return command
 
 
-def _learn(
-    scheme: str | None,
+def _learn_series(
     raws: list[Path],
     microscope: Path,
     out: Path,
-    force: bool,
-    resume: bool,
-    overwrite: bool,
-    device: str,
-    threads: int,
+    wanted: dict[str, Any],
+    common: dict[str, Any],
+    *,
     channel: str | None,
-    **wanted: Any,
 ) -> None:
-    import torch
-
-    from rdl_live.app.device import choose_device
     from rdl_live.app.films import open_films
-    from rdl_live.train.run import Outputs, check_outputs
     from rdl_live.train.selfsup.run import train_on_films
     from rdl_live.train.selfsup.settings import SelfSupSettings
 
+    settings, console = _checked(SelfSupSettings, wanted), _Console()
+    films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
+    with _Shown(console, "of Wiener's") as shown:
+        result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
+    _report(result, out, f"--denoise {out}")
+    print_plain = Console(highlight=False).print
+    print_plain("compare it: rdl-live compare RAW --microscope M.yaml --models " + f"rdl,{out}", soft_wrap=True)
+
+
+def _learn_volumes(
+    raws: list[Path],
+    microscope: Path,
+    out: Path,
+    wanted: dict[str, Any],
+    common: dict[str, Any],
+    *,
+    planes: int | None,
+    channel: str | None,
+) -> None:
+    from rdl_live.app.volumes import open_volume_films
+    from rdl_live.train.volume.run import train_on_volumes
+    from rdl_live.train.volume.settings import VolumeSettings
+
+    if wanted.get("scheme") == "split":
+        raise ConfigError("--volume: z-stacks are trained on by tis or sis")
+    settings, console = _checked(VolumeSettings, wanted), _Console()
+    films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
+    with _Shown(console, "of that of the noisy stacks") as shown:
+        result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
+    _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
+
+
+def _checked(kind: type[Settings], wanted: dict[str, Any]) -> Settings:
     try:
-        settings = SelfSupSettings.model_validate({"scheme": scheme or "tis", **wanted})
+        return kind(**wanted)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error
-    torch.set_num_threads(threads)
-    # Before minutes are spent on finding patterns.
-    check_outputs(Outputs(out), resume=resume, overwrite=overwrite)
-    chosen = choose_device(device)
-    console = Console(stderr=True, highlight=False)
 
-    def tell(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
 
-    films = open_films(raws, microscope, device=chosen, channel=channel, tell=tell)
-    with _Shown(console) as shown:
-        result = train_on_films(
-            films,
-            out,
-            settings,
-            auto=scheme is None,
-            force=force,
-            device=chosen,
-            resume=resume,
-            overwrite=overwrite,
-            watch=shown.step,
-            tell=tell,
-        )
-    _report(result, out)
+class _Console(Console):
+    """The error stream."""
+
+    def __init__(self) -> None:
+        super().__init__(stderr=True, highlight=False)
+
+    def tell(self, text: str) -> None:
+        """Print a sentence."""
+        self.print(text, markup=False, soft_wrap=True)
 
 
 class _Shown(Progress):
     """A progress bar of the training."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, reference: str) -> None:
         columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
         super().__init__(*columns, console=console, transient=True)
         self._task = self.add_task("first look at what is held out", total=1.0)
-        self._held = ""
+        self._held, self._reference = "", reference
 
-    def step(self, step: "PairStep") -> None:
+    def step(self, step: "LoopStep[Any]") -> None:
         """Show a step."""
         if step.look is not None:
-            self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} of Wiener's"
+            self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"
         text = f"step {step.number}  loss {step.loss:.3f}{self._held}"
         self.update(self._task, completed=step.done, description=text)
 
 
-def _report(result: "Result", out: Path) -> None:
+def _report(result: "Result | VolumeResult", out: Path, use: str) -> None:
     console = Console(highlight=False)
     for text in result.words:
         console.print(text, markup=False, soft_wrap=True)
     if result.card is None:
         console.print(f"{out}: not written", markup=False, soft_wrap=True)
         raise typer.Exit(UNCHANGED)
-    console.print(f"wrote {out}; use it with --denoise {out}", markup=False, soft_wrap=True)
-    console.print("compare it: rdl-live compare RAW --microscope M.yaml --models " + f"rdl,{out}", soft_wrap=True)
+    console.print(f"wrote {out}; use it with {use}", markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rdl_live.cli._learn import auto, split, tis
+from rdl_live.cli._learn import VERBS, verb
 from rdl_live.errors import ConfigError
 
 _Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
@@ -49,13 +49,13 @@ _RATES = {OURS: 1.5e-3}
 _PUBLISHED_RATE = 3e-4
 
 train = typer.Typer(help="Train networks on simulated data, or on your own recordings.", no_args_is_help=True)
-for _verb in (tis, split, auto):
-    train.command()(_verb)
+for _scheme, _help in VERBS.items():
+    train.command(_scheme, help=_help)(verb(_scheme))
 
 
 @train.callback()
 def _verbs() -> None:
-    """Train networks: on simulated data (`denoise`, `sr`), or on noisy recordings alone (`tis`, `split`, `auto`)."""
+    """Train networks: on simulated data (`denoise`, `sr`), or on noisy recordings alone (the others)."""
 
 
 @train.command()

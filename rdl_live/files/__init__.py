@@ -8,18 +8,22 @@ from rdl_live.files.outputs import atomic_write, check_output
 from rdl_live.files.raw import RawRecording, open_raw
 from rdl_live.files.raw_tiff import RawWriter, write_raw
 from rdl_live.files.sr_tiff import SrWriter, read_provenance
+from rdl_live.files.volumes import VolumeRecording, VolumeWriter, open_volumes
 
 __all__ = [
     "RadialOtfData",
     "RawRecording",
     "RawWriter",
     "SrWriter",
+    "VolumeRecording",
+    "VolumeWriter",
     "atomic_write",
     "check_frames",
     "check_output",
     "load_camera_maps",
     "load_microscope",
     "open_raw",
+    "open_volumes",
     "read_map",
     "read_otf",
     "read_provenance",

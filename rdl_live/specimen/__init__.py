@@ -19,20 +19,25 @@ if TYPE_CHECKING:
         simulate,
     )
     from rdl_live.specimen.specimen import Specimen
+    from rdl_live.specimen.volume import SimulatedVolume, VolumeSettings, VolumeSimulation, simulate_volume
 
 __all__ = [
     "Cloud",
     "Domain",
     "Motion",
     "SimulatedSeries",
+    "SimulatedVolume",
     "Simulation",
     "SimulationSettings",
     "Specimen",
     "SpecimenSettings",
+    "VolumeSettings",
+    "VolumeSimulation",
     "kind",
     "kind_names",
     "nominal_patterns",
     "simulate",
+    "simulate_volume",
 ]
 
 _HOME = {
@@ -43,6 +48,7 @@ _HOME = {
     "settings": ("SpecimenSettings",),
     "simulation": ("SimulatedSeries", "Simulation", "SimulationSettings", "simulate"),
     "specimen": ("Specimen",),
+    "volume": ("SimulatedVolume", "VolumeSettings", "VolumeSimulation", "simulate_volume"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

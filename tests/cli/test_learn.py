@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from rdl_live.files import load_microscope
-from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.files import VolumeWriter, load_microscope
+from rdl_live.specimen import SpecimenSettings, simulate, simulate_volume
 from tests.cli.conftest import MICROSCOPE, Run, listing
 
 
@@ -69,3 +69,54 @@ def test_too_few_time_points_are_told(run: Run) -> None:
     done = run("train", "tis", "short.tif", "--microscope", "M.yaml", "--out", "W.safetensors")
     assert done.code == 2
     assert "3 time points, 8 are needed" in done.words
+
+
+@pytest.fixture
+def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder that holds M.yaml and stacks.tif: 6 time points of 8 planes at 5 photons."""
+    monkeypatch.chdir(tmp_path)
+    Path("M.yaml").write_text(MICROSCOPE, encoding="utf-8")
+    scope = load_microscope(Path("M.yaml"))
+    with VolumeWriter("stacks.tif", (6, 8, 40, 40), 0.08, "green", dtype=np.uint16) as writer:
+        for volume in simulate_volume(scope, shape=(8, 40, 40), time_points=6, seed=5):
+            writer.write(volume.adu.numpy())
+    return tmp_path
+
+
+@pytest.mark.parametrize("scheme", [("sis",), ("auto", "--volume")])
+@pytest.mark.usefixtures("stacks")
+def test_z_stacks_are_learnt_from_and_denoised(run: Run, scheme: tuple[str, ...]) -> None:
+    common = ("stacks.tif", "--microscope", "M.yaml")
+    done = run("train", *scheme, *common, "--out", "W.safetensors", "--steps", 30, "--threads", 1)
+    assert done.code == 0, done.words
+    assert "of the contrast changes" in done.words
+    assert run("denoise", *common, "--weights", "W.safetensors", "--out", "out.tif").code == 0
+    found = tifffile.imread("out.tif")
+    raw = tifffile.imread("stacks.tif")
+    assert found.shape == raw.shape
+    assert found.dtype == np.float32
+    scope = load_microscope(Path("M.yaml"))
+    photons = (raw.astype(float) - scope.camera.offset_adu) * scope.camera.gain_e_per_adu
+    assert found.mean() == pytest.approx(photons.mean(), rel=0.03)
+    again = run("denoise", *common, "--weights", "W.safetensors", "--out", "out.tif")
+    assert again.code == 2
+    assert "exists already" in again.words
+    wrong = run("reconstruct", *common, "--denoise", "W.safetensors", "--out", "sr.tif")
+    assert wrong.code == 2, wrong.words
+
+
+def test_wrong_requests_on_z_stacks_are_refused(stacks: Path, run: Run) -> None:
+    before = listing(stacks)
+    common = ("stacks.tif", "--microscope", "M.yaml")
+    for arguments, words in (
+        (("train", "sis", *common, "--out", "W.safetensors", "--planes", 7), "leave --planes out"),
+        (("train", "split", *common, "--out", "W.safetensors", "--volume"), "tis or sis"),
+        (("train", "tis", *common, "--out", "W.safetensors", "--planes", 8), "add --volume"),
+        (("train", "sis", *common, "--out", "W.safetensors", "--from", "rdl"), "do not denoise z-stacks"),
+        (("denoise", *common, "--weights", "rdl", "--out", "o.tif"), "do not denoise z-stacks"),
+        (("denoise", *common, "--weights", "gone.safetensors", "--out", "o.tif"), "gone.safetensors"),
+    ):
+        refused = run(*arguments)
+        assert refused.code == 2, (arguments, refused.words)
+        assert words in refused.words
+    assert listing(stacks) == before

@@ -1,6 +1,7 @@
 """What there is to learn from: tiles at time points, some of them held out for judging."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 from rdl_live.errors import DataError
+from rdl_live.restore.evidence import Evidence
 from rdl_live.train.selfsup.film import Film, Tile, tiles
 from rdl_live.train.selfsup.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
 from rdl_live.train.selfsup.settings import Scheme, SelfSupSettings
@@ -19,6 +21,8 @@ LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
 _HELD_LEAST = {Scheme.TIS: 3, Scheme.SPLIT: 2}
 JUDGED = 32
 """Held-out tiles that are looked at."""
+MOST_BYTES = 128 * 2**20
+"""Of spectra that are kept: those of a field of 256 x 256 over 24 time points."""
 _JUDGED_SHARE = 0.7
 """Share of the photons that the network is shown in judging by splitting."""
 
@@ -48,6 +52,7 @@ class Moments:
         if len(shapes) > 1:
             raise DataError(f"recordings of different sizes, {sorted(shapes)}: train on those of one size")
         self.learnt, self.held = divide(films, settings.scheme)
+        self._known: OrderedDict[tuple[int, int], Evidence] = OrderedDict()
 
     def batch(self, step: int) -> Pairs:
         """Return what a step learns from: depends on the seed and the step alone."""
@@ -75,7 +80,20 @@ class Moments:
     def _pair(self, tile: Tile, moment: Moment, share: float, generator: torch.Generator) -> Pairs:
         if self.settings.scheme is Scheme.SPLIT:
             return split_pair(tile, moment.time, share, generator)
-        return tis_pair(tile, moment.time, neighbours(moment.time, moment.fellows, self.settings.reach))
+        others = neighbours(moment.time, moment.fellows, self.settings.reach)
+        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others])
+
+    def _evidence(self, tile: Tile, time: int) -> Evidence:
+        """Return what a tile says at a time point; kept, since it is asked for as a neighbour as well."""
+        key = (id(tile), time)
+        known = self._known.pop(key, None)
+        if known is None:
+            known = tile.evidence(tile.film.photons(time, tile))
+            size = known.matched.nbytes + known.damping.nbytes
+            while self._known and size * (len(self._known) + 1) > MOST_BYTES:
+                self._known.popitem(last=False)
+        self._known[key] = known
+        return known
 
 
 def divide(films: Sequence[Film], scheme: Scheme) -> tuple[list[Moment], list[Moment]]:

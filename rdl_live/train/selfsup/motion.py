@@ -24,6 +24,8 @@ from rdl_live.train.selfsup.settings import Scheme
 LARGEST = 0.1
 """Motion, relative to the widefield resolution emission / (2 NA), up to which neighbours show the same: 18 % of the
 contrast of the finest widefield detail are then lost in the target, and half of that where it is steady."""
+LAGS = (3, 7, 15)
+"""Distances in time over which it is measured as well, as long as little moves."""
 _MOMENTS = 10
 _TILES = 6
 _RANGE = (0.15, 0.95)
@@ -37,8 +39,8 @@ class Motion:
 
     per_point_nm: float
     """Root-mean-square motion from one time point to the next, each way [nm]; infinite if nothing agrees."""
-    far_nm: float | None
-    """The same over three time points; None in recordings too short for it."""
+    farther_nm: tuple[tuple[int, float], ...]
+    """(time points, the same over so many of them); none in recordings too short for it."""
     limit_nm: float
     """Up to which neighbours show the same."""
 
@@ -49,8 +51,13 @@ class Motion:
 
     @property
     def reach(self) -> int:
-        """How far a target may be away, in time points."""
-        return 3 if self.far_nm is not None and self.far_nm <= self.limit_nm else 1
+        """How far a target may be away, in time points: the more of them, the less noise it has."""
+        farthest = 1
+        for lag, moved_nm in self.farther_nm:
+            if moved_nm > self.limit_nm:
+                break
+            farthest = lag
+        return farthest
 
     @property
     def words(self) -> str:
@@ -74,10 +81,14 @@ def measure_motion(film: Film, tile: int = 128) -> Motion | None:
     """Return how far things move; None where a recording has a single time point."""
     if len(film) < 2:
         return None
-    near = _displacement_um(film, tile, 1)
-    far = _displacement_um(film, tile, 3) if len(film) >= 4 else None
-    limit = LARGEST / film.scope.cutoff(film.channel)
-    return Motion(1e3 * near, None if far is None else 1e3 * far, 1e3 * limit)
+    limit_nm = 1e3 * LARGEST / film.scope.cutoff(film.channel)
+    near_nm = 1e3 * _displacement_um(film, tile, 1)
+    farther: list[tuple[int, float]] = []
+    for lag in LAGS:
+        if len(film) <= lag or max([near_nm, *(moved for _, moved in farther)]) > limit_nm:
+            break
+        farther.append((lag, 1e3 * _displacement_um(film, tile, lag)))
+    return Motion(near_nm, tuple(farther), limit_nm)
 
 
 def longest(motions: Sequence[Motion]) -> Motion | None:

@@ -15,6 +15,9 @@ from rdl_live.optics.quality.frc import thin
 from rdl_live.restore.evidence import Evidence
 from rdl_live.train.selfsup.film import Tile
 
+MOST_NEIGHBOURS = 10
+"""Averaged in a target: its noise then hardly counts beside that of what is shown."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -44,22 +47,26 @@ def split_pair(tile: Tile, time: int, share: float, generator: torch.Generator) 
     return Pairs(tile.evidence(shown, share), other.matched, other.noise)
 
 
-def tis_pair(tile: Tile, time: int, neighbours: Sequence[int]) -> Pairs:
+def tis_pair(shown: Evidence, others: Sequence[Evidence]) -> Pairs:
     """Show one time point; the mean of its neighbours judges, in which steady motion cancels to first order."""
-    others = [tile.evidence(tile.film.photons(one, tile)) for one in neighbours]
     matched = torch.stack([one.matched for one in others]).mean(dim=0)
     noise = torch.stack([one.noise for one in others]).sum(dim=0) / len(others) ** 2
-    return Pairs(tile.evidence(tile.film.photons(time, tile)), matched, noise)
+    return Pairs(shown, matched, noise)
 
 
 def neighbours(time: int, times: Sequence[int], reach: int) -> list[int]:
-    """Return the time points of the other parity within `reach` on both sides, as many before as after.
+    """Return the time points of the other parity within `reach`, at most `MOST_NEIGHBOURS` and the nearest of them.
 
-    At an end of the recording there is no other side; then the nearest one alone.
+    There are as many before as after, in which steady motion cancels; where one side has no more of them, only those
+    are taken that are within a third of the reach.
     """
     known = set(times)
-    both = [time + step for step in range(-reach, reach + 1, 1) if step % 2 and {time - step, time + step} <= known]
-    return both or [one for one in (time - 1, time + 1) if one in known]
+    found = []
+    for step in range(1, reach + 1, 2):
+        sides = [one for one in (time - step, time + step) if one in known]
+        if len(sides) == 2 or step <= max(1, reach // 3):
+            found += sides
+    return sorted(found[:MOST_NEIGHBOURS])
 
 
 def joined(pairs: Sequence[Pairs]) -> Pairs:

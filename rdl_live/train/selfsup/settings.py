@@ -35,7 +35,7 @@ class SelfSupSettings(Description):
     """Pull towards the weights that were started from, relative to the learning rate."""
     rehearsal: Annotated[float, Field(ge=0, le=0.9)] = 0.25
     """Share of the steps on simulated scenes, seen through this microscope at this light, against forgetting."""
-    reach: Annotated[int, Field(ge=1, le=7)] = 3
+    reach: Annotated[int, Field(ge=1, le=15)] = 3
     """Neighbours up to so many time points away are targets (odd distances only)."""
     shares: tuple[float, float] = (0.5, 0.85)
     """Share of the photons that the network is shown in splitting; drawn evenly from this interval."""

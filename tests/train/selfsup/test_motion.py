@@ -22,7 +22,7 @@ def test_the_scheme_follows_and_is_explained(make_film: MakeFilm) -> None:
     still, quick = (measure_motion(make_film(speed=speed, size=96, times=8)) for speed in (0.0, 0.1))
     assert still is not None
     assert quick is not None
-    assert (still.scheme, still.reach) == (Scheme.TIS, 3)
+    assert (still.scheme, still.reach) == (Scheme.TIS, 7)
     assert (quick.scheme, quick.reach) == (Scheme.SPLIT, 1)
     assert "tis" in still.words
     assert "photon splitting" in quick.words
