@@ -138,7 +138,8 @@ class VolumeSimulation:
         # The OTF holds the pixel's own area, so its values at every FINE-th point are the voxels'.
         view = image[:, ::FINE, ::FINE]
         m, d = self._margin, self._deep
-        return view[d : d + z, m : m + y, m : m + x].contiguous()
+        inside: Tensor = view[d : d + z, m : m + y, m : m + x]
+        return inside.contiguous()
 
     @cached_property
     def _transfer(self) -> Tensor:
