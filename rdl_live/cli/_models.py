@@ -1,5 +1,6 @@
 """`rdl-live models`: which weights there are, and what they are good for."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,3 +42,51 @@ def path(name: _Name) -> None:
     from rdl_models import find_weights
 
     typer.echo(str(find_weights(name)))
+
+
+@models.command("export")
+def export_model(
+    name: _Name,
+    out: Annotated[Path, typer.Option(metavar="P.zip", help="Package to write.")],
+    author: Annotated[str, typer.Option(help="Who trained them.")] = "a user of rdl-live",
+    license_id: Annotated[str, typer.Option("--license", help="SPDX identifier of their licence.")] = "BSD-3-Clause",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write weights as a package of the bioimage.io model zoo, with a card in words, test input and output.
+
+    The package is checked by the zoo's own library, an extra: `pip install rdl-live[bioimageio]`.
+
+    Example:
+
+        rdl-live models export mine.safetensors --out mine.zip --author "A. Microscopist"
+    """
+    from rdl_live.app.exchange.export import export_package
+
+    export_package(name, out, author=author, license_id=license_id, overwrite=overwrite)
+    Console(highlight=False).print(f"wrote {out}", markup=False, soft_wrap=True)
+
+
+@models.command("import")
+def import_model(
+    package: Annotated[Path, typer.Argument(metavar="P.zip", help="Package of `models export`.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="W.safetensors", help="Weight file to write; named as its card by default.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> None:
+    """Take weights out of a package: sizes, names and hashes are checked, and that they give the package's test output.
+
+    Only the safetensors file is read; nothing in the package is executed or unpacked.
+
+    Example:
+
+        rdl-live models import mine.zip --out mine.safetensors
+    """
+    from rdl_live.app.exchange.package import import_package
+
+    target, card = import_package(package, out, overwrite=overwrite)
+    Console(highlight=False).print(
+        f"wrote {target}: {card.architecture}, {card.steps} steps; its test output is reproduced",
+        markup=False,
+        soft_wrap=True,
+    )

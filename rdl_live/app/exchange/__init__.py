@@ -1,0 +1,1 @@
+"""Weights as packages of the bioimage.io model zoo, and back."""

@@ -1,0 +1,80 @@
+"""A model card in words: what weights are good for, what they were trained on, and what they must not be used for."""
+
+from typing import Any
+
+from rdl_models import Card
+
+WHAT = {
+    "object-plane": "denoises SIM series in the object plane: Wiener images and a noise map in, a denoised image out",
+    "rdl-sim": "denoises the raw frames of a SIM orientation (rationalized deep learning)",
+    "dfcan": "super-resolves widefield images or SIM frames in one step",
+    "rcan3d": "denoises z-stacks of a light sheet or a confocal (RCAN in space behind a Fourier noise suppression)",
+}
+UNITS = {"na": "", "pixel_size_um": " um", "emission_nm": " nm", "photons": " photons a pixel"}
+CITED = (
+    (
+        "Qiao et al., Rationalized deep learning super-resolution microscopy, Nat. Biotechnol. 2022",
+        "10.1038/s41587-022-01471-3",
+    ),
+)
+
+
+def card_in_words(card: Card) -> str:
+    """Return the README of a package (Markdown)."""
+    parts = [
+        f"# {card.name}",
+        f"A network of the architecture `{card.architecture}` of rdl-live that {what_it_does(card)}.",
+        "## What it was trained on",
+        *_training(card),
+        "## What it is made for",
+        *[f"- {name.replace('_', ' ')}: {_span(name, span.low, span.high)}" for name, span in card.valid.items()],
+        "Beyond these ranges rdl-live warns, and far beyond it refuses. The values are photons: nothing is rescaled.",
+        "## How good it is",
+        *([f"- {name}: {value:.4g}" for name, value in card.scores.items()] or ["No scores are known."]),
+        "## What it must not be used for",
+        "Faint structure may be smoothed away, and no network can tell what the data do not hold. Compare with the "
+        "reconstruction without denoising before you conclude from a detail, and do not split or resample denoised "
+        "images to estimate noise.",
+        "## How to use it",
+        _use(card),
+        f"Made by {card.program or 'rdl-live'} in {card.steps} steps ({card.minutes:.1f} minutes).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def what_it_does(card: Card) -> str:
+    """Return half a sentence."""
+    return WHAT.get(card.architecture, "restores images")
+
+
+def _training(card: Card) -> list[str]:
+    trained: dict[str, Any] = card.trained_on
+    recordings = trained.get("recordings")
+    if not isinstance(recordings, list):
+        return ["Simulated series of many kinds of specimen and microscopes; no recording of a real one."]
+    lines = [
+        f"Noisy recordings alone (`{trained.get('scheme')}`), no clean image; started from "
+        f"{trained.get('from') or 'random weights'}. The last time points of each were held out."
+    ]
+    return lines + [
+        f"- {one.get('name')}: {one.get('time_points')} time points, {one.get('photons')} photons a pixel, "
+        f"microscope {one.get('microscope')}"
+        for one in recordings
+    ]
+
+
+def _span(name: str, low: float, high: float) -> str:
+    unit = UNITS.get(name, "")
+    return f"{low:.4g}{unit}" if low == high else f"{low:.4g} to {high:.4g}{unit}"
+
+
+def _use(card: Card) -> str:
+    verb = (
+        "`rdl-live denoise STACKS --microscope M.yaml --weights W.safetensors --out OUT.tif`"
+        if card.architecture == "rcan3d"
+        else "`rdl-live reconstruct RAW --microscope M.yaml --denoise W.safetensors`"
+    )
+    return (
+        f"`rdl-live models import PACKAGE.zip --out W.safetensors`, then {verb}. The network alone is only a part: "
+        "projection, noise model and data consistency around it are in rdl-live (`rdl_live.restore`)."
+    )
