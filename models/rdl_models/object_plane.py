@@ -103,33 +103,46 @@ class ObjectPlane(nn.Module):
         """See `ObjectPlaneConfig`."""
         return self.config.sampling
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def reach(self) -> int:
+        """How far the convolutions see, in cells of 4 pixels, rounded up to what the coarsest scale divides by."""
+        config, across = self.config, 2 * self.config.blocks
+        for _ in range(config.levels - 1):
+            # Two cells are one of the coarser scale; the stride itself sees one cell more.
+            across = 2 * (config.before + config.after) + 2 * across + 1
+        coarsest = 1 << (config.levels - 1)
+        return -(-(across + 3) // coarsest) * coarsest
+
+    def forward(self, x: Tensor, strips: int = 1) -> Tensor:
         """Denoise.
 
         Args:
             x: (n, images + maps, y, x) float32; all channels in the same unit.
+            strips: compute so many strips of rows one after the other, each with all that it sees of its neighbours:
+                the same image with less memory.
 
         Returns:
             (n, y, x) float32 in that unit.
         """
-        return self._image(x, self._features(x))
+        residual, _ = self._stripwise(x, strips, spread=False)
+        return self._image(x, residual)
 
-    def with_spread(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def with_spread(self, x: Tensor, strips: int = 1) -> tuple[Tensor, Tensor | None]:
         """Denoise, and tell how wrong the result may be.
 
         Args:
             x: as in `forward`; the first map is the expected noise.
+            strips: as in `forward`.
 
         Returns:
             The image and its standard error, each (n, y, x) float32; None for the error without that head.
         """
-        features = self._features(x)
-        image = self._image(x, features)
-        if self.spread is None:
+        residual, told = self._stripwise(x, strips, spread=True)
+        image = self._image(x, residual)
+        if self.spread is None or told is None:
             return image, None
         noise = x[:, self.config.images]
-        told = _cropped(functional.pixel_shuffle(self.spread(features.detach()).float(), UNSHUFFLE), noise)
-        return image, self.spread.combined(told, noise)
+        return image, self.spread.combined(_cropped(functional.pixel_shuffle(told.float(), UNSHUFFLE), noise), noise)
 
     def grown(self, config: ObjectPlaneConfig) -> "ObjectPlane":
         """Return a network of more scales that has learnt what this one, of one scale, has.
@@ -156,16 +169,34 @@ class ObjectPlane(nn.Module):
         larger.stem, larger.head, larger.blend = self.stem, self.head, self.blend
         return larger
 
-    def _features(self, x: Tensor) -> Tensor:
-        """Return the body's last features, (n, width, rows / 4, columns / 4) of the bordered image."""
-        bordered = _bordered(x, UNSHUFFLE << (self.config.levels - 1))
+    def _stripwise(self, x: Tensor, strips: int, *, spread: bool) -> tuple[Tensor, Tensor | None]:
+        """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""
+        coarsest = 1 << (self.config.levels - 1)
+        bordered = _bordered(x, UNSHUFFLE * coarsest)
         cells = functional.pixel_unshuffle(bordered, UNSHUFFLE).contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.body(functional.relu(self.stem(cells)))
-        return features
+        rows = cells.shape[-2]
+        step = -(-rows // (max(1, strips) * coarsest)) * coarsest
+        if step >= rows:
+            return self._heads(cells, spread=spread)
+        images, errors = [], []
+        for first in range(0, rows, step):
+            low, high = max(0, first - self.reach), min(rows, first + step + self.reach)
+            image, told = self._heads(cells[..., low:high, :], spread=spread)
+            own = slice(first - low, min(first + step, rows) - low)
+            images.append(image[..., own, :])
+            if told is not None:
+                errors.append(told[..., own, :])
+        return torch.cat(images, dim=-2), torch.cat(errors, dim=-2) if errors else None
 
-    def _image(self, x: Tensor, features: Tensor) -> Tensor:
-        residual = _cropped(functional.pixel_shuffle(self.head(features).float(), UNSHUFFLE), x)
-        return torch.einsum("nixy,i->nxy", x[:, : self.config.images], self.blend) + residual
+    def _heads(self, cells: Tensor, *, spread: bool) -> tuple[Tensor, Tensor | None]:
+        features: Tensor = self.body(functional.relu(self.stem(cells)))
+        told = self.spread(features.detach()) if spread and self.spread is not None else None
+        return self.head(features), told
+
+    def _image(self, x: Tensor, residual: Tensor) -> Tensor:
+        """Add the residual of the cells to the input's images."""
+        shuffled = _cropped(functional.pixel_shuffle(residual.float(), UNSHUFFLE), x)
+        return torch.einsum("nixy,i->nxy", x[:, : self.config.images], self.blend) + shuffled
 
 
 class _Scale(nn.Module):

@@ -18,6 +18,7 @@ PLAIN, NOISE = 1, 3
 """Places of the Wiener estimate and of the noise map among the inputs."""
 DAMPINGS = (0.2, 1.0, 30.0)
 """Multiples of the measured damping: sharp and noisy, the Wiener estimate, smooth."""
+MOST_STRIPS = 64
 _DARKEST = 0.05
 """The noise of darker places is mostly that of their surroundings, which the filters mix in."""
 
@@ -34,6 +35,8 @@ class Answer:
     """The standard error that it tells, (n, y, x) float32 on the evidence's grid; None if it tells none."""
     noise: Tensor
     """The noise map that it was shown, likewise."""
+    strips: int = 1
+    """In how many strips it was computed."""
 
 
 def network_inputs(relative: Evidence, grid: tuple[int, int] | None = None) -> Tensor:
@@ -50,7 +53,14 @@ def network_inputs(relative: Evidence, grid: tuple[int, int] | None = None) -> T
     return torch.stack(images, dim=1)
 
 
-def ask(network: nn.Module, relative: Evidence, *, recalled: Recalled | None = None, half: bool = False) -> Answer:
+def ask(
+    network: nn.Module,
+    relative: Evidence,
+    *,
+    recalled: Recalled | None = None,
+    half: bool = False,
+    strips: int = 1,
+) -> Answer:
     """Show a batch of series to a network of images (no gradients flow into the inputs).
 
     Args:
@@ -58,6 +68,10 @@ def ask(network: nn.Module, relative: Evidence, *, recalled: Recalled | None = N
         relative: `Evidence.relative()`.
         recalled: the same together with the series before, shown where nothing moved.
         half: compute the convolutions in bfloat16.
+        strips: compute in so many strips one after the other, or in more where the memory does not hold one.
+
+    Raises:
+        RuntimeError: torch's, where the memory does not hold the smallest strip.
     """
     sampling = float(getattr(network, "sampling", 0.0))
     grids = [working_grid(target, sampling) for target in relative.target]
@@ -69,17 +83,33 @@ def ask(network: nn.Module, relative: Evidence, *, recalled: Recalled | None = N
         still = resized(recalled.still, grids[0])[:, None]
         inputs = blended(still, network_inputs(recalled.evidence, grids[0]), inputs)
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
-        image, sigma = _answered(network, inputs)
+        image, sigma, strips = _answered(network, inputs, strips)
     noise, full = resized(inputs[:, NOISE], relative.grid), relative.grid
-    return Answer(inputs, spectrum_of(image, full), None if sigma is None else resized(sigma, full), noise)
+    return Answer(inputs, spectrum_of(image, full), None if sigma is None else resized(sigma, full), noise, strips)
 
 
-def _answered(network: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return a network's image and the standard error that it tells, each (n, y, x) float32; None if it tells none."""
-    if isinstance(network, ObjectPlane):
-        image, sigma = network.with_spread(inputs)
-        return image.float(), None if sigma is None else sigma.float()
-    return network(inputs).float(), None
+def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, Tensor | None, int]:
+    """Return a network's image, the standard error that it tells, each (n, y, x) float32, and the strips it took."""
+    if not isinstance(network, ObjectPlane):
+        return network(inputs).float(), None, 1
+    while True:
+        try:
+            image, sigma = network.with_spread(inputs, strips)
+        except RuntimeError as error:
+            # A training keeps what the gradients need, of all strips together.
+            if not short_of_memory(error) or torch.is_grad_enabled() or strips >= MOST_STRIPS:
+                raise
+        else:
+            return image.float(), None if sigma is None else sigma.float(), strips
+        # Outside of the handler, so that the failed attempt's tensors are free.
+        strips *= 2
+        if inputs.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def short_of_memory(error: RuntimeError) -> bool:
+    """Whether this is what torch raises where memory does not suffice, of a graphics card or the computer."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _together(answers: list[Answer]) -> Answer:

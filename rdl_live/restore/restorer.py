@@ -113,6 +113,7 @@ class Restorer:
         self._rings = rings_of(*self._geometry.sr_spectrum, device=self.device)
         self._raw_frames = self._raw_network(maps)
         self._frames: FrameModel | None = None
+        self._strips = 1
         self._calibration: _Calibration | None = None
 
     @property
@@ -255,7 +256,13 @@ class Restorer:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the spectrum of the network's image and its standard error, in units of the mean."""
         if self._raw_frames is None:
-            answer = ask(self._network, relative, recalled=recalled, half=self._half)
+            answer = ask(self._network, relative, recalled=recalled, half=self._half, strips=self._strips)
+            if answer.strips > self._strips:
+                self._strips = answer.strips
+                self.warnings.append(
+                    f"memory is short: the denoiser computes in {answer.strips} strips, one after the other, with "
+                    "the same result; close other programs, or take a smaller region"
+                )
             return answer.spectrum, answer.sigma
         photons = self._transform.photons(frames)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):

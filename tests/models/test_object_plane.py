@@ -52,6 +52,30 @@ def test_the_error_is_positive_and_does_not_change_the_image() -> None:
     assert random_network(SMALL).with_spread(x)[1] is None
 
 
+@pytest.mark.parametrize("config", [SMALL, SCALES, ObjectPlaneConfig(width=4, blocks=2, levels=3, spread=4)])
+@pytest.mark.parametrize("strips", [2, 3, 7, 100])
+def test_strips_have_no_seams(config: ObjectPlaneConfig, strips: int) -> None:
+    network, x = random_network(config), torch.rand(1, 4, 200, 72)
+    whole, told = network.with_spread(x)
+    image, error = network.with_spread(x, strips)
+    scale = float(whole.abs().max())
+    assert torch.allclose(image, whole, atol=1e-5 * scale)
+    assert torch.allclose(network(x, strips), whole, atol=1e-5 * scale)
+    if told is not None:
+        assert error is not None
+        assert torch.allclose(error, told, atol=1e-5 * scale)
+
+
+def test_all_that_is_seen_lies_within_reach() -> None:
+    """A change further away than `reach` changes nothing, and one within it does: the halo is neither thin nor fat."""
+    network, x = random_network(SCALES), torch.rand(1, 4, 480, 64)
+    changed = x.clone()
+    changed[..., 240, :] += 1
+    moved = (network(changed) - network(x))[0].abs().amax(dim=1) > 0
+    seen = int(moved[:240].nonzero().min())
+    assert 240 - 4 * (network.reach + 1) <= seen <= 240 - 4 * (network.reach - 4)
+
+
 def test_the_error_teaches_only_its_own_head() -> None:
     torch.manual_seed(0)
     network = ObjectPlane(SCALES)
