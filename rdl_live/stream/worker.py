@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 import torch
 
 from rdl_live.errors import ConfigError, DataError, DeviceError, OutputError, RdlError
+from rdl_live.stream.arenas import few_arenas
 from rdl_live.stream.failures import in_words
 from rdl_live.stream.processing import Processing
 from rdl_live.stream.result import Result
@@ -43,6 +44,7 @@ def serve(connection: Connection) -> None:
     """Be a worker until the end; what the process runs."""
     # Ctrl-C reaches every process of a terminal, and is the parent's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    few_arenas()
     threading.Thread(target=_end_with_parent, name="rdl-parent", daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent has closed its end: nobody is there to tell
         setup = connection.recv()

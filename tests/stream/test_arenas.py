@@ -1,0 +1,35 @@
+"""Heaps stay few, however many threads come and go."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAPS = """
+import ctypes, sys, threading
+sys.path[:0] = [{path!r}]
+from rdl_live.stream.arenas import few_arenas
+assert few_arenas()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+hold = threading.Barrier(13)
+def take():
+    libc.malloc(1000)
+    hold.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+for thread in threads: thread.start()
+hold.wait()
+for thread in threads: thread.join()
+file = libc.fopen; file.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
+def test_many_threads_share_two_heaps() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", HEAPS.format(path="")], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert made.stdout.count("<heap nr=") == 2
