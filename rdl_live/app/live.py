@@ -27,7 +27,7 @@ from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream import Frame, Host, Mode, Result, SeriesQueue
-from rdl_live.stream.arenas import few_arenas
+from rdl_live.stream.arenas import give_back
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -101,7 +101,7 @@ class LiveRun:
         # The simulated camera, the pipeline and the estimation run side by side; threads of threads only get in
         # each other's way: with two each, on two cores, an estimation took thirty times as long.
         torch.set_num_threads(live_threads())
-        few_arenas()
+        give_back()
         try:
             self._open()
         except BaseException as error:

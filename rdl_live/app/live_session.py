@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from rdl_live.app.session_goals import Goal, Kind, Wishes
 from rdl_live.app.session_notices import Notices
 from rdl_live.errors import RdlError
-from rdl_live.stream.arenas import few_arenas
+from rdl_live.stream.arenas import give_back
 from rdl_live.view.session import Activity, Images, Light, Notice, Severity, Snapshot
 
 if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load, and the window must not wait for them
@@ -74,7 +74,7 @@ class LiveSession:
 
     def start(self) -> None:
         """Load the devices, in the background."""
-        few_arenas()
+        give_back()
         self._thread.start()
 
     # What the window asks; nothing here waits -----------------------------------------------------------

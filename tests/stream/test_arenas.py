@@ -8,8 +8,8 @@ import pytest
 HEAPS = """
 import ctypes, sys, threading
 sys.path[:0] = [{path!r}]
-from rdl_live.stream.arenas import few_arenas
-assert few_arenas()
+from rdl_live.stream.arenas import give_back
+assert give_back()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 hold = threading.Barrier(13)
