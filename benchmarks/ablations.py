@@ -53,7 +53,7 @@ SCENE_PX = 64
 """Raw pixels of the training scenes."""
 SMALL = {"width": 16, "generated_groups": 1, "noisy_groups": 1, "trunk_groups": 1, "blocks": 2}
 """A raw-frame network that makes a few steps a second on one CPU thread."""
-SCENES = 48
+SCENES = 384
 """Simulated before the clock starts and the same for all variants; each is recorded at three light levels."""
 
 
@@ -165,7 +165,15 @@ def judge_unrolled(network: nn.Module, batch: Batch, *, half: bool = False) -> J
     """Judge an `Unrolled` like an object-plane network."""
     if not isinstance(network, Unrolled):
         raise TypeError(f"an unrolled network is needed, got {type(network).__name__}")
-    return judge(_Bound(network, batch.evidence), batch, half=half)
+    # One by one: data consistency in between needs the evidence of just what is shown.
+    judged = []
+    for index in range(len(batch.truth)):
+        own = Batch(batch.evidence.one(index), batch.truth[index : index + 1], batch.photons[index : index + 1])
+        judged.append(judge(_Bound(network, own.evidence), own, half=half))
+    return Judged(
+        torch.stack([one.loss for one in judged]).mean(),
+        *(torch.cat([getattr(one, name) for one in judged]) for name in ("ratio", "shown", "fused", "truth")),
+    )
 
 
 @dataclass(frozen=True)
