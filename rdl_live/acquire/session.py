@@ -20,6 +20,7 @@ from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
 from rdl_live.acquire.run_status import RunReport, RunStatus
 from rdl_live.acquire.thread_errors import told_of_thread_errors
+from rdl_live.acquire.thread_work import ThreadWork
 from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.microscope import Microscope
@@ -35,6 +36,8 @@ _running_lock = threading.Lock()
 
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
+COMPUTES_S = 20.0
+"""How much longer, where its thread is seen to compute."""
 SLACK_S = 1.0
 """Beyond the camera's own time-out, until a run that does nothing gets no heartbeat any more."""
 LIVE_BURST_S = 1.0
@@ -197,7 +200,7 @@ class Acquisition:
         """Wait for the end, and return how it went.
 
         After `stop` it waits `STOP_S` at most; if a hanging device still holds the run, the light is turned off
-        from here.
+        from here. A thread that computes hangs not: on a busy computer it is waited for, `COMPUTES_S` at most.
 
         Raises:
             DeviceError: as `run`; or it does not stop.
@@ -205,11 +208,12 @@ class Acquisition:
         """
         thread = self._thread_of_run()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        patience = STOP_S
+        patience, work, computes = STOP_S, ThreadWork(thread), COMPUTES_S
         while thread.is_alive():
             thread.join(0.05)
             if self._stop.is_set():
-                patience -= 0.05
+                busy = computes > 0 and work.goes_on()
+                patience, computes = (patience, computes - 0.05) if busy else (patience - 0.05, computes)
             if thread.is_alive() and patience <= 0:
                 self._given_up = True
                 stuck = DeviceError("the acquisition does not stop: a device hangs; check the devices, then restart")
