@@ -1,7 +1,8 @@
 """The dish: specimens without end, drawn where and when the camera looks.
 
-The plane is tiled; each tile is a specimen of its own (`rdl_devices.sim.tiles`) and moves with the world's time. Drawing is the dear part (4 to 14 ms for a tile of 576 x 576), so a tile is drawn anew only
-every `refresh_ms` of world time, and what is out of focus, blurred over a micrometre, twenty times less often.
+The plane is tiled; each tile is a specimen of its own (`rdl_devices.sim.tiles`) and moves with the world's time.
+Drawing is the dear part (4 to 14 ms for a tile of 576 x 576), so a tile is drawn anew only every `refresh_ms` of world
+time, and what is out of focus, blurred over a micrometre, twenty times less often.
 """
 
 from collections import OrderedDict
@@ -45,6 +46,7 @@ class Scene:
             fine_um: fine pixel [um].
         """
         self._settings, self._tile_px, self._fine_um = settings, tile_px, fine_um
+        self._grown: OrderedDict[Tile, Specimen] = OrderedDict()
         self._drawn: OrderedDict[tuple[Tile, bool], tuple[int, Tensor]] = OrderedDict()
 
     def density(self, nm: int, window: Window, time_s: float) -> Tensor:
@@ -85,11 +87,13 @@ class Scene:
         return image
 
     def _specimen(self, place: Tile) -> Specimen:
-        nm, x, y = place
-        settings = self._settings.dye(nm).specimen
-        # Tiles that differ, the same ones at every return.
-        seed = settings.seed + 1_000_003 * (2 * abs(x) - (x > 0)) + 7_368_787 * (2 * abs(y) - (y > 0))
-        return tile(settings.replace(seed=seed), self._tile_px, self._fine_um)
+        if place not in self._grown:
+            nm, x, y = place
+            settings = self._settings.dye(nm).specimen
+            # Tiles that differ, the same ones at every return.
+            seed = settings.seed + 1_000_003 * (2 * abs(x) - (x > 0)) + 7_368_787 * (2 * abs(y) - (y > 0))
+            _remember(self._grown, place, tile(settings.replace(seed=seed), self._tile_px, self._fine_um), 24)
+        return self._grown[place]
 
 
 def _overlap(tile: int, tile_size: int, window: int, window_size: int) -> tuple[slice, slice]:
