@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from rdl_live._heaps import give_back
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
@@ -27,7 +28,6 @@ from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream import Frame, Host, Mode, Result, SeriesQueue
-from rdl_live.stream.arenas import give_back
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus

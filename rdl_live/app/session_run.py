@@ -142,7 +142,7 @@ class SessionRun:
         self._run.follow(self.plan)
 
     def _denoiser_done(self, done: "Future[None]") -> None:
-        if (error := done.exception()) is not None:
+        if (error := done.exception()) is not None and not self.stopped:  # the next run begins with it
             self._bench.notices.add(Severity.ERROR, f"the denoiser stays as it was: {error}")
 
     # What it gives --------------------------------------------------------------------------------------

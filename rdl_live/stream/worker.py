@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 
+from rdl_live._heaps import few_arenas
 from rdl_live.errors import ConfigError, DataError, DeviceError, OutputError, RdlError
-from rdl_live.stream.arenas import few_arenas
 from rdl_live.stream.failures import in_words
 from rdl_live.stream.processing import Processing
 from rdl_live.stream.result import Result

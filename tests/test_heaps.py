@@ -8,7 +8,7 @@ import pytest
 HEAPS = """
 import ctypes, sys, threading
 sys.path[:0] = [{path!r}]
-from rdl_live.stream.arenas import give_back
+from rdl_live._heaps import give_back
 assert give_back()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
