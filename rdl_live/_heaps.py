@@ -11,10 +11,12 @@ import ctypes
 import sys
 
 ARENAS = 2
-LARGE_BYTES = 512 * 1024
-"""Blocks from this size on go back to the system when they are freed. That costs 0.1 ms a MB, so images are computed
-without it, in a process that ends with the run."""
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+LARGE_BYTES = 8 << 20
+"""Blocks from this size on go back to the system when they are freed. That costs 0.2 ms a MB, so it is none of those that
+come and go with every frame."""
+RESERVE_BYTES = 64 << 20
+"""What a heap may keep at its end: otherwise glibc gives it back and asks for it again with every frame."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of mallopt(3), in malloc.h."""
 
 
@@ -25,7 +27,7 @@ def few_arenas() -> bool:
 
 def give_back() -> bool:
     """Do that, and give large blocks back to the system; return whether it could be said."""
-    return few_arenas() and _told(_M_MMAP_THRESHOLD, LARGE_BYTES)
+    return few_arenas() and _told(_M_MMAP_THRESHOLD, LARGE_BYTES) and _told(_M_TRIM_THRESHOLD, RESERVE_BYTES)
 
 
 def _told(parameter: int, value: int) -> bool:

@@ -43,7 +43,7 @@ class ResidualCheck:
         if self.colour is not None and self.colour > _LARGEST_COLOUR:
             found.append(
                 f"what denoising took away holds structure ({self.colour:.2f} times the power of noise): "
-                "detail may be lost; compare with --denoise none"
+                "detail may be lost, or the specimen moved; compare with --denoise none"
             )
         for number, trace in enumerate(self.pattern, start=1):
             if trace > _LARGEST_TRACE:
