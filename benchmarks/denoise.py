@@ -7,7 +7,6 @@ no cell.
 """
 
 import argparse
-import math
 import statistics
 import sys
 import time
@@ -20,17 +19,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.network_cost import count_macs, shown_grid
 from benchmarks.scene import MARGIN_PX, UPSAMPLE, Scene, make_scene, microscope
 from benchmarks.score import nrmse
 from benchmarks.textbook import best_textbook
 from rdl_live.optics import Otf, Reconstructor, estimate_patterns
-from rdl_live.optics.fourier import good_size
-from rdl_live.optics.reconstruct.plan import MARGIN
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_live.train.loss import WITHIN
 from rdl_models import load_weights
-from rdl_models.object_plane import UNSHUFFLE
 
 CELLS = ("filaments", "rings", "actin", "mitochondria", "reticulum", "mixed")
 PICTURES = ("camera", "coins", "page", "brick")
@@ -123,9 +120,9 @@ def cost(weights: str, size: int, repeats: int = 7) -> Table:
     table.add_row("no denoising", f"{_median_ms(lambda: plain(scene.adu), repeats):.0f}")
     loaded = load_weights(weights)
     parameters = sum(one.numel() for one in loaded.network.parameters())
-    # Convolutions work on one position for each 4 x 4 pixels of the padded SR grid.
-    pixels = 4 * math.prod(good_size(side + MARGIN) for side in shape)
-    gmac = 1e-9 * parameters * pixels / UNSHUFFLE**2
+    network = loaded.network
+    shown = torch.rand(1, network.config.images + network.config.maps, *shown_grid(size, network.config.sampling))
+    gmac = 1e-9 * count_macs(network, lambda: network(shown))
     for half in (False, True):
         restorer = Restorer(scene.scope, scene.patterns, shape, loaded, half=half)
         name = f"{loaded.card.name}, {'bfloat16' if half else 'float32'}"

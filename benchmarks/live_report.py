@@ -1,6 +1,6 @@
 """The rates of acquisition, pipeline and demo as tables to read, and in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +10,7 @@ from benchmarks.demo import DemoRates
 from benchmarks.pipeline import PipelineRates
 from benchmarks.rates import Rate
 from benchmarks.report import verdict
+from benchmarks.window import WindowRates
 
 WANTED_P95_MS = 300.0
 """Longest delay of 95 % of the images in the demo."""
@@ -83,3 +84,15 @@ def _say(console: Console, *lines: str) -> None:
 
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
+
+
+def show_window(found: Sequence[WindowRates], console: Console) -> None:
+    """Print starts and rates, with the window and without."""
+    table = Table(title="the demo at 256 x 256, with its window and without")
+    for heading in ("", "window [s]", "first raw [s]", "first SR [s]", "raw / s", "SR / s", "missing", "dropped"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        window_s = "" if one.window_s is None else f"{one.window_s:.2f}"
+        rates = (f"{value:.1f}" for value in (one.raw_s, one.image_s, one.raw_fps, one.image_fps))
+        table.add_row(one.how, window_s, *rates, str(one.missing), str(one.dropped))
+    console.print(table)

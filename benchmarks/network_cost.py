@@ -1,7 +1,7 @@
 """What the denoising networks cost: parameters, multiplications, milliseconds, against what the machine can do.
 
-One series of 3 x 3 frames. Our network sees the padded 2x grid once; the published one (Qiao et al. 2022) the raw
-frames of every orientation.
+One series of 3 x 3 frames. Our network sees the object once, on its own grid; the published one (Qiao et al. 2022) the
+raw frames of every orientation.
 """
 
 import statistics
@@ -15,9 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from rdl_live.optics.fourier import good_size
-from rdl_live.optics.reconstruct.plan import MARGIN
+from benchmarks.scene import microscope
+from rdl_live.optics import Otf
+from rdl_live.optics.reconstruct.apodization import Apodization, apodization
+from rdl_live.optics.reconstruct.plan import build_geometry
 from rdl_live.restore.live import quick_half
+from rdl_live.restore.sampling import working_grid
+from rdl_live.specimen.nominal import nominal_patterns
 from rdl_models import RdlSim, load_weights
 
 ANGLES, PHASES = 3, 3
@@ -87,12 +91,18 @@ def count_macs(network: nn.Module, call: Callable[[], object]) -> int:
     return total
 
 
+def shown_grid(size: int, sampling: float) -> tuple[int, int]:
+    """Return the (y, x) of the images that our network is shown of `size` x `size` raw pixels of the benchmark."""
+    scope = microscope()
+    geometry = build_geometry(Otf.of(scope), nominal_patterns(scope), (size, size))
+    return working_grid(apodization(Apodization.OTF, geometry.radius(), geometry.cutoff), sampling)
+
+
 @torch.no_grad()
 def _measure(size: int, device: torch.device, repeats: int, compiled: bool, weights: str) -> DenoiseCost:
     matrix = _rate(device, torch.float32, repeats)
-    padded = 2 * good_size(size + MARGIN)
     ours = load_weights(weights, device).network
-    shown = torch.rand(1, ours.config.images + ours.config.maps, padded, padded, device=device)
+    shown = torch.rand(1, ours.config.images + ours.config.maps, *shown_grid(size, ours.config.sampling), device=device)
     published = RdlSim().eval().requires_grad_(False).to(device)
     side = size if device.type == "cuda" else min(size, CPU_PX)
     frames = torch.rand(ANGLES, PHASES, side, side, device=device)

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from benchmarks.acquire import AcquireRates, measure_acquire
 from benchmarks.demo import DemoRates, measure_demo
-from benchmarks.live_report import show_acquire, show_demo, show_pipeline
+from benchmarks.live_report import show_acquire, show_demo, show_pipeline, show_window
 from benchmarks.measure import Measurement, measure
 from benchmarks.network_cost import DenoiseCost, measure_denoise, show_denoise
 from benchmarks.offline_report import show
 from benchmarks.pipeline import PipelineRates, measure_pipeline
+from benchmarks.window import WindowRates, measure_window
 from rdl_live.errors import OutputError
 
 if TYPE_CHECKING:
@@ -82,12 +83,21 @@ def demo(options: argparse.Namespace, console: Console) -> list[DemoRates]:
         return _each([size], console, lambda size: measure_demo(size, seconds, folder), show_demo)
 
 
+def window(options: argparse.Namespace, console: Console) -> list[WindowRates]:
+    """The demo's window: how soon it is there, and what it costs."""
+    with console.status("the demo, with its window and without"):
+        found = measure_window(options.seconds or (1.0 if options.quick else 15.0))
+    show_window(found, console)
+    return found
+
+
 SECTIONS: dict[str, tuple[str, Section]] = {
     "offline": ("measurements", offline),
     "acquire": ("acquire", acquire),
     "pipeline": ("pipeline", pipeline),
     "denoise": ("denoise", denoise),
     "demo": ("demo", demo),
+    "window": ("window", window),
 }
 """Sections by name, with their keys in the JSON file."""
 
