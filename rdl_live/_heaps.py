@@ -11,10 +11,10 @@ import ctypes
 import sys
 
 ARENAS = 2
-LARGE_BYTES = 8 << 20
+LARGE_BYTES = 2 << 20
 """Blocks from this size on go back to the system when they are freed. That costs 0.2 ms a MB, so those that come and go
 with every frame are smaller."""
-RESERVE_BYTES = 64 << 20
+RESERVE_BYTES = 16 << 20
 """What a heap may keep at its end: otherwise glibc gives it back and asks for it again with every frame."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Of mallopt(3), in malloc.h."""
