@@ -1,7 +1,6 @@
 """Checkpoints: one safetensors file, written whole or not at all. Nothing in them can be executed."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +59,8 @@ def save_checkpoint(
     for parameter, state in optimizer.state.items():
         for moment in _MOMENTS:
             tensors[f"{moment}.{names[id(parameter)]}"] = state[moment]
-    tensors = {name: value.contiguous() for name, value in tensors.items()}
     record = {"step": progress.step, "seconds": progress.seconds, "settings": settings.model_dump(mode="json")}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(save(tensors, {"training": dumps(record)}))
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); choose another --out") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_checkpoint(path, "training", record, tensors)
 
 
 def load_checkpoint(
@@ -90,9 +81,9 @@ def load_checkpoint(
     wanted |= {f"average.{name}": value for name, value in average.state_dict().items()}
     wanted |= {f"{moment}.{name}": value for moment in _MOMENTS for name, value in network.named_parameters()}
     check_tensors(path, tensors, wanted)  # all of it before anything is changed
-    network.load_state_dict(_part(tensors, "network"))
-    average.load_state_dict(_part(tensors, "average"))
-    moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
+    network.load_state_dict(part(tensors, "network"))
+    average.load_state_dict(part(tensors, "average"))
+    moments = {moment: part(tensors, moment) for moment in _MOMENTS}
     for name, parameter in network.named_parameters():
         optimizer.state[parameter] = {"step": torch.tensor(float(record.step))} | {
             moment: moments[moment][name] for moment in _MOMENTS
@@ -120,6 +111,24 @@ def _check_settings(path: Path, found: dict[str, Any], settings: TrainSettings) 
                 f"{path}: was trained with {name} = {found.get(name)}, now {name} = {wanted[name]} is asked for; "
                 "resume with the same settings, or train anew without --resume"
             )
+
+
+def write_checkpoint(path: Path, key: str, record: dict[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors, and a record under `key`, in place of an older checkpoint: whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    # Always the same name: what a killed training leaves behind is written over by the next one.
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        temporary.write_bytes(save(whole, {key: dumps(record)}))
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); choose another --out") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_checkpoint(path: Path, key: str) -> tuple[str, dict[str, Tensor]]:
@@ -161,6 +170,7 @@ def check_tensors(path: Path, tensors: Mapping[str, Tensor], wanted: Mapping[str
             raise DataError(f"{path}: tensor {name} holds NaN or infinity; train without --resume")
 
 
-def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+def part(tensors: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `kind.`, without that."""
     prefix = f"{kind}."
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,18 +1,16 @@
 """The state of a training from recordings: one safetensors file, written whole or not at all."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from rdl_live.errors import DataError, OutputError
-from rdl_live.train.checkpoint import check_tensors, dumps, read_checkpoint
+from rdl_live.errors import DataError
+from rdl_live.train.checkpoint import check_tensors, dumps, part, read_checkpoint, write_checkpoint
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 FREE = frozenset({"minutes", "steps", "workers"})
@@ -80,15 +78,7 @@ def save_state(path: Path, state: State, identity: dict[str, Any]) -> None:
         "turns": turns,
         "identity": identity,
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        temporary.write_bytes(save(whole, {"recordings": dumps(record)}))
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: the checkpoint cannot be written ({error}); choose another --out") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_checkpoint(path, "recordings", record, tensors)
 
 
 def load_state(path: Path, state: State, identity: dict[str, Any]) -> None:
@@ -110,8 +100,8 @@ def load_state(path: Path, state: State, identity: dict[str, Any]) -> None:
     wanted |= {f"{m}.{name}": v for m in _MOMENTS for name, v in parameters.items() if name in record.turns}
     check_tensors(path, tensors, wanted)  # all of it before anything is changed
     for kind, module in state.modules().items():
-        module.load_state_dict(_part(tensors, kind))
-    moments = {moment: _part(tensors, moment) for moment in _MOMENTS}
+        module.load_state_dict(part(tensors, kind))
+    moments = {moment: part(tensors, moment) for moment in _MOMENTS}
     for name, parameter in parameters.items():
         if name in record.turns:
             state.optimizer.state[parameter] = {"step": torch.tensor(record.turns[name])} | {
@@ -129,8 +119,3 @@ def _check(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
                 f"{path}: was trained with {name} = {found.get(name)}, now {name} = {wanted[name]} is asked for; "
                 "resume with the same recordings and settings, or train anew without --resume"
             )
-
-
-def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
-    prefix = f"{kind}."
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -24,16 +24,16 @@ class SelfSupSettings(Description):
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 10.0
     steps: Annotated[int, Field(ge=1)] | None = None
     """Stop after so many steps instead of after `minutes`; then every number is the same in every run."""
-    batch: Annotated[int, Field(ge=1, le=256)] = 4
-    tile: Annotated[int, Field(ge=32, le=1024)] = 128
+    batch: Annotated[int, Field(ge=1, le=256)] = 2
+    tile: Annotated[int, Field(ge=32, le=1024)] = 96
     """Raw pixels each way that a step sees of a recording."""
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 4e-4
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1.2e-3
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """Of the weights, from step to step (exponential moving average)."""
-    anchor: Annotated[float, Field(ge=0)] = 0.3
+    anchor: Annotated[float, Field(ge=0)] = 0.05
     """Pull towards the weights that were started from, relative to the learning rate."""
-    rehearsal: Annotated[float, Field(ge=0, le=0.9)] = 0.25
+    rehearsal: Annotated[float, Field(ge=0, le=0.9)] = 0.05
     """Share of the steps on simulated scenes, seen through this microscope at this light, against forgetting."""
     reach: Annotated[int, Field(ge=1, le=15)] = 3
     """Neighbours up to so many time points away are targets (odd distances only)."""
