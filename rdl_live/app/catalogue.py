@@ -11,6 +11,7 @@ from rdl_live.app.films import open_film
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import atomic_write
 from rdl_live.train.selfsup.film import Film
+from rdl_live.train.selfsup.moments import LEAST
 from rdl_live.train.selfsup.motion import measure_motion
 
 FILE = "catalogue.json"
@@ -119,7 +120,7 @@ def examine(raw: Path, microscope: Path, channel: str | None = None) -> Entry:
         photons_per_pixel=round(float(light.mean()), 3),
         bleached=round(float(1 - light[-quarter:].mean() / light[:quarter].mean()), 4),
         motion_nm=moved,
-        scheme=None if motion is None else str(motion.scheme),
+        scheme=None if motion is None or len(film) < LEAST[motion.scheme] else str(motion.scheme),
         patterns_trusted=opened.trusted,
         warnings=opened.warnings,
     )

@@ -21,6 +21,7 @@ from rdl_live.files import atomic_write, check_output, load_microscope
 from rdl_live.files.recorder import open_recording
 from rdl_live.optics.microscope import Microscope
 from rdl_live.specimen import kind_names
+from rdl_live.stream import Result
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -90,8 +91,18 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
 class Demo:
     """The demo run."""
 
-    def __init__(self, settings: DemoSettings, on_warning: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: DemoSettings,
+        on_warning: Callable[[str], None],
+        receivers: tuple[Callable[[Result], None], ...] = (),
+    ) -> None:
         """Check settings and output, before anything is opened.
+
+        Args:
+            settings: what is shown.
+            on_warning: told what the user should know.
+            receivers: are given each image.
 
         Raises:
             ConfigError: a setting out of range.
@@ -112,6 +123,7 @@ class Demo:
             settings.out,
             LiveOptions(denoise=settings.denoise, overwrite=settings.overwrite),
             prepare=self._prepare,
+            receivers=receivers,
             on_warning=on_warning,
         )
         self._overdue = False

@@ -22,6 +22,9 @@ from rdl_live.errors import ConfigError
 END_S = 20.0
 """A process that was told to end and has not by then is ended by force."""
 _KEPT_LINES = 20
+_LOW_PRIORITY: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+"""On Windows; elsewhere the process makes itself nice. It stays in the session of the program that starts it: Linux
+groups processes by session, and between groups niceness does not count."""
 
 
 class Phase(StrEnum):
@@ -120,6 +123,7 @@ class Retraining:
             text=True,
             encoding="utf-8",
             env={**os.environ, "OMP_NUM_THREADS": "1"},
+            creationflags=_LOW_PRIORITY,
         )
         self._readers = [
             threading.Thread(target=self._listen, name="retrain-progress", daemon=True),

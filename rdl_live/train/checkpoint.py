@@ -53,12 +53,7 @@ def save_checkpoint(
     Raises:
         OutputError: it cannot be written.
     """
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    names = {id(parameter): name for name, parameter in network.named_parameters()}
-    for parameter, state in optimizer.state.items():
-        for moment in _MOMENTS:
-            tensors[f"{moment}.{names[id(parameter)]}"] = state[moment]
+    tensors, _ = state_tensors({"network": network, "average": average}, optimizer)
     record = {"step": progress.step, "seconds": progress.seconds, "settings": settings.model_dump(mode="json")}
     write_checkpoint(path, "training", record, tensors)
 
@@ -77,18 +72,54 @@ def load_checkpoint(
     except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
     _check_settings(path, record.settings, settings)
-    wanted = {f"network.{name}": value for name, value in network.state_dict().items()}
-    wanted |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    wanted |= {f"{moment}.{name}": value for moment in _MOMENTS for name, value in network.named_parameters()}
-    check_tensors(path, tensors, wanted)  # all of it before anything is changed
-    network.load_state_dict(part(tensors, "network"))
-    average.load_state_dict(part(tensors, "average"))
-    moments = {moment: part(tensors, moment) for moment in _MOMENTS}
-    for name, parameter in network.named_parameters():
-        optimizer.state[parameter] = {"step": torch.tensor(float(record.step))} | {
-            moment: moments[moment][name] for moment in _MOMENTS
-        }
+    turns = {name: float(record.step) for name, _ in network.named_parameters()}
+    restore_state(path, tensors, {"network": network, "average": average}, optimizer, turns)
     return Progress(record.step, record.seconds)
+
+
+def state_tensors(
+    modules: Mapping[str, nn.Module], optimizer: torch.optim.Adam
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Return what a checkpoint holds of a training, and how often each parameter has been changed.
+
+    Args:
+        modules: by name; "network" is the one that is trained.
+        optimizer: of that one.
+    """
+    tensors = {f"{kind}.{name}": value for kind, one in modules.items() for name, value in one.state_dict().items()}
+    turns = {}
+    for name, parameter in modules["network"].named_parameters():
+        known = optimizer.state.get(parameter)
+        if known:
+            turns[name] = float(known["step"])
+            tensors |= {f"{moment}.{name}": known[moment] for moment in _MOMENTS}
+    return tensors, turns
+
+
+def restore_state(
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    modules: Mapping[str, nn.Module],
+    optimizer: torch.optim.Adam,
+    turns: Mapping[str, float],
+) -> None:
+    """Undo `state_tensors`; nothing is changed unless all of it fits.
+
+    Raises:
+        DataError: the tensors are not those of these modules, or hold values that are not numbers.
+    """
+    parameters = dict(modules["network"].named_parameters())
+    wanted = {f"{kind}.{name}": value for kind, one in modules.items() for name, value in one.state_dict().items()}
+    wanted |= {f"{m}.{name}": value for m in _MOMENTS for name, value in parameters.items() if name in turns}
+    check_tensors(path, tensors, wanted)
+    for kind, module in modules.items():
+        module.load_state_dict(part(tensors, kind))
+    moments = {moment: part(tensors, moment) for moment in _MOMENTS}
+    for name, parameter in parameters.items():
+        if name in turns:
+            optimizer.state[parameter] = {"step": torch.tensor(turns[name])} | {
+                moment: moments[moment][name].to(parameter) for moment in _MOMENTS
+            }
 
 
 def dumps(record: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ def test_recordings_are_measured_listed_and_shown(folder: Path, film: Frames, ru
     assert 0.45 < entry["bleached"] < 0.55
     assert 250 < entry["photons_per_pixel"] < 350
     assert entry["motion_nm"] < 10
-    assert entry["scheme"] == "tis"
+    assert entry["scheme"] is None  # 3 time points are too few
     assert entry["patterns_trusted"]
     listed = run("data", "list").words
     assert "film.tif" in listed

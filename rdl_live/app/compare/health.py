@@ -1,5 +1,6 @@
 """What can be said of a model's images without any second look: residual, halves that agree, patterns."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,8 @@ class Health:
     pattern: float
     """Largest power of the residual at a pattern's frequency / elsewhere; 1 is none."""
     frc_nm: float | None
-    """Resolution at which independent halves of the photons agree (1/7), each denoised by itself; None if never."""
+    """Resolution up to which the image of one half of the photons agrees with the plain reconstruction of the other
+    (FRC above 1/7); None if never. Two denoised halves would agree on whatever the network believes."""
     frc_spread_nm: float | None
     """Standard deviation over the time points."""
     from_noise: float
@@ -49,11 +51,9 @@ def examine(film: Film, restorer: Restorer, times: Sequence[int], *, plain: bool
     doubts: dict[str, None] = {}
     for time in times:
         series = torch.from_numpy(film.frames[time].astype(np.float32))
-        one, other = _halves(film, restorer, time, plain=plain)
-        correlation = fourier_ring_correlation(one, other, film.scope.optics.pixel_size_um / 2)
-        if correlation.resolution_um is not None:
-            resolutions.append(1e3 * correlation.resolution_um)
-        shares.append(_disagreement(one, other))
+        halves, plain_halves = _halves(film, restorer, time, plain=plain)
+        resolutions += _resolutions_nm(film, halves, plain_halves)
+        shares.append(_disagreement(*halves))
         if plain:
             continue
         guards = restorer.restore(series, guards=True).guards
@@ -78,23 +78,38 @@ def examine(film: Film, restorer: Restorer, times: Sequence[int], *, plain: bool
     )
 
 
-def _halves(film: Film, restorer: Restorer, time: int, *, plain: bool) -> tuple[Tensor, Tensor]:
-    """Restore two halves of the photons, each by itself."""
+def _resolutions_nm(film: Film, halves: Sequence[Tensor], plain_halves: Sequence[Tensor]) -> list[float]:
+    """Return what each half's image and the other half's plain reconstruction agree on, if on anything."""
+    reach = max((math.hypot(one.kx, one.ky) for one in film.patterns), default=0.0)
+    end = film.scope.cutoff(film.channel) + reach
+    found = []
+    for one, other in zip(halves, reversed(plain_halves), strict=True):
+        curve = fourier_ring_correlation(one, other, film.scope.optics.pixel_size_um / 2, end_per_um=end)
+        if curve.resolution_um is not None:
+            found.append(1e3 * curve.resolution_um)
+        elif curve.agrees_to_end:
+            found.append(1e3 / end)
+    return found
+
+
+def _halves(film: Film, restorer: Restorer, time: int, *, plain: bool) -> tuple[list[Tensor], list[Tensor]]:
+    """Restore two halves of the photons, each by itself; return the images, and their plain reconstructions."""
     generator = torch.Generator().manual_seed(_SEED + time)
     maps, camera = film.maps, film.scope.camera
     read = camera.read_noise_e if maps is None else maps.read_noise_e
-    halves = thin(film.photons(time), 0.5, read_noise_e=read, generator=generator)
+    parts = thin(film.photons(time), 0.5, read_noise_e=read, generator=generator)
     gain = camera.gain_e_per_adu if maps is None else maps.gain_e_per_adu
     offset = camera.offset_adu if maps is None else maps.offset_adu
-    images = []
-    for photons in halves:
+    images, plains = [], []
+    for photons in parts:
         # Each half is a recording at half the light: noise and spectrum are its own.
         series = photons / gain + offset
         restorer.calibrate(series)
         restored = restorer.restore(series)
-        images.append(restored.sim if plain and restored.sim is not None else restored.sr)
+        plains.append(restored.sr if restored.sim is None else restored.sim)
+        images.append(plains[-1] if plain else restored.sr)
     restorer.calibrate(film.photons(time) / gain + offset)
-    return images[0], images[1]
+    return images, plains
 
 
 def _disagreement(one: Tensor, other: Tensor) -> float:

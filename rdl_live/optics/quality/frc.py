@@ -38,7 +38,7 @@ class RingCorrelation:
     """An FRC curve and what it says."""
 
     frequency_per_um: Tensor
-    """Radius of every ring [cycles/um], (ring,), float64, up to the Nyquist frequency."""
+    """Radius of every ring [cycles/um], (ring,), float64, up to the end that was asked for."""
     correlation: Tensor
     """FRC of every ring, (ring,), float64, -1 to 1."""
     smoothed: Tensor
@@ -48,8 +48,9 @@ class RingCorrelation:
     criterion: Criterion
     resolution_um: float | None
     """1 / frequency of the first crossing [um]; None if there is no common signal, or no crossing."""
-    agrees_to_nyquist: bool
-    """Whether the curve stays above the threshold to its end: the images are sampled too coarsely to tell."""
+    agrees_to_end: bool
+    """Whether the curve stays above the threshold to its end: the images are sampled too coarsely to tell, or are as
+    fine as their transfer allows."""
 
 
 def fourier_ring_correlation(
@@ -58,6 +59,7 @@ def fourier_ring_correlation(
     pixel_um: float,
     *,
     criterion: Criterion = Criterion.ONE_SEVENTH,
+    end_per_um: float | None = None,
 ) -> RingCorrelation:
     """Correlate two independent images ring by ring.
 
@@ -66,6 +68,8 @@ def fourier_ring_correlation(
         second: image of the same shape; its scale and offset may differ.
         pixel_um: pixel of these images [um].
         criterion: threshold that gives the resolution.
+        end_per_um: where the images' transfer ends [cycles/um]; the curve is not looked at beyond, where a window's
+            leakage is all there is, on which the halves agree. The Nyquist frequency where left out.
 
     Raises:
         ValueError: not two real images of one shape.
@@ -82,9 +86,12 @@ def fourier_ring_correlation(
     curve = torch.where(power > 0, product / power.clamp(min=1e-300).sqrt(), 0.0).clamp(-1, 1)
     # A window ties neighbouring samples together, so a ring holds fewer independent ones than it counts.
     samples = grid.count[: grid.number].cpu() * effective_fraction(window)
+    frequency = grid.frequency.cpu()
+    if end_per_um is not None:
+        inside = frequency <= end_per_um
+        frequency, curve, samples = frequency[inside], curve[inside], samples[inside]
     smoothed = _smooth(curve, samples)
     threshold = _threshold(criterion, samples)
-    frequency = grid.frequency.cpu()
     crossing = _crossing(frequency, smoothed, threshold)
     found = crossing is not None and _is_signal(curve, samples, frequency, crossing)
     ended = crossing is not None and crossing > float(frequency[-1])

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import nn
 
 from rdl_live.errors import DataError
-from rdl_live.train.checkpoint import check_tensors, dumps, part, read_checkpoint, write_checkpoint
+from rdl_live.train.checkpoint import dumps, read_checkpoint, restore_state, state_tensors, write_checkpoint
 
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 FREE = frozenset({"minutes", "steps", "workers"})
 """Settings that may differ when a training is taken up again."""
 _Count = Annotated[int, Field(ge=0)]
@@ -60,15 +59,7 @@ def save_state(path: Path, state: State, identity: dict[str, Any]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    tensors: dict[str, Tensor] = {}
-    for kind, module in state.modules().items():
-        tensors |= {f"{kind}.{name}": value for name, value in module.state_dict().items()}
-    turns = {}
-    for name, parameter in state.network.named_parameters():
-        known = state.optimizer.state.get(parameter)
-        if known:
-            turns[name] = float(known["step"])
-            tensors |= {f"{moment}.{name}": known[moment] for moment in _MOMENTS}
+    tensors, turns = state_tensors(state.modules(), state.optimizer)
     record = {
         "step": state.step,
         "seconds": state.seconds,
@@ -93,20 +84,7 @@ def load_state(path: Path, state: State, identity: dict[str, Any]) -> None:
     except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
     _check(path, record.identity, identity)
-    parameters = dict(state.network.named_parameters())
-    wanted: dict[str, Tensor] = {}
-    for kind, module in state.modules().items():
-        wanted |= {f"{kind}.{name}": value for name, value in module.state_dict().items()}
-    wanted |= {f"{m}.{name}": v for m in _MOMENTS for name, v in parameters.items() if name in record.turns}
-    check_tensors(path, tensors, wanted)  # all of it before anything is changed
-    for kind, module in state.modules().items():
-        module.load_state_dict(part(tensors, kind))
-    moments = {moment: part(tensors, moment) for moment in _MOMENTS}
-    for name, parameter in parameters.items():
-        if name in record.turns:
-            state.optimizer.state[parameter] = {"step": torch.tensor(record.turns[name])} | {
-                moment: moments[moment][name].to(parameter) for moment in _MOMENTS
-            }
+    restore_state(path, tensors, state.modules(), state.optimizer, record.turns)
     state.step, state.seconds, state.best_step = record.step, record.seconds, record.best_step
     state.losses, state.looks = list(record.losses), list(record.looks)
 

@@ -33,7 +33,7 @@ class SelfSupSettings(Description):
     """Of the weights, from step to step (exponential moving average)."""
     anchor: Annotated[float, Field(ge=0)] = 0.05
     """Pull towards the weights that were started from, relative to the learning rate."""
-    rehearsal: Annotated[float, Field(ge=0, le=0.9)] = 0.05
+    rehearsal: Annotated[float, Field(ge=0, le=0.9)] = 0.1
     """Share of the steps on simulated scenes, seen through this microscope at this light, against forgetting."""
     reach: Annotated[int, Field(ge=1, le=15)] = 3
     """Neighbours up to so many time points away are targets (odd distances only)."""

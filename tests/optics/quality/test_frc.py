@@ -58,7 +58,7 @@ def test_pure_noise_has_no_resolution(criterion: Criterion, size: int) -> None:
     for _ in range(10):
         one, other = torch.randn(2, size, size, generator=generator)
         result = fourier_ring_correlation(one, other, PIXEL_UM, criterion=criterion)
-        assert (result.resolution_um, result.agrees_to_nyquist) == (None, False)
+        assert (result.resolution_um, result.agrees_to_end) == (None, False)
 
 
 def test_chance_scatters_as_the_thresholds_assume() -> None:
@@ -85,7 +85,7 @@ def test_criteria_in_their_order() -> None:
 def test_identical_images_agree_to_nyquist() -> None:
     image = two_halves(64, 5, 0.3)[0]
     result = fourier_ring_correlation(image, image, PIXEL_UM)
-    assert result.agrees_to_nyquist
+    assert result.agrees_to_end
     assert result.resolution_um is None
     torch.testing.assert_close(result.correlation, torch.ones_like(result.correlation))
 
@@ -104,7 +104,7 @@ def test_flat_images_give_none_and_no_nan(criterion: Criterion, value: float) ->
     flat = torch.full((33, 40), value)
     result = fourier_ring_correlation(flat, flat, PIXEL_UM, criterion=criterion)
     assert result.resolution_um is None
-    assert not result.agrees_to_nyquist
+    assert not result.agrees_to_end
     assert bool(torch.isfinite(result.smoothed).all())
 
 
