@@ -187,7 +187,7 @@ def _shaped(text: str, pages: int) -> Stack | None:
         described = json.loads(text)
         shape = tuple(int(n) for n in described["shape"])
         letters = str(described.get("axes", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
     sizes = shape[:-2]
     if len(shape) < 3 or min(sizes) < 1 or (prod(sizes) != pages and pages > 1):

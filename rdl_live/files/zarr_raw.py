@@ -4,7 +4,7 @@ import itertools
 import json
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
 from rdl_live.files.bombs import HEADED, HEADER_BYTES, check_piece, may_be_large
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
+from rdl_live.files.shards import ShardIndex, codec_names, packed_by
 from rdl_live.files.stack import Axis, Stack
 
 NAMES = {
@@ -40,9 +41,10 @@ MAX_CHUNK_BYTES, MAX_CHUNKS = 2**31, 4096
 class ZarrFrames:
     """Frames of a Zarr array whose last two axes are y and x; equal boxes of frames are read in one go."""
 
-    def __init__(self, path: Path, array: Any, folder: Path, codec: str) -> None:
-        """Wrap an open array (..., Y, X) in `folder`, whose chunks are packed with `codec` last."""
+    def __init__(self, path: Path, array: Any, folder: Path, codec: str, shards: ShardIndex | None = None) -> None:
+        """Wrap an open array (..., Y, X) in `folder`, whose chunks are packed with `codec` last, or lie in shards."""
         self._path, self._array, self._folder, self._codec = path, array, folder, codec
+        self._shards = shards
         self._checked: set[tuple[int, ...]] = set()
         self._sizes = tuple(int(n) for n in array.shape[:-2])
 
@@ -73,11 +75,8 @@ class ZarrFrames:
                 target[...] = self._array[tuple(int(i) for i in np.unravel_index(number, self._sizes))]
 
     def _check_chunks(self, low: npt.NDArray[np.int64], high: npt.NDArray[np.int64]) -> None:
-        """Look at chunks before they are decoded, once each; chunks within shards are not looked at."""
-        if self._codec not in SAFE_CODECS or self._array.shards:
-            return
-        sizes = self._array.chunks
-        allowed = prod(sizes) * np.dtype(self._array.dtype).itemsize
+        """Look at chunks before they are decoded, once each, those within shards as well."""
+        sizes = self._array.shards or self._array.chunks
         ends = [*zip(low, high, strict=True), *((0, n) for n in self._array.shape[-2:])]
         steps = [range(int(a) // n, -(-int(b) // n)) for (a, b), n in zip(ends, sizes, strict=True)]
         for place in itertools.product(*steps):
@@ -86,11 +85,19 @@ class ZarrFrames:
             file = self._folder / self._array.metadata.encode_chunk_key(place)
             if not file.is_file():
                 continue
-            if may_be_large(self._codec, file.stat().st_size, allowed):
-                with file.open("rb") as opened:
-                    content = opened.read(HEADER_BYTES if self._codec in HEADED else file.stat().st_size)
-                check_piece(self._codec, content, allowed)
+            with file.open("rb") as opened:
+                if self._shards is None:
+                    self._check_piece(opened, self._codec, 0, file.stat().st_size)
+                else:
+                    for offset, size in self._shards.pieces(opened, sizes, self._array.chunks):
+                        self._check_piece(opened, self._shards.codec, offset, size)
             self._checked.add(place)
+
+    def _check_piece(self, file: BinaryIO, codec: str, offset: int, size: int) -> None:
+        allowed = prod(self._array.chunks) * np.dtype(self._array.dtype).itemsize
+        if may_be_large(codec, size, allowed):
+            file.seek(offset)
+            check_piece(codec, file.read(min(size, HEADER_BYTES) if codec in HEADED else size), allowed)
 
     def close(self) -> None:
         """Nothing is held open between reads."""
@@ -112,14 +119,14 @@ def open_zarr(path: Path) -> RawFile:
         folder, attributes = _image(path)
         scale = _Multiscale(attributes)
         array_folder = folder / scale.dataset if scale.dataset else folder
-        codec = _known_codec(array_folder)
+        codec, shards = _known_codec(array_folder)
         array = zarr.open_array(str(array_folder), mode="r")
         axes, notes = _leading_axes(array, scale)
         _check(array)
         stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
         notes += _absent_chunks(array_folder, array)
         return RawFile(
-            ZarrFrames(path, array, array_folder, codec),
+            ZarrFrames(path, array, array_folder, codec, shards),
             stack,
             scale.pixel_size_um,
             _channels(attributes),
@@ -191,8 +198,12 @@ class _Multiscale:
         return round(prod(scales) * unit, 9)
 
 
-def _known_codec(folder: Path) -> str:
-    """Allow only known codecs, before any chunk is decoded; return the last one, "" if the chunks are plain."""
+def _known_codec(folder: Path) -> tuple[str, ShardIndex | None]:
+    """Allow only known codecs, before any chunk is decoded.
+
+    Returns:
+        What packs the chunks, "" if they are plain; and how they lie in shards, if they do.
+    """
     old, new = _read_json(folder / ".zarray"), _read_json(folder / "zarr.json")
     if not old and new.get("node_type") != "array":
         raise DataError(f"no array at {folder.name}; the recording is incomplete")
@@ -207,8 +218,11 @@ def _known_codec(folder: Path) -> str:
     foreign = sorted({str(name) for name in names} - SAFE_CODECS)
     if foreign:
         raise DataError(f"is stored with the codec(s) {', '.join(foreign)}, which are not read; save it with zstd")
-    packed = [new["codecs"][-1]] if new.get("codecs") else [old.get("compressor") or {}]
-    return str(packed[0].get("name") or packed[0].get("id") or "") if isinstance(packed[0], dict) else ""
+    if not new.get("codecs"):
+        return str((old.get("compressor") or {}).get("id") or ""), None
+    sharding = [codec for codec in new["codecs"] if not isinstance(codec, str) and codec["name"] == "sharding_indexed"]
+    shards = ShardIndex.of(sharding[0].get("configuration") or {}) if sharding else None
+    return packed_by(codec_names(new["codecs"])), shards
 
 
 def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str]]:

@@ -87,6 +87,14 @@ def test_a_page_that_decodes_to_gigabytes(tmp_path: Path, code: int, pack: Calla
         read(path)
 
 
+def test_a_shape_of_infinity_is_no_shape(tmp_path: Path) -> None:
+    """JSON reads 1e999 as infinity (fuzz)."""
+    frames = np.arange(9 * 42, dtype=np.uint16).reshape(9, 6, 7)
+    described = '{"shape": [1e999, 6, 7]}'
+    tifffile.imwrite(tmp_path / "a.tif", frames, description=described, metadata=None, photometric="minisblack")
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").reshape(frames.shape), frames)
+
+
 def test_a_large_piece_that_is_what_it_says_is_read(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 2**16, (9, 400, 500)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", frames, compression="zlib", rowsperstrip=400, photometric="minisblack")
