@@ -14,8 +14,8 @@ ARENAS = 2
 LARGE_BYTES = 512 * 1024
 """Blocks from this size on go back to the system when they are freed. That costs about a millisecond a MB, which the
 simulated camera feels (45 for 65 frames a second in the denoised demo); a real one does not compute its frames, and
-images are computed in a process of their own, without it. Tried: 2 and 8 MB with a reserve of 16 and 64 MB at the end of
-each heap; memory then grew by 5 to 9 % in ten minutes."""
+images are computed in a process of their own, without it. Tried: 2 and 8 MB with a reserve of 16 and 64 MB at the end
+of each heap; memory then grew by 5 to 9 % in ten minutes."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 """Of mallopt(3), in malloc.h."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from rdl_live._heaps import give_back
+from rdl_live._heaps import few_arenas, give_back
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
@@ -101,7 +101,10 @@ class LiveRun:
         # The simulated camera, the pipeline and the estimation run side by side; threads of threads only get in
         # each other's way: with two each, on two cores, an estimation took thirty times as long.
         torch.set_num_threads(live_threads())
-        give_back()
+        if self.options.processing == "process":
+            give_back()
+        else:
+            few_arenas()  # images are computed here, where every millisecond counts
         try:
             self._open()
         except BaseException as error:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdl_live._heaps import give_back
+from rdl_live._heaps import few_arenas
 from rdl_live.app.session_goals import Goal, Kind, Wishes
 from rdl_live.app.session_notices import Notices
 from rdl_live.errors import RdlError
@@ -75,7 +75,7 @@ class LiveSession:
 
     def start(self) -> None:
         """Load the devices, in the background."""
-        give_back()
+        few_arenas()
         self._thread.start()
 
     # What the window asks; nothing here waits -----------------------------------------------------------
