@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.train.selfsup.killed import CHECKPOINT, SLOW, finish, kill_after, start, trainer
 
 STEPS = 6
 
 
+@pytest.mark.slow
 def test_killed_between_steps_and_in_the_middle_of_a_checkpoint_the_losses_are_the_same(tmp_path: Path) -> None:
     undisturbed = [step.loss for step in trainer(STEPS, None).run()]
     (tmp_path / SLOW).touch()
