@@ -3,7 +3,7 @@
 glibc gives every new thread a heap of its own (up to eight times the cores), and gives none of them back while anything
 in it lives; and once a large block was freed it takes the next ones from the heaps, too. Runs start and end threads all
 night; what they left in so many heaps, between blocks that live, added up to 14 % in 40 short runs, though the program
-held not a byte more. With two heaps, and frames and images in pages of their own, it stays within half a per cent.
+held not a byte more. With two heaps, and frames and images in pages of their own, it stays within one or two per cent.
 `make soak` watches it.
 """
 
