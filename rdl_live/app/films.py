@@ -1,6 +1,6 @@
 """Recordings to learn from or to judge by: opened, checked, patterns found, as many time points as memory allows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from rdl_live.app.offline import OfflineRun, Options
+from rdl_live.app.recorded_films import recorded_films, recording_of
+from rdl_live.files import load_microscope
 from rdl_live.train.selfsup.film import Film
 
 MOST_BYTES = 512 * 2**20
@@ -32,10 +34,10 @@ def open_film(
     channel: str | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> Opened:
-    """Open a recording and find its patterns.
+    """Open a recording and find its patterns; of several places or planes, take the first.
 
     Args:
-        raw: raw file.
+        raw: raw file, or the folder of a recording of ours.
         microscope: microscope file.
         device: where to estimate.
         channel: colour; the first where left out.
@@ -44,15 +46,7 @@ def open_film(
     Raises:
         RdlError: a file cannot be used.
     """
-    with OfflineRun(raw, microscope, device or torch.device("cpu"), Options(channel=channel)) as run:
-        patterns, warnings = run.estimate()
-        one = int(np.prod(run.recording.shape[1:])) * run.recording.dtype.itemsize
-        count = max(1, min(len(run.recording), most_bytes // one))
-        if count < len(run.recording):
-            warnings = [*warnings, f"{raw.name}: the first {count} of {len(run.recording)} time points are used"]
-        frames = np.stack([run.series(time) for time in range(count)])
-        film = Film(raw.name, run.scope, run.channel, patterns, frames, run.maps)
-    return Opened(film, tuple(warnings), patterns.trusted)
+    return next(_opened(raw, microscope, device or torch.device("cpu"), channel, most_bytes))
 
 
 def open_films(
@@ -71,8 +65,31 @@ def open_films(
     """
     films = []
     for raw in raws:
-        opened = open_film(raw, microscope, device=device, channel=channel, most_bytes=most_bytes // len(raws))
-        for warning in opened.warnings:
-            tell(warning if warning.startswith(raw.name) else f"{raw.name}: {warning}")
-        films.append(opened.film)
+        for opened in _opened(raw, microscope, device or torch.device("cpu"), channel, most_bytes // len(raws)):
+            name = opened.film.name
+            for warning in opened.warnings:
+                tell(warning if warning.startswith(name) else f"{name}: {warning}")
+            films.append(opened.film)
     return films
+
+
+def _opened(
+    raw: Path, microscope: Path, device: torch.device, channel: str | None, most_bytes: int
+) -> Iterator[Opened]:
+    """Go through the films of a recording: one for each place and plane of our own, one of any other file."""
+    ours = recording_of(raw)
+    if ours is not None:
+        scope = load_microscope(microscope)
+        colour = None if channel is None else scope.channel(channel)
+        for film, warnings, trusted in recorded_films(ours, scope, colour, device, most_bytes):
+            yield Opened(film, tuple(warnings), trusted)
+        return
+    with OfflineRun(raw, microscope, device, Options(channel=channel)) as run:
+        patterns, warnings = run.estimate()
+        one = int(np.prod(run.recording.shape[1:])) * run.recording.dtype.itemsize
+        count = max(1, min(len(run.recording), most_bytes // one))
+        if count < len(run.recording):
+            warnings = [*warnings, f"{raw.name}: the first {count} of {len(run.recording)} time points are used"]
+        frames = np.stack([run.series(time) for time in range(count)])
+        film = Film(raw.name, run.scope, run.channel, patterns, frames, run.maps)
+    yield Opened(film, tuple(warnings), patterns.trusted)

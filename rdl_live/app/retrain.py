@@ -13,11 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
 
 from rdl_live.errors import ConfigError
+from rdl_live.view.retrain_state import Phase, Progress
+
+__all__ = ["DenoiserSwitch", "Phase", "Progress", "Retraining"]
 
 END_S = 20.0
 """A process that was told to end and has not by then is ended by force."""
@@ -25,44 +27,6 @@ _KEPT_LINES = 20
 _LOW_PRIORITY: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """On Windows; elsewhere the process makes itself nice. It stays in the session of the program that starts it: Linux
 groups processes by session, and between groups niceness does not count."""
-
-
-class Phase(StrEnum):
-    """Where a retraining is."""
-
-    PREPARING = "preparing"
-    """Reads the recordings, finds patterns, measures motion."""
-    TRAINING = "training"
-    DONE = "done"
-    """Better weights were written."""
-    UNCHANGED = "unchanged"
-    """Retraining does not help here: nothing was written."""
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-    @property
-    def over(self) -> bool:
-        """Whether the process has ended."""
-        return self not in (Phase.PREPARING, Phase.TRAINING)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A moment of a retraining."""
-
-    phase: Phase = Phase.PREPARING
-    done: float = 0.0
-    """Share of the training."""
-    step: int = 0
-    loss: float | None = None
-    held_out: float | None = None
-    """Error on held-out time points, relative to the Wiener estimate's; None before it was looked at."""
-    words: tuple[str, ...] = ()
-    """What was found, in sentences for the user."""
-    preview: Path | None = None
-    """Picture of held-out tiles: Wiener, before, now."""
-    weights: Path | None = None
-    """The new weights, once they are written."""
 
 
 class Retraining:
@@ -80,6 +44,7 @@ class Retraining:
         start: str = "rdl",
         channel: str | None = None,
         resume: bool = False,
+        judge: bool = False,
     ) -> None:
         """Start it.
 
@@ -93,6 +58,7 @@ class Retraining:
             start: weights to go on from.
             channel: colour; the first where left out.
             resume: go on from the checkpoint beside `out`.
+            judge: compare the new weights with the old ones at the end, as `rdl-live compare` does.
 
         Raises:
             ConfigError: no recording, or an unknown scheme.
@@ -111,6 +77,7 @@ class Retraining:
             "start": start,
             "channel": channel,
             "resume": resume,
+            "judge": judge,
         }
         self._lock, self._progress = threading.Lock(), Progress()
         self._cancelled = False
@@ -200,9 +167,12 @@ class Retraining:
                 step=int(str(said.get("step", before.step))),
                 loss=_number(said.get("loss"), before.loss),
                 held_out=_number(said.get("held_out"), before.held_out),
+                before=_number(said.get("before"), before.before),
                 words=before.words if word is None else (*before.words, str(word)),
                 preview=paths.get("preview", before.preview),
                 weights=paths.get("weights", before.weights),
+                offered=bool(said.get("offered", before.offered)),
+                verdict=str(said.get("verdict", before.verdict)),
             )
 
 

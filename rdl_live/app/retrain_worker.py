@@ -5,7 +5,11 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.train.selfsup.film import Film
+    from rdl_live.train.selfsup.loop import Look
 
 NICE = 10
 """Imaging goes first: with all cores busy this process gets about a tenth of one."""
@@ -59,9 +63,15 @@ def _train(order: dict[str, Any], ended: threading.Event) -> None:
     )
 
     def watch(step: PairStep) -> bool:
-        held = None if step.look is None else max(step.look.error, 0.0) ** 0.5
-        preview = str(outputs.preview) if step.look is not None else None
-        _say(phase="training", done=step.done, step=step.number, loss=step.loss, held_out=held, preview=preview)
+        _say(
+            phase="training",
+            done=step.done,
+            step=step.number,
+            loss=step.loss,
+            held_out=_root(step.look),
+            before=_root(step.before),
+            preview=str(outputs.preview) if step.look is not None else None,
+        )
         return ended.is_set()
 
     result = train_on_films(
@@ -74,7 +84,21 @@ def _train(order: dict[str, Any], ended: threading.Event) -> None:
     elif result.card is None:
         _say(phase="unchanged", done=1.0)
     else:
-        _say(phase="done", done=1.0, weights=str(out))
+        verdict = _judged(films, out, order["start"]) if order["judge"] else {"offered": True}
+        _say(phase="done", done=1.0, weights=str(out), **verdict)
+
+
+def _judged(films: "list[Film]", out: Path, start: str) -> dict[str, object]:
+    """Compare the new weights with those started from on some recordings; return what follows, for the window."""
+    from rdl_live.app.compare.judge import judge_films
+
+    _say(phase="judging")
+    offered, words = judge_films(films, (start, str(out)))
+    return {"offered": offered, "verdict": words}
+
+
+def _root(look: "Look | None") -> float | None:
+    return None if look is None else max(look.error, 0.0) ** 0.5
 
 
 def _until_input_ends(ended: threading.Event) -> None:

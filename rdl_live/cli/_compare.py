@@ -85,7 +85,7 @@ def _show(found: "Comparison") -> None:
         table.add_row(
             one.model.name,
             f"{one.error.value:.3f}",
-            f"{one.to_first.value:.3f} ({one.to_first.low:.3f}-{one.to_first.high:.3f})",
+            str(one.to_first),
             f"{one.health.variance:.2f}",
             "" if one.health.frc_nm is None else f"{one.health.frc_nm:.0f}",
             f"{one.health.from_noise:.3f}",

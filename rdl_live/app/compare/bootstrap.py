@@ -1,5 +1,6 @@
 """How sure a figure is: resampling time points, and tiles within them (Efron and Tibshirani 1993)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,9 +20,12 @@ class Interval:
     low: float
     high: float
 
-    def record(self) -> list[float]:
-        """Return value, low, high for a report."""
-        return [round(one, 4) for one in (self.value, self.low, self.high)]
+    def record(self) -> list[float | None]:
+        """Return value, low, high for a report; None for what the data do not tell."""
+        return [round(one, 4) if math.isfinite(one) else None for one in (self.value, self.low, self.high)]
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})" if math.isfinite(self.value) else "too small"
 
 
 def root_error(errors: Values, times: Sequence[int]) -> Interval:
@@ -35,6 +39,12 @@ def error_quotient(errors: Values, reference: Values, times: Sequence[int]) -> I
     picks = [np.arange(len(errors)), *_picks(times)]
     found = [(errors[pick].mean().clip(min=0), reference[pick].mean()) for pick in picks]
     return _interval(np.array([np.sqrt(one / other) if other > 0 else np.nan for one, other in found]))
+
+
+def error_difference(errors: Values, reference: Values, times: Sequence[int]) -> Interval:
+    """Return the difference of two models' mean errors on the same tiles, whose noise is largely the same."""
+    less = errors - reference
+    return _interval(np.array([less.mean(), *(less[pick].mean() for pick in _picks(times))]))
 
 
 def _picks(times: Sequence[int]) -> list[npt.NDArray[np.int64]]:

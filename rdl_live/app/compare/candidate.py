@@ -69,7 +69,7 @@ def unseen_times(film: Film, models: Sequence[Candidate]) -> tuple[list[int], bo
         recordings = [] if model.weights is None else model.weights.card.trained_on.get("recordings", [])
         for one in recordings:
             if one.get("fingerprint") == film.fingerprint:
-                times &= {int(time) for time in one.get("held_out", [])}
+                times &= {int(time) - film.first for time in one.get("held_out", [])}
                 left_out = True
     return sorted(times), left_out
 

@@ -80,8 +80,8 @@ def _row(one: Verdict) -> str:
     health = one.health
     cells: Sequence[str] = (
         one.model.name,
-        f"{one.error.value:.3f} ({one.error.low:.3f} to {one.error.high:.3f})",
-        f"{one.to_first.value:.3f} ({one.to_first.low:.3f} to {one.to_first.high:.3f})",
+        str(one.error),
+        str(one.to_first),
         f"{health.variance:.3f}",
         "" if health.colour is None else f"{health.colour:.3f}",
         f"{health.pattern:.2f}",

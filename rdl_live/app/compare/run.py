@@ -5,6 +5,7 @@ its image (`rdl_live.train.selfsup.loss`). That error is an unbiased estimate of
 frequencies that the data can tell.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rdl_live.app.compare.bootstrap import Interval, error_quotient, root_error
+from rdl_live.app.compare.bootstrap import Interval, error_difference, error_quotient, root_error
 from rdl_live.app.compare.candidate import NONE, Candidate, unseen_times
 from rdl_live.app.compare.health import Health, examine
 from rdl_live.errors import DataError
@@ -22,6 +23,8 @@ from rdl_live.train.selfsup.pairs import split_pair
 SHOWN = 0.8
 """Share of the photons that the models see."""
 MOST_TIMES, MOST_TILES = 12, 64
+SPLITS = 5
+"""Each tile's photons are divided so often: then nearly every photon has been predicted once."""
 EXAMINED = 3
 """Time points whose images are examined as a whole."""
 TILE = 128
@@ -38,7 +41,9 @@ class Verdict:
     error: Interval
     """On held-out photons, relative to the Wiener estimate's."""
     to_first: Interval
-    """Error relative to that of the first model."""
+    """Error relative to that of the first model; infinite where that of the first cannot be told from 0."""
+    less: Interval
+    """Mean square error less that of the first model, relative to the Wiener estimate's."""
     health: Health
     standing: str
     """`first`, `better`, `worse`, `equal` or `doubtful` (better, but something is wrong with its images)."""
@@ -56,6 +61,7 @@ class Verdict:
             "name": self.model.name,
             "held_out_error": self.error.record(),
             "error_to_first": self.to_first.record(),
+            "error_less_first": self.less.record(),
             "residual": {"variance": health.variance, "colour": health.colour, "pattern": health.pattern},
             "frc_nm": health.frc_nm,
             "frc_spread_nm": health.frc_spread_nm,
@@ -83,7 +89,7 @@ class Comparison:
     @property
     def best(self) -> Verdict:
         """The one to use: of those that are offered, that of the smallest error."""
-        return min((one for one in self.verdicts if one.offered), key=lambda one: one.error.value)
+        return min((one for one in self.verdicts if one.offered), key=lambda one: one.less.value)
 
     @property
     def words(self) -> str:
@@ -98,7 +104,7 @@ class Comparison:
         return {
             "raw": self.film.name,
             "microscope": self.film.scope.name,
-            "time_points": list(self.times),
+            "time_points": [self.film.first + time for time in self.times],
             "trained_time_points_left_out": self.left_out,
             "models": [one.record() for one in self.verdicts],
             "best": self.best.model.name,
@@ -132,15 +138,16 @@ def compare(
         health = examine(film, restorer, _spread(times, EXAMINED), plain=model.weights is None)
         error = root_error(errors[number], moments)
         to_first = error_quotient(errors[number], errors[0], moments)
-        standing, words = _judged(model, to_first, health, verdicts[0] if verdicts else None)
-        verdicts.append(Verdict(model, error, to_first, health, standing, words))
+        less = error_difference(errors[number], errors[0], moments)
+        standing, words = _judged(model, to_first, less, health, verdicts[0] if verdicts else None)
+        verdicts.append(Verdict(model, error, to_first, less, health, standing, words))
     return Comparison(film, tuple(verdicts), tuple(times), left_out, tuple(warnings))
 
 
 def _errors(
     film: Film, models: Sequence[Candidate], times: Sequence[int], progress: Callable[[str, int, int], None]
 ) -> tuple[np.ndarray, list[int]]:
-    """Return the errors (model, tile) and the time point of each tile."""
+    """Return the errors (model, tile), each of several splits, and the time point of each tile."""
     places = tiles(film, TILE, stride=1.0)
     wanted = [(time, place) for time in times for place in places]
     wanted = [wanted[index] for index in _spread(range(len(wanted)), MOST_TILES)]
@@ -148,26 +155,35 @@ def _errors(
     found: list[list[float]] = [[] for _ in models]
     for number, (time, place) in enumerate(wanted):
         progress("predicting held-out photons", number, len(wanted))
-        pairs = split_pair(place, time, SHOWN, generator)
+        splits = [split_pair(place, time, SHOWN, generator) for _ in range(SPLITS)]
         for model, errors in zip(models, found, strict=True):
-            errors.append(float(model.errors(pairs)[0]))
+            errors.append(float(np.mean([float(model.errors(pairs)[0]) for pairs in splits])))
     return np.array(found), [time for time, _ in wanted]
 
 
-def _judged(model: Candidate, to_first: Interval, health: Health, first: Verdict | None) -> tuple[str, str]:
-    """Return the standing and the words."""
+def _judged(
+    model: Candidate, to_first: Interval, less: Interval, health: Health, first: Verdict | None
+) -> tuple[str, str]:
+    """Return the standing and the words; the difference decides, for it is sound also where the errors are near 0."""
     if first is None:
         return "first", "what the others are measured against"
     name = first.model.name
     figures = f"error {to_first.value:.3f} of that of {name} (95 %: {to_first.low:.3f} to {to_first.high:.3f})"
-    if to_first.low > 1:
+    if not math.isfinite(to_first.value):
+        figures = f"mean square error by {abs(less.value):.3f} of the Wiener estimate's {_than(less, name)}"
+    if less.low > 0:
         return "worse", f"worse than {name} on this recording: {figures}; not offered for use"
-    if to_first.high >= 1:
+    if less.high >= 0:
         return "equal", f"no certain difference from {name}: {figures}; there is no reason to change"
     complaints = [] if model.name == NONE or first.model.name == NONE else _complaints(health, first.health)
     if complaints:
         return "doubtful", f"smaller {figures}, but {'; '.join(complaints)}: not offered for use, look at the pictures"
     return "better", f"better than {name} on this recording: {figures}"
+
+
+def _than(less: Interval, name: str) -> str:
+    word = "below" if less.value < 0 else "above"
+    return f"{word} that of {name} (95 %: {less.low:+.3f} to {less.high:+.3f})"
 
 
 def _complaints(health: Health, first: Health) -> list[str]:

@@ -70,6 +70,8 @@ class LoopStep(Generic[Detail]):
     """More of this step, where there is."""
     look: Look | None
     """What is held out, where it was looked at after this step."""
+    before: Look
+    """What is held out, with the weights that were started from."""
 
 
 class TrainingLoop(ABC, Generic[Batch, Detail]):
@@ -181,7 +183,7 @@ class TrainingLoop(ABC, Generic[Batch, Detail]):
         if state.step % self._loop.validate_every == 0 or self._done(time.perf_counter() - start) >= 1:
             look = self._looked()
         state.seconds += time.perf_counter() - start
-        return LoopStep(state.step, min(1.0, self._done()), state.losses[-1], detail, look)
+        return LoopStep(state.step, min(1.0, self._done()), state.losses[-1], detail, look, self.before)
 
     def _settle(self, rate: float) -> None:
         """Pull the weights towards those of the start, and the average towards the weights."""

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from rdl_live.app.compare import run as comparing
-from rdl_live.app.compare.bootstrap import Interval, error_quotient, root_error
+from rdl_live.app.compare.bootstrap import Interval, error_difference, error_quotient, root_error
 from rdl_live.app.compare.candidate import Candidate, candidates, unseen_times
 from rdl_live.app.compare.health import Health
+from rdl_live.app.compare.judge import decided
 from rdl_live.app.compare.page import write_page
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
@@ -103,10 +104,51 @@ def test_time_points_that_were_trained_on_do_not_judge(film: Film) -> None:
 def test_standing_follows_from_interval_and_guards(interval: Interval, health: Health, standing: str) -> None:
     rdl = Candidate("rdl", load_weights("rdl"))
     one = Interval(1.0, 1.0, 1.0)
-    first = comparing.Verdict(rdl, one, one, HEALTH, "first", "")
-    found, words = comparing._judged(made_up(0.1), interval, health, first)
+    less = Interval(interval.value - 1, interval.low - 1, interval.high - 1)
+    first = comparing.Verdict(rdl, one, one, less, HEALTH, "first", "")
+    found, words = comparing._judged(made_up(0.1), interval, less, health, first)
     assert found == standing
-    assert comparing.Verdict(rdl, one, one, health, found, words).offered == (standing == "better")
+    assert comparing.Verdict(rdl, one, one, less, health, found, words).offered == (standing == "better")
+
+
+def verdict(standing: str) -> comparing.Verdict:
+    one = Interval(1.0, 1.0, 1.0)
+    model = Candidate("mine", load_weights("rdl"))
+    return comparing.Verdict(model, one, one, one, HEALTH, standing, f"{standing} than rdl on this recording: so")
+
+
+@pytest.mark.parametrize(
+    ("standings", "offered", "words"),
+    [
+        (["better"], True, "better than rdl: so"),
+        (["equal"], False, "equal than rdl: so"),
+        (["equal", "better"], True, "place 2: better than rdl: so"),
+        (["better", "worse"], False, "place 2: worse than rdl: so"),
+        (["doubtful", "better", "better"], False, "place 1: doubtful than rdl: so"),
+    ],
+)
+def test_new_weights_are_offered_if_better_somewhere_and_worse_nowhere(
+    standings: list[str], offered: bool, words: str
+) -> None:
+    found = [(f"place {number}", verdict(one)) for number, one in enumerate(standings, start=1)]
+    assert decided(found) == (offered, words)
+
+
+def test_errors_that_cannot_be_told_from_nothing_are_compared_by_their_difference() -> None:
+    """A good denoiser's error can be so small that its unbiased estimate is below 0; a quotient then means nothing."""
+    rng = np.random.default_rng(1)
+    times = np.repeat(np.arange(6), 4).tolist()
+    first = rng.normal(0.0, 0.3, len(times))
+    first -= first.mean() + 0.01
+    errors = first - 0.02 + rng.normal(0, 0.002, len(times))
+    quotient, less = error_quotient(errors, first, times), error_difference(errors, first, times)
+    assert quotient.record() == [None, 0.0, None]
+    assert -0.03 < less.low < less.high < -0.01
+    old = comparing.Verdict(made_up(0.1), quotient, quotient, less, HEALTH, "first", "")
+    found, words = comparing._judged(made_up(0.1), quotient, less, HEALTH, old)
+    assert found == "better"
+    assert "below that of" in words
+    assert "inf" not in words
 
 
 def test_intervals_hold_the_truth_and_shrink_with_data() -> None:
