@@ -86,6 +86,11 @@ class LiveSession:
         return self._snapshot
 
     @property
+    def source(self) -> "Microscope | Path | str":
+        """The microscope as it was given: described, or its file."""
+        return self._source
+
+    @property
     def microscope(self) -> "Microscope | None":
         """Its description; None before it is read."""
         return None if self._bench is None else self._bench.microscope
@@ -263,6 +268,9 @@ class LiveSession:
                 run.stop()
                 continue
             self._tried(lambda w=wishes: run.follow(w))  # type: ignore[misc]
+            if (kept := run.kept_denoiser) is not None:
+                run.kept_denoiser = None
+                self.change(denoiser=kept)
             self._reset_dose_if_asked()
             self._show(run.snapshot(wishes))
 

@@ -21,21 +21,21 @@ def main(text: str) -> int:
     """Train as the order says; return the exit code."""
     if hasattr(os, "nice"):  # on Windows whoever starts it has set its priority
         os.nice(NICE)
-    ended = threading.Event()
-    threading.Thread(target=_until_input_ends, args=(ended,), daemon=True).start()
+    ended, orderly = threading.Event(), threading.Event()
+    threading.Thread(target=_until_input_ends, args=(ended, orderly), daemon=True).start()
     import torch
 
     from rdl_live.errors import RdlError
 
     torch.set_num_threads(1)
     try:
-        _train(json.loads(text), ended)
+        _train(json.loads(text), ended, orderly)
     except RdlError as error:
         _say(phase="failed", word=str(error))
     return 0
 
 
-def _train(order: dict[str, Any], ended: threading.Event) -> None:
+def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Event) -> None:
     from rdl_live.app.films import open_films
     from rdl_live.train.run import Outputs, check_outputs
     from rdl_live.train.selfsup.run import train_on_films
@@ -74,9 +74,11 @@ def _train(order: dict[str, Any], ended: threading.Event) -> None:
         )
         return ended.is_set()
 
+    orderly.set()
     result = train_on_films(
         films, out, settings, auto=scheme == "auto", resume=order["resume"], watch=watch, tell=_word
     )
+    orderly.clear()
     for word in result.words:
         _word(word)
     if ended.is_set():
@@ -101,9 +103,12 @@ def _root(look: "Look | None") -> float | None:
     return None if look is None else max(look.error, 0.0) ** 0.5
 
 
-def _until_input_ends(ended: threading.Event) -> None:
+def _until_input_ends(ended: threading.Event, orderly: threading.Event) -> None:
+    """Wait for the end of the input; `orderly` tells that the training sees it and keeps its checkpoint."""
     sys.stdin.read()
     ended.set()
+    if not orderly.is_set():  # before it there is nothing to keep, after it the weights are written
+        os._exit(0)
 
 
 def _word(text: str) -> None:

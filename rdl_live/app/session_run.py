@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,7 +13,7 @@ from rdl_live.app.disk import disk_free
 from rdl_live.app.live import RAW, LiveRun
 from rdl_live.app.live_values import LiveOptions, LiveStatus
 from rdl_live.app.session_goals import Goal, Kind, Wishes
-from rdl_live.errors import OutputError
+from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Frame, Result
 from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
@@ -50,6 +51,9 @@ class SessionRun:
         self.restarts = False
         """Whether it ended only to begin anew with other settings."""
         self.stopped = False
+        self._denoiser = settings.denoiser
+        self.kept_denoiser: str | None = None
+        """Denoiser that stays in use because another could not be had; None once it has been asked for again."""
         self._dark = False
         """Whether the light was turned off from here, whatever the acquisition says."""
         self.dose_before = 0.0
@@ -130,7 +134,7 @@ class SessionRun:
             self._bench.turn(wishes.knobs)
         old, new = before.settings, wishes.settings
         if new.denoiser != old.denoiser:
-            self._run.use_denoiser(new.denoiser).add_done_callback(self._denoiser_done)
+            self._exchange(new.denoiser)
         if old == new or not self.plan.endless or self.goal.plan is not None:
             return
         if (new.channel, new.region) != (old.channel, old.region):
@@ -141,8 +145,20 @@ class SessionRun:
         self.plan = self.plan.replace(channels=plan_for(wishes).model_dump()["channels"])
         self._run.follow(self.plan)
 
-    def _denoiser_done(self, done: "Future[None]") -> None:
-        if (error := done.exception()) is not None and not self.stopped:  # the next run begins with it
+    def _exchange(self, denoiser: str) -> None:
+        """Ask for another denoiser; if it cannot be had, the one in use stays, and is wished for again."""
+        try:
+            asked = self._run.use_denoiser(denoiser)
+        except RdlError:
+            self.kept_denoiser = self._denoiser
+            raise
+        asked.add_done_callback(partial(self._exchanged, denoiser))
+
+    def _exchanged(self, denoiser: str, done: "Future[None]") -> None:
+        if (error := done.exception()) is None:
+            self._denoiser = denoiser
+        elif not self.stopped:  # the next run begins with it
+            self.kept_denoiser = self._denoiser
             self._bench.notices.add(Severity.ERROR, f"the denoiser stays as it was: {error}")
 
     # What it gives --------------------------------------------------------------------------------------

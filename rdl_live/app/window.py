@@ -118,11 +118,12 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
         core: open, with its devices loaded.
         microscope: with its hardware section, or its file.
     """
+    from rdl_live.app.retrain_desk import RetrainDesk
     from rdl_live.view.sim_widget import SimWidget
 
     memory = Memory("docked")
     session = LiveSession(microscope, Wishes(recalled(memory, Settings(power_percent=5.0))), core=core)
-    widget = SimWidget(session, memory)
+    widget = SimWidget(session, memory, retrainer=RetrainDesk(session))
     session.start()
     return widget
 
@@ -139,7 +140,7 @@ def recalled(memory: Memory, default: Settings) -> Settings:
         power_percent=_number(found.get("power_percent"), default.power_percent, 0.1, 100.0),
         exposure_ms=_number(found.get("exposure_ms"), default.exposure_ms, 0.5, 1000.0),
         region=(region[0], region[1], region[2], region[3]) if whole and region else default.region,
-        denoiser=str(found.get("denoiser") or default.denoiser),
+        denoiser=_denoiser(found.get("denoiser"), default.denoiser),
     )
 
 
@@ -155,11 +156,13 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     from qtpy.QtCore import QTimer
 
     from rdl_live.app.recording_windows import RecordingWindows
+    from rdl_live.app.retrain_desk import RetrainDesk
     from rdl_live.view.main_window import MainWindow
     from rdl_live.view.sim_widget import SimWidget
 
     application = qt_application()
-    widget = SimWidget(session, memory, folder)
+    desk = RetrainDesk(session)
+    widget = SimWidget(session, memory, folder, retrainer=desk)
     recordings = RecordingWindows(widget)
     window = MainWindow(widget, title)
     window.show()
@@ -168,8 +171,10 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     with _closed_by_signals(window) as signals:
         application.exec()
     recordings.close()
+    desk.cancel()
     session.close()
     ended = session.join(END_S)
+    desk.close()
     if not ended:
         print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.
@@ -208,6 +213,13 @@ def _closed_by_signals(window: "MainWindow") -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _denoiser(name: object, default: str) -> str:
+    """Return the denoiser of the last time, unless it was a file that is gone."""
+    if not isinstance(name, str) or not name or (Path(name).suffix and not Path(name).is_file()):
+        return default
+    return name
 
 
 def _number(value: object, default: float, low: float, high: float) -> float:

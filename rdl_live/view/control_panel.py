@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -36,6 +36,7 @@ class ControlPanel(QWidget):
         self.folder = folder
         self._channels: tuple[str, ...] = ()
         self._denoisers: tuple[str, ...] = ()
+        self._offered: tuple[str, ...] = ()
         self._kinds: tuple[str, ...] = ()
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
@@ -147,11 +148,7 @@ class ControlPanel(QWidget):
             self.channel.clear()
             self.channel.addItems(list(snapshot.channels))
             self._channel_row.setVisible(len(snapshot.channels) > 1)
-        if snapshot.denoisers != self._denoisers:
-            self._denoisers = snapshot.denoisers
-            self.denoiser.clear()
-            for name in snapshot.denoisers:
-                self.denoiser.addItem("Off" if name == OFF else name, name)
+        self._show_denoisers((*snapshot.denoisers, *self._offered, settings.denoiser))
         self.channel.setCurrentText(settings.channel)
         if (index := self.denoiser.findData(settings.denoiser)) >= 0 and not self.denoiser.hasFocus():
             self.denoiser.setCurrentIndex(index)
@@ -165,6 +162,18 @@ class ControlPanel(QWidget):
         for widget in (self.channel, self.drag, self.whole):
             widget.setEnabled(not recording)
         self._show_demo(snapshot.demo)
+
+    def _show_denoisers(self, names: tuple[str, ...]) -> None:
+        found = tuple(dict.fromkeys(names))
+        if found == self._denoisers:
+            return
+        self._denoisers = found
+        self.denoiser.clear()
+        for name in found:
+            file = Path(name)
+            self.denoiser.addItem("Off" if name == OFF else file.stem, name)
+            if file.suffix:
+                self.denoiser.setItemData(self.denoiser.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
 
     def _show_demo(self, demo: DemoKnobs | None) -> None:
         if demo is None:
@@ -191,6 +200,10 @@ class ControlPanel(QWidget):
         return f"{now:.3g} W/cm² on the sample\n{series:.2g} J/cm² an image"
 
     # What the user does ---------------------------------------------------------------------------------
+
+    def offer(self, denoiser: str) -> None:
+        """Let a weight file be chosen from now on."""
+        self._offered = tuple(dict.fromkeys((*self._offered, denoiser)))
 
     def end_drag(self) -> None:
         """The region has been chosen."""

@@ -43,6 +43,7 @@ from rdl_live.view.wrapped import wrapped
 
 if TYPE_CHECKING:
     from rdl_live.view.picture_file import Shot
+    from rdl_live.view.retrain_state import Retrainer
 
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
@@ -55,7 +56,13 @@ class SimWidget(QWidget):
     """The user wants to open a recording; whoever hosts the widget does it."""
 
     def __init__(
-        self, session: Session, memory: Memory | None = None, folder: Path | None = None, parent: QWidget | None = None
+        self,
+        session: Session,
+        memory: Memory | None = None,
+        folder: Path | None = None,
+        parent: QWidget | None = None,
+        *,
+        retrainer: "Retrainer | None" = None,
     ) -> None:
         """Make the widget; it looks after the session as long as it is shown.
 
@@ -64,6 +71,7 @@ class SimWidget(QWidget):
             memory: what is remembered for the next start.
             folder: where recordings go; by default what was remembered, or a folder of the user's.
             parent: as usual.
+            retrainer: trains the denoiser on what was recorded; without one there is no window for it.
         """
         super().__init__(parent)
         self.setObjectName("sim-widget")
@@ -85,6 +93,8 @@ class SimWidget(QWidget):
         self.controls = ControlPanel(session, folder or default)
         self.commands = Actions(self)
         self.tools = ToolWindows(self)
+        if retrainer is not None:
+            self.tools.make_retrain(retrainer)
         self._make_actions()
         self._lay_out()
         self._recall()
@@ -106,6 +116,9 @@ class SimWidget(QWidget):
         tip = "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on"
         add("acquire", "plan", "Plan …", "Ctrl+P", tip, self.tools.show_plan)
         add("acquire", "stop", "STOP", "Esc", "Stop everything and turn the light off; always works", session.stop)
+        if self.tools.retrain is not None:
+            tip = "Make the denoiser better for your cells, from what you recorded, while imaging goes on"
+            add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
         tip = "Unload the devices and load them again"
         add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
         add(

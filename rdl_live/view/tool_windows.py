@@ -1,4 +1,4 @@
-"""Windows beside the widget: the plan editor and the spectrum. Made when first wanted: they load more than it does."""
+"""Windows beside the widget: plan editor, spectrum, retraining. Made when first wanted: they load more than it does."""
 
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rdl_live.optics.microscope import Microscope
     from rdl_live.view.plan_editor import PlanEditor
     from rdl_live.view.plan_presets import Preset
+    from rdl_live.view.retrain_panel import RetrainPanel
+    from rdl_live.view.retrain_state import Retrainer
     from rdl_live.view.sim_widget import SimWidget
     from rdl_live.view.spectrum_view import SpectrumView
 
@@ -25,6 +27,7 @@ class ToolWindows(QObject):
         self._owner = owner
         self.plan: PlanEditor | None = None
         self.spectrum: SpectrumView | None = None
+        self.retrain: RetrainPanel | None = None
         self._windows: dict[str, QDialog] = {}
 
     # The plan editor ------------------------------------------------------------------------------------
@@ -83,6 +86,22 @@ class ToolWindows(QObject):
             self.show_images(self._owner.images)
         self.show_snapshot(self._owner.session.snapshot)
 
+    # Retraining -----------------------------------------------------------------------------------------
+
+    def make_retrain(self, retrainer: "Retrainer") -> None:
+        """Make the retraining window, hidden: it notes what is recorded."""
+        from rdl_live.view.retrain_panel import RetrainPanel
+
+        owner = self._owner
+        self.retrain = RetrainPanel(owner.session, retrainer, lambda: owner.controls.folder)
+        self.retrain.told.connect(lambda severity, text: owner.tell(text, severity))
+        self.retrain.offered.connect(owner.controls.offer)
+
+    def show_retrain(self) -> None:
+        """Show the retraining window."""
+        if self.retrain is not None:
+            self._show("retrain", "Retrain the denoiser", self.retrain)
+
     # What is shown --------------------------------------------------------------------------------------
 
     def show_images(self, images: Images) -> None:
@@ -97,6 +116,8 @@ class ToolWindows(QObject):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Pass on how it is."""
+        if self.retrain is not None:
+            self.retrain.show_snapshot(snapshot)
         if self.plan is not None and self.plan.isVisible():
             busy = {Activity.RECORDING: "a recording runs", Activity.BROKEN: "the devices do not answer"}
             self.plan.set_busy(busy.get(snapshot.activity, ""))

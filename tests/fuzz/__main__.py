@@ -46,9 +46,10 @@ def _in_child(name: str, options: argparse.Namespace, minutes: float) -> int:
     """Fuzz in a process of its own: an input may kill it, and atheris ends it."""
     command = [sys.executable, "-m", "tests.fuzz", "--target", name, "--minutes", str(minutes)]
     command += ["--seed", str(options.seed), "--out", str(options.out), "--engine", options.engine]
-    code = subprocess.run(command, check=False).returncode
     told = options.out / f"{name}.json"
-    if code not in (0, 1):
+    told.unlink(missing_ok=True)
+    code = subprocess.run(command, check=False).returncode
+    if code not in (0, 1) or not told.exists():
         print(f"{name}: the process died with {code}; its last input is {options.out / name}.last", flush=True)
         return 1
     return int(bool(json.loads(told.read_text())["findings"]))

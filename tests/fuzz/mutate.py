@@ -176,7 +176,7 @@ def mutate_xml(content: bytes, random: Random) -> bytes:
         return mutate_bytes(content, random)
     try:
         root = ET.fromstring(content)
-    except ET.ParseError:
+    except (ET.ParseError, LookupError):  # LookupError: an encoding that there is not
         return mutate_bytes(content, random)
     elements = list(root.iter())
     for _ in range(random.choice((1, 1, 2, 3))):
