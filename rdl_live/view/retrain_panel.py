@@ -70,6 +70,7 @@ class RetrainPanel(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._timer.start(EVERY_MS)
         self._show_lessons()
+        self._show_progress(None)
         self.refresh()
 
     # Layout ---------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+ROWS = 3
+"""Pieces in the file."""
 TITLES = ("not denoised", "old denoiser", "new denoiser")
 
 
@@ -40,7 +42,12 @@ class RetrainPicture(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         """Three columns of pieces."""
         em = self.fontMetrics().averageCharWidth()
-        return QSize(80 * em, 60 * em)
+        return QSize(80 * em, 32 * em)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """One row."""
+        em = self.fontMetrics().averageCharWidth()
+        return QSize(45 * em, 18 * em)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw."""
@@ -50,11 +57,13 @@ class RetrainPicture(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         head = self.fontMetrics().height() + 4
-        room = QSize(self.width(), max(1, self.height() - head))
-        size = self.image.size().scaled(room, Qt.AspectRatioMode.KeepAspectRatio)
-        left = (self.width() - size.width()) // 2
-        painter.drawImage(QRect(left, head, size.width(), size.height()), self.image)
-        width = size.width() // len(TITLES)
+        height = self.height() - head
+        # A piece is square. As many rows of them as there is room for, as wide as there is room for.
+        rows = min(ROWS, max(1, height * len(TITLES) // max(1, self.width())))
+        side = min(self.width() // len(TITLES), height // rows)
+        shown = QRect(0, 0, self.image.width(), self.image.height() * rows // ROWS)
+        left = (self.width() - len(TITLES) * side) // 2
+        painter.drawImage(QRect(left, head, len(TITLES) * side, rows * side), self.image, shown)
         for number, title in enumerate(TITLES):
-            box = QRect(left + number * width, 0, width, head)
+            box = QRect(left + number * side, 0, side, head)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, title)

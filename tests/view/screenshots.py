@@ -16,6 +16,7 @@ os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
 from qtpy.QtWidgets import QApplication
 
+from rdl_live.app.retrain_desk import RetrainDesk
 from rdl_live.app.window import DemoWishes, demo_session, qt_application
 from rdl_live.view.main_window import MainWindow
 from rdl_live.view.memory import Memory
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rdl_devices.sim import World
 
 APPLICATION = qt_application()
-PATIENCE_S = 180.0
+PATIENCE_S = 240.0
 
 
 class Scene:
@@ -37,7 +38,9 @@ class Scene:
         self.folder = folder
         self.memory = Memory("shots")
         self.session = demo_session(DemoWishes(denoise=denoise), self.memory)
-        self.widget = SimWidget(self.session, self.memory, Path(tempfile.mkdtemp()) / "recordings")
+        self.desk = RetrainDesk(self.session)
+        recordings = Path(tempfile.mkdtemp()) / "recordings"
+        self.widget = SimWidget(self.session, self.memory, recordings, retrainer=self.desk)
         self.window = MainWindow(self.widget, "rdl-live: demo microscope")
         self.window.asks = False
         self.window.showNormal()
@@ -79,6 +82,7 @@ class Scene:
         """Close it."""
         self.window.close()
         self.session.join(60)
+        self.desk.close()
         self.window.deleteLater()
         self.wait(0.2)
 
@@ -198,6 +202,45 @@ def falling_score(folder: Path) -> None:
     scene.end()
 
 
+def retraining(folder: Path) -> None:
+    """A dim recording, a retraining on it while it is live, its end, the exchange."""
+    scene = Scene(folder, (1366, 768), denoise="rdl")
+    scene.session.turn(kind="reticulum")
+    scene.session.change(power_percent=3.0)
+    scene.image()
+    scene.widget.record()
+    scene.wait(until=lambda: (made := scene.session.snapshot.recording) is not None and made.series >= 24)
+    scene.session.stop()
+    scene.at(Activity.IDLE)
+    scene.wait(1)
+    scene.widget.commands["retrain"].trigger()
+    panel = scene.widget.tools.retrain
+    assert panel is not None
+    panel.minutes.setCurrentIndex(0)
+
+    def shoot(name: str) -> None:
+        scene.wait(0.5)
+        panel.window().grab().save(str(folder / f"{name}.png"))
+
+    shoot("retrain-before")
+    panel.start_button.click()
+    scene.session.live()
+    scene.wait(until=lambda: (now := scene.desk.progress) is not None and now.held_out is not None)
+    shoot("retrain-training")
+    scene.shoot("retrain-live")
+    scene.wait(600, until=lambda: (now := scene.desk.progress) is not None and now.phase.over)
+    shoot("retrain-done")
+    print(scene.desk.progress, flush=True)
+    panel.use_button.click()
+    scene.wait(10)
+    shoot("retrain-used")
+    scene.shoot("retrain-swapped")
+    panel.back_button.click()
+    scene.wait(5)
+    scene.shoot("retrain-back")
+    scene.end()
+
+
 def large(folder: Path) -> None:
     """A 4K screen; with QT_SCALE_FACTOR=2 its pixels are scaled."""
     scale = float(os.environ.get("QT_SCALE_FACTOR", "1"))
@@ -219,6 +262,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
         refusing_laser,
         full_disk,
         falling_score,
+        retraining,
         large,
     )
 }

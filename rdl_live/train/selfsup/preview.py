@@ -22,11 +22,13 @@ def save_before_after(path: Path, trainer: PairTrainer) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    # Beyond the tile lies its margin: its own mirror images.
+    height, width = (2 * size for size in trainer.moments.tile_shape)
     rows = []
     with torch.no_grad():
         for pairs in trainer.held[:: max(1, len(trainer.held) // _ROWS)][:_ROWS]:
             before, after = (judge_pairs(network, pairs) for network in (trainer.started, trainer.best))
-            rows.append(_row(before.wiener[0], before.fused[0], after.fused[0]))
+            rows.append(_row(*(one[0, :height, :width] for one in (before.wiener, before.fused, after.fused))))
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         Image.fromarray(side_by_side(rows, axis=0)).save(temporary, format="png")
