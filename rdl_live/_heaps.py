@@ -8,7 +8,10 @@ held not a byte more. With two heaps, and frames and images in pages of their ow
 """
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 ARENAS = 2
 LARGE_BYTES = 512 * 1024
@@ -28,6 +31,23 @@ def few_arenas() -> bool:
 def give_back() -> bool:
     """Do that, and give large blocks back to the system; return whether it could be said."""
     return few_arenas() and _told(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load modules without looking for garbage.
+
+    Python looks through what there is whenever some hundred objects were made, and loading torch makes a million that
+    stay: a tenth of the time that a microscopist waits for the first image.
+    """
+    if not gc.isenabled():  # somebody loads already, or wants none
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _told(parameter: int, value: int) -> bool:

@@ -1,9 +1,12 @@
 """Heaps stay few, however many threads come and go."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from rdl_live._heaps import loading
 
 HEAPS = """
 import ctypes, sys, threading
@@ -33,3 +36,16 @@ def test_many_threads_share_two_heaps() -> None:
         [sys.executable, "-c", HEAPS.format(path="")], capture_output=True, text=True, check=True, timeout=60
     )
     assert made.stdout.count("<heap nr=") == 2
+
+
+def test_nothing_is_collected_while_modules_are_loaded() -> None:
+    assert gc.isenabled()
+    with loading():
+        assert not gc.isenabled()
+        with loading():  # a module that loads others
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ImportError), loading():
+        raise ImportError
+    assert gc.isenabled()

@@ -62,10 +62,12 @@ class Grating:
 
     def image(self, shape: tuple[int, int], phase: int, on_value: int = 255) -> Image:
         """Return the picture (y, x) of one phase step: 0 and `on_value`."""
-        y = np.arange(shape[0], dtype=np.int32)[:, None] * self.b
-        x = np.arange(shape[1], dtype=np.int32)[None, :] * self.a
-        place = (y + x + phase * self.step) % self.n
-        return np.where(place < self.n // 2, np.uint8(on_value), np.uint8(0))
+        half, small = self.n // 2, np.int16 if self.n < 2**14 else np.int32
+        y = (np.arange(shape[0], dtype=np.int64) * self.b % self.n).astype(small)[:, None]
+        x = ((np.arange(shape[1], dtype=np.int64) * self.a + phase * self.step) % self.n).astype(small)[None, :]
+        place = y + x  # below 2 n: compared instead of divided, for an SLM has a million pixels
+        bright = (place < half) | ((place >= self.n) & (place < self.n + half))
+        return bright * np.uint8(on_value)
 
     def phase_rad(self, phase: int) -> float:
         """Return psi of cos(2 pi f . s + psi) of one step, pixel centres at s = + 0.5, at the SLM's corner."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdl_live._heaps import few_arenas
+from rdl_live._heaps import few_arenas, loading
 from rdl_live.app.session_goals import Goal, Kind, Wishes
 from rdl_live.app.session_notices import Notices
 from rdl_live.errors import RdlError
@@ -204,9 +204,9 @@ class LiveSession:
 
     def _open(self) -> None:
         """Read the microscope file, load its devices, make it dark."""
-        from rdl_live.app.session_bench import Bench
-
         self._show(replace(self._snapshot, activity=Activity.OPENING, says="loading the devices …"))
+        with loading():
+            from rdl_live.app.session_bench import Bench
         bench = Bench(self._source, self._given_core, self._prepare, self._told)
         try:
             bench.open()

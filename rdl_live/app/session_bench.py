@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdl_live._heaps import loading
 from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
@@ -122,7 +123,8 @@ class Bench:
             RdlError: it cannot be done.
         """
         # Loaded now, while the simulated specimen grows: it needs a second as well.
-        from rdl_live.app.session_run import SessionRun
+        with loading():
+            from rdl_live.app.session_run import SessionRun
 
         self.turn(wishes.knobs)
         settings = wishes.settings

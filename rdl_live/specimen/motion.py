@@ -45,8 +45,10 @@ class Trajectories:
         waves = np.rint(np.stack([width * np.cos(direction), height * np.sin(direction)]) / wavelength)
         waves[0, (waves == 0).all(0)] = 1
         q = 2 * math.pi * waves / np.array([[width], [height]])  # (2, modes)
-        phase = cloud.position_um @ q + rng.uniform(0, 2 * math.pi, FLOW_MODES)
-        self._basis = torch.as_tensor(np.concatenate([np.sin(phase), np.cos(phase)], axis=1)).to(torch.float32)
+        start = torch.as_tensor(rng.uniform(0, 2 * math.pi, FLOW_MODES)).to(torch.float32)
+        # Single precision: a phase of some waves round the torus is right to 1e-5 rad, a fraction of a picometre.
+        phase = torch.addmm(start, self._rest, torch.as_tensor(q).to(torch.float32))
+        self._basis = torch.cat([phase.sin(), phase.cos()], dim=1)
         pace = speed * math.sqrt(2 / FLOW_MODES)  # amplitude x angular frequency of each wave
         steepest = STEEPEST * 2 * math.pi / np.hypot(*q)
         omega = np.maximum(2 * math.pi / rng.uniform(0.2 * SLOWEST_S, SLOWEST_S, FLOW_MODES), pace / steepest)

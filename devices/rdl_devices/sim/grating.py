@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
@@ -107,9 +108,11 @@ def draw(kx: float, ky: float, phase_rad: float, geometry: SlmGeometry, *, binar
     """
     fx, fy = 0.5 * kx * geometry.pixel_um, 0.5 * ky * geometry.pixel_um
     top, left = geometry.corner_px
-    y = np.arange(geometry.shape[0])[:, None] + (0.5 - top)
-    x = np.arange(geometry.shape[1])[None, :] + (0.5 - left)
-    wave = np.cos(2 * math.pi * (fx * x + fy * y) + 0.5 * phase_rad)
+    along_y = 2 * math.pi * fy * (np.arange(geometry.shape[0]) + (0.5 - top)) + 0.5 * phase_rad
+    along_x = 2 * math.pi * fx * (np.arange(geometry.shape[1]) + (0.5 - left))
+    # cos(a + b) from the cosines and sines of both axes: an SLM has a million pixels, and nine pictures are drawn.
+    wave = np.outer(np.cos(along_y), np.cos(along_x))
+    wave -= np.outer(np.sin(along_y), np.sin(along_x))
     if binary:
         return np.where(wave > 0, np.uint8(255), np.uint8(0))
     return np.rint(127.5 * (1 + wave)).astype(np.uint8)
@@ -125,7 +128,7 @@ def analyse(image: Image) -> Grating | None:
     weight = float(window.sum())
     # Minus the mean under the window, so that the zero order has no side lobes.
     seen = (contrast - np.float32((contrast * window).sum() / weight)) * window
-    spectrum = np.fft.rfft2(seen)
+    spectrum = torch.fft.rfft2(torch.from_numpy(seen)).numpy()
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     power[radius < ZERO_ORDER] = 0
     row, column = np.unravel_index(int(power.argmax()), power.shape)
@@ -181,8 +184,13 @@ def fringe(
 def _transforms(seen: Floats, fy: list[float], fx: list[float]) -> NDArray[np.complex128]:
     """Return the Fourier transform of a picture at all pairs of frequencies, (fy, fx), pixel centres at + 0.5."""
     y, x = (np.arange(n) + 0.5 for n in seen.shape)
-    waves = np.exp(-2j * math.pi * np.outer(x, fx)).astype(np.complex64)  # (x, fx)
-    result: NDArray[np.complex128] = np.exp(-2j * math.pi * np.outer(fy, y)) @ (seen @ waves)
+    turns = 2 * math.pi * np.outer(x, fx)  # (x, fx)
+    # Real products: a million pixels need not become complex for it.
+    across = seen @ np.concatenate([np.cos(turns), np.sin(turns)], axis=1).astype(np.float32)
+    count = turns.shape[1]
+    result: NDArray[np.complex128] = np.exp(-2j * math.pi * np.outer(fy, y)) @ (
+        across[:, :count] - 1j * across[:, count:]
+    )
     return result
 
 
