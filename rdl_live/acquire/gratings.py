@@ -62,12 +62,13 @@ class Grating:
 
     def image(self, shape: tuple[int, int], phase: int, on_value: int = 255) -> Image:
         """Return the picture (y, x) of one phase step: 0 and `on_value`."""
-        half, small = self.n // 2, np.int16 if self.n < 2**14 else np.int32
-        y = (np.arange(shape[0], dtype=np.int64) * self.b % self.n).astype(small)[:, None]
-        x = ((np.arange(shape[1], dtype=np.int64) * self.a + phase * self.step) % self.n).astype(small)[None, :]
+        half, small = self.n // 2, np.dtype(np.int16 if self.n < 2**14 else np.int32)
+        y = (np.arange(shape[0]) * self.b % self.n).astype(small)[:, None]
+        x = ((np.arange(shape[1]) * self.a + phase * self.step) % self.n).astype(small)[None, :]
         place = y + x  # below 2 n: compared instead of divided, for an SLM has a million pixels
-        bright = (place < half) | ((place >= self.n) & (place < self.n + half))
-        return bright * np.uint8(on_value)
+        bright: npt.NDArray[np.bool_] = (place < half) | ((place >= self.n) & (place < self.n + half))
+        image: Image = bright * np.uint8(on_value)
+        return image
 
     def phase_rad(self, phase: int) -> float:
         """Return psi of cos(2 pi f . s + psi) of one step, pixel centres at s = + 0.5, at the SLM's corner."""
