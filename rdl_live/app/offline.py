@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from rdl_live._version import __version__
+from rdl_live.app.cluster import check_cluster, cluster_images
 from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.preview import save_preview
 from rdl_live.app.report import (
@@ -24,6 +26,7 @@ from rdl_live.app.report import (
     raw_warnings,
 )
 from rdl_live.app.saturation import Saturation
+from rdl_live.app.series_stream import Computed, Images, SeriesStream, usual_workers
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
@@ -39,6 +42,7 @@ from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.restore import Restored, Restorer
+from rdl_live.restore.memory import Memory
 from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
@@ -68,6 +72,10 @@ class Options:
     apodization: Apodization = Apodization.OTF
     attenuation: Attenuation | None = None
     overwrite: bool = False
+    workers: int | None = None
+    """Series that are computed at a time; None: one for each core."""
+    cluster: str | None = None
+    """Address of a dask scheduler, or local:N; None: compute here."""
 
     @property
     def reshapes(self) -> bool:
@@ -88,7 +96,27 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add a time to `name`."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def calibrate(rec: Reconstructor | Restorer, first: np.ndarray) -> Reconstructor | Restorer:
+    """Let a recording's first series (angle, phase, y, x) decide on the weights, unless they are fixed; return `rec`.
+
+    So all series are treated alike, whichever thread or computer makes their images.
+    """
+    if rec.wiener is None:
+        rec.calibrate(first)
+    return rec
+
+
+def images_of(rec: Reconstructor | Restorer, series: np.ndarray, *, memory: Memory | None = None) -> Images:
+    """Return the SR image of a series of raw ADU (angle, phase, y, x), and its standard error where that is known."""
+    made = rec.restore(series, memory=memory) if isinstance(rec, Restorer) else Restored(rec(series))
+    return made.sr.cpu().numpy(), None if made.sigma is None else made.sigma.cpu().numpy()
 
 
 def sigma_path(out: Path) -> Path:
@@ -113,8 +141,12 @@ class OfflineRun:
                 f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
                 "--apodization and --attenuation, or use --denoise none"
             )
+        if options.memory > 1 and options.cluster is not None:
+            raise ConfigError(f"--memory {options.memory:g}: series that remember each other cannot go to a --cluster")
         if options.memory > 1 and options.denoise == NONE:
             raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
+        if options.cluster is not None:
+            check_cluster(options.cluster)
         self.watch = Stopwatch()
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
@@ -227,11 +259,11 @@ class OfflineRun:
         patterns, warnings = self.estimate()
         result = Report(patterns, warnings=list(warnings))
         with self.watch.timed("plan"):
-            rec = self._reconstructor(patterns)
+            rec = self.reconstructor(patterns)
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            first = self._all_series(rec, writer, spread, progress)
+            first = self._all_series(rec, patterns, writer, spread, progress)
             self._judge(result, rec, *first)
             if isinstance(rec, Restorer):
                 self._guard(result, rec, first[0])
@@ -251,8 +283,8 @@ class OfflineRun:
         denoise = self.options.denoise
         return denoise != NONE and bool(read_card(find_weights(denoise)).config.get("spread", 0))
 
-    def _reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
-        """Return what makes images of series."""
+    def reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
+        """Return what makes images of series; any thread."""
         if self.options.denoise == NONE:
             return self._plain(patterns)
         shape, weights = self.recording.shape[-2:], self.options.denoise
@@ -273,26 +305,58 @@ class OfflineRun:
         )
 
     def _all_series(
-        self, rec: Reconstructor | Restorer, writer: SrWriter, sigma: SrWriter | None, progress: Progress
+        self,
+        rec: Reconstructor | Restorer,
+        patterns: PatternSet,
+        writer: SrWriter,
+        sigma: SrWriter | None,
+        progress: Progress,
     ) -> tuple[np.ndarray, torch.Tensor]:
         """Reconstruct and write every time point; return the first raw series and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
-        memory = rec.memory(self.options.memory) if isinstance(rec, Restorer) and self.options.memory > 1 else None
-        for index in range(total):
-            series = self.series(index)
-            with self.watch.timed("reconstruct"):
-                made = rec.restore(series, memory=memory) if isinstance(rec, Restorer) else Restored(rec(series))
-                image = made.sr.cpu()
-            kept = kept or (series, image)
+        for made in self._waited_for(self._images(rec, patterns)):
+            kept = kept or (made.series, torch.from_numpy(made.sr))
             with self.watch.timed("write"):
-                writer.write(image.numpy())
+                writer.write(made.sr)
                 if sigma is not None and made.sigma is not None:
-                    sigma.write(made.sigma.cpu().numpy())
-            progress("reconstructing", index + 1, total)
+                    sigma.write(made.sigma)
+            progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
         return kept
+
+    def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
+        """Go through the images of all time points, in order: from a cluster, or from this computer's cores."""
+        total, options = len(self.recording), self.options
+        if total == 0:
+            raise DataError(f"{self.raw}: holds no time point")
+        first = self.series(0)
+        calibrate(rec, first)
+        if options.cluster is not None:
+            return cluster_images(self, patterns, options.cluster)
+        remembers = isinstance(rec, Restorer) and options.memory > 1
+        memory = rec.memory(options.memory) if isinstance(rec, Restorer) and remembers else None
+        workers = 1 if remembers else options.workers or usual_workers(self.device, total)
+        stream: SeriesStream[Reconstructor | Restorer] = SeriesStream(
+            self.series,
+            lambda: calibrate(self.reconstructor(patterns), first),
+            partial(images_of, memory=memory),
+            workers,
+            rec,
+        )
+        return stream.run(0, total)
+
+    def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
+        """Count the time that images are waited for, without the reading in between."""
+        while True:
+            start, read = time.perf_counter(), self.watch.seconds.get("read", 0.0)
+            made = next(images, None)
+            spent = time.perf_counter() - start - (self.watch.seconds.get("read", 0.0) - read)
+            self.watch.add("reconstruct", spent)
+            if made is None:
+                return
+            yield made
 
     def _judge(self, result: Report, rec: Reconstructor | Restorer, series: np.ndarray, image: torch.Tensor) -> None:
         """Measure quality on the first time point and add it to the report."""

@@ -45,6 +45,14 @@ def reconstruct(
         float | None,
         typer.Option(metavar="0..1", help="Suppress out-of-focus haze this strongly (0.9 is usual); off by default."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, max=64, help="Time points computed at a time; by default one for each core."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS|local:N", help="Compute on a dask cluster, such as tcp://host:8786."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
     """Reconstruct a raw SIM series or time-lapse; find the patterns and say which of them to trust.
@@ -57,6 +65,8 @@ def reconstruct(
         rdl-live reconstruct cell.tif --microscope M.yaml
 
         rdl-live reconstruct cell.tif -m M.yaml --out sr.tif --report report.json --preview preview.png
+
+        rdl-live reconstruct night.ome.zarr -m M.yaml --cluster tcp://server:8786
     """
     from rdl_live.app.device import choose_device
     from rdl_live.app.offline import OfflineRun, Options
@@ -77,6 +87,8 @@ def reconstruct(
         apodization=Apodization(apodization),
         attenuation=notch,
         overwrite=overwrite,
+        workers=workers,
+        cluster=cluster,
     )
     target = out or raw.with_name(f"{_stem(raw.name)}-sr.tif")
     with OfflineRun(raw, microscope, choose_device(device), options) as run, progress_bar() as progress:

@@ -87,6 +87,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, film: Frames) -> Pat
     return tmp_path
 
 
+@pytest.fixture
+def film_file(folder: Path, film: Frames) -> str:
+    """Three time points as one stack of 27 frames."""
+    tifffile.imwrite(folder / "film.tif", film.reshape(27, *SHAPE))
+    return "film.tif"
+
+
 def listing(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder and what it holds."""
     return {

@@ -87,13 +87,6 @@ def test_default_name_is_beside_the_raw_file(run: Run) -> None:
     assert Path("day.1/cell.2-sr.tif").is_file()
 
 
-@pytest.fixture
-def film_file(folder: Path, film: Frames) -> str:
-    """Three time points as one stack of 27 frames."""
-    tifffile.imwrite(folder / "film.tif", film.reshape(27, *SHAPE))
-    return "film.tif"
-
-
 def test_time_lapse(run: Run, film_file: str, film: Frames) -> None:
     assert run("reconstruct", film_file, "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json").code == 0
     images = tifffile.imread("SR.tif")
