@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("offline", "acquire", "pipeline", "denoise", "demo", "window")
+NAMES = ("offline", "acquire", "pipeline", "denoise", "demo", "window", "scale")
 """Of the sections; those of `benchmarks.sections`, which is imported later."""
 USER_ERROR = 2
 
@@ -19,7 +19,8 @@ def parser() -> argparse.ArgumentParser:
         description="Times and quality of rdl-live. offline: whole series, turn by turn with "
         "napari-sim-processor's OpenCV path (python -m pip install -r benchmarks/requirements.txt). acquire: raw "
         "frames through engine and recorder. pipeline: images from series in memory. "
-        "denoise: what the networks cost. demo: the live demo. window: its window.",
+        "denoise: what the networks cost. demo: the live demo. window: its window. scale: whole recordings against "
+        "frame, orientations, time points, cores and workers of a cluster.",
     )
     found.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"{', '.join(NAMES)}, or all (default)", default=["all"]

@@ -10,6 +10,7 @@ from benchmarks.demo import DemoRates
 from benchmarks.pipeline import PipelineRates
 from benchmarks.rates import Rate
 from benchmarks.report import verdict
+from benchmarks.scale import ScaleCost
 from benchmarks.window import WindowRates
 
 WANTED_P95_MS = 300.0
@@ -96,3 +97,18 @@ def show_window(found: Sequence[WindowRates], console: Console) -> None:
         rates = (f"{value:.1f}" for value in (one.raw_s, one.image_s, one.raw_fps, one.image_fps))
         table.add_row(one.how, window_s, *rates, str(one.missing), str(one.dropped))
     console.print(table)
+
+
+def show_scale(found: Sequence[ScaleCost], console: Console) -> None:
+    """Print how the cost of a recording grows."""
+    table = Table(title="offline: cost of a recording, 3 x 3 unless told", title_justify="left")
+    for heading in ("what", "value", "series", "ms a series", "memory", "growth"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    for one in found:
+        memory = f"{one.peak_mb:.0f} MB"
+        table.add_row(one.axis, str(one.value), str(one.series), f"{one.ms:.2f}", memory, f"{one.growth:+.1%}")
+    console.print(table)
+    for axis in ("workers", "cluster"):
+        single, double = (next((one.ms for one in found if (one.axis, one.value) == (axis, n)), None) for n in (1, 2))
+        if single and double:
+            console.print(f"{axis}: two take {double / single:.2f} of the time of one", highlight=False)

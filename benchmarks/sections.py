@@ -11,11 +11,12 @@ from rich.console import Console
 
 from benchmarks.acquire import AcquireRates, measure_acquire
 from benchmarks.demo import DemoRates, measure_demo
-from benchmarks.live_report import show_acquire, show_demo, show_pipeline, show_window
+from benchmarks.live_report import show_acquire, show_demo, show_pipeline, show_scale, show_window
 from benchmarks.measure import Measurement, measure
 from benchmarks.network_cost import DenoiseCost, measure_denoise, show_denoise
 from benchmarks.offline_report import show
 from benchmarks.pipeline import PipelineRates, measure_pipeline
+from benchmarks.scale import ScaleCost, measure_scale
 from benchmarks.window import WindowRates, measure_window
 from rdl_live.errors import OutputError
 
@@ -91,6 +92,17 @@ def window(options: argparse.Namespace, console: Console) -> list[WindowRates]:
     return found
 
 
+def scale(options: argparse.Namespace, console: Console) -> list[ScaleCost]:
+    """How the cost of a recording grows."""
+    found = []
+    with _folder(options.folder) as folder, console.status("recordings of all sizes") as line:
+        for one in measure_scale(folder, quick=options.quick):
+            found.append(one)
+            line.update(f"{one.axis} {one.value}: {one.ms:.2f} ms a series")
+    show_scale(found, console)
+    return found
+
+
 SECTIONS: dict[str, tuple[str, Section]] = {
     "offline": ("measurements", offline),
     "acquire": ("acquire", acquire),
@@ -98,6 +110,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "denoise": ("denoise", denoise),
     "demo": ("demo", demo),
     "window": ("window", window),
+    "scale": ("scale", scale),
 }
 """Sections by name, with their keys in the JSON file."""
 

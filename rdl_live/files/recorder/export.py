@@ -12,6 +12,9 @@ from rdl_live.files.recorder.readback import Progress
 from rdl_live.files.recorder.recording import Recording, open_recording
 from rdl_live.files.sr_tiff import SrWriter
 
+MOST_HOLES, LEAST_SHARE = 10_000, 0.01
+"""Of a recording that lacks more time points than this, this share must be there to be exported."""
+
 
 def export_tiff(
     recording: Recording | str | Path,
@@ -53,6 +56,7 @@ def export_tiff(
 def _export(recording: Recording, out: Path, overwrite: bool, progress: Progress | None) -> Path:
     if not len(recording):
         raise DataError(f"{recording.path}: holds no time point, so there is nothing to export")
+    _check_holes(recording)
     writer = _writer(recording, out, overwrite)
     with writer:
         for time in range(len(recording)):
@@ -61,6 +65,17 @@ def _export(recording: Recording, out: Path, overwrite: bool, progress: Progress
             if progress is not None:
                 progress(time + 1, len(recording))
     return out
+
+
+def _check_holes(recording: Recording) -> None:
+    """Refuse to fill a disk with zeros for a recording whose journal claims what is not there."""
+    there = int(recording.complete.sum())
+    missing = len(recording) - there
+    if missing > MOST_HOLES and there < LEAST_SHARE * len(recording):
+        raise DataError(
+            f"{recording.path}: claims {len(recording)} time points, of which {there} are there; its journal is "
+            "damaged, and the rest would be zeros"
+        )
 
 
 def _writer(recording: Recording, out: Path, overwrite: bool) -> RawWriter | SrWriter:

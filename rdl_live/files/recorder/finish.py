@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rdl_live.files.recorder.index import RecordingIndex
 from rdl_live.files.recorder.journal import BlockKey, JournalContent
-from rdl_live.files.recorder.zarr_tree import read_shape, update_attributes, write_shape
+from rdl_live.files.recorder.zarr_tree import read_shape, update_attributes, waits_for_disk, write_shape
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def put_in_order(root: Path, content: JournalContent) -> bool:
     index, changed = RecordingIndex(content), False
     for image in content.layout.images:
         if read_shape(root, content.layout, image) != index.length(image):
-            write_shape(root, content.layout, image, index.length(image))
+            write_shape(root, content.layout, image, index.length(image), waits_for_disk(content.layout))
             changed = True
         about = {**index.about(image), **({"remarks": content.remarks} if content.remarks else {})}
         update_attributes(root, content.layout, image, about)

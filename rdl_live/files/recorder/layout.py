@@ -13,7 +13,7 @@ from rdl_live.optics.microscope import Name, PatternGeometry, WavelengthNm
 Pixels = Annotated[int, Field(ge=1, le=65536)]
 MAX_BLOCK_BYTES = 2**31 - 2**16
 """The compressor takes no more at a time."""
-MAX_IMAGES = 10**5
+MAX_IMAGES = 20_000
 MAX_TIME_POINTS = 10**9
 MAX_HOLES = 10**6
 """Time points of one image that never came; what says more is no recording, but would fill the memory."""

@@ -23,6 +23,8 @@ from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
 NODE = "zarr.json"
 MAX_NODE = 2**27
 """Bytes of a zarr.json that is read: with provenance, and lists of what is missing."""
+DURABLE_IMAGES = 500
+"""See `waits_for_disk`."""
 _TRIES = 10
 
 
@@ -40,6 +42,7 @@ def write_tree(root: Path, layout: StreamLayout, created: str) -> None:
         "journal": JOURNAL,
         "layout": layout.model_dump(mode="json"),
     }
+    durable = waits_for_disk(layout)
     if len(layout.images) > 1:
         _write_group(root, {"ome": {"version": "0.5", "bioformats2raw.layout": 3}, "rdl_live": ours})
         folders = [layout.folder(image) for image in layout.images]
@@ -51,8 +54,16 @@ def write_tree(root: Path, layout: StreamLayout, created: str) -> None:
         about: dict[str, Any] = {"image": image._asdict()}
         if len(layout.images) == 1:
             about = ours
-        _write_group(folder, {"ome": _ome_attributes(layout, image), "rdl_live": about})
-        write_shape(root, layout, image, 0)
+        _write_group(folder, {"ome": _ome_attributes(layout, image), "rdl_live": about}, durable)
+        write_shape(root, layout, image, 0, durable)
+
+
+def waits_for_disk(layout: StreamLayout) -> bool:
+    """Whether each zarr.json waits until it is on the disk: not where there are thousands, which takes minutes.
+
+    The journal alone counts; after a power cut `recover` writes the tree anew from it.
+    """
+    return len(layout.images) <= DURABLE_IMAGES
 
 
 def write_shape(root: Path, layout: StreamLayout, image: ImageAddress, times: int, durable: bool = True) -> None:
@@ -88,7 +99,7 @@ def update_attributes(root: Path, layout: StreamLayout, image: ImageAddress, abo
     if all(ours.get(key) == value for key, value in about.items()):
         return
     ours.update(about)
-    replace_json(folder / NODE, node)
+    replace_json(folder / NODE, node, waits_for_disk(layout))
 
 
 def array_metadata(layout: StreamLayout, times: int) -> dict[str, Any]:
@@ -156,8 +167,8 @@ def replace_json(path: Path, content: Mapping[str, Any], durable: bool = True) -
             time.sleep(0.01)
 
 
-def _write_group(folder: Path, attributes: Mapping[str, Any]) -> None:
-    replace_json(folder / NODE, {"zarr_format": 3, "node_type": "group", "attributes": attributes})
+def _write_group(folder: Path, attributes: Mapping[str, Any], durable: bool = True) -> None:
+    replace_json(folder / NODE, {"zarr_format": 3, "node_type": "group", "attributes": attributes}, durable)
 
 
 def _ome_attributes(layout: StreamLayout, image: ImageAddress) -> dict[str, Any]:

@@ -112,3 +112,20 @@ def test_the_verbs(path: Path, tmp_path: Path) -> None:
     for verb in ("recover", "verify", "export"):
         shown = run.invoke(APP, [verb, "--help"])
         assert f"rdl-live {verb} " in " ".join(shown.stdout.split())
+
+
+def test_a_journal_that_claims_what_is_not_there_does_not_fill_the_disk(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by fuzzing: one series at time 65 536 would be exported as 590 000 frames of zeros."""
+    monkeypatch.setattr("rdl_live.files.recorder.export.MOST_HOLES", 250)
+    with Recorder(path, layout_of()) as recorder:
+        for time in (0, 200):
+            for angle, phase in np.ndindex(3, 3):
+                recorder.append(frame_at(time, angle, phase), tag_at(time, angle, phase))
+    export_tiff(path, tmp_path / "some.ome.tif")  # 199 missing of 201: a long pause, perhaps
+    monkeypatch.setattr("rdl_live.files.recorder.export.MOST_HOLES", 10)
+    monkeypatch.setattr("rdl_live.files.recorder.export.LEAST_SHARE", 0.05)
+    with pytest.raises(DataError, match="claims 201 time points, of which 2 are there"):
+        export_tiff(path, tmp_path / "all.ome.tif")
+    assert not (tmp_path / "all.ome.tif").exists()

@@ -168,7 +168,7 @@ def test_links_do_not_lead_the_pen_out_of_the_recording(recording: Path, tmp_pat
 def test_layouts_that_could_not_be_recorded_are_refused_before() -> None:
     with pytest.raises(ValueError, match="more than the 2147418112 that can be recorded at a time; choose a smaller"):
         SrLayout(frame=(65536, 65536), pixel_size_um=0.03)
-    with pytest.raises(ValueError, match="more than the 100000 of a recording"):
+    with pytest.raises(ValueError, match="more than the 20000 of a recording"):
         layout_of(positions=10**6)
 
 
