@@ -119,6 +119,7 @@ class Mailbox:
                 keep.denoised,
                 keep.patterns,
                 keep.denoiser,
+                keep.seen,
             )
         sr_um = pixel_um * result.widefield.shape[0] / result.sr.shape[0]
         sigma = None if result.sigma is None else result.sigma.cpu().numpy()
@@ -134,4 +135,5 @@ class Mailbox:
             best if denoised else None,
             result.patterns,
             result.denoiser,
+            result.seen,
         )

@@ -145,6 +145,13 @@ class ImagePane(QWidget):
         self.canvas.layer.doubt = wanted
         self.canvas.update()
 
+    def show_warning(self, words: str) -> None:
+        """Say on the image that it is not to be believed, until it is told otherwise by ""."""
+        if words != self.canvas.layer.warning:
+            self.canvas.layer.warning = words
+            self.canvas.setToolTip(words)
+            self.canvas.update()
+
     def show_value(self) -> None:
         """Show the value under the cursor, or the unit."""
         cursor = self.viewport.cursor_um
@@ -198,7 +205,8 @@ class ImagePane(QWidget):
 
 def layers_of(pane: ImagePane) -> Layer:
     """Return a layer that shows what a pane shows, for a split view."""
-    return Layer(pane.picture, pane.contrast, pane.canvas.layer.doubt, pane.title)
+    layer = pane.canvas.layer
+    return Layer(pane.picture, pane.contrast, layer.doubt, pane.title, layer.warning)
 
 
 def rendered_canvas(canvas: ImageCanvas, scale: float = 1.0) -> QImage:

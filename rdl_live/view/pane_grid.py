@@ -89,6 +89,13 @@ class PaneGrid(QWidget):
             canvas.busy_text = text
             canvas.update()
 
+    def show_warnings(self, words: Mapping[str, str]) -> None:
+        """Say on images, by the name of their pane, that they are not to be believed; "": they are."""
+        if any(self.panes[name].canvas.layer.warning != text for name, text in words.items()):
+            for name, text in words.items():
+                self.panes[name].show_warning(text)
+            self._refresh_split()
+
     def show_doubt(self, wanted: bool) -> None:
         """Shade where images should not be believed, as far as that is known."""
         for pane in self.panes.values():

@@ -191,7 +191,10 @@ class Images:
     sim: Picture | None = None
     denoised: Picture | None = None
     patterns: "PatternSet | None" = None
+    """The image was made with these."""
     denoiser: str = "none"
+    seen: "PatternSet | None" = None
+    """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
 
     @property
     def pictures(self) -> dict[str, Picture | None]:

@@ -29,6 +29,7 @@ from rdl_live.view.actions import Actions
 from rdl_live.view.control_panel import OFF, ControlPanel
 from rdl_live.view.facts_panel import FactsPanel
 from rdl_live.view.health_panel import HealthPanel
+from rdl_live.view.image_trust import ImageTrust
 from rdl_live.view.memory import Memory
 from rdl_live.view.notice_strip import NoticeStrip
 from rdl_live.view.pane_grid import PaneGrid
@@ -83,7 +84,7 @@ class SimWidget(QWidget):
         self._notice = 0
         self._denoiser = OFF
         self._patterns: object = self
-        self.traces = TraceModel()
+        self.traces, self.trust = TraceModel(), ImageTrust()
         self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
         self.lamps, self.facts = HealthPanel(), FactsPanel()
@@ -244,6 +245,7 @@ class SimWidget(QWidget):
         images = self.session.take_images()
         if images is not None:
             self._show_images(images)
+        self.grid.show_warnings(self.trust.words(snapshot))
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._seen = snapshot
@@ -271,6 +273,7 @@ class SimWidget(QWidget):
     def _show_images(self, images: Images) -> None:
         self.images = images
         self.grid.show_pictures(images.channel, images.pictures)
+        self.trust.see_images(images)
         self.tools.show_images(images)
 
     def _show_denoiser(self, name: str) -> None:

@@ -11,6 +11,7 @@ from rdl_live.acquire import Plan, PlanChannel, TimePlan
 from rdl_live.app.live_session import LiveSession
 from rdl_live.app.session_goals import Wishes
 from rdl_live.files.recorder import open_recording
+from rdl_live.view.image_trust import ImageTrust
 from rdl_live.view.session import Activity, Images, Light, Settings, Severity
 
 pytest.importorskip("pymmcore_plus")
@@ -224,6 +225,26 @@ def test_stop_turns_the_light_off_within_a_second_also_where_a_device_hangs(sitt
     sitting.images = None
     sitting.session.live()
     sitting.image()
+
+
+@pytest.mark.slow
+def test_a_pattern_that_fades_is_told_with_the_image_until_it_is_back(sitting: Sitting) -> None:
+    def trusted() -> list[bool]:
+        return [one.trusted for one in sitting.images.seen] if sitting.images and sitting.images.seen else []
+
+    sitting.session.live()
+    sitting.image()
+    sitting.until(lambda: any(trusted()))
+    sitting.world.change(modulation=0.0)
+    sitting.until(lambda: not any(trusted()))
+    trust = ImageTrust()
+    assert sitting.images is not None
+    trust.see_images(sitting.images)
+    assert "no pattern is trusted any more" in trust.words(sitting.session.snapshot)["sim"]
+    sitting.world.change(modulation=0.85)
+    sitting.until(lambda: all(trusted()))
+    trust.see_images(sitting.images)
+    assert not trust.words(sitting.session.snapshot)["sim"]
 
 
 def test_what_was_only_slow_needs_no_reconnecting(sitting: Sitting) -> None:

@@ -1,5 +1,6 @@
 """The whole widget on a screen, with real clicks and keys, on a session that only writes down what it is asked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,28 @@ def test_patterns_are_told_in_words(widget: SimWidget, session: FakeSession) -> 
     session.be(Activity.LIVE, patterns=patterns(trusted=False))
     widget.refresh()
     assert "no super-resolution" in widget.lamps.headline.text()
+
+
+def test_the_image_itself_says_that_it_is_not_to_be_believed(
+    widget: SimWidget, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seen(trusted: bool) -> bytes:
+        shown = replace(session.give(), patterns=patterns(), seen=patterns(trusted=trusted))
+        monkeypatch.setattr(session, "_images", shown)
+        widget.refresh()
+        image = widget.grid.panes["sim"].rendered()
+        return bytes(image.constBits().asarray(image.sizeInBytes()))
+
+    session.be(Activity.LIVE)
+    plain = seen(trusted=True)
+    assert seen(trusted=False) != plain
+    assert "no pattern is trusted any more" in widget.grid.panes["sim"].canvas.toolTip()
+    assert widget.grid.panes["raw"].canvas.toolTip() == ""
+    widget.commands["split"].trigger()
+    assert "no pattern is trusted" in widget.grid.canvases[-1].other.warning
+    widget.commands["split"].trigger()
+    assert seen(trusted=True) == plain
+    assert widget.grid.panes["sim"].canvas.toolTip() == ""
 
 
 def test_what_went_wrong_stays_until_it_is_dismissed(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:

@@ -1,0 +1,94 @@
+"""Can the image that is shown be believed? Words that stand on the image itself, so that nobody overlooks them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rdl_live.view.pattern_health import Health, pattern_health
+from rdl_live.view.session import Activity, Images, Snapshot
+from rdl_live.view.verdicts import Verdict
+
+if TYPE_CHECKING:  # loads torch, which the window must not wait for
+    from rdl_live.optics.pattern import PatternSet
+
+OLD_AFTER = 3
+"""So many series in a row without an image, because they were refused: what is shown is of the past."""
+
+
+class ImageTrust:
+    """Follows images and snapshots; says what stands on the panes."""
+
+    def __init__(self) -> None:
+        self._images: Images | None = None
+        self._refused = 0
+        self._fresh = True
+
+    def see_images(self, images: Images) -> None:
+        """Take the images that are shown from now on."""
+        self._fresh = self._images is None or images.sim is not self._images.sim or self._fresh
+        self._images = images
+
+    def words(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the warning of each pane, "" where its image can be believed: what is wrong, then what to do."""
+        refused = snapshot.counts.refused
+        # The count begins anew with each run.
+        if self._fresh or refused < self._refused:
+            self._refused, self._fresh = refused, False
+        images = self._images
+        if images is None or images.patterns is None:
+            return {"sim": "", "denoised": ""}
+        wrong = self._old(refused - self._refused, snapshot.activity) or _of_patterns(images, snapshot.nominal)
+        doubts = snapshot.doubts if images.denoiser != "none" else ()
+        doubted = f"Do not believe this image yet\n{_sentence(doubts[0])}" if doubts else ""
+        return {"sim": wrong, "denoised": wrong or doubted}
+
+    def _old(self, refused: int, activity: Activity) -> str:
+        if refused < OLD_AFTER or not activity.busy:
+            return ""
+        return (
+            f"This image is old: the last {refused} series gave none\n"
+            "Frames were missing or showed another pattern than planned. Stop, and check that pattern display and "
+            "camera are in step."
+        )
+
+
+def _of_patterns(images: Images, nominal: "PatternSet | None") -> str:
+    """Return what the patterns at the latest look mean for an image."""
+    used, now = images.patterns, images.seen
+    if used is None:
+        return ""
+    now = now or used
+    health = pattern_health(now, nominal)
+    bad = [index for index, one in enumerate(health) if one.state is Verdict.BAD]
+    if not bad:
+        return ""
+    remedy = _remedy(health, bad)
+    # What was found earlier goes on being used; while the light has it no more, stripes are reconstructed of nothing.
+    earlier = [index for index in bad if used[index].trusted]
+    if len(bad) == len(health):
+        head = (
+            "Do not believe this image: no pattern is trusted any more"
+            if earlier
+            else "Not super-resolved: no pattern is trusted"
+        )
+    elif earlier:
+        head = f"Do not believe fine detail: the pattern of {_named(bad)} is not trusted any more"
+    else:
+        head = f"Not super-resolved in every direction: the pattern of {_named(bad)} is not trusted"
+    return f"{head}\n{remedy}"
+
+
+def _named(indices: Sequence[int]) -> str:
+    """Return "orientation 2" or "orientations 1 and 2"."""
+    numbers = " and ".join(str(index + 1) for index in indices)
+    return f"orientation{'s' if len(indices) > 1 else ''} {numbers}"
+
+
+def _remedy(health: Sequence[Health], bad: Sequence[int]) -> str:
+    """Return what to do; once where it is the same for all."""
+    told = dict.fromkeys(health[index].advice for index in bad)
+    return next(iter(told))
+
+
+def _sentence(text: str) -> str:
+    text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
