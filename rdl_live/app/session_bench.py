@@ -13,6 +13,7 @@ from rdl_live.app.disk import disk_free
 from rdl_live.app.mailbox import Mailbox
 from rdl_live.app.session_goals import Goal, Wishes
 from rdl_live.app.session_notices import Notices
+from rdl_live.app.stage_watch import StageWatch
 from rdl_live.errors import DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.optics.microscope import Microscope
@@ -56,6 +57,7 @@ class Bench:
         self._simulated = False
         self._at_first: dict[str, dict[str, str]] = {}
         self._last = Snapshot()
+        self._stage: StageWatch | None = None
         self._field: object = None
         self.known: dict[object, PatternSet] = {}
         """Patterns found last, by channel and camera region: with them a single series gives an image."""
@@ -76,6 +78,8 @@ class Bench:
         else:
             Devices(core, hardware).check_present()
         self.core, self.microscope = core, scope
+        if hardware.stage is not None:
+            self._stage = StageWatch(core, hardware.stage)
         if self._prepare is not None:
             self._prepare(core)
 
@@ -86,6 +90,8 @@ class Bench:
             DeviceError: something is not dark.
         """
         core, self.core = self.core, None
+        if self._stage is not None:
+            self._stage.close()
         if core is not None and self._given_core is None and self.microscope is not None:
             shutdown(core, self.microscope.hardware)
 
@@ -190,7 +196,13 @@ class Bench:
             recording=recording,
             disk_free_bytes=disk_free(wishes.folder),
             demo=self.knobs(wishes),
+            stage_um=self.stage_um,
         )
+
+    @property
+    def stage_um(self) -> tuple[float, float] | None:
+        """Where the stage is; None where there is none, or it does not answer."""
+        return None if self._stage is None else self._stage.position_um
 
     def base(self) -> Snapshot:
         """Return what all snapshots share."""

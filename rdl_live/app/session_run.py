@@ -197,7 +197,13 @@ class SessionRun:
 
     def snapshot(self, wishes: Wishes, activity: Activity | None = None) -> Snapshot:
         """Return how it is."""
-        base = replace(self._bench.base(), doubts=self._doubts, recording=None, demo=self._bench.knobs(wishes))
+        base = replace(
+            self._bench.base(),
+            doubts=self._doubts,
+            recording=None,
+            demo=self._bench.knobs(wishes),
+            stage_um=self._bench.stage_um,
+        )
         activity = activity or _AT[self.goal.kind]
         if not self._run.opened:
             return replace(base, activity=activity, says="starting …", counts=Counts(), readings=Readings())

@@ -173,6 +173,8 @@ class Snapshot:
     disk_free_bytes: int | None = None
     doubts: tuple[str, ...] = ()
     """What the guards say of the denoised image; empty where nothing is wrong, or nothing was asked."""
+    stage_um: tuple[float, float] | None = None
+    """Where the stage is, x and y; None where there is none, or it does not answer."""
     demo: DemoKnobs | None = None
     """None for a real microscope."""
     at_s: float = 0.0

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.plan import Plan
     from rdl_live.optics.microscope import Microscope
     from rdl_live.view.plan_editor import PlanEditor
+    from rdl_live.view.plan_model import PlanModel
     from rdl_live.view.plan_presets import Preset
     from rdl_live.view.retrain_panel import RetrainPanel
     from rdl_live.view.retrain_state import Retrainer
@@ -55,20 +56,27 @@ class ToolWindows(QObject):
         editor = PlanEditor(model, self._presets)
         editor.run_requested.connect(self._run)
         editor.region_requested.connect(lambda: model.set_region(self._owner.session.snapshot.settings.region))
-        editor.place_requested.connect(
-            lambda: self._owner.tell("type the place in: the stage's position is not read while the window plans")
-        )
+        editor.place_requested.connect(lambda: self._add_place(model))
         return editor
+
+    def _add_place(self, model: "PlanModel") -> None:
+        place = self._owner.session.snapshot.stage_um
+        if place is None:
+            self._owner.tell("no stage answers, so the place must be typed in", Severity.WARNING)
+        else:
+            model.add_place(*place)
 
     def _presets(self) -> "tuple[Preset, ...]":
         from rdl_live.view.plan_presets import Now, presets
 
-        settings, microscope = self._owner.session.snapshot.settings, self._owner.session.microscope
+        snapshot, microscope = self._owner.session.snapshot, self._owner.session.microscope
         if microscope is None:
             return ()
+        settings = snapshot.settings
         pixel_um, region = microscope.optics.pixel_size_um, settings.region or (0, 0, 512, 512)
         field_um = (region[3] * pixel_um, region[2] * pixel_um)
-        return presets(microscope, Now(settings.channel, settings.power_percent, settings.exposure_ms, field_um))
+        light = (settings.channel, settings.power_percent, settings.exposure_ms)
+        return presets(microscope, Now(*light, field_um, snapshot.stage_um))
 
     def _run(self, plan: "Plan") -> None:
         self._owner.session.record(self._owner.new_folder(plan.name), plan)

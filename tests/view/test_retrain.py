@@ -61,6 +61,7 @@ def widget(qtbot: QtBot, session: FakeSession, retrainer: FakeRetrainer, tmp_pat
     with qtbot.waitExposed(made):
         made.show()
     made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
     return made
 
 

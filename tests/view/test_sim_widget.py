@@ -400,3 +400,20 @@ def test_nothing_is_cut_off_that_matters(widget: SimWidget, session: FakeSession
         button = find(widget, f"button-{name}")
         assert button.width() >= button.sizeHint().width()
     assert widget.grid.width() > 0.4 * widget.width()
+
+
+def test_the_place_of_the_stage_can_be_planned(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    qtbot.keyClick(widget, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
+    editor = widget.tools.plan
+    assert editor is not None
+    editor.place_requested.emit()
+    assert not editor.model.get("positions")
+    assert "no stage answers" in text_of(widget, "notice-text")
+    session.be(Activity.LIVE, stage_um=(12.5, -3.0))
+    widget.refresh()
+    editor.place_requested.emit()
+    (place,) = editor.model.get("positions")
+    assert (place["x_um"], place["y_um"]) == (12.5, -3.0)
+    collect = next(one for one in widget.tools._presets() if one.name.startswith("Collect"))
+    assert collect.plan is not None
+    assert len(collect.plan.positions) == 9
