@@ -50,6 +50,7 @@ class Desk:
         with qtbot.waitExposed(self.window):
             self.window.show()
         self.window.activateWindow()  # keys go to the active window only
+        qtbot.waitUntil(self.window.isActiveWindow)
         self.session.start()
 
     @property
@@ -195,6 +196,7 @@ def test_docked_in_a_foreign_window_on_a_foreign_core(qtbot: QtBot, root: Path) 
     with qtbot.waitExposed(host):
         host.show()
     host.activateWindow()
+    qtbot.waitUntil(host.isActiveWindow)
     try:
         qtbot.waitUntil(lambda: widget.session.snapshot.activity is Activity.IDLE, timeout=PATIENCE_MS)
         live = widget.findChild(QWidget, "button-live")

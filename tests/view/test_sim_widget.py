@@ -37,6 +37,7 @@ def widget(qtbot: QtBot, session: FakeSession, tmp_path: Path) -> SimWidget:
     with qtbot.waitExposed(made):
         made.show()
     made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
     return made
 
 
