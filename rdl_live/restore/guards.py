@@ -43,13 +43,14 @@ class ResidualCheck:
         if self.colour is not None and self.colour > _LARGEST_COLOUR:
             found.append(
                 f"what denoising took away holds structure ({self.colour:.2f} times the power of noise): "
-                "detail may be lost, or the specimen moved; compare with --denoise none"
+                "detail may be lost, or the specimen moved; compare with the image that is not denoised"
             )
         for number, trace in enumerate(self.pattern, start=1):
             if trace > _LARGEST_TRACE:
                 found.append(
                     f"what denoising took away holds {trace:.1f} times the power of noise at the pattern of "
-                    f"orientation {number}: pattern or haze are not as assumed; compare with --denoise none"
+                    f"orientation {number}: pattern or haze are not as assumed; compare with the image that is not "
+                    "denoised"
                 )
         return found
 

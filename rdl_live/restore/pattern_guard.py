@@ -51,7 +51,7 @@ def check_patterns(
         if _distance(before, after) * field_um > MOST_FFT_PX:
             doubts.append(
                 f"denoising moved the pattern of orientation {number}: period {1e3 * before.period_um:.1f} -> "
-                f"{1e3 * after.period_um:.1f} nm; do not trust this image, compare with --denoise none"
+                f"{1e3 * after.period_um:.1f} nm; do not trust this image, compare with the image that is not denoised"
             )
     return PatternShift(found, max(shifts), tuple(doubts))
 

@@ -34,7 +34,7 @@ def check_microscope(card: Card, scope: Microscope, channel: Channel | None = No
         )
         if value > FAR * span.high or value < span.low / FAR:
             raise ConfigError(f"{text}: that is too far beyond; use other weights, or --denoise none")
-        warnings.append(f"{text}; compare with --denoise none")
+        warnings.append(f"{text}; compare with the image that is not denoised")
     return warnings
 
 
@@ -45,5 +45,5 @@ def check_photons(card: Card, photons: float) -> list[str]:
         return []
     return [
         f"weights {card.name!r} were trained for {span.low:g} to {span.high:g} photons a pixel, the series has "
-        f"{photons:.3g}; compare with --denoise none"
+        f"{photons:.3g}; compare with the image that is not denoised"
     ]

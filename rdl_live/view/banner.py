@@ -1,24 +1,38 @@
 """A warning painted on an image: on the screen, and on every copy of what is seen."""
 
+from typing import NamedTuple
+
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QPainter, QPen
 
-INK, GROUND = QColor(255, 255, 255), QColor(160, 24, 24, 235)
+GRAVE = QColor(255, 255, 255), QColor(190, 74, 0, 235)
+DOUBT = QColor(0, 0, 0), QColor(240, 160, 32, 235)
+"""Ink and ground; not the red that says that there is light on the sample."""
 MARGIN = 6.0
-TALLEST = 0.5
+TALLEST = 0.25
 """Share of the image that a warning may cover; where all of it takes more, only its first line stands there."""
 _WRAPPED = int(Qt.AlignmentFlag.AlignLeft) | int(Qt.AlignmentFlag.AlignTop) | int(Qt.TextFlag.TextWordWrap)
 
 
-def paint_banner(painter: QPainter, area: QRectF, words: str) -> None:
+class Caution(NamedTuple):
+    """What stands on an image; nothing if it may be believed."""
+
+    words: str = ""
+    """What is wrong; on further lines what to do."""
+    grave: bool = True
+    """Not to be believed at all, rather than in doubt."""
+
+
+def paint_banner(painter: QPainter, area: QRectF, caution: Caution) -> None:
     """Paint a warning at the top of an area, and a frame around it.
 
     Args:
         painter: its font is used, and left as it was.
         area: the whole image.
-        words: in bold what is wrong; on further lines what to do.
+        caution: what is wrong is painted in bold.
     """
-    head, _, more = words.partition("\n")
+    ink, ground = GRAVE if caution.grave else DOUBT
+    head, _, more = caution.words.partition("\n")
     painter.save()
     plain, bold = QFont(painter.font()), QFont(painter.font())
     bold.setBold(True)
@@ -27,14 +41,14 @@ def paint_banner(painter: QPainter, area: QRectF, words: str) -> None:
     lower = _room(painter, plain, QRectF(inner.left(), upper.bottom() + 2, inner.width(), inner.height()), more)
     shows_more = bool(more) and lower.bottom() + MARGIN - area.top() <= TALLEST * area.height()
     bottom = (lower if shows_more else upper).bottom() + MARGIN
-    painter.fillRect(QRectF(area.left(), area.top(), area.width(), bottom - area.top()), GROUND)
-    painter.setPen(INK)
+    painter.fillRect(QRectF(area.left(), area.top(), area.width(), bottom - area.top()), ground)
+    painter.setPen(ink)
     painter.setFont(bold)
     painter.drawText(upper, _WRAPPED, head)
     if shows_more:
         painter.setFont(plain)
         painter.drawText(lower, _WRAPPED, more)
-    painter.setPen(QPen(GROUND, 4))
+    painter.setPen(QPen(ground, 4))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRect(area.adjusted(2, 2, -2, -2))
     painter.restore()

@@ -1,7 +1,7 @@
 """Numbers in words: dose, disk, what was dropped, whether the denoised image can be believed."""
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from rdl_live.view import words
 from rdl_live.view.session import Snapshot
@@ -37,13 +37,12 @@ class FactsPanel(QWidget):
                 ),
             )
         ):
-            label, value = QLabel(title), QLabel("-")
+            label, value = QLabel(title), wrapped("-")
             label.setToolTip(tip)
             value.setToolTip(tip)
             value.setObjectName(f"fact-{name}")
             value.setAlignment(Qt.AlignmentFlag.AlignRight)
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            grid.addWidget(label, row, 0)
+            grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
             self._values[name] = value
         self._zero = QPushButton("Set to zero")
@@ -77,8 +76,8 @@ class FactsPanel(QWidget):
     def _show_doubts(self, snapshot: Snapshot) -> None:
         text = ""
         if snapshot.doubts:
-            lines = "".join(f"<li>{doubt}</li>" for doubt in snapshot.doubts)
-            text = f"<b style='color:{AMBER}'>Do not believe the denoised image yet:</b><ul>{lines}</ul>"
+            lines = "".join(f"<br>• {doubt}" for doubt in snapshot.doubts)
+            text = f"<b style='color:{AMBER}'>The denoised image is in doubt</b>{lines}"
         if text != self.doubts.text():
             self.doubts.setText(text)
             self.doubts.setVisible(bool(text))

@@ -1,13 +1,12 @@
 """The patterns' health on the screen: a lamp, the numbers, and what to do, for each orientation."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from rdl_live.view.pattern_health import Health, pattern_health, summary
+from rdl_live.view.pattern_health import Health, common_advice, pattern_health, summary
 from rdl_live.view.verdict_label import show_verdict, verdict_label
 from rdl_live.view.verdicts import Verdict
 from rdl_live.view.wrapped import wrapped
@@ -45,16 +44,18 @@ class HealthPanel(QWidget):
             return
         self.health = list(health)
         words = summary(self.health)
-        self.headline.setText(f"<b>{words[0].upper()}{words[1:]}</b>")
+        common, advice = common_advice(self.health)
+        self.headline.setText(f"<b>{words[0].upper()}{words[1:]}</b>" + (f"<br>{common}" if common else ""))
         while len(self._rows) < len(self.health):
             self._rows.append(self._new_row(len(self._rows)))
         # Rows stay and are told anew: to make them each time would let the panel flicker.
-        for row, one in zip_longest(self._rows, self.health):
-            for widget in row:
-                widget.setVisible(one is not None)
-            if one is not None:
-                show_verdict(row[0], one.state)
-                row[1].setText(_in_words(one))
+        for number, (lamp, text) in enumerate(self._rows):
+            needed = number < len(self.health)
+            lamp.setVisible(needed)
+            text.setVisible(needed)
+            if needed:
+                show_verdict(lamp, self.health[number].state)
+                text.setText(_in_words(self.health[number].title, advice[number]))
 
     def _new_row(self, number: int) -> tuple[QLabel, QLabel]:
         lamp, text = verdict_label(Verdict.UNKNOWN), wrapped()
@@ -64,9 +65,8 @@ class HealthPanel(QWidget):
         return lamp, text
 
 
-def _in_words(health: Health) -> str:
+def _in_words(title: str, advice: str) -> str:
     """Return title, numbers in small, and advice, for a narrow panel."""
-    title, _, numbers = health.title.partition(": ")
+    title, _, numbers = title.partition(": ")
     small = f"<br><small>{numbers}</small>" if numbers else ""
-    advice = f"<br>{health.advice}" if health.advice else ""
-    return f"{title}{small}{advice}"
+    return f"{title}{small}<br>{advice}" if advice else f"{title}{small}"

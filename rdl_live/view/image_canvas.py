@@ -21,7 +21,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from rdl_live.view.banner import paint_banner
+from rdl_live.view.banner import Caution, paint_banner
 from rdl_live.view.contrast import Contrast
 from rdl_live.view.picture import Picture
 from rdl_live.view.scale_bar import scale_bar
@@ -43,8 +43,8 @@ class Layer:
     contrast: Contrast = field(default_factory=Contrast)
     doubt: bool = False
     title: str = ""
-    warning: str = ""
-    """Why the picture is not to be believed, and on further lines what to do; "" if it is."""
+    caution: Caution = field(default_factory=Caution)
+    """Why the picture is not to be believed, if it is not."""
     _key: object = None
     _image: tuple[QImage, Shaded] | None = None
 
@@ -126,8 +126,9 @@ class ImageCanvas(QWidget):
         else:
             self._paint_split(painter, self.split)
         self._paint_scale_bar(painter)
-        if warning := self.layer.warning or self.other.warning:
-            paint_banner(painter, QRectF(self.rect()), warning)
+        caution = self.layer.caution if self.layer.caution.words else self.other.caution
+        if caution.words:
+            paint_banner(painter, QRectF(self.rect()), caution)
         self._paint_region(painter)
         if cursor:
             self._paint_cross(painter)

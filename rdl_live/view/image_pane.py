@@ -4,6 +4,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QAction, QActionGroup, QImage, QPainter, QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
+from rdl_live.view.banner import Caution
 from rdl_live.view.colours import COLOURS
 from rdl_live.view.contrast import Contrast
 from rdl_live.view.histogram_strip import HistogramStrip
@@ -145,11 +146,11 @@ class ImagePane(QWidget):
         self.canvas.layer.doubt = wanted
         self.canvas.update()
 
-    def show_warning(self, words: str) -> None:
-        """Say on the image that it is not to be believed, until it is told otherwise by ""."""
-        if words != self.canvas.layer.warning:
-            self.canvas.layer.warning = words
-            self.canvas.setToolTip(words)
+    def show_caution(self, caution: Caution) -> None:
+        """Say on the image that it is not to be believed, until it is told otherwise."""
+        if caution != self.canvas.layer.caution:
+            self.canvas.layer.caution = caution
+            self.canvas.setToolTip(caution.words)
             self.canvas.update()
 
     def show_value(self) -> None:
@@ -206,7 +207,7 @@ class ImagePane(QWidget):
 def layers_of(pane: ImagePane) -> Layer:
     """Return a layer that shows what a pane shows, for a split view."""
     layer = pane.canvas.layer
-    return Layer(pane.picture, pane.contrast, layer.doubt, pane.title, layer.warning)
+    return Layer(pane.picture, pane.contrast, layer.doubt, pane.title, layer.caution)
 
 
 def rendered_canvas(canvas: ImageCanvas, scale: float = 1.0) -> QImage:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rdl_live.view.pattern_health import Health, pattern_health
+from rdl_live.view.banner import Caution
+from rdl_live.view.pattern_health import pattern_health, remedy
 from rdl_live.view.session import Activity, Images, Snapshot
 from rdl_live.view.verdicts import Verdict
 
@@ -27,19 +28,22 @@ class ImageTrust:
         self._fresh = self._images is None or images.sim is not self._images.sim or self._fresh
         self._images = images
 
-    def words(self, snapshot: Snapshot) -> dict[str, str]:
-        """Return the warning of each pane, "" where its image can be believed: what is wrong, then what to do."""
+    def cautions(self, snapshot: Snapshot) -> dict[str, Caution]:
+        """Return the warning of each pane whose image may be unworthy of belief."""
         refused = snapshot.counts.refused
         # The count begins anew with each run.
         if self._fresh or refused < self._refused:
             self._refused, self._fresh = refused, False
         images = self._images
         if images is None or images.patterns is None:
-            return {"sim": "", "denoised": ""}
-        wrong = self._old(refused - self._refused, snapshot.activity) or _of_patterns(images, snapshot.nominal)
-        doubts = snapshot.doubts if images.denoiser != "none" else ()
-        doubted = f"Do not believe this image yet\n{_sentence(doubts[0])}" if doubts else ""
-        return {"sim": wrong, "denoised": wrong or doubted}
+            return {"sim": Caution(), "denoised": Caution()}
+        wrong = Caution(self._old(refused - self._refused, snapshot.activity) or _of_patterns(images, snapshot.nominal))
+        doubted = Caution()
+        if snapshot.doubts and images.denoiser != "none":
+            first = snapshot.doubts[0]
+            head = "In doubt: detail may be lost or wrong"
+            doubted = Caution(f"{head}\n{first[0].upper()}{first[1:]}.", grave=False)
+        return {"sim": wrong, "denoised": wrong if wrong.words else doubted}
 
     def _old(self, refused: int, activity: Activity) -> str:
         if refused < OLD_AFTER or not activity.busy:
@@ -61,7 +65,6 @@ def _of_patterns(images: Images, nominal: "PatternSet | None") -> str:
     bad = [index for index, one in enumerate(health) if one.state is Verdict.BAD]
     if not bad:
         return ""
-    remedy = _remedy(health, bad)
     # What was found earlier goes on being used; while the light has it no more, stripes are reconstructed of nothing.
     earlier = [index for index in bad if used[index].trusted]
     if len(bad) == len(health):
@@ -74,21 +77,10 @@ def _of_patterns(images: Images, nominal: "PatternSet | None") -> str:
         head = f"Do not believe fine detail: the pattern of {_named(bad)} is not trusted any more"
     else:
         head = f"Not super-resolved in every direction: the pattern of {_named(bad)} is not trusted"
-    return f"{head}\n{remedy}"
+    return f"{head}\n{remedy(health[bad[0]].advice)}"
 
 
 def _named(indices: Sequence[int]) -> str:
     """Return "orientation 2" or "orientations 1 and 2"."""
     numbers = " and ".join(str(index + 1) for index in indices)
     return f"orientation{'s' if len(indices) > 1 else ''} {numbers}"
-
-
-def _remedy(health: Sequence[Health], bad: Sequence[int]) -> str:
-    """Return what to do; once where it is the same for all."""
-    told = dict.fromkeys(health[index].advice for index in bad)
-    return next(iter(told))
-
-
-def _sentence(text: str) -> str:
-    text = text[0].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."

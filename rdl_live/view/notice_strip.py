@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from rdl_live.view.session import Notice, Severity
 from rdl_live.view.theme import AMBER, GREEN, RED
+from rdl_live.view.words import brief
 from rdl_live.view.wrapped import wrapped
 
 KEPT = 200
@@ -72,7 +73,7 @@ class NoticeStrip(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        text = self._shown.text
+        text = brief(self._shown.text)
         if len(text) > LONGEST:
             text = text[:LONGEST].rsplit(" ", 1)[0] + " …"
         more = f"   (and {self._unread - 1} more)" if self._unread > 1 else ""

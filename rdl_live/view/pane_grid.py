@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QResizeEvent
 from qtpy.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from rdl_live.view.banner import Caution
 from rdl_live.view.contrast import Contrast, ContrastHistory
 from rdl_live.view.image_canvas import ImageCanvas
 from rdl_live.view.image_pane import ImagePane, layers_of, rendered_canvas
@@ -89,11 +90,11 @@ class PaneGrid(QWidget):
             canvas.busy_text = text
             canvas.update()
 
-    def show_warnings(self, words: Mapping[str, str]) -> None:
-        """Say on images, by the name of their pane, that they are not to be believed; "": they are."""
-        if any(self.panes[name].canvas.layer.warning != text for name, text in words.items()):
-            for name, text in words.items():
-                self.panes[name].show_warning(text)
+    def show_cautions(self, cautions: Mapping[str, Caution]) -> None:
+        """Say on images, by the name of their pane, whether they are not to be believed."""
+        if any(self.panes[name].canvas.layer.caution != one for name, one in cautions.items()):
+            for name, one in cautions.items():
+                self.panes[name].show_caution(one)
             self._refresh_split()
 
     def show_doubt(self, wanted: bool) -> None:

@@ -1,6 +1,7 @@
 """Is the pattern right? For each orientation a verdict, what it is, and what to do."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -55,8 +56,8 @@ def pattern_health(patterns: "PatternSet | None", nominal: "PatternSet | None" =
     for index, pattern in enumerate(patterns):
         title = f"Orientation {index + 1}: {facts(pattern)}"
         if not pattern.trusted:
-            advice = pattern.doubt or "not trusted; check that the pattern is on and in focus"
-            health.append(Health(Verdict.BAD, title, _sentence(advice)))
+            advice = pattern.doubt or "not trusted: check that the pattern is on and in focus"
+            health.append(Health(Verdict.BAD, title, _brief(advice)))
             continue
         found = [turned.get(index, ""), stretched.get(index, ""), _shallow(pattern, best), _faint(pattern)]
         told = " ".join(_sentence(text) for text in found if text)
@@ -85,6 +86,24 @@ def summary(health: Sequence[Health]) -> str:
     if check:
         return f"all patterns trusted, {check} of {len(health)} to be checked"
     return "all patterns are good"
+
+
+def common_advice(health: Sequence[Health]) -> tuple[str, list[str]]:
+    """Take what is said of every orientation out of their advice: it is to be said once.
+
+    Returns:
+        What all have in common, "" if they have nothing; and what is left for each.
+    """
+    sentences = [_sentences(one.advice) for one in health]
+    shared = [one for one in sentences[0] if len(health) > 1 and all(one in others for others in sentences)]
+    left = [" ".join(one for one in mine if one not in shared) for mine in sentences]
+    return " ".join(shared), left
+
+
+def remedy(advice: str) -> str:
+    """Return what to do; all of the advice where what is wrong is not told apart from it."""
+    first, *others = _sentences(advice) or [""]
+    return " ".join(others) or first
 
 
 def _turned(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Sequence[int]) -> dict[int, str]:
@@ -154,10 +173,7 @@ def _shallow(pattern: "Pattern", best: float) -> str:
             "orientation, and that both beams pass"
         )
     if depth < DEEP:
-        return (
-            f"modulation {depth:.2f} is weak, so fine detail will be noisy: check focus, polarisation and "
-            "out-of-focus light"
-        )
+        return "the modulation is weak, so fine detail will be noisy: check focus, polarisation and out-of-focus light"
     return ""
 
 
@@ -186,6 +202,16 @@ def _middle(offsets: Sequence[float]) -> float:
 def _remainder(angle: float) -> float:
     """Return an angle modulo 180 in [-90, 90]: stripes have no head."""
     return math.remainder(angle, 180.0)
+
+
+def _brief(doubt: str) -> str:
+    """Return a doubt without what only the command's user can do, which follows a semicolon."""
+    return _sentence(doubt.partition(";")[0])
+
+
+def _sentences(text: str) -> list[str]:
+    """Split where a full stop is followed by a capital: numbers and names of files hold full stops, too."""
+    return [one for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text) if one]
 
 
 def _sentence(text: str) -> str:

@@ -245,7 +245,7 @@ class SimWidget(QWidget):
         images = self.session.take_images()
         if images is not None:
             self._show_images(images)
-        self.grid.show_warnings(self.trust.words(snapshot))
+        self.grid.show_cautions(self.trust.cautions(snapshot))
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._seen = snapshot

@@ -1,4 +1,10 @@
-"""Numbers as people say them."""
+"""Numbers as people say them, and long messages in short."""
+
+import re
+
+_LIST = re.compile(r"\A(?:.*?: )?\d+ problems:\n  - ", re.DOTALL)
+_FOLDERS = re.compile(r"(?:[A-Za-z]:)?[\\/](?:[^\s\\/:]+[\\/])+(?=[^\s\\/:]+[\\/][^\s\\/:]+)")
+"""Of an absolute path, all but the last two names."""
 
 
 def size(count: float) -> str:
@@ -29,3 +35,12 @@ def dose(j_cm2: float | None) -> str:
 def count(number: int) -> str:
     """Return a count with thin spaces between thousands."""
     return f"{number:,}".replace(",", "\u2009")
+
+
+def brief(message: str) -> str:
+    """Return a message for a narrow place: the first of several problems, and paths without their first folders."""
+    listed = _LIST.match(message)
+    if listed:
+        first, *others = message[listed.end() :].split("\n  - ")
+        message = f"{first}   (and {len(others)} more under Details)" if others else first
+    return _FOLDERS.sub("…/", message)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
+from rdl_live.view.banner import Caution
 from rdl_live.view.image_trust import OLD_AFTER, ImageTrust
 from rdl_live.view.picture import Picture
 from rdl_live.view.session import Activity, Counts, Images, Snapshot
@@ -32,11 +33,15 @@ def words(
 ) -> dict[str, str]:
     trust = ImageTrust()
     trust.see_images(images(used, seen, denoiser))
-    return trust.words(snapshot)
+    return words_of(trust, snapshot)
+
+
+def words_of(trust: ImageTrust, snapshot: Snapshot) -> dict[str, str]:
+    return {name: caution.words for name, caution in trust.cautions(snapshot).items()}
 
 
 def test_trusted_patterns_and_no_image_need_no_words() -> None:
-    assert ImageTrust().words(LIVE) == {"sim": "", "denoised": ""}
+    assert words_of(ImageTrust(), LIVE) == {"sim": "", "denoised": ""}
     assert words(patterns(), patterns()) == {"sim": "", "denoised": ""}
     assert words(patterns(), None) == {"sim": "", "denoised": ""}
 
@@ -58,33 +63,35 @@ def test_both_panes_say_what_is_wrong_and_what_to_do(used: tuple[int, ...], seen
 def test_words_go_when_trust_returns() -> None:
     trust = ImageTrust()
     trust.see_images(images(patterns(), patterns(0)))
-    assert trust.words(LIVE)["sim"]
+    assert words_of(trust, LIVE)["sim"]
     trust.see_images(images(patterns(), patterns()))
-    assert trust.words(LIVE) == {"sim": "", "denoised": ""}
+    assert words_of(trust, LIVE) == {"sim": "", "denoised": ""}
 
 
 def test_an_image_that_is_not_followed_by_others_is_called_old() -> None:
     trust = ImageTrust()
     trust.see_images(images(patterns(), patterns()))
     counted = [replace(LIVE, counts=Counts(refused=5 + more)) for more in range(OLD_AFTER + 1)]
-    assert [bool(trust.words(one)["sim"]) for one in counted] == [False] * OLD_AFTER + [True]
-    assert not trust.words(replace(counted[-1], activity=Activity.IDLE))["sim"]
+    assert [bool(words_of(trust, one)["sim"]) for one in counted] == [False] * OLD_AFTER + [True]
+    assert not words_of(trust, replace(counted[-1], activity=Activity.IDLE))["sim"]
     trust.see_images(images(patterns(), patterns()))
-    assert not trust.words(counted[-1])["sim"]
+    assert not words_of(trust, counted[-1])["sim"]
 
 
 def test_a_new_raw_frame_alone_makes_no_image_young() -> None:
     trust, shown = ImageTrust(), images(patterns(), patterns())
     trust.see_images(shown)
-    trust.words(LIVE)
+    words_of(trust, LIVE)
     trust.see_images(replace(shown, number=2))
-    assert "old" in trust.words(replace(LIVE, counts=Counts(refused=OLD_AFTER)))["sim"]
+    assert "old" in words_of(trust, replace(LIVE, counts=Counts(refused=OLD_AFTER)))["sim"]
 
 
 def test_doubts_of_the_guards_concern_the_denoised_image_alone() -> None:
     doubted = replace(LIVE, doubts=("detail may be lost",))
-    assert words(patterns(), patterns(), doubted, "rdl") == {
-        "sim": "",
-        "denoised": "Do not believe this image yet\nDetail may be lost.",
+    trust = ImageTrust()
+    trust.see_images(images(patterns(), patterns(), "rdl"))
+    assert trust.cautions(doubted) == {
+        "sim": Caution(),
+        "denoised": Caution("In doubt: detail may be lost or wrong\nDetail may be lost.", grave=False),
     }
     assert not words(patterns(), patterns(), doubted)["denoised"]

@@ -12,6 +12,7 @@ from rdl_live.view.scale_bar import round_length, scale_bar
 from rdl_live.view.shade import levels, reduced, shade
 from rdl_live.view.trace_panel import round_up
 from rdl_live.view.viewport import Viewport
+from rdl_live.view.words import brief
 
 
 def ramp(rows: int = 64, columns: int = 64, pixel_um: float = 0.1) -> Picture:
@@ -211,3 +212,18 @@ def test_axes_of_the_traces_end_at_round_numbers(value: float) -> None:
     top = round_up(value)
     assert value * (1 - 1e-6) <= top <= 1.51 * value
     assert float(f"{top:.2g}") == pytest.approx(top)
+
+
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [
+        ("the disk is full", "the disk is full"),
+        ("2 problems:\n  - it is full\n  - and slow", "it is full   (and 1 more under Details)"),
+        ("plan.yaml: 2 problems:\n  - name: missing\n  - times: 0", "name: missing   (and 1 more under Details)"),
+        ("/home/me/data/2026/raw.ome.zarr: the disk is full", "…/2026/raw.ome.zarr: the disk is full"),
+        (r"D:\data\me\2026\raw.ome.zarr: the disk is full", r"…/2026\raw.ome.zarr: the disk is full"),
+        ("/data/raw.ome.zarr: 5 J/cm² and 3/4 of it", "/data/raw.ome.zarr: 5 J/cm² and 3/4 of it"),
+    ],
+)
+def test_long_messages_are_told_in_short(message: str, short: str) -> None:
+    assert brief(message) == short

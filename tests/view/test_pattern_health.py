@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl_live.optics.pattern import Pattern, PatternSet
-from rdl_live.view.pattern_health import Health, pattern_health, summary
+from rdl_live.view.pattern_health import Health, common_advice, pattern_health, remedy, summary
 from rdl_live.view.verdicts import Verdict, worst
 
 NOMINAL = (8.0, 68.0, 128.0)
@@ -101,3 +101,26 @@ def test_before_the_first_estimation() -> None:
     (one,) = pattern_health(None)
     assert one.state is Verdict.UNKNOWN
     assert worst([]) is Verdict.GOOD
+
+
+def test_what_all_orientations_share_is_said_once() -> None:
+    weak = pattern_health(patterns(depth=0.15))
+    shared, left = common_advice(weak)
+    assert shared.startswith("The modulation is weak")
+    assert left == ["", "", ""]
+    doubts = ["no pattern found: the peak scores 3.5. Check that it is on; give pattern.period_um"] * 2
+    bad = pattern_health(
+        PatternSet(
+            patterns=tuple(
+                pattern(angle).model_copy(update={"trusted": False, "doubt": doubt.replace("3.5", f"{angle / 10}")})
+                for angle, doubt in zip((1.0, 91.0), doubts, strict=True)
+            )
+        )
+    )
+    assert common_advice(bad) == (
+        "Check that it is on.",
+        ["No pattern found: the peak scores 0.1.", "No pattern found: the peak scores 9.1."],
+    )
+    assert remedy(bad[0].advice) == "Check that it is on."
+    assert remedy("Orientation 2 is off: check the SLM pattern.") == "Orientation 2 is off: check the SLM pattern."
+    assert common_advice(weak[:1]) == ("", [weak[0].advice])

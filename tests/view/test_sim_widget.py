@@ -223,7 +223,7 @@ def test_the_image_itself_says_that_it_is_not_to_be_believed(
     assert "no pattern is trusted any more" in widget.grid.panes["sim"].canvas.toolTip()
     assert widget.grid.panes["raw"].canvas.toolTip() == ""
     widget.commands["split"].trigger()
-    assert "no pattern is trusted" in widget.grid.canvases[-1].other.warning
+    assert "no pattern is trusted" in widget.grid.canvases[-1].other.caution.words
     widget.commands["split"].trigger()
     assert seen(trusted=True) == plain
     assert widget.grid.panes["sim"].canvas.toolTip() == ""

@@ -53,8 +53,8 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
     score = min(score, coherence / _COHERENT)
     return (
         f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
-        "Check that the pattern is on and in focus; use more light, average several time points, or give "
-        "pattern.period_um and pattern.angles_deg in the microscope file"
+        "Check that the pattern is on and in focus, or use more light; in very little light average several time "
+        "points, or give pattern.period_um and pattern.angles_deg in the microscope file"
     )
 
 
