@@ -42,6 +42,7 @@ def recording_layout(acquisition: Acquisition, **provenance: Any) -> RecordingLa
             "software": f"rdl-live {__version__}",
             "microscope": microscope.model_dump(mode="json"),
             "plan": plan.model_dump(mode="json"),
+            "corner_px": acquisition.corner,
             "nominal_patterns": {c.name: acquisition.nominal(c.name).model_dump(mode="json") for c in channels},
             **provenance,
         },

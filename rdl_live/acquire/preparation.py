@@ -47,6 +47,12 @@ class Preparation:
         self.focus_um = self.devices.focus_um() if self.hardware.focus else None
         self.estimate: Estimate = estimate_plan(plan, microscope, self.frame_shape, core.getBytesPerPixel())
 
+    @property
+    def corner(self) -> tuple[int, int] | None:
+        """(y, x) of the region's first pixel on the chip; None where pixels are binned."""
+        x, y, _, _ = self.core.getROI(self.hardware.camera.device)
+        return (y, x) if self.binning == 1 else None
+
     def nominal(self, channel: str) -> PatternSet:
         """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
         pixel = self.microscope.optics.pixel_size_um

@@ -78,7 +78,7 @@ class Acquisition:
         self._made = made = Preparation(core, microscope, plan)
         self.hardware, self.patterns = made.hardware, made.patterns
         self.stepped, self.frame_shape, self.binning = made.stepped, made.frame_shape, made.binning
-        self.estimate = made.estimate
+        self.corner, self.estimate = made.corner, made.estimate
         self._devices, self._warn = made.devices, on_warning or _LOG.warning
         self._warnings: list[str] = list(self.estimate.warnings)
         self._stop = threading.Event()

@@ -72,6 +72,7 @@ def recipe_of(
         scope=scope,
         channels=tuple(guessed(scope.channel(name), acquisition.nominal(name)) for name in names),
         shape=layout.frame,
+        corner=acquisition.corner,
         dtype=str(layout.dtype),
         mode=options.mode,
         device=str(choose_device(options.device)),

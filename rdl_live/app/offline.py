@@ -155,7 +155,7 @@ class OfflineRun:
         with self.watch.timed("open"):
             self.recording = self._open(index)
         try:
-            self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:])
+            self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
         except BaseException:
             self.close()
             raise

@@ -102,7 +102,7 @@ def _film(
     frames = recording.read(chosen[0], chosen[0] + count)
     for number, series in enumerate(frames):
         check_frames(series, str(recording.path), first_time=chosen[0] + number)
-    maps = load_camera_maps(scope.camera, recording.shape[-2:])
+    maps = load_camera_maps(scope.camera, recording.shape[-2:], recording.corner)
     spread = np.unique(np.linspace(0, count - 1, min(count, ESTIMATE_SERIES)).round().astype(int))
     try:
         patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)

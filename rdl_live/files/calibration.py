@@ -49,16 +49,19 @@ def read_otf(path: str | Path) -> RadialOtfData:
     return RadialOtfData(values, header.spacing)
 
 
-def read_map(path: str | Path, shape: tuple[int, int], *, positive: bool = False) -> npt.NDArray[np.float32]:
+def read_map(
+    path: str | Path, shape: tuple[int, int], *, positive: bool = False, corner: tuple[int, int] | None = None
+) -> npt.NDArray[np.float32]:
     """Read a per-pixel camera map.
 
     Args:
-        path: TIFF file of one image.
-        shape: frame shape (Y, X) that it must have.
+        path: TIFF file of one image: of the region that the frames show, or of the whole chip.
+        shape: of a frame (Y, X).
         positive: refuse values of zero and below (gain); otherwise any finite value goes (offset, variance).
+        corner: (y, x) of the frame's first pixel on the chip, to cut a map of the whole chip; None: not known.
 
     Returns:
-        The map (y, x), float32, in the file's unit.
+        The map (y, x) of the frame, float32, in the file's unit.
 
     Raises:
         DataError: no such image, another shape, NaN or infinite values, or values that are not positive.
@@ -66,10 +69,12 @@ def read_map(path: str | Path, shape: tuple[int, int], *, positive: bool = False
     path = Path(path)
     raw = open_any(path)
     try:
-        if raw.stack.frames.size != 1 or raw.source.shape != tuple(shape):
+        place = _place(raw.source.shape, shape, corner)
+        if raw.stack.frames.size != 1 or place is None:
             found = f"{raw.stack.frames.size} image(s) of {raw.source.shape[0]} x {raw.source.shape[1]} pixels"
+            where = "" if corner is None else f" from row {corner[0]}, column {corner[1]} of the chip on"
             raise DataError(
-                f"{path}: holds {found}, the frames have {shape[0]} x {shape[1]} pixels (rows x columns); "
+                f"{path}: holds {found}, the frames have {shape[0]} x {shape[1]} pixels (rows x columns){where}; "
                 "cut the map to the same region of the camera"
             )
         values = np.empty((1, *raw.source.shape), raw.source.dtype)
@@ -77,7 +82,7 @@ def read_map(path: str | Path, shape: tuple[int, int], *, positive: bool = False
     finally:
         raw.source.close()
     with np.errstate(over="ignore"):
-        result: npt.NDArray[np.float32] = values[0].astype(np.float32)
+        result: npt.NDArray[np.float32] = values[0][place].astype(np.float32)
     bad = ~np.isfinite(result) | ((result <= 0) if positive else False)
     if bad.any():
         y, x = (int(i[0]) for i in np.nonzero(bad))
@@ -87,3 +92,16 @@ def read_map(path: str | Path, shape: tuple[int, int], *, positive: bool = False
             f"value {result[y, x]}; replace them by the median of their neighbours"
         )
     return result
+
+
+def _place(
+    found: tuple[int, ...], shape: tuple[int, int], corner: tuple[int, int] | None
+) -> tuple[slice, slice] | None:
+    """Return where a frame lies in a map; None where it does not lie in it."""
+    if tuple(found) == tuple(shape):
+        return slice(None), slice(None)
+    if corner is None or any(
+        first < 0 or first + n > most for first, n, most in zip(corner, shape, found, strict=True)
+    ):
+        return None
+    return slice(corner[0], corner[0] + shape[0]), slice(corner[1], corner[1] + shape[1])

@@ -11,10 +11,13 @@ if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.optics.noise import CameraMaps
 
 
-def load_camera_maps(camera: Camera, shape: tuple[int, int]) -> "CameraMaps | None":
+def load_camera_maps(
+    camera: Camera, shape: tuple[int, int], corner: tuple[int, int] | None = None
+) -> "CameraMaps | None":
     """Return the maps of `camera` for frames of `shape` (y, x), None where it names none.
 
-    What has no map is the same for all pixels.
+    What has no map is the same for all pixels. Maps of the whole chip are cut to the frame where `corner`, the (y, x)
+    of its first pixel on the chip, is known.
 
     Raises:
         DataError: a map is missing, of another shape, or holds impossible values.
@@ -29,7 +32,7 @@ def load_camera_maps(camera: Camera, shape: tuple[int, int]) -> "CameraMaps | No
     def read(path: str | None, otherwise: float, positive: bool = False) -> "torch.Tensor":
         if path is None:
             return torch.full(shape, otherwise)
-        return torch.from_numpy(read_map(path, shape, positive=positive))
+        return torch.from_numpy(read_map(path, shape, positive=positive, corner=corner))
 
     gain = 1 / camera.gain_e_per_adu
     return CameraMaps.from_scmos(

@@ -63,6 +63,11 @@ class RawRecording:
         return (times, angles, phases, rows, columns)
 
     @property
+    def corner(self) -> tuple[int, int] | None:
+        """(y, x) of a frame's first pixel on the camera's chip; None where the file does not tell."""
+        return None
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Number type of the values, in native byte order."""
         return self._source.dtype

@@ -8,6 +8,7 @@ import torch
 
 from rdl_live.files import load_camera_maps
 from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import LiveRestorer
 from rdl_live.restore.ranges import check_microscope
@@ -27,6 +28,8 @@ class PipelineRecipe:
     """Colours in the order that the frames' tags count."""
     shape: tuple[int, int]
     """(y, x) of a raw frame."""
+    corner: tuple[int, int] | None = None
+    """(y, x) of its first pixel on the camera's chip; None if it is not known."""
     dtype: str = "uint16"
     """Of the camera's pixels."""
     mode: Mode = Mode.SERIES
@@ -45,7 +48,7 @@ class PipelineRecipe:
         Raises:
             RdlError: camera maps that do not fit, weights that are damaged or made for another microscope.
         """
-        load_camera_maps(self.scope.camera, self.shape)
+        self._maps()
         if self.denoise == NO_DENOISER:
             return
         card = read_card(find_weights(self.denoise))
@@ -83,7 +86,7 @@ class PipelineRecipe:
             executor,
             mode=self.mode,
             dtype=self.dtype,
-            maps=load_camera_maps(self.scope.camera, self.shape),
+            maps=self._maps(),
             device=torch.device(device),
             restoration=load(denoise),
             patterns=self.patterns,
@@ -92,6 +95,9 @@ class PipelineRecipe:
             tell=tell,
             load=load,
         )
+
+    def _maps(self) -> CameraMaps | None:
+        return load_camera_maps(self.scope.camera, self.shape, self.corner)
 
     def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], LiveRestorer | None]:
         """Return what loads a denoiser by its name and checks that it fits."""

@@ -59,6 +59,8 @@ def about_image(source: Source, where: Where, shown: Shown | None) -> Lines:
         return lines
     if shown.photons is not None:
         lines.append(("Mean signal", f"{shown.photons:.3g} photons per raw pixel and frame"))
+    if shown.maps_lacking:
+        lines.append(("Warning", shown.maps_lacking))
     lines += _made(shown)
     return lines + [("Doubt", doubt) for doubt in shown.doubts]
 

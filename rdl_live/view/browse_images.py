@@ -1,7 +1,7 @@
 """The images of one series of a recording: read, or computed on demand with the recorded patterns. Without Qt.
 
-Photons are those of the camera's numbers; per-pixel calibration maps, which lie on the microscope's computer, are not
-used here (`rdl-live reconstruct` does).
+Where the camera's per-pixel maps cannot be read (they lie on the microscope's computer), photons are those of the
+camera's mean numbers, and what is shown says so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from rdl_live.errors import ConfigError, DataError
+from rdl_live.files.camera_maps import load_camera_maps
 from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.files.recorder.tags import FrameFlag
 from rdl_live.optics.microscope import Channel, Microscope
@@ -20,6 +21,7 @@ from rdl_live.view.browse_source import Source, Stored, Where
 from rdl_live.view.picture import Picture
 
 if TYPE_CHECKING:  # loads torch
+    from rdl_live.optics.noise import CameraMaps
     from rdl_live.optics.pattern import PatternSet
     from rdl_live.optics.reconstruct import Reconstructor
     from rdl_live.restore import Restorer
@@ -63,6 +65,8 @@ class Shown:
     """What the denoiser's guards say."""
     made: Mapping[str, Any] = field(default_factory=dict)
     """How the recorded image was made."""
+    maps_lacking: str = ""
+    """Why the camera's maps, which the microscope file names, are not used."""
     problem: str = ""
     """What went wrong in reading or computing."""
     done: bool = False
@@ -78,13 +82,29 @@ class BrowseImages:
         self._estimated: dict[ImageAddress, PatternSet] = {}
         self._reconstructors: dict[object, Reconstructor] = {}
         self._restorers: dict[object, Restorer] = {}
+        self._maps: CameraMaps | None = None
+        self._maps_lacking = ""
+        self._maps_read = False
 
     def steps(self, request: Request) -> Iterator[Shown]:
         """Give what there is to be seen, as it becomes ready: first what is read, then what is computed."""
+        self._read_maps()
         try:
-            yield from self._steps(request)
+            for shown in self._steps(request):
+                yield replace(shown, maps_lacking=self._maps_lacking)
         except (DataError, ConfigError) as error:
             yield Shown(request, problem=str(error), done=True)
+
+    def _read_maps(self) -> None:
+        """Read the camera's maps once, in the thread that computes."""
+        scope = self._source.microscope
+        if self._maps_read or scope is None or self._source.sizes.phases == 1:
+            return
+        self._maps_read = True
+        try:
+            self._maps = load_camera_maps(scope.camera, self._source.sizes.frame, self._source.sizes.corner)
+        except (DataError, ConfigError) as error:
+            self._maps_lacking = f"the camera's maps are not used, its mean numbers are: {error}"
 
     def _steps(self, request: Request) -> Iterator[Shown]:
         where, source = request.where, self._source
@@ -107,13 +127,13 @@ class BrowseImages:
         unit = "photons" if scope is not None else "ADU"
         pictures, absent = dict(shown.pictures), dict(shown.absent)
         if present[request.angle, request.phase]:
-            frame = photons_of(series[request.angle, request.phase], scope)
+            frame = photons_of(series[request.angle, request.phase], scope, self._maps)
             pictures["raw"] = Picture(frame, pixel_um, unit=unit)
         else:
             absent["raw"] = f"Frame missing\n(angle {request.angle + 1}, phase {request.phase + 1})"
         photons = None
         if present.any():
-            mean = photons_of(series[present].mean(axis=0, dtype=np.float64), scope)
+            mean = photons_of(series[present].mean(axis=0, dtype=np.float64), scope, self._maps)
             pictures["widefield"] = Picture(mean, pixel_um, unit=unit)
             photons = float(mean.mean()) if scope is not None else None
         else:
@@ -149,7 +169,7 @@ class BrowseImages:
         if key not in self._restorers:
             _make_room(self._restorers)
             self._restorers[key] = Restorer(
-                scope, patterns, shape, shown.request.denoiser, self._device, channel=channel
+                scope, patterns, shape, shown.request.denoiser, self._device, channel=channel, maps=self._maps
             )
         restorer = self._restorers[key]
         restorer.calibrate(series)
@@ -187,7 +207,9 @@ class BrowseImages:
                 np.unique(np.linspace(0, len(times) - 1, min(len(times), ESTIMATED_FROM)).round().astype(int))
             ]
             stack = np.stack([self._source.series(where._replace(time=int(time))) for time in chosen])
-            self._estimated[key] = estimate_patterns(stack, scope, channel=channel, device=self._device)
+            self._estimated[key] = estimate_patterns(
+                stack, scope, channel=channel, maps=self._maps, device=self._device
+            )
         return self._estimated[key]
 
     def _reconstructor(self, scope: Microscope, channel: Channel, patterns: "PatternSet") -> "Reconstructor":
@@ -197,7 +219,7 @@ class BrowseImages:
         if key not in self._reconstructors:
             _make_room(self._reconstructors)
             self._reconstructors[key] = Reconstructor(
-                scope, patterns, self._source.sizes.frame, self._device, channel=channel
+                scope, patterns, self._source.sizes.frame, self._device, channel=channel, maps=self._maps
             )
         return self._reconstructors[key]
 
@@ -222,11 +244,15 @@ class BrowseImages:
         return Picture(image, (self._source.sizes.pixel_um or 1.0) / 2)
 
 
-def photons_of(adu: npt.NDArray[Any], scope: Microscope | None) -> npt.NDArray[np.float32]:
-    """Return photons, by the camera's numbers; without a microscope the values as they are."""
+def photons_of(
+    adu: npt.NDArray[Any], scope: Microscope | None, maps: "CameraMaps | None" = None
+) -> npt.NDArray[np.float32]:
+    """Return photons, by the camera's maps or numbers; without a microscope the values as they are."""
     values = adu.astype(np.float32)
     if scope is None:
         return values
+    if maps is not None:
+        return np.asarray((values - maps.offset_adu.numpy()) * maps.gain_e_per_adu.numpy(), np.float32)
     return np.asarray((values - scope.camera.offset_adu) * scope.camera.gain_e_per_adu, np.float32)
 
 

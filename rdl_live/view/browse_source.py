@@ -16,7 +16,7 @@ from rdl_live.errors import DataError
 from rdl_live.files.raw import RawRecording, open_raw
 from rdl_live.files.recorder.journal import JOURNAL, JournalContent, read_journal
 from rdl_live.files.recorder.layout import ImageAddress, RecordingLayout, StreamLayout
-from rdl_live.files.recorder.recording import Recording
+from rdl_live.files.recorder.recording import Recording, corner_of
 from rdl_live.files.recorder.tags import FrameFlag
 from rdl_live.optics.microscope import Microscope
 
@@ -51,6 +51,8 @@ class Sizes:
     """(y, x)."""
     pixel_um: float | None
     """Of the raw frames; None where neither file nor microscope tell."""
+    corner: tuple[int, int] | None = None
+    """(y, x) of their first pixel on the camera's chip, if that is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,8 +216,9 @@ class RecordedSource:
         if raw is None:
             frame, pixel = (frame[0] // 2, frame[1] // 2), 2 * pixel
         angles, phases = (raw.pattern.angles, raw.pattern.phases) if raw else (1, 1)
+        corner = corner_of(layout)
         names = tuple(channel.name for channel in layout.channels)
-        return Sizes(times, layout.positions, names, layout.z_planes, angles, phases, frame, pixel)
+        return Sizes(times, layout.positions, names, layout.z_planes, angles, phases, frame, pixel, corner)
 
 
 @dataclass

@@ -178,6 +178,7 @@ def test_a_recording_holds_what_came(
         summary = recorder.close()
     assert (summary.raw_frames, summary.series, summary.missing) == (54, 6, 0)
     recordings = [open_recording(path, channel=channel) for channel in (0, 1)]
+    assert [recording.corner for recording in recordings] == [(SMALL.y, SMALL.x)] * 2
     for frame, tag in came:
         assert np.array_equal(recordings[tag.channel][tag.time][tag.angle, tag.phase], frame)  # type: ignore[arg-type]
     assert len(came) == 54

@@ -78,6 +78,18 @@ def test_maps(dtype: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(got, values)
 
 
+def test_a_map_of_the_whole_chip_is_cut_to_the_frames(tmp_path: Path) -> None:
+    values, path = np.arange(1, 31, dtype="f4").reshape(5, 6), tmp_path / "a.tif"
+    values[0, 0] = 0
+    tifffile.imwrite(path, values)
+    # What is wrong beyond the frame does not matter.
+    np.testing.assert_array_equal(read_map(path, (2, 3), positive=True, corner=(3, 1)), values[3:5, 1:4])
+    np.testing.assert_array_equal(read_map(path, (5, 6), corner=(7, 7)), values)
+    for corner in (None, (4, 1), (3, 4)):
+        with pytest.raises(DataError, match="cut the map to the same region"):
+            read_map(path, (2, 3), corner=corner)
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="the camera maps are not here")
 @pytest.mark.parametrize("name", ["gain", "offset", "variance"])
 def test_reads_the_real_maps(name: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from rdl_live.errors import DataError
 from rdl_live.files import write_raw
@@ -115,6 +116,25 @@ def test_what_is_known_is_told(folder: Path) -> None:
     image = dict(about_image(source, Where(1), None))
     assert image["Exposed at"] == "1.000 s"
     assert image["Light"] == "20 %"
+
+
+def test_camera_maps_are_used_and_where_they_lack_it_is_told(tmp_path: Path) -> None:
+    offset = np.zeros((rec.SIDE + 8, rec.SIDE + 4), np.float32)
+    corner = (6, 3)
+    offset[corner[0] : corner[0] + rec.SIDE, corner[1] : corner[1] + rec.SIDE] = 100 + np.eye(rec.SIDE)
+    path = tmp_path / "offset.tif"
+    tifffile.imwrite(path, offset)
+    scope = rec.SCOPE.replace(camera={**rec.SCOPE.camera.model_dump(), "offset_file": str(path)})
+    folder = rec.record(tmp_path, with_sr=False, microscope=scope.model_dump(mode="json"), corner_px=corner)
+    shown = last(BrowseImages(open_source(folder)), Request(Where(1)))
+    adu = rec.raw_series(1, 0).astype(np.float32)
+    assert np.allclose(shown.pictures["raw"].pixels, (adu[0, 0] - 100 - np.eye(rec.SIDE)) * 0.5)
+    assert not shown.maps_lacking
+    path.unlink()
+    source = open_source(folder)
+    shown = last(BrowseImages(source), Request(Where(1)))
+    assert np.allclose(shown.pictures["raw"].pixels, (adu[0, 0] - 100) * 0.5)
+    assert any("mean numbers" in text for _, text in about_image(source, Where(1), shown))
 
 
 def test_without_raw_frames_the_images_alone_are_shown(tmp_path: Path) -> None:

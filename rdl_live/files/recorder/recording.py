@@ -44,6 +44,11 @@ class Recording(RawRecording):
         return self.layout.kind
 
     @property
+    def corner(self) -> tuple[int, int] | None:
+        """(y, x) of a frame's first pixel on the camera's chip; None for binned frames, and where it was not noted."""
+        return corner_of(self.layout)
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the recording was made, and what was remarked during it."""
         return {**self.layout.provenance, **self._remarks}
@@ -91,6 +96,15 @@ class Recording(RawRecording):
         if missing := self._index.missing(self.image):
             notes.append(f"{missing} frame(s) are missing and read as zeros")
         return notes
+
+
+def corner_of(layout: StreamLayout) -> tuple[int, int] | None:
+    """Return the (y, x) of a frame's first pixel on the camera's chip, if a recording's layout tells."""
+    noted = layout.provenance.get("corner_px")
+    if not isinstance(noted, list | tuple) or len(noted) != 2:
+        return None
+    y, x = noted
+    return (y, x) if type(y) is int and type(x) is int and min(y, x) >= 0 else None
 
 
 def open_recording(path: str | Path, *, channel: int = 0, position: int = 0, z: int = 0) -> Recording:
