@@ -17,6 +17,7 @@ from rdl_live.view.browse_images import NONE, BrowseImages, Request, Shown
 from rdl_live.view.browse_marks import Marks
 from rdl_live.view.browse_source import Source
 from rdl_live.view.health_panel import HealthPanel
+from rdl_live.view.image_trust import cautions_of
 from rdl_live.view.latest_worker import LatestWorker
 from rdl_live.view.memory import Memory
 from rdl_live.view.notice_strip import NoticeStrip
@@ -169,6 +170,7 @@ class Browser(QWidget):
         if shown.patterns is not None and shown.patterns is not self._patterns:
             self._patterns = shown.patterns
             self.lamps.show_health(pattern_health(shown.patterns, shown.nominal))
+        self.grid.show_cautions(cautions_of(shown.patterns, shown.doubts, nominal=shown.nominal))
         self._show_spectrum()
 
     def _show_pictures(self, shown: Shown) -> None:
@@ -268,7 +270,8 @@ class Browser(QWidget):
         made = {"recording": str(self.source.path), "image": dict(lines)}
         if shown.patterns is not None:
             made["patterns"] = shown.patterns.model_dump(mode="json")
-        caption = Caption(f"{pane.title}, {channel}", None, shown.photons, tuple(fact for fact in facts if fact))
+        known = tuple(fact for fact in facts if fact)
+        caption = Caption(f"{pane.title}, {channel}", None, shown.photons, known, pane.caution)
         return Shot(shown.pictures[name], pane.contrast, caption, pane.canvas.layer.doubt, channel, made)
 
     def save(self, path: Path | None = None) -> None:

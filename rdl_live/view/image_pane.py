@@ -153,6 +153,11 @@ class ImagePane(QWidget):
             self.canvas.setToolTip(caution.words)
             self.canvas.update()
 
+    @property
+    def caution(self) -> str:
+        """Why the image is not to be believed, in one line; "" if it may be."""
+        return self.canvas.layer.caution.words.replace("\n", ". ")
+
     def show_value(self) -> None:
         """Show the value under the cursor, or the unit."""
         cursor = self.viewport.cursor_um

@@ -37,13 +37,10 @@ class ImageTrust:
         images = self._images
         if images is None or images.patterns is None:
             return {"sim": Caution(), "denoised": Caution()}
-        wrong = Caution(self._old(refused - self._refused, snapshot.activity) or _of_patterns(images, snapshot.nominal))
-        doubted = Caution()
-        if snapshot.doubts and images.denoiser != "none":
-            first = snapshot.doubts[0]
-            head = "In doubt: detail may be lost or wrong"
-            doubted = Caution(f"{head}\n{first[0].upper()}{first[1:]}.", grave=False)
-        return {"sim": wrong, "denoised": wrong if wrong.words else doubted}
+        doubts = snapshot.doubts if images.denoiser != "none" else ()
+        found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=snapshot.nominal)
+        old = self._old(refused - self._refused, snapshot.activity)
+        return dict.fromkeys(found, Caution(old)) if old else found
 
     def _old(self, refused: int, activity: Activity) -> str:
         if refused < OLD_AFTER or not activity.busy:
@@ -55,12 +52,33 @@ class ImageTrust:
         )
 
 
-def _of_patterns(images: Images, nominal: "PatternSet | None") -> str:
-    """Return what the patterns at the latest look mean for an image."""
-    used, now = images.patterns, images.seen
+def cautions_of(
+    used: "PatternSet | None",
+    doubts: Sequence[str],
+    *,
+    seen: "PatternSet | None" = None,
+    nominal: "PatternSet | None" = None,
+) -> dict[str, Caution]:
+    """Return the warning of each super-resolved image, by its pane.
+
+    Args:
+        used: patterns that the images were made with.
+        doubts: what the guards say of the denoised image.
+        seen: patterns at the latest look, trusted or not; None: those that were used.
+        nominal: what the SLM should show, where that is known.
+    """
     if used is None:
-        return ""
-    now = now or used
+        return {"sim": Caution(), "denoised": Caution()}
+    wrong = Caution(_of_patterns(used, seen or used, nominal))
+    doubted = Caution()
+    if doubts:
+        first = doubts[0]
+        doubted = Caution(f"In doubt: detail may be lost or wrong\n{first[0].upper()}{first[1:]}.", grave=False)
+    return {"sim": wrong, "denoised": wrong if wrong.words else doubted}
+
+
+def _of_patterns(used: "PatternSet", now: "PatternSet", nominal: "PatternSet | None") -> str:
+    """Return what the patterns at the latest look mean for an image."""
     health = pattern_health(now, nominal)
     bad = [index for index, one in enumerate(health) if one.state is Verdict.BAD]
     if not bad:

@@ -26,7 +26,7 @@ SMALLEST = 512
 PNG, TIFF = (".png",), (".tif", ".tiff")
 _FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "segoeui.ttf", "arial.ttf", "Arial.ttf", "Helvetica.ttc")
 _PLAIN = {"µ": "u", "²": "2", "°": " deg", "·": "|"}
-_PAPER, _INK, _FAINT = (255, 255, 255), (20, 20, 20), (95, 95, 95)
+_PAPER, _INK, _FAINT, _ALARM = (255, 255, 255), (20, 20, 20), (95, 95, 95), (190, 74, 0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Caption:
     """Mean photons per raw pixel and frame."""
     facts: tuple[str, ...] = ()
     """Anything else: time point, denoiser, recording."""
+    caution: str = ""
+    """Why the picture is not to be believed, if it is not: it goes wherever the picture goes."""
 
     @property
     def details(self) -> str:
@@ -73,6 +75,7 @@ def render(shot: Shot) -> npt.NDArray[np.uint8]:
     size = max(14, round(min(rows, columns) / 32))
     title, small = _font(size), _font(max(12, round(size * 0.8)))
     lines = [(text, title, _INK) for text in _wrapped(shot.caption.title, title, columns - size)]
+    lines += [(text, title, _ALARM) for text in _wrapped(shot.caption.caution, title, columns - size)]
     lines += [(text, small, _FAINT) for text in _wrapped(shot.caption.details, small, columns - size)]
     pitch = round(1.4 * size)
     sheet = Image.new("RGB", (columns, rows + pitch * len(lines) + size), _PAPER)
@@ -106,6 +109,8 @@ def _save_png(shot: Shot, path: Path, overwrite: bool) -> None:
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Title", shot.caption.title)
     notes.add_text("Description", shot.caption.details)
+    if shot.caption.caution:
+        notes.add_text("Warning", shot.caption.caution)
     notes.add_text("Software", f"rdl-live {__version__}")
     image = Image.fromarray(render(shot))
     with atomic_write(path, overwrite) as temporary:
@@ -121,6 +126,7 @@ def _save_tiff(shot: Shot, path: Path, overwrite: bool) -> None:
         "title": shot.caption.title,
         "details": shot.caption.details,
         "unit": shot.picture.unit,
+        **({"warning": shot.caption.caution} if shot.caption.caution else {}),
         **shot.provenance,
     }
     channel = shot.channel or shot.caption.title

@@ -361,9 +361,8 @@ class SimWidget(QWidget):
         if pane.picture is None or images is None:
             return None
         facts = [] if images.denoiser == OFF or pane.name != "denoised" else [f"denoised by {images.denoiser}"]
-        caption = Caption(
-            f"{pane.title}, {images.channel}", datetime.now().astimezone(), snapshot.readings.photons, tuple(facts)
-        )
+        title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
+        caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
             "denoiser": images.denoiser if pane.name == "denoised" else OFF,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),

@@ -1,5 +1,6 @@
 """Saved pictures: what is shown is what is saved, the bar is as long as it says, values stay values."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -62,6 +63,20 @@ def test_png_tells_what_when_and_how_much_light(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists already"):
         save(shot(), path)
     save(shot(), path, overwrite=True)
+
+
+def test_a_warning_goes_with_the_picture(tmp_path: Path) -> None:
+    told = replace(CAPTION, caution="Do not believe this image: no pattern is trusted. Is the SLM on?")
+    one = replace(shot(), caption=told)
+    assert render(one).shape[0] > render(shot()).shape[0]
+    save(one, tmp_path / "a.png")
+    save(one, tmp_path / "a.tif")
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.info["Warning"] == told.caution
+    assert read_provenance(tmp_path / "a.tif")["warning"] == told.caution
+    save(shot(), tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as image:
+        assert "Warning" not in image.info
 
 
 def test_tiff_holds_the_values_the_pixel_size_and_the_origin(tmp_path: Path) -> None:
