@@ -11,7 +11,7 @@ from benchmarks.pipeline import PipelineRates
 from benchmarks.rates import Rate
 from benchmarks.report import verdict
 from benchmarks.scale import ScaleCost
-from benchmarks.window import WindowRates
+from benchmarks.window import PaneCost, WindowRates
 
 WANTED_P95_MS = 300.0
 """Longest delay of 95 % of the images in the demo."""
@@ -87,16 +87,32 @@ def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def show_window(found: Sequence[WindowRates], console: Console) -> None:
-    """Print starts and rates, with the window and without."""
+def show_window(found: Sequence[WindowRates], panes: Sequence[PaneCost], console: Console) -> None:
+    """Print starts and rates, with the window and without, and what drawing costs."""
     table = Table(title="the demo at 256 x 256, with its window and without")
-    for heading in ("", "window [s]", "first raw [s]", "first SR [s]", "raw / s", "SR / s", "missing", "dropped"):
+    for heading in (
+        "",
+        "exposure [ms]",
+        "window [s]",
+        "first raw [s]",
+        "first SR [s]",
+        "raw / s",
+        "SR / s",
+        "missing",
+        "dropped",
+    ):
         table.add_column(heading, justify="right")
     for one in found:
         window_s = "" if one.window_s is None else f"{one.window_s:.2f}"
         rates = (f"{value:.1f}" for value in (one.raw_s, one.image_s, one.raw_fps, one.image_fps))
-        table.add_row(one.how, window_s, *rates, str(one.missing), str(one.dropped))
+        table.add_row(one.how, f"{one.exposure_ms:g}", window_s, *rates, str(one.missing), str(one.dropped))
     console.print(table)
+    for cost in panes:
+        console.print(
+            f"{cost.panes} panes of {cost.side} x {cost.side}, {cost.drawn_hz:.1f} of {cost.wanted_hz:g} a second: "
+            f"{cost.cores:.2f} of a core (less than .5 wanted: {verdict(cost.cores < 0.5)})",
+            highlight=False,
+        )
 
 
 def show_scale(found: Sequence[ScaleCost], console: Console) -> None:

@@ -17,7 +17,7 @@ from benchmarks.network_cost import DenoiseCost, measure_denoise, show_denoise
 from benchmarks.offline_report import show
 from benchmarks.pipeline import PipelineRates, measure_pipeline
 from benchmarks.scale import ScaleCost, measure_scale
-from benchmarks.window import WindowRates, measure_window
+from benchmarks.window import PaneCost, WindowRates, measure_panes, measure_window
 from rdl_live.errors import OutputError
 
 if TYPE_CHECKING:
@@ -84,12 +84,13 @@ def demo(options: argparse.Namespace, console: Console) -> list[DemoRates]:
         return _each([size], console, lambda size: measure_demo(size, seconds, folder), show_demo)
 
 
-def window(options: argparse.Namespace, console: Console) -> list[WindowRates]:
+def window(options: argparse.Namespace, console: Console) -> list[WindowRates | PaneCost]:
     """The demo's window: how soon it is there, and what it costs."""
     with console.status("the demo, with its window and without"):
-        found = measure_window(options.seconds or (1.0 if options.quick else 15.0))
-    show_window(found, console)
-    return found
+        seconds = options.seconds or (1.0 if options.quick else 15.0)
+        found, panes = measure_window(seconds), measure_panes(seconds)
+    show_window(found, panes, console)
+    return [*found, *panes]
 
 
 def scale(options: argparse.Namespace, console: Console) -> list[ScaleCost]:

@@ -2,7 +2,8 @@
 
 The demo is started anew, as a user starts it, in a process of its own: with the window, and the same session without
 any. Told are the seconds from the start of the process to the window, the first raw frame and the first
-super-resolved image, and then rates and losses of both, side by side.
+super-resolved image, and then rates and losses of both, side by side: at an exposure that the computer can hardly
+follow (it computes camera, images and drawing), and at one where the camera sets the pace.
 """
 
 import json
@@ -11,13 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 WINDOW, ALONE = "with the window", "without"
 PATIENCE_S = 120.0
 SIZE = 256
+HURRIED_MS, PACED_MS = 10.0, 60.0
+"""Exposures: quicker than two cores can follow, and slower."""
+PANES, PANE_SIDE = ("raw", "widefield", "sim"), 1024
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class WindowRates:
     """What one start gave."""
 
     how: str
+    exposure_ms: float
     window_s: float | None
     """From the start of the process until the window was drawn."""
     raw_s: float
@@ -39,33 +44,76 @@ class WindowRates:
     """Series that were not processed in time."""
 
 
+@dataclass(frozen=True)
+class PaneCost:
+    """What it costs to draw."""
+
+    panes: int
+    side: int
+    """Pixels of each image, and at least as many of each pane."""
+    wanted_hz: float
+    drawn_hz: float
+    cores: float
+    """Processor time over time."""
+
+
 def measure_window(seconds: float, denoise: str = "none") -> list[WindowRates]:
     """Start the demo with and without its window, and watch each for `seconds` after its first image."""
-    return [_started(how, seconds, denoise) for how in (ALONE, WINDOW)]
+    return [_started(how, seconds, denoise, ms) for ms in (HURRIED_MS, PACED_MS) for how in (ALONE, WINDOW)]
 
 
-def _started(how: str, seconds: float, denoise: str) -> WindowRates:
+def measure_panes(seconds: float, rates_hz: tuple[float, ...] = (25.0, 30.0)) -> list[PaneCost]:
+    """Draw images in three panes at given rates, each for `seconds`, in a process of its own."""
+    return [PaneCost(**_child_of("panes", str(seconds), str(rate))) for rate in rates_hz]
+
+
+def _started(how: str, seconds: float, denoise: str, exposure_ms: float) -> WindowRates:
+    return WindowRates(**_child_of("demo", how, str(seconds), denoise, str(exposure_ms), repr(time.time())))
+
+
+def _child_of(*arguments: str) -> dict[str, Any]:
+    """Return what a process of its own found."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "RDL_LIVE_CONFIG_DIR": folder}
         if not os.environ.get("DISPLAY") and sys.platform.startswith("linux"):
             environment.setdefault("QT_QPA_PLATFORM", "offscreen")
-        arguments = [
-            sys.executable,
-            "-m",
-            "benchmarks.window",
-            "--child",
-            how,
-            str(seconds),
-            denoise,
-            repr(time.time()),
-        ]
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False, timeout=600)
+        command = [sys.executable, "-m", "benchmarks.window", "--child", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode:
-        raise RuntimeError(f"the demo {how} failed: {done.stderr[-2000:]}")
-    return WindowRates(**json.loads(done.stdout.splitlines()[-1]))
+        raise RuntimeError(f"{' '.join(arguments)} failed: {done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def _child(how: str, seconds: float, denoise: str, began: float) -> dict[str, Any]:
+def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
+    """Draw; return the fields of `PaneCost`."""
+    import numpy as np
+
+    from rdl_live.app.window import qt_application
+
+    application = qt_application()
+    from rdl_live.view.pane_grid import PaneGrid
+    from rdl_live.view.picture import Picture
+
+    grid = PaneGrid([(name, name) for name in PANES])
+    grid.resize(len(PANES) * PANE_SIDE, PANE_SIDE + 100)
+    grid.show()
+    rng = np.random.default_rng(1)
+    # As many as it takes to leave the processor's caches, as images from a camera do.
+    stock = [Picture(rng.poisson(50, (PANE_SIDE, PANE_SIDE)).astype(np.float32), 0.065) for _ in range(12)]
+    drawn, began, used = 0, time.monotonic(), time.process_time()
+    while (now := time.monotonic() - began) < seconds:
+        if now * rate_hz >= drawn:
+            grid.show_pictures("488", {name: stock[(drawn + i) % len(stock)] for i, name in enumerate(PANES)})
+            drawn += 1
+        application.processEvents()
+        time.sleep(0.001)
+    took, used = time.monotonic() - began, time.process_time() - used
+    cost = PaneCost(len(PANES), PANE_SIDE, rate_hz, drawn / took, used / took)
+    return asdict(cost)
+
+
+def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: float) -> dict[str, Any]:
     """Be the demo; return the fields of `WindowRates`."""
     from rdl_live.app.window import DemoWishes, demo_session, qt_application
     from rdl_live.view.memory import Memory
@@ -86,6 +134,7 @@ def _child(how: str, seconds: float, denoise: str, began: float) -> dict[str, An
         window_s = time.time() - began
         turn = application.processEvents
     session.start()
+    session.change(exposure_ms=exposure_ms)
 
     def wait(field: str) -> float:
         deadline = time.monotonic() + PATIENCE_S
@@ -108,6 +157,7 @@ def _child(how: str, seconds: float, denoise: str, began: float) -> dict[str, An
     session.join(30)
     return {
         "how": how,
+        "exposure_ms": exposure_ms,
         "window_s": window_s,
         "raw_s": raw_s,
         "image_s": image_s,
@@ -120,7 +170,13 @@ def _child(how: str, seconds: float, denoise: str, began: float) -> dict[str, An
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        print(json.dumps(_child(sys.argv[2], float(sys.argv[3]), sys.argv[4], float(sys.argv[5]))))
+        what, *given = sys.argv[2:]
+        if what == "panes":
+            found = _panes(float(given[0]), float(given[1]))
+        else:
+            found = _demo(given[0], float(given[1]), given[2], float(given[3]), float(given[4]))
+        print(json.dumps(found))
     else:
-        for one in measure_window(*(float(text) for text in sys.argv[1:2] or ["10"]), *sys.argv[2:3]):
+        length = float(next(iter(sys.argv[1:2]), "10"))
+        for one in [*measure_window(length, *sys.argv[2:3]), *measure_panes(length)]:
             print(one)

@@ -222,10 +222,11 @@ def test_costs_of_networks_are_counted(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_window_is_timed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bench.json"
     assert main(["window", "--quick", "--json", str(out)]) == 0
-    alone, shown = json.loads(out.read_text(encoding="utf-8"))["window"]
+    alone, shown, *_, panes = json.loads(out.read_text(encoding="utf-8"))["window"]
     assert alone["window_s"] is None
     assert 0 < shown["window_s"] < shown["raw_s"] < shown["image_s"]
     assert min(alone["raw_fps"], shown["raw_fps"]) > 0
+    assert panes["cores"] > 0
     assert "with the window" in capsys.readouterr().out
 
 

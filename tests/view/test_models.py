@@ -9,7 +9,7 @@ from rdl_live.view.colours import COLOURS, colour_table
 from rdl_live.view.contrast import Contrast, ContrastHistory
 from rdl_live.view.picture import Picture
 from rdl_live.view.scale_bar import round_length, scale_bar
-from rdl_live.view.shade import levels, reduced, shade
+from rdl_live.view.shade import coloured, reduced, shade
 from rdl_live.view.trace_panel import round_up
 from rdl_live.view.viewport import Viewport
 from rdl_live.view.words import brief
@@ -84,9 +84,15 @@ def test_fine_stripes_become_grey_and_not_other_stripes() -> None:
     assert np.ptp(reduced(pixels, 4)) == 0
 
 
-def test_levels_are_kept_apart_to_both_ends() -> None:
-    found = levels(np.array([[-5, 0, 50, 100, 1e9, np.nan]], np.float32), 0, 100)
-    assert found.tolist() == [[0, 0, 127, 255, 255, 0]]
+@pytest.mark.parametrize("name", COLOURS)
+@pytest.mark.parametrize("gamma", [1.0, 0.5])
+def test_each_value_has_its_colour_to_both_ends(name: str, gamma: float) -> None:
+    table = colour_table(name, gamma)
+    found = coloured(np.array([[-5, 0, 50, 100, 1e9, np.nan, np.inf]], np.float32), 0, 100, table)
+    assert found.tolist() == [table[[0, 0, 127, 255, 255, 0, 255]].tolist()]
+    many = np.random.default_rng(1).uniform(-10, 110, (1000, 300)).astype(np.float32)  # several blocks
+    levels = (np.clip(many / 100, 0, 1) * 255.999).astype(np.uint8)
+    assert (coloured(many, 0, 100, table) != table[levels]).mean() < 1e-3  # but for rounding
 
 
 @pytest.mark.parametrize("zoom", [1.0, 3.7, 40.0])

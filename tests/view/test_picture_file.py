@@ -17,7 +17,7 @@ from rdl_live.view.contrast import Contrast
 from rdl_live.view.picture import Picture
 from rdl_live.view.picture_file import Caption, Shot, render, save
 from rdl_live.view.scale_bar import scale_bar
-from rdl_live.view.shade import levels
+from rdl_live.view.shade import coloured
 
 CAPTION = Caption("SIM, 488", datetime(2026, 3, 1, 12, 30), 5.25, ("time point 3",))
 
@@ -40,8 +40,8 @@ def bar_length(sheet: npt.NDArray[np.uint8], rows: int) -> int:
 def test_every_pixel_has_the_colour_of_its_value() -> None:
     one = shot()
     sheet = render(one)
-    table = colour_table("green", 1.0)[levels(one.picture.pixels, 5, 40)]
-    expected = np.stack([table >> shift & 0xFF for shift in (16, 8, 0)], axis=-1)
+    colours = coloured(one.picture.pixels, 5, 40, colour_table("green", 1.0))
+    expected = np.stack([colours >> shift & 0xFF for shift in (16, 8, 0)], axis=-1)
     assert np.array_equal(sheet[:500, :500], expected[:500, :500])  # the bar lies elsewhere
     assert sheet.shape[0] > 600  # the caption lies below and hides nothing
 
