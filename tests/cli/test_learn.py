@@ -40,6 +40,7 @@ def test_retrained_weights_denoise_and_are_compared(run: Run) -> None:
     report = json.loads(Path("c.json").read_text(encoding="utf-8"))
     assert [one["name"] for one in report["models"]] == ["rdl", other]
     assert report["trained_time_points_left_out"] == (done.code == 0)
+    assert any("another field of view" in text for text in report["warnings"]) == (done.code == 0)
     assert report["verdict"] in judged.words
     assert Path("film-compare.html").stat().st_size > 10_000
     if done.code == 0:

@@ -113,6 +113,12 @@ class Comparison:
         }
 
 
+OWN_FIELD = (
+    "this recording's other time points were learnt from, so the structures are known already: another field of view "
+    "may gain less, or lose; compare on a recording of one, too"
+)
+
+
 def compare(
     film: Film,
     models: Sequence[Candidate],
@@ -128,6 +134,8 @@ def compare(
     times, left_out = unseen_times(film, models)
     if not times:
         raise DataError(f"{film.name}: the models were trained on every time point of it; compare on another recording")
+    if left_out:
+        warnings = [*warnings, OWN_FIELD]
     times = _spread(times, MOST_TIMES)
     errors, moments = _errors(film, models, times, progress)
     trained = next((one for one in models if one.weights is not None), models[0])
