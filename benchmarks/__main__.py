@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("offline", "acquire", "pipeline", "denoise", "demo", "window", "scale")
+NAMES = ("offline", "acquire", "pipeline", "delay", "denoise", "demo", "window", "scale")
 """Of the sections; those of `benchmarks.sections`, which is imported later."""
 USER_ERROR = 2
 
@@ -18,7 +18,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="Times and quality of rdl-live. offline: whole series, turn by turn with "
         "napari-sim-processor's OpenCV path (python -m pip install -r benchmarks/requirements.txt). acquire: raw "
-        "frames through engine and recorder. pipeline: images from series in memory. "
+        "frames through engine and recorder. pipeline: images from series in memory. delay: from the last raw frame to "
+        "the viewer. "
         "denoise: what the networks cost. demo: the live demo. window: its window. scale: whole recordings against "
         "frame, orientations, time points, cores and workers of a cluster.",
     )
@@ -30,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         nargs="+",
         metavar="N",
-        help="pixels in y and x (512; pipeline, denoise 256 512; demo always 256)",
+        help="pixels in y and x (512; pipeline, delay, denoise 256 512; demo always 256)",
     )
     found.add_argument("--photons", type=float, default=200.0, help="photons a pixel and frame (default 200)")
     found.add_argument("--threads", type=int, default=2, help="for every program alike (default 2)")

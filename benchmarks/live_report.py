@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.acquire import WANTED_MB_S, AcquireRates
+from benchmarks.delay import WANTED_MS, Delay
 from benchmarks.demo import DemoRates
 from benchmarks.pipeline import PipelineRates
 from benchmarks.rates import Rate
@@ -113,6 +114,23 @@ def show_window(found: Sequence[WindowRates], panes: Sequence[PaneCost], console
             f"{cost.cores:.2f} of a core (less than .5 wanted: {verdict(cost.cores < 0.5)})",
             highlight=False,
         )
+
+
+def show_delay(found: Sequence[Delay], console: Console) -> None:
+    """Print delays beside computing times."""
+    table = Table(title="from the last raw frame to the viewer, through queue and process", title_justify="left")
+    for heading in ("", "frame every", "computing p50", "p95", "delay p50", "p95", "p95 - computing", "dropped"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        times = (one.frame_ms, one.compute_ms, one.compute_p95_ms, one.delay_ms, one.delay_p95_ms, one.excess_ms)
+        name = f"{one.size}, {one.denoiser}"
+        table.add_row(name, *(f"{value:.1f} ms" for value in times), str(one.dropped))
+    console.print(table)
+    console.print(
+        f"95 % of the images within the computing time + {WANTED_MS:g} ms: "
+        f"{verdict(all(one.excess_ms <= WANTED_MS for one in found))}",
+        highlight=False,
+    )
 
 
 def show_scale(found: Sequence[ScaleCost], console: Console) -> None:

@@ -1,6 +1,7 @@
 """What can be measured, one function a section: measure, print, return what was found."""
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 
 from benchmarks.acquire import AcquireRates, measure_acquire
+from benchmarks.delay import Delay, measure_delay
 from benchmarks.demo import DemoRates, measure_demo
-from benchmarks.live_report import show_acquire, show_demo, show_pipeline, show_scale, show_window
+from benchmarks.live_report import show_acquire, show_delay, show_demo, show_pipeline, show_scale, show_window
 from benchmarks.measure import Measurement, measure
 from benchmarks.network_cost import DenoiseCost, measure_denoise, show_denoise
 from benchmarks.offline_report import show
@@ -76,6 +78,16 @@ def denoise(options: argparse.Namespace, console: Console) -> list[DenoiseCost]:
     return found
 
 
+def delay(options: argparse.Namespace, console: Console) -> list[Delay]:
+    """From the last raw frame to the viewer."""
+    found = []
+    for size, denoiser in itertools.product(_sizes(options, [256, 512]), ("none", "rdl")):
+        with console.status(f"delay at {size} x {size}, denoiser {denoiser}"):
+            found.append(measure_delay(size, denoiser, series=5 if options.quick else 60, seed=options.seed))
+    show_delay(found, console)
+    return found
+
+
 def demo(options: argparse.Namespace, console: Console) -> list[DemoRates]:
     """The live demo."""
     seconds = options.seconds or (1.0 if options.quick else 15.0)
@@ -108,6 +120,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "offline": ("measurements", offline),
     "acquire": ("acquire", acquire),
     "pipeline": ("pipeline", pipeline),
+    "delay": ("delay", delay),
     "denoise": ("denoise", denoise),
     "demo": ("demo", demo),
     "window": ("window", window),

@@ -247,3 +247,15 @@ def test_rates_are_of_something() -> None:
     for frames, seconds in ((0, 1.0), (1, 0.0)):
         with pytest.raises(ValueError, match="no rate"):
             rate(frames, seconds, 1)
+
+
+@pytest.mark.slow
+def test_the_delay_is_measured_beside_the_computing_time(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    assert main(["delay", "--quick", "--sizes", "64", "--json", str(out)]) == 0
+    plain, denoised = json.loads(out.read_text(encoding="utf-8"))["delay"]
+    assert (plain["denoiser"], denoised["denoiser"]) == ("none", "rdl")
+    for one in (plain, denoised):
+        assert 0 < one["compute_ms"] <= one["compute_p95_ms"]
+        assert 0 < one["delay_ms"] <= one["delay_p95_ms"]
+    assert "computing" in capsys.readouterr().out
