@@ -23,16 +23,8 @@ def open_recording_source(path: Path, microscope: Path | None = None) -> Source:
     return open_source(path, None if microscope is None else load_microscope(microscope))
 
 
-def made_window(path: Path, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
-    """Return a window that shows a recording; Qt's application must be there.
-
-    Raises:
-        RdlError: as `open_recording_source`.
-    """
-    return _window_of(open_recording_source(path, microscope), microscope, device)
-
-
-def _window_of(source: Source, microscope: Path | None, device: str) -> "BrowserWindow":
+def window_of(source: Source, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
+    """Return a window that shows a recording; Qt's application must be there."""
     from rdl_live.view.browser_window import BrowserWindow
     from rdl_live.view.memory import Memory
     from rdl_models import shipped
@@ -53,6 +45,6 @@ def run_browser(path: Path, microscope: Path | None = None, device: str = "cpu")
         source.close()
         raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")
     application = qt_application()
-    window = _window_of(source, microscope, device)
+    window = window_of(source, microscope, device)
     window.show()
     return int(application.exec())

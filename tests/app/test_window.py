@@ -137,11 +137,12 @@ def test_a_day_in_a_minute(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monke
     opener = RecordingWindows(desk.widget)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(first))
     desk.widget.commands["open"].trigger()
+    desk.until(lambda: bool(opener.windows))
     (browser,) = opener.windows
     assert browser.isVisible()
-    opener.close()
     opener.show(tmp_path)
-    assert "recording" in desk.widget.notices.text
+    desk.until(lambda: "no recording of rdl-live" in desk.widget.notices.text)
+    opener.close()
     # plan
     desk.click("button-plan")
     editor = desk.widget.tools.plan

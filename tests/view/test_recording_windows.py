@@ -44,6 +44,7 @@ def test_the_recording_made_last_is_offered_and_shown(
     windows = RecordingWindows(widget)
     widget.open_wanted.emit()
     assert offered == [str(folder)]
+    qtbot.waitUntil(lambda: bool(windows.windows), timeout=60_000)
     (window,) = windows.windows
     qtbot.addWidget(window)
     qtbot.waitUntil(lambda: window.browser.idle, timeout=60_000)
@@ -53,11 +54,12 @@ def test_the_recording_made_last_is_offered_and_shown(
 
 
 def test_what_cannot_be_opened_is_told_in_the_live_window(
-    widget: SimWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, widget: SimWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     windows = RecordingWindows(widget)
     widget.open_wanted.emit()
+    qtbot.waitUntil(lambda: widget.notices.notices[-1].severity is Severity.ERROR, timeout=60_000)
     assert windows.windows == []
     assert widget.notices.notices[-1].severity is Severity.ERROR
     assert "no recording of rdl-live" in widget.notices.notices[-1].text
