@@ -8,15 +8,20 @@ extension is made on demodulated bands, in which a flat specimen is flat: its ed
 import torch
 from torch import Tensor
 
-from rdl_live.errors import DataError
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.reconstruct.margin import Margin
 from rdl_live.optics.reconstruct.plan import Geometry, Plan
 
+_STRIP_BYTES = 1 << 19
+"""Of columns transformed back that become rows of the image at a time: as much as a core's cache holds."""
+
+Buffers = tuple[Tensor, Tensor]
+"""Padded grids for one orientation: real (1, Y, X), complex (1, harmonics, Y, X)."""
+
 
 class BandTransform:
-    """Separation, demodulation, transforms. Keeps the last series for the rolling mode."""
+    """Separation, demodulation and transforms of one geometry; keeps no frames."""
 
     def __init__(self, geometry: Geometry, camera: Camera, maps: CameraMaps | None) -> None:
         self._geometry = geometry
@@ -29,43 +34,66 @@ class BandTransform:
         grids = (geometry.shape, geometry.padded, geometry.otf.pixel_um)
         self._margin = Margin(*grids, geometry.k0, device=geometry.power.device)
         self._widefield_margin = Margin(*grids, None, device=geometry.power.device)
-        self._light: Tensor | None = None
-        self._mixed: Tensor | None = None
-        self._sidebands: Tensor | None = None
+
+    @property
+    def unmixing(self) -> Tensor:
+        """(A, 1 + 2 harmonics, P) float32: what of `light` makes the bands; see `Geometry.unmixing`."""
+        return self._unmixing
 
     def photons(self, frames: Tensor) -> Tensor:
         """Raw ADU -> photons, float32."""
         return to_photons(frames, self._camera, self._maps)
 
+    def light(self, frames: Tensor) -> Tensor:
+        """Copy frames as float32: photons where pixels differ, else ADU, whose calibration the unmixing holds."""
+        return frames.to(torch.float32, copy=True) if self._maps is None else self.photons(frames)
+
     def all(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(T, A, P, y, x) ADU -> spectra: widefield (T, Y, X/2+1), sidebands (T, A, harmonics, Y, X)."""
-        light = self._countable(frames)
-        mixed = self._separate(light, slice(None))
-        sidebands = self._transform_sidebands(mixed, slice(None))
-        self._light, self._mixed, self._sidebands = light[-1], mixed[-1], sidebands[-1]
-        return self._transform_widefield(mixed), sidebands
+        return self.bands(self.light(frames))
 
-    def exchange(self, frame: Tensor, angle: int, phase: int) -> tuple[Tensor, Tensor]:
-        """Replace one frame (y, x) ADU of the last series; only its orientation is transformed again."""
-        if self._light is None or self._mixed is None or self._sidebands is None:
-            raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        angles, phases = self._light.shape[:2]
-        if tuple(frame.shape) != self._geometry.shape or not (0 <= angle < angles and 0 <= phase < phases):
-            raise DataError(
-                f"frame of shape {tuple(frame.shape)} for angle {angle}, phase {phase} does not fit a series of "
-                f"{angles} angles x {phases} phases of {self._geometry.shape} pixels"
-            )
-        self._light[angle, phase] = self._countable(frame.to(self._light.device))
-        own = slice(angle, angle + 1)
-        mixed = self._separate(self._light[own], own)
-        self._mixed[own] = mixed
-        self._sidebands[own] = self._transform_sidebands(mixed, own)
-        return self._transform_widefield(self._mixed[None]), self._sidebands[None]
+    def bands(self, light: Tensor) -> tuple[Tensor, Tensor]:
+        """(T, A, P, y, x) of `light` -> spectra as of `all`."""
+        real, moved = self.buffers(len(light), len(self._unmixing))
+        rows, columns = self._geometry.shape
+        pixels = light.flatten(-2)
+        summed = self._unmixing[:, 0].flatten() @ pixels.flatten(1, 2)
+        level = self._constant[:, 0].sum()
+        torch.add(summed.reshape(-1, rows, columns), level, out=real[..., :rows, :columns])
+        mixed = self._unmixing[:, 1:] @ pixels
+        mixed += self._constant[:, 1:]
+        mixed = mixed.reshape(*mixed.shape[:-1], rows, columns)  # (T, A, 2 harmonics, y, x)
+        inside = moved[..., :rows, :columns]
+        torch.complex(mixed[..., ::2, :, :], mixed[..., 1::2, :, :], out=inside)
+        inside *= self._geometry.carriers
+        return self._transform(real, moved, slice(None))
+
+    def buffers(self, count: int, angles: int) -> Buffers:
+        """Return padded grids for `count` series of so many orientations: (T, Y, X), (T, A, harmonics, Y, X)."""
+        harmonics, padded, device = self._geometry.k0.shape[1], self._geometry.padded, self._unmixing.device
+        moved = torch.empty(count, angles, harmonics, *padded, dtype=torch.complex64, device=device)
+        return torch.empty(count, *padded, device=device), moved
+
+    def frame(self, light: Tensor, angle: int, buffers: Buffers) -> tuple[Tensor, Tensor]:
+        """One frame (y, x) of an orientation -> spectra (1, Y, X/2+1), (1, 1, harmonics, Y, X); nothing is unmixed.
+
+        Args:
+            light: the frame, or a difference of two.
+            angle: its orientation.
+            buffers: of one series, one orientation; overwritten.
+        """
+        rows, columns = self._geometry.shape
+        real, moved = buffers
+        real[..., :rows, :columns] = light
+        inside = moved[..., :rows, :columns]
+        inside.copy_(light)
+        inside *= self._geometry.carriers[angle]
+        return self._transform(real, moved, slice(angle, angle + 1))
 
     def spectrum(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
-        """Weigh and place all bands: (T, SR rows, SR columns) complex64."""
+        """Weigh and place all bands: (T, SR rows, SR columns) complex64, in memory column by column."""
         rows, columns = plan.geometry.sr_spectrum
-        target = torch.zeros(len(widefield), rows, columns, dtype=torch.complex64, device=widefield.device)
+        target = torch.zeros(len(widefield), columns, rows, dtype=torch.complex64, device=widefield.device).mT
         for part in plan.widefield:
             part.add(widefield, target)
         for (orientation, harmonic), parts in plan.sidebands.items():
@@ -73,30 +101,25 @@ class BandTransform:
                 part.add(sidebands[:, orientation, harmonic], target)
         return target
 
-    def assemble(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
-        """Band spectra -> SR images (T, 2y, 2x) float32."""
+    def columns(self, spectrum: Tensor) -> Tensor:
+        """Transform columns back, the first half of the way: (T, SR rows, any columns), in memory column by column."""
+        halfway: Tensor = torch.fft.ifft(spectrum, dim=-2)
+        return halfway
+
+    def image(self, halfway: Tensor) -> Tensor:
+        """Transform the rows of `columns`, all of them, back: SR images (T, 2y, 2x) float32."""
         rows, columns = (2 * size for size in self._geometry.shape)
-        spectrum = self.spectrum(plan, widefield, sidebands)
-        columns_done = torch.fft.ifft(spectrum, dim=-2)[..., :rows, :]
-        image: Tensor = torch.fft.irfft(columns_done, n=2 * self._geometry.padded[1], dim=-1)
-        return image[..., :columns].contiguous()
+        image = torch.empty(len(halfway), rows, columns, device=halfway.device)
+        row_bytes = halfway.shape[-1] * halfway.element_size()
+        strip = max(1, _STRIP_BYTES // row_bytes) if halfway.device.type == "cpu" else rows
+        for one, its in zip(image, halfway, strict=True):
+            for start in range(0, rows, strip):
+                part = its[start : min(start + strip, rows)]
+                one[start : start + strip] = torch.fft.irfft(part, n=2 * self._geometry.padded[1], dim=-1)[:, :columns]
+        return image
 
-    def _countable(self, frames: Tensor) -> Tensor:
-        """Frames as float32: photons where pixels differ, else ADU, whose calibration the unmixing holds."""
-        return frames.to(torch.float32, copy=True) if self._maps is None else self.photons(frames)
-
-    def _separate(self, light: Tensor, own: slice) -> Tensor:
-        """(..., A, P, y, x) -> (..., A, 1 + 2 harmonics, y, x) photons, for the orientations `own`."""
-        mixed = self._unmixing[own] @ light.flatten(-2)
-        mixed += self._constant[own]
-        return mixed.reshape(*mixed.shape[:-1], *self._geometry.shape)
-
-    def _transform_sidebands(self, mixed: Tensor, own: slice) -> Tensor:
-        real, imag = mixed[..., 1::2, :, :], mixed[..., 2::2, :, :]
-        demodulated = torch.complex(real, imag) * self._geometry.carriers[own]
-        spectra: Tensor = torch.fft.fft2(self._margin.extend(demodulated, own))
-        return spectra
-
-    def _transform_widefield(self, mixed: Tensor) -> Tensor:
-        spectrum: Tensor = torch.fft.rfft2(self._widefield_margin.extend(mixed[..., 0, :, :].sum(dim=-3)))
-        return spectrum
+    def _transform(self, real: Tensor, moved: Tensor, own: slice) -> tuple[Tensor, Tensor]:
+        """Extend and transform a widefield and the sidebands of the orientations `own`, rows first, then columns."""
+        widefield = torch.fft.rfft(self._widefield_margin.fill(real), dim=-1)
+        sidebands = torch.fft.fft(self._margin.fill(moved, own), dim=-1)
+        return torch.fft.fft(widefield, dim=-2), torch.fft.fft(sidebands, dim=-2)

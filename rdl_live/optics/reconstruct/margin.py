@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Margin:
-    """Extends demodulated bands (..., y, x) of given wave vectors from `shape` to the `padded` grid."""
+    """Extends demodulated bands (..., y, x), in place, of given wave vectors from `shape` to the `padded` grid."""
 
     def __init__(
         self,
@@ -47,13 +47,15 @@ class Margin:
             (one.to(torch.complex64) if self._moved else one.real.to(torch.float32)).to(device) for one in every
         )
 
-    def extend(self, image: Tensor, own: slice = slice(None)) -> Tensor:
-        """Extend (..., y, x); `own` are the bands (first axis of k0) that it holds."""
+    def fill(self, padded: Tensor, own: slice = slice(None)) -> Tensor:
+        """Fill the margin of (..., Y, X), which holds bands in its first y rows and x columns; return it.
+
+        `own` are the bands (first axis of k0) that it holds.
+        """
         after_x, before_x, after_y, before_y = (one[own] for one in self._every) if self._moved else self._every
         rows, columns = self._shape
         gap_y, gap_x = self._padded[0] - rows, self._padded[1] - columns
-        padded = image.new_empty((*image.shape[:-2], *self._padded))
-        padded[..., :rows, :columns] = image
+        image = padded[..., :rows, :columns]
         level = image.mean(dim=(-2, -1), keepdim=True)
         left, right = image[..., :gap_x].flip(-1), image[..., columns - gap_x :].flip(-1)
         padded[..., :rows, columns:] = level + after_x * (right - level) + before_x * (left - level)

@@ -68,11 +68,12 @@ class Geometry:
     padded: tuple[int, int]
     otf: Otf
     unmixing: Tensor
-    """(A, 1 + 2 harmonics, P) float32; row 0 includes the orientation's share in the widefield."""
+    """(A, 1 + 2 harmonics, P) float32: b_0, Re b_1, Im b_1 ... or of their conjugates, as `k0` says; row 0 includes the
+    orientation's share in the widefield."""
     carriers: Tensor
     """(A, harmonics, y, x) complex64: exp(-2 pi i h k0 . r)."""
     k0: Tensor
-    """(A, harmonics, 2) float64: h (kx, ky) of these [cycles/um]."""
+    """(A, harmonics, 2) float64: h (kx, ky) of these [cycles/um], or its opposite, where kx is at most 0."""
     widefield: Rectangle
     sidebands: dict[tuple[int, int], Rectangle]
     """By (orientation, harmonic index); patterns that are not trusted are left out."""
@@ -115,7 +116,11 @@ def build_geometry(
     carriers, waves = [], []
     for orientation, (pattern, part) in enumerate(zip(patterns, parts, strict=True)):
         for harmonic, depth in enumerate(pattern.modulation, start=1):
-            k0 = (harmonic * pattern.kx, harmonic * pattern.ky)
+            # Of the two sidebands, each the other's conjugate, take the one whose centre is in the half-plane that is
+            # kept: most of the other one would have to be mirrored.
+            side = -1 if pattern.kx > 0 else 1
+            k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
+            unmixing[orientation, 2 * harmonic] *= side
             carriers.append(plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device))
             waves.append(k0)
             if depth > 0 and pattern.trusted:

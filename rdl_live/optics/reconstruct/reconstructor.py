@@ -14,6 +14,7 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.reconstruct.apodization import Apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Attenuation, Plan, build_geometry, build_plan, matched_plan
+from rdl_live.optics.reconstruct.rolling import Rolling
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 
 
@@ -66,6 +67,7 @@ class Reconstructor:
         otf = Otf.of(scope, channel)
         self._geometry = build_geometry(otf, patterns, self.shape, attenuation=attenuation, device=self.device)
         self._transform = BandTransform(self._geometry, scope.camera, maps)
+        self._rolling = Rolling(self._geometry, self._transform)
         self._plan: Plan | None = None
         if wiener is not None:
             self._plan = build_plan(self._geometry, wiener**2, wiener, apodization)
@@ -88,10 +90,15 @@ class Reconstructor:
             DataError: other axes or frame shape than prepared for.
         """
         frames = self._checked(series)
-        bands = self._transform.all(frames)
-        if self._plan is None:
-            self._plan = self._measured(frames, bands[0], bands[1])
-        image = self._transform.assemble(self._plan, *bands)
+        light = self._transform.light(frames)
+        bands = self._transform.bands(light)
+        plan = self._plan or self._measured(frames, *bands)
+        self._plan = plan
+        halfway = self._transform.columns(self._transform.spectrum(plan, *bands))
+        image = self._transform.image(halfway)
+        # The last series rolls on, without keeping the memory of those before it.
+        last = (light[0], halfway) if len(light) == 1 else (light[-1].clone(), halfway[-1:].clone())
+        self._rolling.begin(plan, *last)
         return image if series.ndim == 5 else image[0]
 
     def calibrate(self, series: np.ndarray | Tensor) -> None:
@@ -107,8 +114,7 @@ class Reconstructor:
         """
         if self._plan is None:
             raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        bands = self._transform.exchange(as_tensor(frame), angle, phase)
-        return self._transform.assemble(self._plan, *bands)[0]
+        return self._transform.image(self._rolling.exchange(self._plan, as_tensor(frame), angle, phase))[0]
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)

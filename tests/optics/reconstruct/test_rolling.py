@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rdl_live.errors import DataError
-from rdl_live.optics import Camera, CameraMaps, Reconstructor, evenly_spaced
-from tests.optics.reconstruct.conftest import LINEAR, SCOPE, scope_for
+from rdl_live.optics import Camera, CameraMaps, PatternSet, Reconstructor, evenly_spaced
+from rdl_live.optics.reconstruct.rolling import RENEWED
+from tests.optics.reconstruct.conftest import LINEAR, SCOPE, scope_for, uneven
 
 SHAPE = (31, 38)
+DOUBTFUL = PatternSet(patterns=(LINEAR[0], LINEAR[1].replace(trusted=False), LINEAR[2]))
 NINE = list(itertools.product(range(3), range(3)))
 
 
@@ -66,6 +68,75 @@ def test_rolling_five_by_five(rough: Callable[..., Tensor]) -> None:
     for angle, phase in itertools.product(range(5), range(5)):
         image = rec.update(frames[1, angle, phase], angle, phase)
     assert close(image, rec(frames[1]))
+
+
+def test_two_thousand_exchanges_leave_no_trace(rough: Callable[..., Tensor]) -> None:
+    """Rounding errors do not add up; looked at most where most have been added, just before the sum is made anew."""
+    generator = torch.Generator().manual_seed(8)
+    current = rough(3, 3, *SHAPE)
+    rec = Reconstructor(SCOPE, LINEAR, SHAPE, wiener=0.02)
+    whole = Reconstructor(SCOPE, LINEAR, SHAPE, wiener=0.02)
+    rec(current)
+    for count in range(1, 2001):
+        angle, phase = NINE[int(torch.randint(9, (), generator=generator))]
+        current[angle, phase] = 100 * torch.rand(SHAPE, generator=generator)
+        image = rec.update(current[angle, phase], angle, phase)
+        if count % 97 == 0 or count % (RENEWED + 1) >= RENEWED - 1:
+            assert close(image, whole(current))
+
+
+@pytest.mark.parametrize("flash", [1e3, 1e6, float("inf"), float("nan")])
+def test_what_is_gone_is_gone(flash: float, rough: Callable[..., Tensor]) -> None:
+    """A flash, or numbers that are none, spoil the images that they are in and none after."""
+    frames = rough(3, 3, *SHAPE)
+    rec = Reconstructor(SCOPE, LINEAR, SHAPE, wiener=0.05)
+    wanted = rec(frames)
+    spoilt = rec.update(flash * (1 + frames[0, 0]), 0, 0)
+    assert not torch.isfinite(spoilt).all() or spoilt.abs().max() > 10 * wanted.abs().max()
+    rec.update(frames[1, 0], 1, 0)
+    assert close(rec.update(frames[0, 0], 0, 0), wanted)
+    rec(flash * (1 + frames))
+    for angle, phase in NINE:
+        image = rec.update(frames[angle, phase], angle, phase)
+    assert close(image, wanted)
+
+
+def test_new_weights_count_at_once(rough: Callable[..., Tensor]) -> None:
+    """Those that `calibrate` measures on a series half as bright, while another one rolls."""
+    first, second = rough(2, 3, 3, *SHAPE)
+    rec, whole = Reconstructor(SCOPE, LINEAR, SHAPE), Reconstructor(SCOPE, LINEAR, SHAPE)
+    before = rec(first)
+    rec.update(second[0, 0], 0, 0)
+    for one in (rec, whole):
+        one.calibrate(second / 2)
+    current = first.clone()
+    current[0, 0], current[2, 1] = second[0, 0], second[2, 1]
+    image = rec.update(second[2, 1], 2, 1)
+    assert close(image, whole(current))
+    assert not close(whole(first), before)
+
+
+@pytest.mark.parametrize("patterns", [uneven(LINEAR), DOUBTFUL], ids=["uneven", "one untrusted"])
+def test_rolling_uneven_light(patterns: PatternSet, rough: Callable[..., Tensor]) -> None:
+    """Frames with an offset, other light in each, an orientation that has no sidebands: the same image after each."""
+    scope = SCOPE.replace(camera=Camera(offset_adu=100, gain_e_per_adu=0.5).model_dump())
+    dark, bright = rough(3, 3, *SHAPE) + 100, 3 * rough(3, 3, *SHAPE, seed=1) + 100
+    rec, whole = (Reconstructor(scope, patterns, SHAPE, wiener=0.05) for _ in range(2))
+    rec(dark)
+    for angle, phase in NINE:
+        dark[angle, phase] = bright[angle, phase]
+        assert close(rec.update(bright[angle, phase], angle, phase), whole(dark))
+
+
+def test_light_is_neither_made_nor_lost() -> None:
+    """Frames of 80 photons take the place of those of 50, one by one; then all of the image is at 80."""
+    rec = Reconstructor(SCOPE, LINEAR, SHAPE, wiener=0.05)
+    flat = rec(torch.full((3, 3, *SHAPE), 50.0))
+    assert (flat - 50).abs().max() < 0.05
+    for done, (angle, phase) in enumerate(NINE, start=1):
+        image = rec.update(torch.full(SHAPE, 80.0), angle, phase)
+        assert image.mean().item() == pytest.approx(50 + 30 * done / 9, rel=1e-3)
+    assert (image - 80).abs().max() < 0.08
 
 
 def test_the_callers_frames_stay_theirs(rough: Callable[..., Tensor]) -> None:

@@ -1,0 +1,104 @@
+"""The rolling mode: one raw frame is exchanged, and an SR image costs little more than its transform back.
+
+The image is linear in the frames. Kept is the sum of all bands half-way back (columns transformed, rows not); the
+difference of the new frame to the old one is transformed, weighed and placed, the columns that its orientation
+reaches are transformed back and added. Rounding errors stay in the sum, so it is made anew from the frames in time.
+"""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from rdl_live.errors import DataError
+from rdl_live.optics.reconstruct.bands import BandTransform
+from rdl_live.optics.reconstruct.plan import Geometry, Plan
+
+RENEWED = 128
+"""Exchanges until the sum is made anew. Each leaves an error of about 1e-7 of the light; they add up like noise."""
+_DARKER = 4.0
+"""What was bright leaves larger errors: the sum is made anew, too, when the light has fallen by this factor since."""
+
+
+class Rolling:
+    """The last series, frame by frame exchanged. Belongs to one thread."""
+
+    def __init__(self, geometry: Geometry, transform: BandTransform) -> None:
+        self._geometry, self._transform = geometry, transform
+        self._buffers = transform.buffers(1, 1)
+        rows, columns = geometry.sr_spectrum
+        self._scratch = torch.empty(1, columns, rows, dtype=torch.complex64, device=geometry.power.device).mT
+        self._factors: list[list[list[float]]] = transform.unmixing.mT.tolist()
+        self._light: Tensor | None = None
+
+    def begin(self, plan: Plan, light: Tensor, halfway: Tensor) -> None:
+        """Take over a whole series; both tensors are kept, and changed later.
+
+        Args:
+            plan: the weights that are in `halfway`.
+            light: (A, P, y, x) of `BandTransform.light`.
+            halfway: (1, SR rows, SR columns) of `BandTransform.columns`.
+        """
+        self._plan, self._light, self._halfway = plan, light, halfway
+        self._exchanged = 0
+        self._norms: list[list[float]] = []
+        self._brightest = 0.0
+
+    def exchange(self, plan: Plan, frame: Tensor, angle: int, phase: int) -> Tensor:
+        """Replace one frame (y, x) ADU; return all bands half-way back, to be read before the next exchange.
+
+        Raises:
+            DataError: there is no series yet, or the frame does not fit it.
+        """
+        if self._light is None:
+            raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
+        angles, phases = self._light.shape[:2]
+        if tuple(frame.shape) != self._geometry.shape or not (0 <= angle < angles and 0 <= phase < phases):
+            raise DataError(
+                f"frame of shape {tuple(frame.shape)} for angle {angle}, phase {phase} does not fit a series of "
+                f"{angles} angles x {phases} phases of {self._geometry.shape} pixels"
+            )
+        light = self._transform.light(frame.to(self._light.device))
+        if self._lasts(light, angle, phase) and plan is self._plan:
+            # The difference takes the old frame's place until it is transformed.
+            change = self._light[angle, phase].neg_().add_(light)
+            self._add(change, angle, phase)
+            change.copy_(light)
+            self._exchanged += 1
+        else:
+            self._light[angle, phase] = light
+            bands = self._transform.bands(self._light[None])
+            self.begin(plan, self._light, self._transform.columns(self._transform.spectrum(plan, *bands)))
+        return self._halfway
+
+    def _add(self, change: Tensor, angle: int, phase: int) -> None:
+        """Add what a frame's difference makes of all bands that it has part in."""
+        widefield, sidebands = self._transform.frame(change, angle, self._buffers)
+        level, *parts = self._factors[angle][phase]
+        placed = [(self._plan.widefield, widefield, complex(level))]
+        for harmonic, (real, imag) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
+            blocks = self._plan.sidebands.get((angle, harmonic), ())
+            placed.append((blocks, sidebands[:, 0, harmonic], complex(real, imag)))
+        reached = self._scratch[..., : max(block.width for blocks, _, _ in placed for block in blocks)].zero_()
+        for blocks, band, factor in placed:
+            for block in blocks:
+                block.add(band, reached, factor)
+        self._halfway[..., : reached.shape[-1]] += self._transform.columns(reached)
+
+    def _lasts(self, light: Tensor, angle: int, phase: int) -> bool:
+        """Note how bright the new frame is; return whether the sum can still be added to."""
+        assert self._light is not None
+        if not self._norms:
+            self._norms = torch.linalg.vector_norm(self._light, dim=(-2, -1)).tolist()
+            self._brightest = _largest(self._norms)
+        self._norms[angle][phase] = float(torch.linalg.vector_norm(light))
+        now = _largest(self._norms)
+        self._brightest = max(self._brightest, now)
+        return self._exchanged < RENEWED and self._brightest <= _DARKER * now
+
+
+def _largest(norms: Iterable[Iterable[float]]) -> float:
+    """Return the largest number, infinite if one is not finite: such frames must not stay in a sum."""
+    every = [norm for row in norms for norm in row]
+    return max(every) if all(math.isfinite(norm) for norm in every) else math.inf
