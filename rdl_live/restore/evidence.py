@@ -107,4 +107,4 @@ def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> flo
 
 def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:
     """Return M of series (n, A, P, y, x) in camera units, (n, rows, columns) complex64."""
-    return transform.spectrum(matched_plan(geometry), *transform.all(frames))
+    return transform.spectrum(matched_plan(geometry), transform.light(frames))

@@ -222,7 +222,7 @@ class Restorer:
         return frames.to(self.device)
 
     def _spectrum(self, frames: Tensor) -> Tensor:
-        return self._transform.spectrum(self._matched, *self._transform.all(frames))
+        return self._transform.spectrum(self._matched, self._transform.light(frames))
 
     def _measured(self, frames: Tensor, matched: Tensor) -> _Calibration:
         photons, read = self._transform.photons(frames), self.scope.camera.read_noise_e

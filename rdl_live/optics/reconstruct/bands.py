@@ -17,7 +17,7 @@ _STRIP_BYTES = 1 << 19
 """Of columns transformed back that become rows of the image at a time: as much as a core's cache holds."""
 
 Buffers = tuple[Tensor, Tensor]
-"""Padded grids for one orientation: real (1, Y, X), complex (1, harmonics, Y, X)."""
+"""Padded grids: real (Y, X), complex (orientations, harmonics, Y, X)."""
 
 
 class BandTransform:
@@ -48,57 +48,49 @@ class BandTransform:
         """Copy frames as float32: photons where pixels differ, else ADU, whose calibration the unmixing holds."""
         return frames.to(torch.float32, copy=True) if self._maps is None else self.photons(frames)
 
-    def all(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """(T, A, P, y, x) ADU -> spectra: widefield (T, Y, X/2+1), sidebands (T, A, harmonics, Y, X)."""
-        return self.bands(self.light(frames))
-
-    def bands(self, light: Tensor) -> tuple[Tensor, Tensor]:
-        """(T, A, P, y, x) of `light` -> spectra as of `all`."""
-        real, moved = self.buffers(len(light), len(self._unmixing))
-        rows, columns = self._geometry.shape
-        pixels = light.flatten(-2)
-        summed = self._unmixing[:, 0].flatten() @ pixels.flatten(1, 2)
-        level = self._constant[:, 0].sum()
-        torch.add(summed.reshape(-1, rows, columns), level, out=real[..., :rows, :columns])
-        mixed = self._unmixing[:, 1:] @ pixels
-        mixed += self._constant[:, 1:]
-        mixed = mixed.reshape(*mixed.shape[:-1], rows, columns)  # (T, A, 2 harmonics, y, x)
-        inside = moved[..., :rows, :columns]
-        torch.complex(mixed[..., ::2, :, :], mixed[..., 1::2, :, :], out=inside)
-        inside *= self._geometry.carriers
-        return self._transform(real, moved, slice(None))
-
-    def buffers(self, count: int, angles: int) -> Buffers:
-        """Return padded grids for `count` series of so many orientations: (T, Y, X), (T, A, harmonics, Y, X)."""
+    def buffers(self, orientations: int) -> Buffers:
+        """Return padded grids for the widefield and so many orientations."""
         harmonics, padded, device = self._geometry.k0.shape[1], self._geometry.padded, self._unmixing.device
-        moved = torch.empty(count, angles, harmonics, *padded, dtype=torch.complex64, device=device)
-        return torch.empty(count, *padded, device=device), moved
+        moved = torch.empty(orientations, harmonics, *padded, dtype=torch.complex64, device=device)
+        return torch.empty(padded, device=device), moved
 
     def frame(self, light: Tensor, angle: int, buffers: Buffers) -> tuple[Tensor, Tensor]:
-        """One frame (y, x) of an orientation -> spectra (1, Y, X/2+1), (1, 1, harmonics, Y, X); nothing is unmixed.
+        """One frame (y, x) of an orientation -> spectra (Y, X/2+1), (harmonics, Y, X); nothing is unmixed.
 
         Args:
             light: the frame, or a difference of two.
             angle: its orientation.
-            buffers: of one series, one orientation; overwritten.
+            buffers: for one orientation; overwritten.
         """
         rows, columns = self._geometry.shape
         real, moved = buffers
-        real[..., :rows, :columns] = light
+        real[:rows, :columns] = light
         inside = moved[..., :rows, :columns]
         inside.copy_(light)
         inside *= self._geometry.carriers[angle]
-        return self._transform(real, moved, slice(angle, angle + 1))
+        return self._transformed_widefield(real), self._transformed_sidebands(moved, slice(angle, angle + 1))[0]
 
-    def spectrum(self, plan: Plan, widefield: Tensor, sidebands: Tensor) -> Tensor:
-        """Weigh and place all bands: (T, SR rows, SR columns) complex64, in memory column by column."""
+    def spectrum(self, plan: Plan, light: Tensor) -> Tensor:
+        """Weigh and place all bands: (T, A, P, y, x) of `light` -> (T, SR rows, SR columns) complex64.
+
+        In memory the spectra lie column by column. On the CPU one orientation after the other is done, in the same
+        buffer: memory that is new to the process costs more than the arithmetic.
+        """
         rows, columns = plan.geometry.sr_spectrum
-        target = torch.zeros(len(widefield), columns, rows, dtype=torch.complex64, device=widefield.device).mT
-        for part in plan.widefield:
-            part.add(widefield, target)
-        for (orientation, harmonic), parts in plan.sidebands.items():
-            for part in parts:
-                part.add(sidebands[:, orientation, harmonic], target)
+        device, angles = light.device, light.shape[1]
+        target = torch.zeros(len(light), columns, rows, dtype=torch.complex64, device=device).mT
+        together = 1 if device.type == "cpu" else angles
+        real, moved = self.buffers(together)
+        for series, its in zip(light, target, strict=True):
+            pixels = series.flatten(-2)  # (A, P, y x)
+            widefield = self._widefield(pixels, real)
+            for part in plan.widefield:
+                part.add(widefield, its)
+            for first in range(0, angles, together):
+                sidebands = self._sidebands(pixels, moved, slice(first, first + together))
+                for (angle, harmonic), parts in plan.sidebands.items():
+                    for part in parts if first <= angle < first + together else ():
+                        part.add(sidebands[angle - first, harmonic], its)
         return target
 
     def columns(self, spectrum: Tensor) -> Tensor:
@@ -118,8 +110,28 @@ class BandTransform:
                 one[start : start + strip] = torch.fft.irfft(part, n=2 * self._geometry.padded[1], dim=-1)[:, :columns]
         return image
 
-    def _transform(self, real: Tensor, moved: Tensor, own: slice) -> tuple[Tensor, Tensor]:
-        """Extend and transform a widefield and the sidebands of the orientations `own`, rows first, then columns."""
-        widefield = torch.fft.rfft(self._widefield_margin.fill(real), dim=-1)
-        sidebands = torch.fft.fft(self._margin.fill(moved, own), dim=-1)
-        return torch.fft.fft(widefield, dim=-2), torch.fft.fft(sidebands, dim=-2)
+    def _widefield(self, pixels: Tensor, real: Tensor) -> Tensor:
+        """Spectrum (Y, X/2+1) of the orientations' sum; `real` is overwritten."""
+        rows, columns = self._geometry.shape
+        summed = pixels.flatten(0, 1).T @ self._unmixing[:, 0].flatten()
+        torch.add(summed.reshape(rows, columns), self._constant[:, 0].sum(), out=real[:rows, :columns])
+        return self._transformed_widefield(real)
+
+    def _sidebands(self, pixels: Tensor, moved: Tensor, own: slice) -> Tensor:
+        """Spectra (own, harmonics, Y, X) of the orientations `own`; `moved` is overwritten."""
+        rows, columns = self._geometry.shape
+        mixed = self._unmixing[own, 1:] @ pixels[own]
+        mixed += self._constant[own, 1:]
+        mixed = mixed.reshape(*mixed.shape[:-1], rows, columns)  # (own, 2 harmonics, y, x)
+        inside = moved[..., :rows, :columns]
+        torch.complex(mixed[:, ::2], mixed[:, 1::2], out=inside)
+        inside *= self._geometry.carriers[own]
+        return self._transformed_sidebands(moved, own)
+
+    def _transformed_widefield(self, real: Tensor) -> Tensor:
+        spectrum: Tensor = torch.fft.fft(torch.fft.rfft(self._widefield_margin.fill(real), dim=-1), dim=-2)
+        return spectrum
+
+    def _transformed_sidebands(self, moved: Tensor, own: slice) -> Tensor:
+        spectra: Tensor = torch.fft.fft(torch.fft.fft(self._margin.fill(moved, own), dim=-1), dim=-2)
+        return spectra

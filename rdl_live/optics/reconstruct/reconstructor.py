@@ -91,20 +91,19 @@ class Reconstructor:
         """
         frames = self._checked(series)
         light = self._transform.light(frames)
-        bands = self._transform.bands(light)
-        plan = self._plan or self._measured(frames, *bands)
+        plan = self._plan or self._measured(frames, light)
         self._plan = plan
-        halfway = self._transform.columns(self._transform.spectrum(plan, *bands))
+        halfway = self._transform.columns(self._transform.spectrum(plan, light))
         image = self._transform.image(halfway)
         # The last series rolls on, without keeping the memory of those before it.
-        last = (light[0], halfway) if len(light) == 1 else (light[-1].clone(), halfway[-1:].clone())
+        last = (light[0], halfway[0]) if len(light) == 1 else (light[-1].clone(), halfway[-1].clone())
         self._rolling.begin(plan, *last)
         return image if series.ndim == 5 else image[0]
 
     def calibrate(self, series: np.ndarray | Tensor) -> None:
         """Measure noise and spectrum on this series anew and swap the weights (in one assignment, for threads)."""
         frames = self._checked(series)
-        self._plan = self._measured(frames, *self._transform.all(frames))
+        self._plan = self._measured(frames[:1], self._transform.light(frames[:1]))
 
     def update(self, frame: np.ndarray | Tensor, angle: int, phase: int) -> Tensor:
         """Exchange one raw frame (y, x) of the last series and reconstruct: rolling mode.
@@ -114,7 +113,8 @@ class Reconstructor:
         """
         if self._plan is None:
             raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        return self._transform.image(self._rolling.exchange(self._plan, as_tensor(frame), angle, phase))[0]
+        halfway = self._rolling.exchange(self._plan, as_tensor(frame), angle, phase)
+        return self._transform.image(halfway[None])[0]
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)
@@ -124,8 +124,8 @@ class Reconstructor:
             )
         return frames.to(self.device)
 
-    def _measured(self, frames: Tensor, widefield: Tensor, sidebands: Tensor) -> Plan:
-        spectrum = self._transform.spectrum(matched_plan(self._geometry), widefield[:1], sidebands[:1])
+    def _measured(self, frames: Tensor, light: Tensor) -> Plan:
+        spectrum = self._transform.spectrum(matched_plan(self._geometry), light[:1])
         photons = self._transform.photons(frames[:1])
         damping, wiener = measure_damping(self._geometry, spectrum[0], photons, self.scope.camera.read_noise_e)
         return build_plan(self._geometry, damping, wiener, self._apodization)

@@ -26,9 +26,9 @@ class Rolling:
 
     def __init__(self, geometry: Geometry, transform: BandTransform) -> None:
         self._geometry, self._transform = geometry, transform
-        self._buffers = transform.buffers(1, 1)
+        self._buffers = transform.buffers(1)
         rows, columns = geometry.sr_spectrum
-        self._scratch = torch.empty(1, columns, rows, dtype=torch.complex64, device=geometry.power.device).mT
+        self._scratch = torch.empty(columns, rows, dtype=torch.complex64, device=geometry.power.device).mT
         self._factors: list[list[list[float]]] = transform.unmixing.mT.tolist()
         self._light: Tensor | None = None
 
@@ -38,7 +38,7 @@ class Rolling:
         Args:
             plan: the weights that are in `halfway`.
             light: (A, P, y, x) of `BandTransform.light`.
-            halfway: (1, SR rows, SR columns) of `BandTransform.columns`.
+            halfway: (SR rows, SR columns) of `BandTransform.columns`.
         """
         self._plan, self._light, self._halfway = plan, light, halfway
         self._exchanged = 0
@@ -46,7 +46,7 @@ class Rolling:
         self._brightest = 0.0
 
     def exchange(self, plan: Plan, frame: Tensor, angle: int, phase: int) -> Tensor:
-        """Replace one frame (y, x) ADU; return all bands half-way back, to be read before the next exchange.
+        """Replace one frame (y, x) ADU; return all bands half-way back (SR rows, SR columns), valid until the next.
 
         Raises:
             DataError: there is no series yet, or the frame does not fit it.
@@ -68,8 +68,8 @@ class Rolling:
             self._exchanged += 1
         else:
             self._light[angle, phase] = light
-            bands = self._transform.bands(self._light[None])
-            self.begin(plan, self._light, self._transform.columns(self._transform.spectrum(plan, *bands)))
+            spectrum = self._transform.spectrum(plan, self._light[None])[0]
+            self.begin(plan, self._light, self._transform.columns(spectrum))
         return self._halfway
 
     def _add(self, change: Tensor, angle: int, phase: int) -> None:
@@ -79,7 +79,7 @@ class Rolling:
         placed = [(self._plan.widefield, widefield, complex(level))]
         for harmonic, (real, imag) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
             blocks = self._plan.sidebands.get((angle, harmonic), ())
-            placed.append((blocks, sidebands[:, 0, harmonic], complex(real, imag)))
+            placed.append((blocks, sidebands[harmonic], complex(real, imag)))
         reached = self._scratch[..., : max(block.width for blocks, _, _ in placed for block in blocks)].zero_()
         for blocks, band, factor in placed:
             for block in blocks:
