@@ -15,18 +15,23 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from benchmarks.scene import microscope
+from benchmarks.scene import make_scene, microscope
+from benchmarks.timing import interleaved
 from rdl_live.optics import Otf
 from rdl_live.optics.reconstruct.apodization import Apodization, apodization
 from rdl_live.optics.reconstruct.plan import build_geometry
+from rdl_live.restore import Restorer
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.sampling import working_grid
 from rdl_live.specimen.nominal import nominal_patterns
-from rdl_models import RdlSim, load_weights
+from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
+from rdl_models.quick import installed
 
 ANGLES, PHASES = 3, 3
 CPU_PX = 64
 """The published network is timed on a CPU at this size and scaled by the pixels: 512 x 512 would take minutes."""
+PHOTONS = 20.0
+"""Of the whole series; it takes as long in any light."""
 _MATRIX, _CONV_PX, _CONV_WIDTH = 1024, 128, 64
 
 
@@ -38,6 +43,8 @@ class NetworkCost:
     gmac: float
     """10^9 multiplications a series."""
     eager_ms: float
+    ncnn_ms: float | None
+    """By ncnn, measured turn by turn with torch; None where it is not installed, or does not take the network."""
     compiled_ms: float | None
     """By torch.compile; None where it does not work here, or was not tried."""
     half_ms: float | None
@@ -63,6 +70,8 @@ class DenoiseCost:
     conv_gflop_per_s: float
     """Measured on a 3 x 3 convolution of 64 to 64 channels at 128 x 128, float32."""
     networks: dict[str, NetworkCost]
+    series_ms: dict[str, float]
+    """From a raw series to its denoised image by our network, computed by torch and by ncnn, turn by turn."""
 
 
 def measure_denoise(size: int, *, repeats: int = 3, compiled: bool = True, weights: str = "rdl") -> list[DenoiseCost]:
@@ -84,7 +93,8 @@ def count_macs(network: nn.Module, call: Callable[[], object]) -> int:
     kinds = (nn.Conv2d, nn.Conv3d, nn.Linear)
     hooks = [one.register_forward_hook(count) for one in network.modules() if isinstance(one, kinds)]
     try:
-        call()
+        with _by_torch(network):
+            call()
     finally:
         for hook in hooks:
             hook.remove()
@@ -101,7 +111,8 @@ def shown_grid(size: int, sampling: float) -> tuple[int, int]:
 @torch.no_grad()
 def _measure(size: int, device: torch.device, repeats: int, compiled: bool, weights: str) -> DenoiseCost:
     matrix = _rate(device, torch.float32, repeats)
-    ours = load_weights(weights, device).network
+    loaded = load_weights(weights, device)
+    ours = loaded.network
     shown = torch.rand(1, ours.config.images + ours.config.maps, *shown_grid(size, ours.config.sampling), device=device)
     published = RdlSim().eval().requires_grad_(False).to(device)
     side = size if device.type == "cuda" else min(size, CPU_PX)
@@ -118,7 +129,40 @@ def _measure(size: int, device: torch.device, repeats: int, compiled: bool, weig
         _rate(device, torch.bfloat16, repeats) if quick_half(device) else None,
         _conv_rate(device, repeats),
         found,
+        _series_ms(loaded, size, device, repeats),
     )
+
+
+def _series_ms(loaded: Weights, size: int, device: torch.device, repeats: int) -> dict[str, float]:
+    scene = make_scene(size, photons=PHOTONS)
+    restorer = Restorer(scene.scope, scene.patterns, (size, size), loaded, device)
+    return {name: 1e3 * s for name, s in _by_each(loaded.network, lambda: restorer(scene.adu), device, repeats).items()}
+
+
+def _by_each(network: nn.Module, work: Callable[[], object], device: torch.device, repeats: int) -> dict[str, float]:
+    """Return the seconds of work by torch, and by ncnn if it takes this network here."""
+    if device.type != "cpu" or not isinstance(network, ObjectPlane) or network.quick is None or not installed():
+        return {"torch": _median_s(work, device, repeats)}
+
+    def torch_only() -> None:
+        with _by_torch(network):
+            work()
+
+    found = interleaved({"torch": torch_only, "ncnn": work}, repeats)
+    return {name: 1e-3 * one.median_ms for name, one in found.items()}
+
+
+@contextmanager
+def _by_torch(network: nn.Module) -> Iterator[None]:
+    """Have torch compute everything: its layers are counted, or compiled."""
+    quick = getattr(network, "quick", None)
+    if isinstance(network, ObjectPlane):
+        network.quick = None
+    try:
+        yield
+    finally:
+        if isinstance(network, ObjectPlane):
+            network.quick = quick
 
 
 def _network(
@@ -132,18 +176,21 @@ def _network(
     side: int,
 ) -> NetworkCost:
     scale = (size / side) ** 2
-    macs = count_macs(network, lambda: network(*inputs))
-    eager = _median_s(lambda: network(*inputs), device, repeats)
+    seconds = _by_each(network, lambda: network(*inputs), device, repeats)
+    eager, ncnn = seconds["torch"], seconds.get("ncnn")
     half = None
-    if quick_half(device):
-        with torch.autocast(device.type, torch.bfloat16):
-            half = _median_s(lambda: network(*inputs), device, repeats)
+    macs = count_macs(network, lambda: network(*inputs))
+    with _by_torch(network):
+        if quick_half(device):
+            with torch.autocast(device.type, torch.bfloat16):
+                half = _median_s(lambda: network(*inputs), device, repeats)
+        fast = _compiled_s(network, inputs, device, repeats) if compiled else None
     rate = 2e-9 * macs / eager
-    fast = _compiled_s(network, inputs, device, repeats) if compiled else None
     return NetworkCost(
         parameters=sum(one.numel() for one in network.parameters()),
         gmac=1e-9 * macs * scale,
         eager_ms=1e3 * eager * scale,
+        ncnn_ms=None if ncnn is None else 1e3 * ncnn * scale,
         compiled_ms=None if fast is None else 1e3 * fast * scale,
         half_ms=None if half is None else 1e3 * half * scale,
         gflop_per_s=rate,
@@ -207,6 +254,7 @@ def show_denoise(found: DenoiseCost, console: Console) -> None:
         "parameters": lambda one: f"{one.parameters:,}",
         "GMAC a series": lambda one: f"{one.gmac:.1f}",
         "ms, float32": lambda one: f"{one.eager_ms:.0f}",
+        "ms, ncnn": lambda one: "-" if one.ncnn_ms is None else f"{one.ncnn_ms:.0f}",
         "ms, compiled": lambda one: "-" if one.compiled_ms is None else f"{one.compiled_ms:.0f}",
         "ms, bfloat16": lambda one: "-" if one.half_ms is None else f"{one.half_ms:.0f}",
         "GFLOP/s": lambda one: f"{one.gflop_per_s:.0f}",
@@ -221,6 +269,8 @@ def show_denoise(found: DenoiseCost, console: Console) -> None:
         f"{'' if half is None else f' ({half:.0f} in bfloat16)'}, 3 x 3 convolution {found.conv_gflop_per_s:.0f}",
         highlight=False,
     )
+    series = ", ".join(f"{ms:.0f} ms by {name}" for name, ms in found.series_ms.items())
+    console.print(f"whole denoised series: {series}", highlight=False)
     for name, one in found.networks.items():
         if one.timed_px != found.size:
             console.print(f"{name}: timed at {one.timed_px} x {one.timed_px} and scaled", highlight=False)

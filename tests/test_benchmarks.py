@@ -215,6 +215,9 @@ def test_costs_of_networks_are_counted(tmp_path: Path, capsys: pytest.CaptureFix
     assert published["gmac"] == pytest.approx(3 * 4.69e-3 * 24**2, rel=0.02)
     assert published["eager_ms"] > found["networks"]["rdl"]["eager_ms"] > 0
     assert found["matrix_gflop_per_s"] > 0
+    assert found["networks"]["rdl"]["ncnn_ms"] > 0
+    assert published["ncnn_ms"] is None
+    assert set(found["series_ms"]) == {"torch", "ncnn"}
     assert complete(capsys.readouterr().out)
 
 

@@ -15,6 +15,7 @@ A second, small head says how wrong the result may be. It reads the body's featu
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +80,19 @@ SHIPPED = ObjectPlaneConfig(width=64, blocks=1, levels=2, before=1, after=2, spr
 """What is trained by default."""
 
 
+class Heads(Protocol):
+    """Computes what the heads say of cells by other means than torch, where it can; see `rdl_models.quick`."""
+
+    def takes(self, network: "ObjectPlane", cells: Tensor) -> bool:
+        """Whether it can compute these cells (n, channels, rows, columns) with the network's present parameters."""
+
+    def __call__(self, cells: Tensor, *, spread: bool) -> tuple[Tensor, Tensor | None]:
+        """Return what both heads say, each (n, 16, rows, columns)."""
+
+    def give_back(self) -> None:
+        """Free the memory that is kept from one image to the next."""
+
+
 class ObjectPlane(nn.Module):
     """(n, images + maps, y, x) -> (n, y, x), any y and x; taken as periodic, like the grid that it works on."""
 
@@ -92,6 +106,8 @@ class ObjectPlane(nn.Module):
         self.head = _conv(config.width, cells)
         self.blend = nn.Parameter(torch.eye(config.images)[config.images // 2].clone())
         self.spread = _SpreadHead(config.width, config.spread) if config.spread else None
+        self.quick: Heads | None = None
+        """Computes in place of torch what it can; `load_weights` sets it."""
         nn.init.zeros_(self.head.weight)
         # Channels last is what CPUs and tensor cores convolve quickest.
         for parameter in self.parameters():
@@ -173,7 +189,7 @@ class ObjectPlane(nn.Module):
         """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""
         coarsest = 1 << (self.config.levels - 1)
         bordered = _bordered(x, UNSHUFFLE * coarsest)
-        cells = functional.pixel_unshuffle(bordered, UNSHUFFLE).contiguous(memory_format=torch.channels_last)
+        cells = functional.pixel_unshuffle(bordered, UNSHUFFLE)
         rows = cells.shape[-2]
         step = -(-rows // (max(1, strips) * coarsest)) * coarsest
         if step >= rows:
@@ -189,6 +205,13 @@ class ObjectPlane(nn.Module):
         return torch.cat(images, dim=-2), torch.cat(errors, dim=-2) if errors else None
 
     def _heads(self, cells: Tensor, *, spread: bool) -> tuple[Tensor, Tensor | None]:
+        if self.quick is not None and self.quick.takes(self, cells):
+            return self.quick(cells, spread=spread and self.spread is not None)
+        return self.by_torch(cells, spread=spread)
+
+    def by_torch(self, cells: Tensor, *, spread: bool) -> tuple[Tensor, Tensor | None]:
+        """Return what both heads say of cells (n, channels, rows, columns), each (n, 16, rows, columns)."""
+        cells = cells.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.body(functional.relu(self.stem(cells)))
         told = self.spread(features.detach()) if spread and self.spread is not None else None
         return self.head(features), told

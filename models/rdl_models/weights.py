@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_models.card import Card
+from rdl_models.object_plane import ObjectPlane
+from rdl_models.quick import QuickHeads
 from rdl_models.registry import build
 
 SUFFIX = ".safetensors"
@@ -80,6 +82,8 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weight
         raise DataError(f"{path}: {error}; these weights are of another version of the program") from error
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
+    if isinstance(network, ObjectPlane):
+        network.quick = QuickHeads()
     return Weights(network.eval().requires_grad_(False).to(device), card)
 
 

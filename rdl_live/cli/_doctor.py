@@ -157,6 +157,7 @@ def _gpus() -> Iterator[Check]:
         yield Check("devices", "torch", f"cannot be loaded: {error}", Mark.FAIL, remedy)
         return
     yield _computes("cpu", f"{torch.get_num_threads()} threads", Mark.FAIL)
+    yield _denoiser()
     if not torch.cuda.is_available():
         reason = "no NVIDIA GPU with a working driver" if torch.version.cuda else "this torch has no CUDA"
         yield Check("devices", "GPU", f"none ({reason}); everything runs on the processor, only slower")
@@ -165,6 +166,18 @@ def _gpus() -> Iterator[Check]:
         properties = torch.cuda.get_device_properties(index)
         about = f"{properties.name}, {properties.total_memory / GIB:.1f} GiB, CUDA {torch.version.cuda}"
         yield _computes(f"cuda:{index}", about, Mark.WARN)
+
+
+def _denoiser() -> Check:
+    """What convolves on the processor; slower is no fault."""
+    from rdl_models.quick import SWITCH, installed
+
+    if installed():
+        return Check("devices", "denoiser on the cpu", f"by ncnn {metadata.version('ncnn')}")
+    off = os.environ.get(SWITCH) == "0"
+    return Check(
+        "devices", "denoiser on the cpu", f"by torch ({SWITCH}=0)" if off else "by torch; rdl-live[fast] is quicker"
+    )
 
 
 def _computes(device: str, about: str, mark: Mark) -> Check:

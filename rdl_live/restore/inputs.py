@@ -103,6 +103,8 @@ def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, 
             return image.float(), None if sigma is None else sigma.float(), strips
         # Outside of the handler, so that the failed attempt's tensors are free.
         strips *= 2
+        if network.quick is not None:
+            network.quick.give_back()
         if inputs.device.type == "cuda":
             torch.cuda.empty_cache()
 
