@@ -54,19 +54,23 @@ class BandTransform:
         moved = torch.empty(orientations, harmonics, *padded, dtype=torch.complex64, device=device)
         return torch.empty(padded, device=device), moved
 
-    def frame(self, light: Tensor, angle: int, buffers: Buffers) -> tuple[Tensor, Tensor]:
-        """One frame (y, x) of an orientation -> spectra (Y, X/2+1), (harmonics, Y, X); nothing is unmixed.
+    def difference(self, new: Tensor, old: Tensor, angle: int, buffers: Buffers) -> tuple[Tensor, Tensor]:
+        """Spectra of a frame's difference (y, x) to another of its orientation; nothing is unmixed.
 
         Args:
-            light: the frame, or a difference of two.
-            angle: its orientation.
+            new: the frame, of `light`.
+            old: the other.
+            angle: their orientation.
             buffers: for one orientation; overwritten.
+
+        Returns:
+            widefield (Y, half of X or less), sidebands (harmonics, Y, X).
         """
         rows, columns = self._geometry.shape
         real, moved = buffers
-        real[:rows, :columns] = light
+        change = torch.sub(new, old, out=real[:rows, :columns])
         inside = moved[..., :rows, :columns]
-        inside.copy_(light)
+        inside.copy_(change)
         inside *= self._geometry.carriers[angle]
         return self._transformed_widefield(real), self._transformed_sidebands(moved, slice(angle, angle + 1))[0]
 
@@ -98,6 +102,13 @@ class BandTransform:
         halfway: Tensor = torch.fft.ifft(spectrum, dim=-2)
         return halfway
 
+    def add_columns(self, spectrum: Tensor, halfway: Tensor) -> None:
+        """Transform columns (SR rows, some columns) back and add them to the first ones of `halfway`."""
+        column_bytes = len(spectrum) * spectrum.element_size()
+        strip = max(1, 2 * _STRIP_BYTES // column_bytes) if spectrum.device.type == "cpu" else spectrum.shape[-1]
+        for part, its in zip(spectrum.split(strip, dim=-1), halfway.split(strip, dim=-1), strict=False):
+            its[:, : part.shape[-1]] += self.columns(part)
+
     def image(self, halfway: Tensor) -> Tensor:
         """Transform the rows of `columns`, all of them, back: SR images (T, 2y, 2x) float32."""
         rows, columns = (2 * size for size in self._geometry.shape)
@@ -111,7 +122,7 @@ class BandTransform:
         return image
 
     def _widefield(self, pixels: Tensor, real: Tensor) -> Tensor:
-        """Spectrum (Y, X/2+1) of the orientations' sum; `real` is overwritten."""
+        """Spectrum (Y, half of X or less) of the orientations' sum; `real` is overwritten."""
         rows, columns = self._geometry.shape
         summed = pixels.flatten(0, 1).T @ self._unmixing[:, 0].flatten()
         torch.add(summed.reshape(rows, columns), self._constant[:, 0].sum(), out=real[:rows, :columns])
@@ -129,7 +140,10 @@ class BandTransform:
         return self._transformed_sidebands(moved, own)
 
     def _transformed_widefield(self, real: Tensor) -> Tensor:
-        spectrum: Tensor = torch.fft.fft(torch.fft.rfft(self._widefield_margin.fill(real), dim=-1), dim=-2)
+        """Transform rows, then those columns that the OTF lets through."""
+        band = self._geometry.widefield
+        passed = band.low[1] + band.transfer.shape[1]
+        spectrum: Tensor = torch.fft.fft(torch.fft.rfft(self._widefield_margin.fill(real), dim=-1)[:, :passed], dim=-2)
         return spectrum
 
     def _transformed_sidebands(self, moved: Tensor, own: slice) -> Tensor:

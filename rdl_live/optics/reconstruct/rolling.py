@@ -61,10 +61,9 @@ class Rolling:
             )
         light = self._transform.light(frame.to(self._light.device))
         if self._lasts(light, angle, phase) and plan is self._plan:
-            # The difference takes the old frame's place until it is transformed.
-            change = self._light[angle, phase].neg_().add_(light)
-            self._add(change, angle, phase)
-            change.copy_(light)
+            old = self._light[angle, phase]
+            self._add(self._transform.difference(light, old, angle, self._buffers), angle, phase)
+            old.copy_(light)
             self._exchanged += 1
         else:
             self._light[angle, phase] = light
@@ -72,9 +71,9 @@ class Rolling:
             self.begin(plan, self._light, self._transform.columns(spectrum))
         return self._halfway
 
-    def _add(self, change: Tensor, angle: int, phase: int) -> None:
-        """Add what a frame's difference makes of all bands that it has part in."""
-        widefield, sidebands = self._transform.frame(change, angle, self._buffers)
+    def _add(self, bands: tuple[Tensor, Tensor], angle: int, phase: int) -> None:
+        """Add what a frame's difference changes in the bands that it has part in."""
+        widefield, sidebands = bands
         level, *parts = self._factors[angle][phase]
         placed = [(self._plan.widefield, widefield, complex(level))]
         for harmonic, (real, imag) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
@@ -84,7 +83,7 @@ class Rolling:
         for blocks, band, factor in placed:
             for block in blocks:
                 block.add(band, reached, factor)
-        self._halfway[..., : reached.shape[-1]] += self._transform.columns(reached)
+        self._transform.add_columns(reached, self._halfway)
 
     def _lasts(self, light: Tensor, angle: int, phase: int) -> bool:
         """Note how bright the new frame is; return whether the sum can still be added to."""
