@@ -13,8 +13,8 @@ from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.reconstruct.margin import Margin
 from rdl_live.optics.reconstruct.plan import Geometry, Plan
 
-_STRIP_BYTES = 1 << 19
-"""Of columns transformed back that become rows of the image at a time: as much as a core's cache holds."""
+_STRIP_BYTES = 1 << 21
+"""Of half-transformed rows that become rows of the image at a time: they are cut to the frame from the cache."""
 
 Buffers = tuple[Tensor, Tensor]
 """Padded grids: real (Y, X), complex (orientations, harmonics, Y, X)."""
@@ -97,24 +97,15 @@ class BandTransform:
                         part.add(sidebands[angle - first, harmonic], its)
         return target
 
-    def columns(self, spectrum: Tensor) -> Tensor:
-        """Transform columns back, the first half of the way: (T, SR rows, any columns), in memory column by column."""
-        halfway: Tensor = torch.fft.ifft(spectrum, dim=-2)
-        return halfway
-
-    def add_columns(self, spectrum: Tensor, halfway: Tensor) -> None:
-        """Transform columns (SR rows, some columns) back and add them to the first ones of `halfway`."""
-        column_bytes = len(spectrum) * spectrum.element_size()
-        strip = max(1, 2 * _STRIP_BYTES // column_bytes) if spectrum.device.type == "cpu" else spectrum.shape[-1]
-        for part, its in zip(spectrum.split(strip, dim=-1), halfway.split(strip, dim=-1), strict=False):
-            its[:, : part.shape[-1]] += self.columns(part)
-
-    def image(self, halfway: Tensor) -> Tensor:
-        """Transform the rows of `columns`, all of them, back: SR images (T, 2y, 2x) float32."""
+    def image(self, spectrum: Tensor) -> Tensor:
+        """Transform spectra back: SR images (T, 2y, 2x) float32."""
         rows, columns = (2 * size for size in self._geometry.shape)
+        halfway = torch.fft.ifft(spectrum, dim=-2)
         image = torch.empty(len(halfway), rows, columns, device=halfway.device)
-        row_bytes = halfway.shape[-1] * halfway.element_size()
-        strip = max(1, _STRIP_BYTES // row_bytes) if halfway.device.type == "cpu" else rows
+        strip = rows
+        if halfway.device.type == "cpu":
+            row_bytes = halfway.shape[-1] * halfway.element_size()
+            strip = max(1, _STRIP_BYTES // row_bytes)
         for one, its in zip(image, halfway, strict=True):
             for start in range(0, rows, strip):
                 part = its[start : min(start + strip, rows)]

@@ -32,11 +32,6 @@ class Block:
             part, factor = part.flip((-2, -1)).conj_physical_(), factor.conjugate()
         target[(..., *self.target)].addcmul_(part, self.weight, value=factor)
 
-    @property
-    def width(self) -> int:
-        """Columns of the target from 0 on that this rectangle reaches."""
-        return int(self.target[1].stop)
-
 
 def band_blocks(
     weight: Tensor, low: tuple[int, int], raw: tuple[int, int], sr: tuple[int, int], *, real: bool = False

@@ -42,7 +42,7 @@ class Margin:
         ]
         after_x, before_x = (factor[..., None, :] for factor in factors[0])
         after_y, before_y = (factor[..., :, None] for factor in factors[1])
-        every = (after_x, before_x, after_y, before_y)
+        every = (after_x, before_x, 1 - after_x - before_x, after_y, before_y, 1 - after_y - before_y)
         self._every = tuple(
             (one.to(torch.complex64) if self._moved else one.real.to(torch.float32)).to(device) for one in every
         )
@@ -52,16 +52,18 @@ class Margin:
 
         `own` are the bands (first axis of k0) that it holds.
         """
-        after_x, before_x, after_y, before_y = (one[own] for one in self._every) if self._moved else self._every
+        after_x, before_x, rest_x, after_y, before_y, rest_y = (
+            (one[own] for one in self._every) if self._moved else self._every
+        )
         rows, columns = self._shape
         gap_y, gap_x = self._padded[0] - rows, self._padded[1] - columns
         image = padded[..., :rows, :columns]
         # One axis after the other: three times as quick as both at once.
         level = (image.sum(dim=-2, keepdim=True) / rows).mean(dim=-1, keepdim=True)
-        left, right = image[..., :gap_x].flip(-1), image[..., columns - gap_x :].flip(-1)
-        padded[..., :rows, columns:] = level + after_x * (right - level) + before_x * (left - level)
-        top, bottom = padded[..., :gap_y, :].flip(-2), padded[..., rows - gap_y : rows, :].flip(-2)
-        padded[..., rows:, :] = level + after_y * (bottom - level) + before_y * (top - level)
+        beside = torch.mul(after_x, image[..., columns - gap_x :].flip(-1), out=padded[..., :rows, columns:])
+        beside.addcmul_(before_x, image[..., :gap_x].flip(-1)).addcmul_(rest_x, level)
+        below = torch.mul(after_y, padded[..., rows - gap_y : rows, :].flip(-2), out=padded[..., rows:, :])
+        below.addcmul_(before_y, padded[..., :gap_y, :].flip(-2)).addcmul_(rest_y, level)
         return padded
 
 

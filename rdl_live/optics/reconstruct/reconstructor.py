@@ -93,10 +93,10 @@ class Reconstructor:
         light = self._transform.light(frames)
         plan = self._plan or self._measured(frames, light)
         self._plan = plan
-        halfway = self._transform.columns(self._transform.spectrum(plan, light))
-        image = self._transform.image(halfway)
+        spectrum = self._transform.spectrum(plan, light)
+        image = self._transform.image(spectrum)
         # The last series rolls on, without keeping the memory of those before it.
-        last = (light[0], halfway[0]) if len(light) == 1 else (light[-1].clone(), halfway[-1].clone())
+        last = (light[0], spectrum[0]) if len(light) == 1 else (light[-1].clone(), spectrum[-1].clone())
         self._rolling.begin(plan, *last)
         return image if series.ndim == 5 else image[0]
 
@@ -113,8 +113,8 @@ class Reconstructor:
         """
         if self._plan is None:
             raise DataError("rolling needs a whole series first: call the Reconstructor once, then update")
-        halfway = self._rolling.exchange(self._plan, as_tensor(frame), angle, phase)
-        return self._transform.image(halfway[None])[0]
+        spectrum = self._rolling.exchange(self._plan, as_tensor(frame), angle, phase)
+        return self._transform.image(spectrum[None])[0]
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)

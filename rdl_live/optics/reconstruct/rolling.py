@@ -1,8 +1,8 @@
 """The rolling mode: one raw frame is exchanged, and an SR image costs little more than its transform back.
 
-The image is linear in the frames. Kept is the sum of all bands half-way back (columns transformed, rows not); the
-difference of the new frame to the old one is transformed, weighed and placed, the columns that its orientation
-reaches are transformed back and added. Rounding errors stay in the sum, so it is made anew from the frames in time.
+The image is linear in the frames. Kept is the image's spectrum, the sum of all bands; the difference of the new frame
+to the old one is transformed, weighed and added in place. Rounding errors stay in the sum, so it is made anew from
+the frames in time.
 """
 
 import math
@@ -27,26 +27,24 @@ class Rolling:
     def __init__(self, geometry: Geometry, transform: BandTransform) -> None:
         self._geometry, self._transform = geometry, transform
         self._buffers = transform.buffers(1)
-        rows, columns = geometry.sr_spectrum
-        self._scratch = torch.empty(columns, rows, dtype=torch.complex64, device=geometry.power.device).mT
         self._factors: list[list[list[float]]] = transform.unmixing.mT.tolist()
         self._light: Tensor | None = None
 
-    def begin(self, plan: Plan, light: Tensor, halfway: Tensor) -> None:
+    def begin(self, plan: Plan, light: Tensor, spectrum: Tensor) -> None:
         """Take over a whole series; both tensors are kept, and changed later.
 
         Args:
-            plan: the weights that are in `halfway`.
+            plan: the weights that are in `spectrum`.
             light: (A, P, y, x) of `BandTransform.light`.
-            halfway: (SR rows, SR columns) of `BandTransform.columns`.
+            spectrum: (SR rows, SR columns) of `BandTransform.spectrum`.
         """
-        self._plan, self._light, self._halfway = plan, light, halfway
+        self._plan, self._light, self._spectrum = plan, light, spectrum
         self._exchanged = 0
         self._norms: list[list[float]] = []
         self._brightest = 0.0
 
     def exchange(self, plan: Plan, frame: Tensor, angle: int, phase: int) -> Tensor:
-        """Replace one frame (y, x) ADU; return all bands half-way back (SR rows, SR columns), valid until the next.
+        """Replace one frame (y, x) ADU; return the image's spectrum (SR rows, SR columns), valid until the next.
 
         Raises:
             DataError: there is no series yet, or the frame does not fit it.
@@ -67,34 +65,35 @@ class Rolling:
             self._exchanged += 1
         else:
             self._light[angle, phase] = light
-            spectrum = self._transform.spectrum(plan, self._light[None])[0]
-            self.begin(plan, self._light, self._transform.columns(spectrum))
-        return self._halfway
+            self.begin(plan, self._light, self._transform.spectrum(plan, self._light[None])[0])
+        return self._spectrum
 
     def _add(self, bands: tuple[Tensor, Tensor], angle: int, phase: int) -> None:
         """Add what a frame's difference changes in the bands that it has part in."""
         widefield, sidebands = bands
         level, *parts = self._factors[angle][phase]
-        placed = [(self._plan.widefield, widefield, complex(level))]
+        for block in self._plan.widefield:
+            block.add(widefield, self._spectrum, level)
         for harmonic, (real, imag) in enumerate(zip(parts[::2], parts[1::2], strict=True)):
-            blocks = self._plan.sidebands.get((angle, harmonic), ())
-            placed.append((blocks, sidebands[harmonic], complex(real, imag)))
-        reached = self._scratch[..., : max(block.width for blocks, _, _ in placed for block in blocks)].zero_()
-        for blocks, band, factor in placed:
-            for block in blocks:
-                block.add(band, reached, factor)
-        self._transform.add_columns(reached, self._halfway)
+            for block in self._plan.sidebands.get((angle, harmonic), ()):
+                block.add(sidebands[harmonic], self._spectrum, complex(real, imag))
 
     def _lasts(self, light: Tensor, angle: int, phase: int) -> bool:
         """Note how bright the new frame is; return whether the sum can still be added to."""
         assert self._light is not None
         if not self._norms:
-            self._norms = torch.linalg.vector_norm(self._light, dim=(-2, -1)).tolist()
+            self._norms = [[_norm(one) for one in row] for row in self._light]
             self._brightest = _largest(self._norms)
-        self._norms[angle][phase] = float(torch.linalg.vector_norm(light))
+        self._norms[angle][phase] = _norm(light)
         now = _largest(self._norms)
         self._brightest = max(self._brightest, now)
         return self._exchanged < RENEWED and self._brightest <= _DARKER * now
+
+
+def _norm(light: Tensor) -> float:
+    """Return the root of the sum of squares: a scalar product is quicker than `vector_norm`."""
+    pixels = light.flatten()
+    return math.sqrt(float(torch.dot(pixels, pixels)))
 
 
 def _largest(norms: Iterable[Iterable[float]]) -> float:
