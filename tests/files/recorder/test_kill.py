@@ -34,9 +34,11 @@ file = open(sys.argv[2], "r+b")
 counter = mmap.mmap(file.fileno(), 8)  # outlives this process
 recorder = Recorder(sys.argv[1], RecordingLayout(frame=({SIDE}, {SIDE}), pixel_size_um=0.1))
 noise = np.random.default_rng(0).poisson(20, ({SIDE}, {SIDE})).astype(np.uint16)
-start = time.perf_counter()
+due = time.perf_counter()
 for number in range(10**7):
-    time.sleep(max(start + number * {FRAME_MS / 1e3} - time.perf_counter(), 0))
+    time.sleep(max(due - time.perf_counter(), 0))
+    # Where the computer was late, the next frame is: a camera does not catch up either.
+    due = max(due, time.perf_counter() - {FRAME_MS / 1e3}) + {FRAME_MS / 1e3}
     t, slot = divmod(number, 9)
     noise[0, 0], noise[0, 1] = divmod(number, 2**16)
     recorder.append(noise, FrameTag(t, slot // 3, slot % 3, pattern_id=slot, timestamp_s=number * 1e-3))
