@@ -102,12 +102,14 @@ def _delays(recipe: PipelineRecipe, scene: Scene, series: int, frame_s: float) -
             raise RuntimeError("the process that computes did not start")
         due = time.perf_counter()
         for number in range(WARM + series):
+            if number <= WARM:  # what is made once, for the first ones, must leave no queue behind
+                _until(lambda number=number: len(delays) >= number)  # type: ignore[misc]
             for tag in _tags(scene, number):
                 due = max(due + frame_s, time.perf_counter())
                 _until(lambda due=due: time.perf_counter() >= due)  # type: ignore[misc]
                 queue.offer(scene.adu[tag.angle, tag.phase], tag)
+        _until(lambda: len(delays) >= WARM + series - queue.status.dropped_series)
         dropped = queue.status.dropped_series
-        _until(lambda: len(delays) >= WARM + series - dropped)
     finally:
         host.stop()
     return delays[WARM:], dropped

@@ -6,6 +6,7 @@ Section `scale`; `python -m benchmarks.scale --plot docs/images/scale.png` draws
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -150,6 +151,13 @@ def plot(costs: Sequence[ScaleCost], path: Path) -> None:
         area.setLogMode(scales, scales)
         area.showGrid(x=True, y=True, alpha=0.3)
         x, y = zip(*points, strict=True)
+        # Labels at what was measured: those of a logarithmic axis lie over one another.
+        area.getAxis("bottom").setTicks([[(math.log10(value) if scales else value, str(value)) for value in x]])
+        if scales:
+            area.getAxis("left").setTicks(
+                [[(math.log10(ms), f"{ms:g}") for ms in (1, 2, 5, 10, 20, 50, 100, 200, 500)]]
+            )
+        area.getViewBox().setDefaultPadding(0.1)
         area.plot(x, y, pen=pg.mkPen("#2f6fd0", width=2), symbol="o", symbolBrush="#2f6fd0")
         if axis == "size":  # as the pixels: the slope that nothing can beat for long
             area.plot(

@@ -8,7 +8,7 @@ are those of the sample.
 from dataclasses import dataclass, field
 from typing import cast
 
-from qtpy.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from qtpy.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import (
     QColor,
     QImage,
@@ -52,10 +52,10 @@ class Layer:
         """Return what is to be painted; computed anew only where something has changed."""
         key = (self.picture, self.contrast, self.doubt, mapping, size)
         if key != self._key:
-            self._key, self._image = key, None
-            shaded = (
-                None if self.picture is None else shade(self.picture, self.contrast, mapping, size, doubt=self.doubt)
-            )
+            room = None if self._image is None else self._image[1].colours
+            self._key, self._image, shaded = key, None, None
+            if self.picture is not None:
+                shaded = shade(self.picture, self.contrast, mapping, size, doubt=self.doubt, room=room)
             if shaded is not None:
                 rows, columns = shaded.colours.shape
                 # The image borrows the array's memory; both are kept together.
@@ -114,7 +114,7 @@ class ImageCanvas(QWidget):
 
     def paint_to(self, painter: QPainter, *, cursor: bool = False) -> None:
         """Paint all of it, with or without the cursor's cross."""
-        painter.fillRect(self.rect(), BACKGROUND)
+        self._paint_ground(painter)
         if self.layer.picture is None and self.other.picture is None:
             if self.busy_text:
                 painter.setPen(QColor(170, 170, 175))
@@ -133,18 +133,41 @@ class ImageCanvas(QWidget):
         if cursor:
             self._paint_cross(painter)
 
+    def _paint_ground(self, painter: QPainter) -> None:
+        """Paint what no picture covers."""
+        made = self._made(self.layer) if self.split is None else None
+        if made is None:
+            painter.fillRect(self.rect(), BACKGROUND)
+            return
+        width, height = self.width(), self.height()
+        covered = self._target(*made).toRect().adjusted(1, 1, -1, -1)
+        left, top = max(covered.left(), 0), max(covered.top(), 0)
+        right, bottom = min(covered.right(), width), min(covered.bottom(), height)
+        for bare in (
+            QRect(0, 0, width, top),
+            QRect(0, bottom, width, height - bottom),
+            QRect(0, top, left, bottom - top),
+            QRect(right, top, width - right, bottom - top),
+        ):
+            painter.fillRect(bare, BACKGROUND)
+
     def _paint_layer(self, painter: QPainter, layer: Layer) -> None:
+        made = self._made(layer)
+        if made is not None:
+            painter.drawImage(self._target(*made), made[0], QRectF(made[0].rect()))
+
+    def _made(self, layer: Layer) -> tuple[QImage, Shaded] | None:
+        """Return a layer's image; it is computed once."""
         ratio = self.devicePixelRatioF()
         size = (self.width() * ratio, self.height() * ratio)
-        made = layer.image(self.viewport.mapping(*size), size)
-        if made is None:
-            return
-        image, shaded = made
+        return layer.image(self.viewport.mapping(*size), size)
+
+    def _target(self, image: QImage, shaded: Shaded) -> QRectF:
+        """Return where an image lies in the widget [logical pixels]."""
         mapping = self.mapping
         left, top = mapping.to_screen(shaded.left_um, shaded.top_um)
         side = shaded.pixel_um * mapping.scale
-        target = QRectF(left, top, image.width() * side, image.height() * side)
-        painter.drawImage(target, image, QRectF(image.rect()))
+        return QRectF(left, top, image.width() * side, image.height() * side)
 
     def _paint_split(self, painter: QPainter, split: float) -> None:
         line = round(split * self.width())

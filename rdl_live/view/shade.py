@@ -38,7 +38,13 @@ class Shaded:
 
 
 def shade(
-    picture: Picture, contrast: Contrast, mapping: Mapping, size: tuple[float, float], *, doubt: bool = False
+    picture: Picture,
+    contrast: Contrast,
+    mapping: Mapping,
+    size: tuple[float, float],
+    *,
+    doubt: bool = False,
+    room: npt.NDArray[np.uint32] | None = None,
 ) -> Shaded | None:
     """Return the part of a picture that a pane shows.
 
@@ -48,6 +54,8 @@ def shade(
         mapping: from the sample to the pane [device pixels].
         size: width and height of the pane [device pixels].
         doubt: shade where the standard error is large, if the picture knows it.
+        room: colours that nobody needs any more; theirs is the memory of the new ones, if it fits. (New memory costs
+            as much as all the arithmetic.)
 
     Returns:
         None if nothing of it is seen.
@@ -59,7 +67,7 @@ def shade(
     if rows is None or columns is None:
         return None
     part = reduced(picture.pixels[rows, columns], step)
-    colours = coloured(part, contrast.low, contrast.high, colour_table(contrast.colour, contrast.gamma))
+    colours = coloured(part, contrast.low, contrast.high, colour_table(contrast.colour, contrast.gamma), room)
     if doubt and picture.sigma is not None:
         floor = max(float(picture.sample().mean()), 1e-6)
         colours = _doubted(colours, part, reduced(picture.sigma[rows, columns], step), floor)
@@ -67,7 +75,11 @@ def shade(
 
 
 def coloured(
-    pixels: npt.NDArray[Any], low: float, high: float, table: npt.NDArray[np.uint32]
+    pixels: npt.NDArray[Any],
+    low: float,
+    high: float,
+    table: npt.NDArray[np.uint32],
+    room: npt.NDArray[np.uint32] | None = None,
 ) -> npt.NDArray[np.uint32]:
     """Return a colour for each pixel: the table's first at `low` and below, its last at `high` and above.
 
@@ -78,15 +90,17 @@ def coloured(
         low: darkest value.
         high: brightest value.
         table: 256 colours.
+        room: see `shade`.
     """
     rows, columns = pixels.shape
-    colours = np.empty((rows, columns), np.uint32)
+    fits = room is not None and room.shape == (rows, columns) and room.flags.c_contiguous
+    colours = room if room is not None and fits else np.empty((rows, columns), np.uint32)
     at_once = max(1, BLOCK // columns)
-    room = np.empty((min(at_once, rows), columns), np.float32)
+    block = np.empty((min(at_once, rows), columns), np.float32)
     grey = _per_level(table)
     for first in range(0, rows, at_once):
         some, out = pixels[first : first + at_once], colours[first : first + at_once]
-        scaled = room[: len(some)]
+        scaled = block[: len(some)]
         np.subtract(some, np.float32(low), out=scaled, casting="same_kind")
         scaled *= np.float32(255.999 / max(high - low, 1e-30))
         if not np.isfinite(scaled.sum()):
