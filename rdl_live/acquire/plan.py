@@ -9,6 +9,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, Valida
 from rdl_live.acquire.core import hardware_of
 from rdl_live.errors import ConfigError
 from rdl_live.files.explain import explain, truth_values
+from rdl_live.files.recorder.layout import MAX_IMAGES
 from rdl_live.files.strict_yaml import read_mapping
 from rdl_live.optics._base import Description
 from rdl_live.optics.hardware import ChannelLight
@@ -137,8 +138,15 @@ class Plan(Description):
                     yield SeriesIndex(time, at["p"], at["z"], at["c"])
 
     def check(self, microscope: Microscope) -> None:
-        """Raise ConfigError unless the microscope has what the plan needs."""
+        """Raise ConfigError unless the microscope has what the plan needs, and a recording can hold it."""
         hardware = hardware_of(microscope)
+        if self.series_per_time_point > MAX_IMAGES:
+            places = max(len(self.positions), 1)
+            raise ConfigError(
+                f"the plan has {places} position(s) x {self.z.planes} plane(s) x {len(self.channels)} colour(s) = "
+                f"{self.series_per_time_point}, and a recording holds at most {MAX_IMAGES}: check z.planes, or record "
+                "in several plans"
+            )
         for channel in self.channels:
             microscope.channel(channel.name)
             light_of(microscope, channel.name)

@@ -107,3 +107,11 @@ def test_the_hardware_of_the_template_loads(root: Path, tmp_path: Path) -> None:
     for part in (Hardware, CameraRole, SlmRole, ChannelLight, PowerControl, Setting):
         for key in part.model_fields:
             assert re.search(rf"\b{key}:", section), f"{part.__name__}.{key} is not in the template"
+
+
+def test_a_plan_that_no_recording_can_hold_is_refused_before_any_light(root: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    plan = load_plan(root / "configs" / "plan-demo.yaml")
+    plan.replace(z={"planes": 20_000, "step_um": 0.1}).check(scope)
+    with pytest.raises(ConfigError, match=r"20001 plane\(s\).* at most 20000: check z.planes"):
+        plan.replace(z={"planes": 20_001, "step_um": 0.1}).check(scope)
