@@ -78,10 +78,11 @@ class Bench:
         else:
             Devices(core, hardware).check_present()
         self.core, self.microscope = core, scope
-        if hardware.stage is not None:
-            self._stage = StageWatch(core, hardware.stage)
         if self._prepare is not None:
             self._prepare(core)
+        # Last: nobody would end its thread if anything above had failed.
+        if hardware.stage is not None:
+            self._stage = StageWatch(core, hardware.stage)
 
     def close(self) -> None:
         """Go dark and unload the devices of its own core.
