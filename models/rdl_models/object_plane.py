@@ -39,7 +39,9 @@ class ObjectPlaneConfig:
     maps: int = 1
     """Further input channels (noise map)."""
     width: int = 64
-    """Channels of the body at its finest scale; each coarser one has twice as many."""
+    """Channels of the body at its finest scale; each coarser one has twice as many, up to `widest`."""
+    widest: int = 0
+    """Channels at most; 0 sets no bound."""
     blocks: int = 5
     """Residual blocks of two convolutions at the coarsest scale."""
     levels: int = 1
@@ -60,6 +62,7 @@ class ObjectPlaneConfig:
             "images": (1, 8),
             "maps": (0, 8),
             "width": (1, 512),
+            "widest": (0, 1024),
             "blocks": (1, 64),
             "levels": (1, 4),
             "before": (0, 16),
@@ -72,8 +75,14 @@ class ObjectPlaneConfig:
                 raise ValueError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
         if not isinstance(self.sampling, int | float) or not (self.sampling == 0 or 0.3 <= self.sampling <= 1.2):
             raise ValueError(f"sampling must be 0 or a number from 0.3 to 1.2, got {self.sampling!r}")
+        if 0 < self.widest < self.width:
+            raise ValueError(f"widest must be 0 or at least width ({self.width}), got {self.widest}")
         if self.spread and not self.maps:
             raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
+
+    def coarser(self, width: int) -> int:
+        """Return the channels of the scale after one of `width` channels."""
+        return min(2 * width, self.widest) if self.widest else 2 * width
 
 
 SHIPPED = ObjectPlaneConfig(width=64, blocks=1, levels=2, before=1, after=2, spread=16, sampling=1.1)
@@ -118,6 +127,11 @@ class ObjectPlane(nn.Module):
     def sampling(self) -> float:
         """See `ObjectPlaneConfig`."""
         return self.config.sampling
+
+    @property
+    def multiple(self) -> int:
+        """Sizes [pixels] that are multiples of this fill whole cells on every scale."""
+        return UNSHUFFLE << (self.config.levels - 1)
 
     @property
     def reach(self) -> int:
@@ -228,12 +242,13 @@ class _Scale(nn.Module):
     def __init__(self, width: int, config: ObjectPlaneConfig, levels: int) -> None:
         super().__init__()
         self.before = nn.Sequential(*(_Block(width) for _ in range(config.before)))
-        self.down = nn.Conv2d(width, 2 * width, 2, stride=2, bias=False)
-        self.inner = _body(2 * width, config, levels - 1)
-        self.up = nn.Conv2d(2 * width, 4 * width, 1, bias=False)
+        coarse = config.coarser(width)
+        self.down = nn.Conv2d(width, coarse, 2, stride=2, bias=False)
+        self.inner = _body(coarse, config, levels - 1)
+        self.up = nn.Conv2d(coarse, 4 * width, 1, bias=False)
         self.after = nn.Sequential(*(_Block(width) for _ in range(config.after)))
         nn.init.kaiming_normal_(self.down.weight, nonlinearity="linear")
-        nn.init.normal_(self.up.weight, std=0.3 / math.sqrt(2 * width))
+        nn.init.normal_(self.up.weight, std=0.3 / math.sqrt(coarse))
 
     def forward(self, x: Tensor) -> Tensor:
         """Keep the shape (n, width, rows, columns)."""

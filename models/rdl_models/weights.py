@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent / "weights"
 """Where the weights that come with the program lie."""
 LARGEST_BYTES = 512 * 2**20
 """Larger files are not opened: no network here is a hundredth of that."""
+COMPACT_ABOVE_BYTES = 5_000_000
+"""Networks that take more in float32 are written in float16: weights rounded to 11 digits of a binary number."""
 _KEY = "card"
 
 
@@ -88,14 +90,16 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weight
 
 
 def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool = False) -> None:
-    """Write weights with their metadata, whole or not at all.
+    """Write weights with their metadata, whole or not at all; large ones in float16 (`COMPACT_ABOVE_BYTES`).
 
     Raises:
         OutputError: the file exists and is not to be replaced, or cannot be written.
     """
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; choose another name or pass --overwrite")
-    tensors = {name: value.detach().cpu().float().contiguous() for name, value in network.state_dict().items()}
+    tensors = _compact(
+        {name: value.detach().cpu().float().contiguous() for name, value in network.state_dict().items()}
+    )
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # Not save_file, which makes files that only their owner may read.
@@ -105,6 +109,14 @@ def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool 
         raise OutputError(f"{path}: the weights cannot be written ({error}); choose another place") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors in float16 if they are large and none of them is beyond its range."""
+    if sum(value.nbytes for value in tensors.values()) <= COMPACT_ABOVE_BYTES:
+        return tensors
+    smaller = {name: value.half() for name, value in tensors.items()}
+    return smaller if all(bool(torch.isfinite(value).all()) for value in smaller.values()) else tensors
 
 
 def _open(path: Path, *, tensors: bool) -> tuple[Card, dict[str, Tensor]]:
@@ -145,10 +157,10 @@ def _check_tensors(path: Path, network: nn.Module, found: dict[str, Tensor]) -> 
             f"unknown {', '.join(more) or 'none'}; get the file anew"
         )
     for name, value in found.items():
-        if value.shape != wanted[name].shape or value.dtype != torch.float32:
+        if value.shape != wanted[name].shape or value.dtype not in (torch.float32, torch.float16):
             raise DataError(
                 f"{path}: tensor {name} is {tuple(value.shape)} {value.dtype}, its architecture needs "
-                f"{tuple(wanted[name].shape)} torch.float32; get the file anew"
+                f"{tuple(wanted[name].shape)} torch.float32 (or float16); get the file anew"
             )
         if not bool(torch.isfinite(value).all()):
             raise DataError(f"{path}: tensor {name} holds NaN or infinity; get the file anew")

@@ -8,6 +8,7 @@ All bands of a series, weighed by their matched filters, add up to
 phase is left in it, and nothing of the data that bears on O is lost.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,14 @@ class Evidence:
         """Return one series of the batch, as a batch of one."""
         return Evidence(*(tensor[index : index + 1] for tensor in self.tensors()))
 
+    def mirrored(self, rows: int, columns: int, *, upside_down: bool, left_right: bool) -> "Evidence":
+        """Return what the same series would say with its view of rows x columns SR pixels turned over."""
+        return Evidence(
+            _mirrored(self.matched, rows, upside_down, columns, left_right),
+            *(_turned(one) if upside_down != left_right else one for one in (self.power, self.target, self.damping)),
+            self.noise,
+        )
+
     def wiener(self, scale: float = 1.0) -> Tensor:
         """Return the Wiener image of `scale` times the damping, (n, y, x) float32 on the padded grid."""
         return self.image(self.wiener_spectrum(scale))
@@ -97,6 +106,32 @@ class Evidence:
         # The half-plane holds all but its first and last column once for two.
         total = 2 * power.sum(dim=(-2, -1)) - power[..., 0].sum(-1) - power[..., -1].sum(-1)
         return total.sqrt() / (y * x)
+
+
+def _turned(half_plane: Tensor) -> Tensor:
+    """Return values at (ky, kx) from those at (-ky, kx), (n, rows, columns)."""
+    return half_plane.flip(-2).roll(1, -2)
+
+
+def _mirrored(spectrum: Tensor, rows: int, upside_down: bool, columns: int, left_right: bool) -> Tensor:
+    """Return the spectrum of images whose first rows x columns pixels are turned over in place.
+
+    Turned about the first pixel, an image has the spectrum at (-ky, kx), or the conjugate of that, as it is real;
+    (size - 1) pixels further it lies where it was.
+    """
+    if upside_down != left_right:
+        spectrum = _turned(spectrum)
+    if left_right:
+        spectrum = spectrum.conj()
+        spectrum = spectrum * _shift(torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1)), columns).to(spectrum.device)
+    if upside_down:
+        spectrum = spectrum * _shift(torch.fft.fftfreq(spectrum.shape[-2]), rows).to(spectrum.device)[:, None]
+    return spectrum
+
+
+def _shift(frequency: Tensor, size: int) -> Tensor:
+    """Return the phases of a shift by size - 1 samples; frequency in cycles a sample."""
+    return torch.polar(torch.ones_like(frequency), -2 * math.pi * frequency * (size - 1))
 
 
 def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:

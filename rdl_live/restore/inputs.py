@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.memory import Recalled, blended
-from rdl_live.restore.sampling import image_on, resized, spectrum_of, working_grid
+from rdl_live.restore.sampling import MULTIPLE, image_on, resized, spectrum_of, working_grid
 from rdl_models import ObjectPlane
 
 PLAIN, NOISE = 1, 3
@@ -74,7 +74,8 @@ def ask(
         RuntimeError: torch's, where the memory does not hold the smallest strip.
     """
     sampling = float(getattr(network, "sampling", 0.0))
-    grids = [working_grid(target, sampling) for target in relative.target]
+    multiple = int(getattr(network, "multiple", MULTIPLE))
+    grids = [working_grid(target, sampling, multiple) for target in relative.target]
     if len(set(grids)) > 1:
         # Other optics, other pixels: side by side they cannot be.
         return _together([ask(network, relative.one(i), half=half) for i in range(len(grids))])

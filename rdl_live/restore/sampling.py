@@ -16,12 +16,13 @@ MULTIPLE = 8
 """Sizes are multiples of this: cells of 4 pixels, on two scales."""
 
 
-def working_grid(target: Tensor, sampling: float) -> tuple[int, int]:
+def working_grid(target: Tensor, sampling: float, multiple: int = MULTIPLE) -> tuple[int, int]:
     """Return the size (y, x) of the coarsest grid that suits a target.
 
     Args:
         target: T on a half-plane, (rows, columns), zero beyond the cut-off.
         sampling: the cut-off's share of the new grid's Nyquist frequency; 0 keeps the grid.
+        multiple: of which the sizes are to be multiples.
 
     Returns:
         Sizes that are quick to transform, never larger than the target's own.
@@ -33,7 +34,7 @@ def working_grid(target: Tensor, sampling: float) -> tuple[int, int]:
     seen = target > 0
     y = int(seen[: rows // 2].any(dim=1).nonzero().max()) + 1
     x = int(seen.any(dim=0).nonzero().max()) + 1
-    return _size(2 * y / sampling, full[0]), _size(2 * x / sampling, full[1])
+    return _size(2 * y / sampling, full[0], multiple), _size(2 * x / sampling, full[1], multiple)
 
 
 def image_on(spectrum: Tensor, full: tuple[int, int], grid: tuple[int, int]) -> Tensor:
@@ -76,11 +77,11 @@ def resized(image: Tensor, grid: tuple[int, int]) -> Tensor:
     return finer[:, 0, :-1, :-1]
 
 
-def _size(least: float, most: int) -> int:
-    cells = math.ceil(least / MULTIPLE)
+def _size(least: float, most: int, multiple: int) -> int:
+    cells = math.ceil(least / multiple)
     while not _quick(cells):
         cells += 1
-    return min(MULTIPLE * cells, most)
+    return min(multiple * cells, most)
 
 
 def _quick(size: int) -> bool:

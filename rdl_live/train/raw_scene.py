@@ -10,7 +10,7 @@ from torch import Tensor
 from rdl_live.optics import expose, to_photons
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.generated import GeneratedFrames
-from rdl_live.train.scene import Setup, set_up
+from rdl_live.train.scene import Setup, flipped, set_up
 from rdl_live.train.settings import SceneSettings
 
 _PRIOR_SEED = 0x9712
@@ -55,6 +55,11 @@ class RawBatch:
     def to(self, device: torch.device | str) -> "RawBatch":
         """Return the batch on another device."""
         return RawBatch(*(getattr(self, one.name).to(device) for one in fields(self)))
+
+    def mirrored(self, *, upside_down: bool, left_right: bool) -> "RawBatch":
+        """Return the batch with all frames turned over; the generated ones show the pattern, turned over as well."""
+        frames = (flipped(one, upside_down, left_right) for one in (self.noisy, self.generated, self.clean))
+        return RawBatch(*frames, self.mean, self.read_variance, self.pixel_um, self.cutoff)
 
 
 def make_raw_scene(seed: int, index: int, settings: SceneSettings) -> RawScene:

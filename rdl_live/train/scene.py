@@ -49,6 +49,12 @@ class Batch:
         """Return the batch on another device."""
         return Batch(self.evidence.to(device), self.truth.to(device), self.photons)
 
+    def mirrored(self, *, upside_down: bool, left_right: bool) -> "Batch":
+        """Return the batch as it would be with everything turned over."""
+        rows, columns = self.truth.shape[-2:]
+        evidence = self.evidence.mirrored(rows, columns, upside_down=upside_down, left_right=left_right)
+        return Batch(evidence, flipped(self.truth, upside_down, left_right), self.photons)
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -119,6 +125,11 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
     if not parts:
         return make_scene(seed, index + 2**40, settings)
     return Scene(stacked(parts), setup.recorded.total, tuple(levels))
+
+
+def flipped(image: Tensor, upside_down: bool, left_right: bool) -> Tensor:
+    """Return images (..., y, x) turned over."""
+    return image.flip([axis for axis, turned in ((-2, upside_down), (-1, left_right)) if turned])
 
 
 def stacked(parts: Sequence[Evidence]) -> Evidence:

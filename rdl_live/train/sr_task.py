@@ -14,7 +14,7 @@ from torch.nn import functional
 from rdl_live.optics import to_photons
 from rdl_live.train.loss import Judged, curbed
 from rdl_live.train.raw_loss import SSIM
-from rdl_live.train.scene import set_up
+from rdl_live.train.scene import flipped, set_up
 from rdl_live.train.settings import SceneSettings
 from rdl_live.train.ssim import ssim
 from rdl_models import Dfcan
@@ -45,6 +45,10 @@ class SrBatch:
     def to(self, device: torch.device | str) -> "SrBatch":
         """Return the batch on another device."""
         return SrBatch(self.frames.to(device), self.truth.to(device))
+
+    def mirrored(self, *, upside_down: bool, left_right: bool) -> "SrBatch":
+        """Return the batch with everything turned over."""
+        return SrBatch(flipped(self.frames, upside_down, left_right), flipped(self.truth, upside_down, left_right))
 
 
 def make_sr_scene(seed: int, index: int, settings: SceneSettings) -> SrScene:

@@ -70,7 +70,9 @@ class SceneWindow:
         for number, choice in zip(numbers[own], choices[own], strict=True):
             scene = self._scene(int(number))
             picks.append((scene, int(choice * len(scene.photons))))
-        return self._task.make_batch(picks)
+        # Specimens know no up and no left, so that a scene serves four times; one draw for all who compute.
+        upside_down, left_right = (bool(one) for one in rng.integers(2, size=2))
+        return self._task.make_batch(picks).mirrored(upside_down=upside_down, left_right=left_right)
 
     def _order(self, first: int, last: int) -> None:
         """Forget what lies before the window and have what is coming made."""

@@ -10,6 +10,7 @@ from rdl_models import ObjectPlane, ObjectPlaneConfig, architectures, build
 
 SMALL = ObjectPlaneConfig(width=8, blocks=1)
 SCALES = ObjectPlaneConfig(width=8, blocks=1, levels=2, before=1, after=1, spread=8)
+BOUNDED = ObjectPlaneConfig(width=6, widest=8, blocks=1, levels=3, before=1, after=1, spread=4)
 
 
 def random_network(config: ObjectPlaneConfig = SMALL) -> ObjectPlane:
@@ -52,7 +53,7 @@ def test_the_error_is_positive_and_does_not_change_the_image() -> None:
     assert random_network(SMALL).with_spread(x)[1] is None
 
 
-@pytest.mark.parametrize("config", [SMALL, SCALES, ObjectPlaneConfig(width=4, blocks=2, levels=3, spread=4)])
+@pytest.mark.parametrize("config", [SMALL, SCALES, BOUNDED, ObjectPlaneConfig(width=4, blocks=2, levels=3, spread=4)])
 @pytest.mark.parametrize("strips", [2, 3, 7, 100])
 def test_strips_have_no_seams(config: ObjectPlaneConfig, strips: int) -> None:
     network, x = random_network(config), torch.rand(1, 4, 200, 72)
@@ -64,6 +65,13 @@ def test_strips_have_no_seams(config: ObjectPlaneConfig, strips: int) -> None:
     if told is not None:
         assert error is not None
         assert torch.allclose(error, told, atol=1e-5 * scale)
+
+
+def test_no_scale_is_wider_than_the_widest() -> None:
+    shapes = [value.shape[:2] for value in ObjectPlane(BOUNDED).body.parameters() if value.shape[-1] == 3]
+    assert {shape for shape in shapes} == {(6, 6), (8, 8)}
+    with pytest.raises(ValueError, match="widest must be 0 or at least width"):
+        ObjectPlaneConfig(width=16, widest=8)
 
 
 def test_all_that_is_seen_lies_within_reach() -> None:

@@ -26,6 +26,7 @@ CONFIGS = [
     ObjectPlaneConfig(width=8, blocks=2),
     ObjectPlaneConfig(width=5, blocks=1, levels=2, before=0, after=1, spread=3),
     ObjectPlaneConfig(width=4, blocks=2, levels=3, spread=4),
+    ObjectPlaneConfig(width=6, widest=8, blocks=1, levels=3, before=1, after=1, spread=4),
 ]
 
 

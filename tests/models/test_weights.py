@@ -114,6 +114,20 @@ def test_tensors_must_be_those_of_the_architecture(file: Path) -> None:
         save_weights(file, ObjectPlane(ObjectPlaneConfig(width=8, blocks=1)), card(), overwrite=True)
 
 
+def test_large_weights_are_written_in_half_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, path = ObjectPlane(ObjectPlaneConfig(width=8, blocks=1)), tmp_path / "large.safetensors"
+    monkeypatch.setattr("rdl_models.weights.COMPACT_ABOVE_BYTES", 1000)
+    save_weights(path, network, card())
+    assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+    for name, value in load_weights(path).network.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.allclose(value, network.state_dict()[name], rtol=1e-3, atol=1e-6)
+    with torch.no_grad():
+        network.blend[0] = 1e6  # beyond float16
+    save_weights(path, network, card(), overwrite=True)
+    assert load_weights(path).network.blend[0] == 1e6
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

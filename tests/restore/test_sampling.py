@@ -51,6 +51,11 @@ def test_the_cutoff_lies_where_it_is_wanted(reach: float) -> None:
     assert FULL[1] * reach / 0.9 - 2 <= x <= FULL[1]
 
 
+def test_a_network_of_three_scales_gets_whole_cells_on_all_of_them() -> None:
+    y, x = working_grid(target(0.4), 1.1, 16)
+    assert y % 16 == x % 16 == 0
+
+
 def test_without_sampling_the_grid_is_kept() -> None:
     assert working_grid(target(0.3), 0.0) == FULL
 

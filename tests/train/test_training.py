@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
 from rdl_live.train import evaluate as evaluation
 from rdl_live.train.loss import judge
 from rdl_live.train.run import maker
-from rdl_live.train.scene import make_batch, make_scene
+from rdl_live.train.scene import flipped, make_batch, make_scene
 from rdl_live.train.settings import HELD_OUT
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
 
@@ -47,6 +48,25 @@ def test_the_truth_of_a_batch_has_the_mean_of_the_data() -> None:
     seen = batch.evidence.wiener()[..., :128, :128]
     assert torch.allclose(batch.truth.mean(dim=(1, 2)), seen.mean(dim=(1, 2)), rtol=0.05)
     assert torch.allclose(batch.evidence.photons, torch.ones(3), atol=1e-4)
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+@pytest.mark.parametrize("left_right", [False, True])
+def test_a_mirrored_scene_is_the_scene_mirrored(upside_down: bool, left_right: bool) -> None:
+    batch = make_batch([(make_scene(5, index, SCENES), 0) for index in range(2)])
+    turned = batch.mirrored(upside_down=upside_down, left_right=left_right)
+    rows, columns = batch.truth.shape[-2:]
+    for scale in (0.2, 30.0):
+        image, found = (one.evidence.wiener(scale)[..., :rows, :columns] for one in (batch, turned))
+        wanted = flipped(image, upside_down, left_right)
+        assert torch.allclose(found, wanted, atol=2e-5 * float(wanted.abs().max()))
+    assert torch.equal(turned.truth, flipped(batch.truth, upside_down, left_right))
+    # The fit to the data knows no sides either: the same network error is measured.
+    rings = rings_of(*batch.evidence.matched.shape[-2:])
+    blank = torch.zeros_like(batch.evidence.matched)
+    fused = (one.evidence.image(fused_spectrum(one.evidence, blank, rings)) for one in (batch, turned))
+    before, after = (one[..., :rows, :columns] for one in fused)
+    assert torch.allclose(after, flipped(before, upside_down, left_right), atol=2e-5 * float(before.abs().max()))
 
 
 def test_what_is_held_out_is_not_trained_on() -> None:
