@@ -9,7 +9,7 @@ phase is left in it, and nothing of the data that bears on O is lost.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -74,11 +74,11 @@ class Evidence:
 
     def mirrored(self, rows: int, columns: int, *, upside_down: bool, left_right: bool) -> "Evidence":
         """Return what the same series would say with its view of rows x columns SR pixels turned over."""
-        return Evidence(
-            _mirrored(self.matched, rows, upside_down, columns, left_right),
-            *(_turned(one) if upside_down != left_right else one for one in (self.power, self.target, self.damping)),
-            self.noise,
-        )
+        matched = _mirrored(self.matched, rows, upside_down, columns, left_right)
+        if upside_down == left_right:
+            return replace(self, matched=matched)
+        power, target, damping = _turned(self.power), _turned(self.target), _turned(self.damping)
+        return Evidence(matched, power, target, damping, self.noise)
 
     def wiener(self, scale: float = 1.0) -> Tensor:
         """Return the Wiener image of `scale` times the damping, (n, y, x) float32 on the padded grid."""

@@ -18,7 +18,8 @@ from rdl_live.restore.restorer import Restorer
 from rdl_models import load_weights
 
 GUARD_EVERY_S = 3.0
-"""How often the guards are asked, for each colour: they cost as much as an image or two."""
+"""How often the guards are asked, for each colour: they cost as much as an image or two. No image waits for them but
+the first with new patterns."""
 
 
 class LiveRestorer:
@@ -60,6 +61,8 @@ class LiveRestorer:
         self._restorers: dict[str, Restorer] = {}
         self._guarded_s: dict[str, float] = {}
         self._guards: dict[str, Guards] = {}
+        self._pending: dict[str, Callable[[], Guards]] = {}
+        """Verdicts that are due, and are asked for when there is time."""
         self._told: set[str] = set()
 
     @property
@@ -81,7 +84,7 @@ class LiveRestorer:
     ) -> Restored:
         """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons, and what is known of it.
 
-        The guards' verdict is of this series or of one at most `GUARD_EVERY_S` old.
+        The guards' verdict is of this series or of one before, of `GUARD_EVERY_S` ago or little more.
         """
         restorer = self._restorers.get(channel.name)
         if restorer is None or restorer.patterns is not patterns:
@@ -89,18 +92,34 @@ class LiveRestorer:
                 self._unit, patterns, self._shape, self._weights, self._device, channel=channel, half=self._half
             )
             self._restorers[channel.name] = restorer
-            self._guarded_s.pop(channel.name, None)
+            for known in (self._guarded_s, self._guards, self._pending):
+                known.pop(channel.name, None)
             self._memories = {key: one for key, one in self._memories.items() if key[0] != channel.name}
         now_s = time.monotonic()
         due = now_s - self._guarded_s.get(channel.name, -math.inf) > GUARD_EVERY_S
-        restored = restorer.restore(photons, guards=due, memory=self._memory(restorer, channel, place))
-        if restored.guards is None:
-            restored = replace(restored, guards=self._guards.get(channel.name))
-        else:
-            self._guarded_s[channel.name], self._guards[channel.name] = now_s, restored.guards
-            self._warn(list(restored.guards.doubts))
+        if due:
+            # Whoever shares the memory of `photons` may have changed them by the time they are judged.
+            photons = photons.clone()
+        restored, judge = restorer.restore_first(photons, memory=self._memory(restorer, channel, place))
+        if due:
+            overdue = channel.name in self._pending
+            self._guarded_s[channel.name], self._pending[channel.name] = now_s, judge
+            if overdue or channel.name not in self._guards:
+                self.catch_up()
         self._warn(restorer.warnings)
-        return restored
+        return replace(restored, guards=self._guards.get(channel.name))
+
+    @property
+    def behind(self) -> bool:
+        """Whether a verdict is due."""
+        return bool(self._pending)
+
+    def catch_up(self) -> None:
+        """Ask the guards, where a verdict is due; images to come carry it."""
+        while self._pending:
+            name, judge = self._pending.popitem()
+            self._guards[name] = judge()
+            self._warn(list(self._guards[name].doubts))
 
     def _memory(self, restorer: Restorer, channel: Channel, place: tuple[int, int]) -> Memory | None:
         if self._worth <= 1:

@@ -6,7 +6,8 @@ A 3 x 3 series of 256 x 256 takes about 170 ms on one CPU thread, 60 ms in bfloa
 it (`python -m benchmarks.denoise --cost`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -161,14 +162,24 @@ class Restorer:
         Raises:
             DataError: other axes or frame shape than prepared for.
         """
+        restored, judge = self.restore_first(series, memory=memory)
+        return replace(restored, guards=judge()) if guards else restored
+
+    def restore_first(
+        self, series: np.ndarray | Tensor, *, memory: Memory | None = None
+    ) -> tuple[Restored, Callable[[], Guards]]:
+        """As `restore`, with the guards to be asked when there is time: what is returned beside the image does it.
+
+        They judge this image, whatever has been restored since; `series` must be the same still.
+        """
         frames = self._checked(series)[:1]
         solved = self._solved(frames, memory)
-        return Restored(
+        restored = Restored(
             sr=self._image(solved.spectrum)[0],
             sim=self._view(solved.plain)[0],
             sigma=None if solved.sigma is None else self._view(solved.sigma)[0],
-            guards=self._guards(frames, solved.spectrum) if guards else None,
         )
+        return restored, lambda: self._guards(frames, solved.spectrum)
 
     def raw(self, series: np.ndarray | Tensor) -> Tensor:
         """Return the denoised raw frames [photons], shaped as `series`: what the restored object would have given."""

@@ -43,3 +43,10 @@ class Restoration(Protocol):
             channel: its colour.
             place: (position, plane); series of one place and colour come in the order of time.
         """
+
+    @property
+    def behind(self) -> bool:
+        """Whether something was put off until an image is out."""
+
+    def catch_up(self) -> None:
+        """Do it."""

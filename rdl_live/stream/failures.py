@@ -46,7 +46,7 @@ class Failures:
         self.given_up = False
 
     def add(self, error: Exception, key: SeriesKey | None) -> None:
-        """Count a failure of a series."""
+        """Count a failure of a series, or (without one) of what is done after an image."""
         self.count += 1
         self._in_a_row += 1
         if self.first is None:
@@ -55,9 +55,10 @@ class Failures:
         kind = "".join(character for character in words if not character.isdigit())
         if kind not in self._told:
             self._told.add(kind)
+            where = f"at {key}" if key else "after an image"
             if not isinstance(error, RdlError):
-                _LOG.error("processing failed at %s", key, exc_info=error)
-            self._tell(f"processing failed at {key}: {words}; the recording goes on")
+                _LOG.error("processing failed %s", where, exc_info=error)
+            self._tell(f"processing failed {where}: {words}; the recording goes on")
         if self._in_a_row >= ENOUGH:
             self.give_up(f"after {ENOUGH} failures in a row")
 

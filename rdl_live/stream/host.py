@@ -39,6 +39,13 @@ class Processor(Protocol):
     def reset(self) -> None:
         """Forget open series, after something went wrong."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was put off until an image is out."""
+
+    def catch_up(self) -> None:
+        """Do it."""
+
     def finish(self) -> None:
         """No more frames will come."""
 
@@ -140,8 +147,11 @@ class ThreadHost:
     def _run(self) -> None:
         while not self._queue.finished:
             self._fulfil_wishes()
-            item = self._queue.take(0.2)
+            behind = self._pipeline.behind
+            item = self._queue.take(0.0 if behind else 0.2)
             if item is None:
+                if behind:
+                    self._catch_up()
                 continue
             result = self._pushed(item)
             self._queue.give_back(item)
@@ -166,6 +176,12 @@ class ThreadHost:
         if result is not None:
             self._failures.succeed()
         return result
+
+    def _catch_up(self) -> None:
+        try:
+            self._pipeline.catch_up()
+        except Exception as error:  # likewise
+            self._failures.add(error, None)
 
     def _fulfil_wishes(self) -> None:
         while self._wishes:

@@ -180,6 +180,20 @@ class Pipeline:
         self._restoration = self._load(name)
 
     @property
+    def behind(self) -> bool:
+        """Whether something was put off until an image is out (the guards' verdict on it)."""
+        return self._restoration is not None and self._restoration.behind
+
+    def catch_up(self) -> None:
+        """Do what was put off; to be called when no frame waits.
+
+        Raises:
+            Exception: what the restoration raises.
+        """
+        if self._restoration is not None:
+            self._restoration.catch_up()
+
+    @property
     def status(self) -> PipelineStatus:
         """What has gone through."""
         return PipelineStatus(

@@ -30,6 +30,7 @@ from rdl_live.stream.shared_slots import SharedSlots
 from rdl_live.stream.worker_messages import (
     Done,
     Failed,
+    FailedAfter,
     Fetched,
     Finished,
     ImageSlots,
@@ -314,6 +315,8 @@ class ProcessHost:
                 self._tell(text)
             case Failed(key, error):
                 self._fail(key, error)
+            case FailedAfter(error):
+                self._failures.add(error, None)
             case Used(number, error):
                 self._answer(number, error)
             case Ready():

@@ -1,5 +1,8 @@
 """A pipeline together with what is done when the graphics card fails: the processor takes over."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from rdl_live.errors import DeviceError
@@ -59,17 +62,23 @@ class Processing:
             DeviceError: the graphics card failed; the next frames are computed on the processor.
             Exception: as `Pipeline.push`.
         """
-        try:
+        with self._guarded():
             return self._pipeline.push(frame, tag, arrived_s)
-        except GPU_ERRORS as error:
-            if self._device == CPU:
-                raise
-            self._move_to_processor()
-            first = str(error).partition("\n")[0]
-            raise DeviceError(
-                f"the graphics card failed ({type(error).__name__}: {first}); images are computed on the processor "
-                "from now on, more slowly; take a smaller region, or start anew to use the card again"
-            ) from error
+
+    @property
+    def behind(self) -> bool:
+        """As `Pipeline.behind`."""
+        return self._pipeline.behind
+
+    def catch_up(self) -> None:
+        """As `Pipeline.catch_up`.
+
+        Raises:
+            DeviceError: as `push`.
+            Exception: as `Pipeline.catch_up`.
+        """
+        with self._guarded():
+            self._pipeline.catch_up()
 
     def use_denoiser(self, name: str) -> None:
         """As `Pipeline.use_denoiser`."""
@@ -84,6 +93,20 @@ class Processing:
         """As `Pipeline.finish`; ends what runs in the background."""
         self._pipeline.finish()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except GPU_ERRORS as error:
+            if self._device == CPU:
+                raise
+            self._move_to_processor()
+            first = str(error).partition("\n")[0]
+            raise DeviceError(
+                f"the graphics card failed ({type(error).__name__}: {first}); images are computed on the processor "
+                "from now on, more slowly; take a smaller region, or start anew to use the card again"
+            ) from error
 
     def _move_to_processor(self) -> None:
         known = tuple(self._pipeline.patterns(index) for index in range(len(self._recipe.channels)))

@@ -24,6 +24,7 @@ from rdl_live.stream.worker_messages import (
     Done,
     Exposed,
     Failed,
+    FailedAfter,
     Fetched,
     Finished,
     ImageSlots,
@@ -82,15 +83,26 @@ class Worker:
             self._send(Failed(None, portable(error)))
             return
         self._send(Ready())
-        while not isinstance(message := self._next(), NoMore):
+        while not isinstance(message := self._next(processing), NoMore):
             self._handle(processing, message)
         processing.finish()
         self._send(Finished(processing.status))
         self._frames.close()
         self._images.close()
 
-    def _next(self) -> object:
-        return self._waiting.popleft() if self._waiting else self._connection.recv()
+    def _next(self, processing: Processing) -> object:
+        if self._waiting:
+            return self._waiting.popleft()
+        if processing.behind and not self._connection.poll():
+            self._catch_up(processing)
+        return self._connection.recv()
+
+    def _catch_up(self, processing: Processing) -> None:
+        """Do what was put off until the image is out and no frame waits."""
+        try:
+            processing.catch_up()
+        except Exception as error:  # as in `_pushed`; the image is out, and no series is lost by it
+            self._send(FailedAfter(portable(error)))
 
     def _handle(self, processing: Processing, message: object) -> None:
         if isinstance(message, Exposed):

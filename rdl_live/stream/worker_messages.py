@@ -93,6 +93,12 @@ class Failed(NamedTuple):
     error: Exception
 
 
+class FailedAfter(NamedTuple):
+    """From the worker: what was put off until an image was out raised this."""
+
+    error: Exception
+
+
 class Used(NamedTuple):
     """From the worker: the answer to `UseDenoiser`."""
 

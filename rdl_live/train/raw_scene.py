@@ -1,7 +1,7 @@
 """Scenes for networks that denoise raw frames: the very scenes of `rdl_live.train.scene`, seen frame by frame."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -58,8 +58,10 @@ class RawBatch:
 
     def mirrored(self, *, upside_down: bool, left_right: bool) -> "RawBatch":
         """Return the batch with all frames turned over; the generated ones show the pattern, turned over as well."""
-        frames = (flipped(one, upside_down, left_right) for one in (self.noisy, self.generated, self.clean))
-        return RawBatch(*frames, self.mean, self.read_variance, self.pixel_um, self.cutoff)
+        frames = {
+            name: flipped(getattr(self, name), upside_down, left_right) for name in ("noisy", "generated", "clean")
+        }
+        return replace(self, **frames)
 
 
 def make_raw_scene(seed: int, index: int, settings: SceneSettings) -> RawScene:

@@ -6,6 +6,7 @@ import torch
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Microscope, Reconstructor, evenly_spaced, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, standardized_residual
+from rdl_live.restore import live as live_module
 from rdl_live.restore.ranges import check_microscope
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, Weights, shipped
 
@@ -236,3 +237,32 @@ def test_live_the_guards_speak_at_once_and_then_now_and_again(scope: Microscope,
     assert first.guards is not None
     assert second.guards is first.guards
     assert first.sim is not None
+
+
+@needs_weights
+def test_live_no_image_but_the_first_waits_for_the_guards(
+    scope: Microscope, record: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series, other = record(50.0), record(50.0, seed=4)
+    live, channel = LiveRestorer(scope, (64, 64), "rdl", half=False), scope.channels[0]
+    photons = to_photons(series.adu, scope.camera)
+    first = live.restore(photons, series.patterns, channel)
+    assert not live.behind
+    monkeypatch.setattr(live_module, "GUARD_EVERY_S", 0.0)
+    second = live.restore(photons, series.patterns, channel)
+    assert second.guards is first.guards
+    assert live.behind
+    photons.zero_()  # the rolling mode writes into them: the verdict is of what was restored
+    live.catch_up()
+    assert not live.behind
+    third = live.restore(to_photons(series.adu, scope.camera), series.patterns, channel)
+    assert third.guards is not first.guards
+    assert third.guards is not None
+    assert first.guards is not None
+    assert third.guards.residual == first.guards.residual
+    # Who is never idle is asked all the same, one turn later.
+    fourth = live.restore(to_photons(series.adu, scope.camera), series.patterns, channel)
+    assert fourth.guards is not third.guards
+    # A verdict on other patterns is worth nothing.
+    assert live.restore(photons, other.patterns, channel).guards is not fourth.guards
+    assert not live.behind

@@ -5,11 +5,14 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import torch
 
 from rdl_live.errors import OutputError
+from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import PatternSet
 from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
+from rdl_live.stream.series import Frame
 
 from .conftest import AtOnce, Scene, frames_of
 
@@ -71,6 +74,47 @@ def test_every_series_that_fits_comes_out(scene: Scene) -> None:
     assert [result.key.time for result in hosted.results] == list(range(8))
     assert not hosted.told
     assert not host.status.failures
+
+
+class Deferring:
+    """A pipeline that puts something off with each image."""
+
+    def __init__(self, pipeline: Pipeline, fails: bool) -> None:
+        self._pipeline, self._fails = pipeline, fails
+        self.behind, self.done = False, 0
+
+    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
+        result = self._pipeline.push(frame, tag, arrived_s)
+        self.behind = self.behind or result is not None
+        return result
+
+    def catch_up(self) -> None:
+        self.behind = False
+        self.done += 1
+        if self._fails:
+            raise ValueError("put off and broken")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pipeline, name)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_put_off_is_done_when_no_frame_waits(scene: Scene, fails: bool) -> None:
+    hosted = Hosted(scene, capacity=100)
+    deferring = Deferring(hosted.pipeline, fails)
+    host = ThreadHost(deferring, hosted.queue, (hosted.results.append,), hosted.told.append)  # type: ignore[arg-type]
+    hosted.offer(0, 30)  # all there before it starts: it is never idle between them
+    host.start()
+    deadline = time.monotonic() + 30
+    while len(hosted.results) < 30 or deferring.behind:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert host.stop()
+    assert deferring.done == 1
+    assert len(hosted.results) == 30
+    assert host.status.failures == fails
+    assert [text for text in hosted.told if "put off and broken" in text] == hosted.told
+    assert len(hosted.told) == fails
 
 
 def test_slow_processing_drops_whole_series_and_keeps_memory_flat(scene: Scene) -> None:

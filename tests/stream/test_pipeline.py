@@ -227,6 +227,10 @@ class Flat:
     """A restoration that is easily told."""
 
     name = "flat"
+    behind = False
+
+    def catch_up(self) -> None:
+        raise AssertionError("nothing was put off")
 
     def restore(
         self, photons: torch.Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)

@@ -12,6 +12,7 @@ import pytest
 
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files.recorder import FrameTag
+from rdl_live.restore.live import GUARD_EVERY_S
 from rdl_live.stream import Mode, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
 from rdl_live.stream.host import Host
 from rdl_live.stream.process_host import TRIES
@@ -290,6 +291,27 @@ def test_a_denoiser_is_exchanged_while_it_runs(scene: Scene) -> None:
     assert [result.denoiser for result in hosted.results] == ["none", "none", "rdl", "rdl", "none"]
     assert hosted.results[2].sim is not None
     assert hosted.results[4].sim is None
+
+
+def test_a_verdict_that_is_due_comes_after_the_image_and_is_of_it(scene: Scene) -> None:
+    hosted = Hosted(scene, denoise="rdl")
+    host = hosted.host()
+    hosted.offer(0)
+    hosted.images(1)
+    time.sleep(GUARD_EVERY_S + 0.1)
+    hosted.series = scene.series(2)  # other noise
+    hosted.offer(1)
+    hosted.images(2)
+    hosted.series = scene.series(1)
+    time.sleep(1.0)
+    hosted.offer(2)
+    assert host.stop()
+    first, second, third = (result.guards for result in hosted.results)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert second.residual == first.residual
+    assert third.residual != first.residual
 
 
 def test_a_thread_exchanges_denoisers_too(scene: Scene) -> None:
