@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint soak bench fuzz weights weights-large wheel clean
+.PHONY: help install demo test test-slow test-gpu lint soak bench fuzz weights weights-large wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -26,6 +26,9 @@ test: lint ## linters, types, layers and the fast tests (ARGS go to pytest)
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-gpu: $(READY) ## the tests that need an NVIDIA GPU
+	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 lint: $(READY) ## linters, types and layers only
 	$(BIN)/ruff check .

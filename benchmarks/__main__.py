@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = ("offline", "acquire", "pipeline", "delay", "denoise", "demo", "window", "scale")
+NAMES = ("offline", "acquire", "pipeline", "delay", "denoise", "demo", "window", "scale", "card")
 """Of the sections; those of `benchmarks.sections`, which is imported later."""
 USER_ERROR = 2
 
@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
         "frames through engine and recorder. pipeline: images from series in memory. delay: from the last raw frame to "
         "the viewer. "
         "denoise: what the networks cost. demo: the live demo. window: its window. scale: whole recordings against "
-        "frame, orientations, time points, cores and workers of a cluster.",
+        "frame, orientations, time points, cores and workers of a cluster. card: the live path on a graphics card.",
     )
     found.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"{', '.join(NAMES)}, or all (default)", default=["all"]

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import torch
 from rich.console import Console
 
 from benchmarks.acquire import AcquireRates, measure_acquire
+from benchmarks.card import CardRates, SmallCard, measure_card, measure_small_card, show_card, show_small_card
 from benchmarks.delay import Delay, measure_delay
 from benchmarks.demo import DemoRates, measure_demo
 from benchmarks.live_report import show_acquire, show_delay, show_demo, show_pipeline, show_scale, show_window
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found", bound="DataclassInstance")
 Section = Callable[[argparse.Namespace, Console], "Sequence[DataclassInstance]"]
 DEMO_PX = 256
+LARGE_PX = 2048
 
 
 def offline(options: argparse.Namespace, console: Console) -> list[Measurement]:
@@ -116,6 +119,23 @@ def scale(options: argparse.Namespace, console: Console) -> list[ScaleCost]:
     return found
 
 
+def card(options: argparse.Namespace, console: Console) -> "list[CardRates | SmallCard]":
+    """The live path on a graphics card."""
+    if not torch.cuda.is_available():
+        console.print("card: no NVIDIA GPU can be used here, nothing measured", highlight=False)
+        return []
+    found: list[CardRates | SmallCard] = []
+    for size in _sizes(options, [512]):
+        with console.status(f"card at {size} x {size}"):
+            found.append(measure_card(size, seconds=options.seconds or (0.5 if options.quick else 5.0)))
+        show_card(found[-1], console)
+    large = 512 if options.quick else LARGE_PX
+    with console.status(f"card of 8 GiB at {large} x {large}"):
+        small = measure_small_card(large)
+    show_small_card(small, console)
+    return [*found, small]
+
+
 SECTIONS: dict[str, tuple[str, Section]] = {
     "offline": ("measurements", offline),
     "acquire": ("acquire", acquire),
@@ -125,6 +145,7 @@ SECTIONS: dict[str, tuple[str, Section]] = {
     "demo": ("demo", demo),
     "window": ("window", window),
     "scale": ("scale", scale),
+    "card": ("card", card),
 }
 """Sections by name, with their keys in the JSON file."""
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchmarks.__main__ import main
+from benchmarks.card import measure_card, measure_small_card
 from benchmarks.grids import doubled, shifted
 from benchmarks.rates import Rate, rate
 from benchmarks.scene import UPSAMPLE, make_scene, microscope
@@ -262,3 +263,21 @@ def test_the_delay_is_measured_beside_the_computing_time(capsys: pytest.CaptureF
         assert 0 < one["compute_ms"] <= one["compute_p95_ms"]
         assert 0 < one["delay_ms"] <= one["delay_p95_ms"]
     assert "computing" in capsys.readouterr().out
+
+
+def test_the_live_path_of_a_card_is_measured_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RDL_LIVE_GRAPHS", "1")
+    found = measure_card(48, seconds=0.1, device="cpu")
+    assert min(found.sr_per_s, found.without_graph_sr_per_s, found.plain_sr_per_s) > 0
+    assert 0 < found.half_error < 0.2
+    small = measure_small_card(64, device="cpu")
+    assert small.strips == 1
+    assert small.seam == 0
+
+
+def test_without_a_card_nothing_of_it_is_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["card", "--quick"]) == 0
+    assert "no NVIDIA GPU" in capsys.readouterr().out

@@ -13,6 +13,8 @@ A network that has copied noise fits the data too well, and its error looks smal
 least `LEAST_ERROR` of the error variance that the Wiener estimate has left, N T^2 / (D + w^2).
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,13 @@ def rings_of(rows: int, columns: int, device: torch.device | str = "cpu") -> Ten
     ky = torch.fft.fftfreq(y, device=device)[:, None] * least
     kx = torch.fft.rfftfreq(x, device=device)[None, :] * least
     return torch.hypot(ky, kx).round().long()
+
+
+def ring_count(rows: int, columns: int) -> int:
+    """Return a number above all of `rings_of` this half-plane, without asking the device for them."""
+    y, x = rows, 2 * (columns - 1)
+    least = min(y, x)
+    return math.ceil(math.hypot(least * (y // 2) / y, least * 0.5)) + 1
 
 
 def fuse(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
@@ -71,7 +80,7 @@ def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: floa
     noise = evidence.noise[:, None, None]
     misfit = target * evidence.matched - power * spectrum
     wiener_error = noise * target**2 / (power + evidence.damping)
-    count = int(rings.max()) + 1
+    count = ring_count(*power.shape[-2:])
     error = _ring_excess(misfit, noise * target**2 * power, power, rings, count)
     floor = _ring_sums(wiener_error, rings, count) / _ring_sums(torch.ones_like(power), rings, count)
     error = torch.maximum(error, least_error * floor).clamp(min=1e-30)
@@ -90,7 +99,7 @@ def excess_power(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor)
     Returns:
         |e|^2, at least 0, (n, rows, columns) float32.
     """
-    return _ring_excess(misfit, expected, power, rings, int(rings.max()) + 1)[:, rings]
+    return _ring_excess(misfit, expected, power, rings, ring_count(*power.shape[-2:]))[:, rings]
 
 
 def _ring_excess(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor, count: int) -> Tensor:

@@ -60,6 +60,7 @@ def ask(
     recalled: Recalled | None = None,
     half: bool = False,
     strips: int = 1,
+    grid: tuple[int, int] | None = None,
 ) -> Answer:
     """Show a batch of series to a network of images (no gradients flow into the inputs).
 
@@ -69,13 +70,12 @@ def ask(
         recalled: the same together with the series before, shown where nothing moved.
         half: compute the convolutions in bfloat16.
         strips: compute in so many strips one after the other, or in more where the memory does not hold one.
+        grid: `grid_of` the network and these series, where it is known: finding it out makes a graphics card wait.
 
     Raises:
         RuntimeError: torch's, where the memory does not hold the smallest strip.
     """
-    sampling = float(getattr(network, "sampling", 0.0))
-    multiple = int(getattr(network, "multiple", MULTIPLE))
-    grids = [working_grid(target, sampling, multiple) for target in relative.target]
+    grids = [grid] if grid else [grid_of(network, target) for target in relative.target]
     if len(set(grids)) > 1:
         # Other optics, other pixels: side by side they cannot be.
         return _together([ask(network, relative.one(i), half=half) for i in range(len(grids))])
@@ -87,6 +87,12 @@ def ask(
         image, sigma, strips = _answered(network, inputs, strips)
     noise, full = resized(inputs[:, NOISE], relative.grid), relative.grid
     return Answer(inputs, spectrum_of(image, full), None if sigma is None else resized(sigma, full), noise, strips)
+
+
+def grid_of(network: nn.Module, target: Tensor) -> tuple[int, int]:
+    """Return the size (y, x) of the images that a network is shown of a series with this target (rows, columns)."""
+    sampling, multiple = getattr(network, "sampling", 0.0), getattr(network, "multiple", MULTIPLE)
+    return working_grid(target, float(sampling), int(multiple))
 
 
 def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, Tensor | None, int]:

@@ -28,8 +28,9 @@ from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.graph import Graphed, Tensors
 from rdl_live.restore.guards import ResidualCheck, check_residual
-from rdl_live.restore.inputs import ask
+from rdl_live.restore.inputs import ask, grid_of
 from rdl_live.restore.memory import Memory, Recalled, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
@@ -112,10 +113,12 @@ class Restorer:
         self._matched = matched_plan(self._geometry)
         self._target = apodization(Apodization.OTF, self._geometry.radius(), self._geometry.cutoff)
         self._rings = rings_of(*self._geometry.sr_spectrum, device=self.device)
+        self._grid = grid_of(self._network, self._target)
         self._raw_frames = self._raw_network(maps)
         self._frames: FrameModel | None = None
         self._strips = 1
         self._calibration: _Calibration | None = None
+        self._graph = self._new_graph()
 
     @property
     def name(self) -> str:
@@ -126,6 +129,11 @@ class Restorer:
     def tells_sigma(self) -> bool:
         """Whether `restore` gives a standard error: not all weights were trained for it."""
         return isinstance(self._network, ObjectPlane) and self._network.spread is not None
+
+    @property
+    def strips(self) -> int:
+        """In how many strips the network computes: more than one where the memory does not hold all at once."""
+        return self._strips
 
     @property
     def wiener(self) -> float | None:
@@ -144,8 +152,8 @@ class Restorer:
         Raises:
             DataError: other axes or frame shape than prepared for.
         """
-        images = [self._image(self._solved(one[None]).spectrum) for one in self._checked(series)]
-        return torch.cat(images) if series.ndim == 5 else images[0][0]
+        images = [self._found(one[None])[0].sr for one in self._checked(series)]
+        return torch.stack(images) if series.ndim == 5 else images[0]
 
     def memory(self, most: float) -> Memory:
         """Return a memory for `restore`, of one place and colour, worth up to `most` series."""
@@ -173,13 +181,8 @@ class Restorer:
         They judge this image, whatever has been restored since; `series` must be the same still.
         """
         frames = self._checked(series)[:1]
-        solved = self._solved(frames, memory)
-        restored = Restored(
-            sr=self._image(solved.spectrum)[0],
-            sim=self._view(solved.plain)[0],
-            sigma=None if solved.sigma is None else self._view(solved.sigma)[0],
-        )
-        return restored, lambda: self._guards(frames, solved.spectrum)
+        restored, spectrum = self._found(frames, memory)
+        return restored, lambda: self._guards(frames, spectrum)
 
     def raw(self, series: np.ndarray | Tensor) -> Tensor:
         """Return the denoised raw frames [photons], shaped as `series`: what the restored object would have given."""
@@ -201,6 +204,27 @@ class Restorer:
         """Measure noise and spectrum on this series anew."""
         frames = self._checked(series)[:1]
         self._calibration = self._measured(frames, self._spectrum(frames))
+        self._graph = self._new_graph()
+
+    def _found(self, frames: Tensor, memory: Memory | None = None) -> tuple[Restored, Tensor]:
+        """Restore one series (1, A, P, y, x), and return its image's spectrum as well."""
+        if self._graph is None or memory is not None or self._calibration is None:
+            sr, sim, sigma, spectrum = self._parts(frames, memory)
+        else:
+            sr, sim, sigma, spectrum = self._graph(frames)
+        if sr is None or spectrum is None:
+            raise AssertionError("a restoration has an image")
+        return Restored(sr, sim, sigma), spectrum
+
+    def _new_graph(self) -> Graphed | None:
+        """Return what records a restoration on a graphics card; None on a processor, which gains nothing."""
+        return Graphed(self._parts) if self.device.type == "cuda" else None
+
+    def _parts(self, frames: Tensor, memory: Memory | None = None) -> Tensors:
+        """Restore one series (1, A, P, y, x): image, plain image, standard error, and the image's spectrum."""
+        solved = self._solved(frames, memory)
+        sigma = None if solved.sigma is None else self._view(solved.sigma)[0]
+        return self._image(solved.spectrum)[0], self._view(solved.plain)[0], sigma, solved.spectrum
 
     def _guards(self, frames: Tensor, spectrum: Tensor) -> Guards:
         """Judge one restored series (1, A, P, y, x)."""
@@ -267,7 +291,9 @@ class Restorer:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the spectrum of the network's image and its standard error, in units of the mean."""
         if self._raw_frames is None:
-            answer = ask(self._network, relative, recalled=recalled, half=self._half, strips=self._strips)
+            answer = ask(
+                self._network, relative, recalled=recalled, half=self._half, strips=self._strips, grid=self._grid
+            )
             if answer.strips > self._strips:
                 self._strips = answer.strips
                 self.warnings.append(
@@ -284,10 +310,10 @@ class Restorer:
         """Return what the series says; with the light the noise grows and the damping falls."""
         power, target = self._geometry.power[None], self._target[None]
         y, x = 2 * self._geometry.padded[0], 2 * self._geometry.padded[1]
-        mean = max(float(matched[0, 0, 0].real / (power[0, 0, 0] * y * x)), 0.01)
+        # Not asked for as a number, which a graphics card would have to stop for.
+        mean = (matched[:, 0, 0].real / (power[0, 0, 0] * y * x)).clamp(min=0.01)
         change = mean / calibration.photons
-        noise = torch.tensor([calibration.noise * change], dtype=torch.float32, device=self.device)
-        return Evidence(matched, power, target, calibration.damping[None] / change, noise)
+        return Evidence(matched, power, target, calibration.damping / change[:, None, None], calibration.noise * change)
 
     def _image(self, spectrum: Tensor) -> Tensor:
         grid = (2 * self._geometry.padded[0], 2 * self._geometry.padded[1])

@@ -47,6 +47,8 @@ class Assembler:
         dtype: npt.DTypeLike = np.uint16,
         open_series: int = 2,
         on_refused: OnRefused = lambda _: None,
+        memory: Callable[[], Frame] | None = None,
+        on_frame: Callable[[Frame, tuple[int, int]], None] = lambda *_: None,
     ) -> None:
         """Make the buffers.
 
@@ -57,10 +59,14 @@ class Assembler:
             dtype: of the camera's pixels.
             open_series: series that may be incomplete at a time; beyond it the oldest is refused.
             on_refused: told of each refused series, once.
+            memory: gives a buffer (A, P, y, x); by default plain memory.
+            on_frame: told of each frame in its place: buffer and (angle, phase).
         """
         self._slots, self._shape, self._dtype = (angles, phases), shape, np.dtype(dtype)
         self._on_refused = on_refused
-        self._free = [np.zeros((angles, phases, *shape), dtype) for _ in range(open_series + 1)]
+        self._on_frame = on_frame
+        memory = memory or (lambda: np.zeros((angles, phases, *shape), dtype))
+        self._free = [memory() for _ in range(open_series + 1)]
         self._lent: Frame | None = None
         self._open: OrderedDict[SeriesKey, _Open] = OrderedDict()
         self._limit = open_series
@@ -93,6 +99,7 @@ class Assembler:
             self._refuse(key, refusal or Refusal.MISSING, slot)
             return None
         opened.frames[slot] = frame
+        self._on_frame(opened.frames, slot)
         opened.filled[slot] = True
         opened.flags |= tag.flags
         opened.arrived_s = max(opened.arrived_s, arrived_s)

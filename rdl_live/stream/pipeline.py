@@ -20,7 +20,7 @@ from torch import Tensor
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
-from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import Restored
 from rdl_live.stream.assembler import Assembler
@@ -30,6 +30,7 @@ from rdl_live.stream.health import Tell
 from rdl_live.stream.result import Quality, Result
 from rdl_live.stream.rolling import Rolled
 from rdl_live.stream.series import Frame, RefusedSeries, Series, SeriesKey
+from rdl_live.stream.upload import Upload
 
 
 class Mode(StrEnum):
@@ -108,10 +109,19 @@ class Pipeline:
         """
         geometry = scope.pattern
         self._scope, self._channels, self._mode = scope, tuple(channels), mode
-        self._maps, self._denoiser, self._tell, self._on_refused = maps, denoiser, tell, on_refused
+        self._maps = None if maps is None else maps.to(torch.device(device))
+        self._denoiser, self._tell, self._on_refused = denoiser, tell, on_refused
         self._restoration, self._load = restoration, load
+        self._upload = Upload(torch.device(device), (geometry.angles, geometry.phases, *shape), dtype)
         self._assembler = Assembler(
-            geometry.angles, geometry.phases, shape, dtype=dtype, open_series=1 + len(channels), on_refused=self._refuse
+            geometry.angles,
+            geometry.phases,
+            shape,
+            dtype=dtype,
+            open_series=1 + len(channels),
+            on_refused=self._refuse,
+            memory=self._upload.buffer,
+            on_frame=self._upload.sent,
         )
         self._estimations = [
             PatternEstimation(
@@ -297,7 +307,7 @@ class Pipeline:
         )
 
     def _photons(self, frames: Frame) -> Tensor:
-        return to_photons(torch.from_numpy(frames), self._scope.camera, self._maps)
+        return self._upload.photons(frames, self._scope.camera, self._maps)
 
     def _refuse(self, refused: RefusedSeries) -> None:
         self._refused += 1

@@ -45,6 +45,11 @@ class SharedSlots:
         """Return a slot, or a part of it, as an array of the memory itself; let it go before `close`."""
         return np.ndarray(shape, dtype, buffer=self._memory.buf, offset=slot * self.nbytes + offset)
 
+    @property
+    def whole(self) -> npt.NDArray[np.uint8]:
+        """All of it, as bytes; let it go before `close`."""
+        return np.ndarray(self.count * self.nbytes, np.uint8, buffer=self._memory.buf)
+
     def close(self) -> None:
         """Let go of the memory, on this side."""
         self._memory.close()

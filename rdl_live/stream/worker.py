@@ -20,6 +20,7 @@ from rdl_live.stream.processing import Processing
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
+from rdl_live.stream.upload import pin
 from rdl_live.stream.worker_messages import (
     Done,
     Exposed,
@@ -82,6 +83,7 @@ class Worker:
         except Exception as error:  # the parent decides what is to be done
             self._send(Failed(None, portable(error)))
             return
+        pin(self._images.whole, torch.device(setup.device))
         self._send(Ready())
         while not isinstance(message := self._next(processing), NoMore):
             self._handle(processing, message)
