@@ -124,7 +124,10 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
         levels.append(light)
     if not parts:
         return make_scene(seed, index + 2**40, settings)
-    return Scene(stacked(parts), setup.recorded.total, tuple(levels))
+    together, first = stacked(parts), parts[0]
+    # The optics are those of all exposures, and a window holds hundreds of scenes.
+    same = {"power": first.power.expand_as(together.power), "target": first.target.expand_as(together.target)}
+    return Scene(replace(together, **same), setup.recorded.total, tuple(levels))
 
 
 def flipped(image: Tensor, upside_down: bool, left_right: bool) -> Tensor:

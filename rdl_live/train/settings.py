@@ -17,7 +17,7 @@ class SceneSettings(Description):
 
     size: Annotated[int, Field(ge=32, le=1024)] = 128
     """Raw frames are this many pixels each way."""
-    exposures: Annotated[int, Field(ge=1, le=16)] = 3
+    exposures: Annotated[int, Field(ge=1, le=16)] = 6
     """Light levels at which one scene is recorded."""
     na: Span = Span(low=1.2, high=1.49)
     pixel_size_um: Span = Span(low=0.055, high=0.085)
@@ -61,12 +61,12 @@ class TrainSettings(Description):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1.5e-3
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """Share of the training in which the learning rate rises; then it falls as a cosine."""
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.997
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.9985
     """Of the weights, from step to step (exponential moving average)."""
-    window: Annotated[int, Field(ge=1)] = 128
-    """Scenes that a batch is drawn from."""
-    reuse: Annotated[int, Field(ge=1)] = 8
-    """How often a scene is used on average before it is replaced."""
+    window: Annotated[int, Field(ge=1)] = 512
+    """Scenes that a batch is drawn from; 3 MB each with the usual size and exposures."""
+    reuse: Annotated[int, Field(ge=1)] = 24
+    """How often a scene is used on average before it is replaced; it has four sides, and some light levels."""
     workers: Annotated[int, Field(ge=0, le=64)] = 1
     """Processes that simulate; 0 simulates in between the steps."""
     start: str | None = None

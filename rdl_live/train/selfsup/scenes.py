@@ -30,7 +30,8 @@ def scene_settings(moments: Moments, settings: SelfSupSettings) -> TrainSettings
         angles=(film.scope.pattern.angles,),
         phases=(film.scope.pattern.phases,),
     )
-    return TrainSettings(batch=settings.batch, window=64, workers=settings.workers, seed=settings.seed, scenes=scenes)
+    few = {"window": 64, "reuse": 8, "batch": settings.batch, "workers": settings.workers, "seed": settings.seed}
+    return TrainSettings.model_validate({**few, "scenes": scenes})
 
 
 def _around(value: float) -> Span:
