@@ -38,6 +38,26 @@ def test_many_threads_share_two_heaps() -> None:
     assert made.stdout.count("<heap nr=") == 2
 
 
+AGAIN = """
+import resource
+import numpy as np
+from rdl_live._heaps import keep
+assert keep()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(8_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+first, *others = [faults() for _ in range(4)]
+print(first > 500, max(others) < 100)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
+def test_what_a_worker_took_once_it_need_not_take_again() -> None:
+    made = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True, timeout=60)
+    assert made.stdout.split()[1] == "True"
+
+
 def test_nothing_is_collected_while_modules_are_loaded() -> None:
     assert gc.isenabled()
     with loading():

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 
 import torch
 
-from rdl_live._heaps import few_arenas
+from rdl_live._heaps import keep
 from rdl_live.errors import ConfigError, DataError, DeviceError, OutputError, RdlError
 from rdl_live.stream.failures import in_words
 from rdl_live.stream.processing import Processing
@@ -46,7 +46,7 @@ def serve(connection: Connection) -> None:
     """Be a worker until the end; what the process runs."""
     # Ctrl-C reaches every process of a terminal, and is the parent's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    few_arenas()
+    keep()
     threading.Thread(target=_end_with_parent, name="rdl-parent", daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent has closed its end: nobody is there to tell
         setup = connection.recv()
