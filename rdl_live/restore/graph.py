@@ -107,7 +107,8 @@ def record_cuda(work: Work, x: Tensor) -> tuple[Recording, Tensors]:
     torch.cuda.synchronize(x.device)
     torch.cuda.empty_cache()
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # Patterns are estimated in another thread meanwhile, which may do what a recording must not.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         outputs = work(x)
     return graph.replay, outputs
 
