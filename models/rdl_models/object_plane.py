@@ -14,7 +14,7 @@ A second, small head says how wrong the result may be. It reads the body's featu
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -198,6 +198,15 @@ class ObjectPlane(nn.Module):
         nn.init.zeros_(scale.up.weight)
         larger.stem, larger.head, larger.blend = self.stem, self.head, self.blend
         return larger
+
+    def new_spread(self, hidden: int) -> None:
+        """Put a new head of so many channels, which knows nothing yet, in place of the one that tells the error.
+
+        Raises:
+            ValueError: so many channels make no head.
+        """
+        self.config = replace(self.config, spread=hidden)
+        self.spread = _SpreadHead(self.config.width, hidden) if hidden else None
 
     def _stripwise(self, x: Tensor, strips: int, *, spread: bool) -> tuple[Tensor, Tensor | None]:
         """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""

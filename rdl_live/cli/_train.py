@@ -74,6 +74,9 @@ def denoise(
     grow: Annotated[
         bool, typer.Option("--grow", help="With --from: weights of one scale get all scales of the shipped network.")
     ] = False,
+    error_only: Annotated[
+        bool, typer.Option("--error-only", help="With --from: teach only how wrong an image is; images stay the same.")
+    ] = False,
     rate: _Rate = None,
     size: _Size = 128,
     half: _Half = True,
@@ -117,6 +120,7 @@ def denoise(
         "seed": seed,
         "start": start,
         "grow": grow,
+        "error_only": error_only,
         "half_precision": half,
         "learning_rate": rate or _RATES.get(architecture, _PUBLISHED_RATE),
     }

@@ -128,6 +128,8 @@ def train_denoiser(
 
 def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     """Return what makes the network: from random numbers, or from weights to go on from."""
+    if settings.start is None and settings.error_only:
+        raise ConfigError("--error-only: needs --from, the weights whose error is to be told")
     if settings.start is None:
         new_network(settings)  # what cannot be made is told now
         return lambda: new_network(settings)
@@ -137,7 +139,9 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
             f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further as "
             f"{settings.architecture!r}"
         )
-    network = _resampled(loaded.network, settings).requires_grad_(True).train()
+    network = _changed(loaded.network, settings).requires_grad_(not settings.error_only).train()
+    if settings.error_only:
+        _error_head(network, settings).requires_grad_(True)
     if not settings.grow:
         return lambda: network
     try:
@@ -149,10 +153,26 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     return lambda: grown
 
 
-def _resampled(network: nn.Module, settings: TrainSettings) -> nn.Module:
-    """Return weights to go on from, on the grid that the settings want; nothing else of them can be changed."""
-    known = vars(network.config)
-    unlike = [name for name, value in settings.network.items() if name != "sampling" and known.get(name) != value]
+def _error_head(network: nn.Module, settings: TrainSettings) -> nn.Module:
+    """Return the head that tells the error: a new one if the settings say how large."""
+    if not isinstance(network, ObjectPlane):
+        raise ConfigError(f"--error-only: networks of {settings.architecture!r} tell no error")
+    try:
+        if "spread" in settings.network:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(settings.seed)
+                network.new_spread(int(settings.network["spread"]))
+    except ValueError as error:
+        raise ConfigError(f"--network spread: {error}") from error
+    if network.spread is None:
+        raise ConfigError(f"--from {settings.start} --error-only: tells no error; add --network spread=16")
+    return network.spread
+
+
+def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
+    """Return weights to go on from, on the grid that the settings want; nothing else of what makes images changes."""
+    known, free = vars(network.config), {"sampling", "spread"} if settings.error_only else {"sampling"}
+    unlike = [name for name, value in settings.network.items() if name not in free and known.get(name) != value]
     if unlike:
         raise ConfigError(
             f"--network {unlike[0]}: belongs to new networks; the size of --from {settings.start} is kept"

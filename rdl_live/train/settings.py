@@ -73,6 +73,8 @@ class TrainSettings(Description):
     """Weights to go on from (a shipped name or a file); from random numbers where left out."""
     grow: bool = False
     """Give the weights to start from, of one scale, the scales of the shipped network."""
+    error_only: bool = False
+    """Train nothing but the head that tells the error: the images of the weights to start from stay as they are."""
     half_precision: bool = True
     """Convolutions in bfloat16, everything else in float32."""
     seed: Annotated[int, Field(ge=0)] = 1

@@ -77,7 +77,8 @@ class Trainer:
             made = network()
         self.network = made.to(self.device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
-        self._optimizer = torch.optim.Adam(self.network.parameters(), settings.learning_rate)
+        taught = [one for one in self.network.parameters() if one.requires_grad]
+        self._optimizer = torch.optim.Adam(taught, settings.learning_rate)
         self._checkpoint = checkpoint
         self.progress = Progress(0, 0.0)
         if resume and checkpoint is not None:
@@ -139,7 +140,8 @@ class Trainer:
         keep = min(self.settings.averaging, (1 + self.progress.step) / (10 + self.progress.step))
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(value, 1 - keep)
+                if value.requires_grad:
+                    mean.lerp_(value, 1 - keep)
 
     def _rate(self, done: float) -> float:
         """Return the learning rate: a linear rise, then a cosine."""
