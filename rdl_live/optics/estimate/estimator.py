@@ -78,11 +78,12 @@ def estimate_patterns(
     channel = channel or scope.channels[0]
     raw = as_series(series, scope).to(device)
     photons = to_photons(raw, scope.camera, maps)
-    # A sum shows what any of its terms is, in a fraction of the time.
-    if not bool(torch.isfinite(photons.sum(dim=(-2, -1))).all()):
+    means = photons.mean(dim=(-2, -1))
+    # A mean shows what any of its terms is, in a fraction of the time.
+    if not bool(torch.isfinite(means).all()):
         raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
     otf = Otf.of(scope, channel)
-    bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
+    bands = separate(photons, means, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
     lowest, highest = search_range(scope, channel)
     peaks = _peaks(bands, lowest, highest, channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
@@ -169,8 +170,9 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
 
 def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
     overlap = Overlap(bands, start)
-    k0 = refine_k0(bands, orientation, overlap)
-    return k0, regress(bands, orientation, k0, overlap)
+    sideband = overlap.cut(bands.spectra[1][:, orientation])
+    k0 = refine_k0(bands, overlap, sideband)
+    return k0, regress(bands, orientation, k0, overlap, sideband)
 
 
 def _aliases(k0: tuple[float, float], pixel_um: float, highest: float) -> list[tuple[float, float]]:
