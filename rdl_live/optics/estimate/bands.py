@@ -8,14 +8,42 @@ H(k) S(k - h k0) m_h / 2 exp(i h phi). Nominal, equally spaced steps separate th
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.grid import Grid, grid_of
 from rdl_live.optics.estimate.hot import without_hot_pixels
+from rdl_live.optics.microscope import Camera
+from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.noise_floor import power_beyond
 from rdl_live.optics.otf import Otf
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """T series in photons, and their means."""
+
+    photons: Tensor
+    """(T, A, P, y, x) float32."""
+    levels: Tensor
+    """Mean of every frame, (T, A, P)."""
+    mean: Tensor
+    """Mean over all frames, (y, x)."""
+
+    @classmethod
+    def of(cls, raw: Tensor, camera: Camera, maps: CameraMaps | None) -> Self:
+        """Convert series (T, A, P, y, x) of any number type."""
+        photons = raw.new_empty(raw.shape, dtype=torch.float32)
+        levels = []
+        total = photons.new_zeros(raw.shape[-2:])
+        # Frame by frame, for as long as one is at hand its sums cost next to nothing.
+        for counts, frame in zip(raw.flatten(0, 2), photons.flatten(0, 2), strict=True):
+            frame.copy_(to_photons(counts, camera, maps))
+            levels.append(frame.mean())
+            total += frame
+        return cls(photons, torch.stack(levels).view(raw.shape[:3]), total.div_(len(levels)))
 
 
 @dataclass(frozen=True)
@@ -124,25 +152,25 @@ def _separated(photons: Tensor, means: Tensor, gains: Tensor, window: Tensor) ->
     return orders
 
 
-def separate(photons: Tensor, means: Tensor, otf: Otf, harmonics: int, read_noise_e: float = 0.0) -> Bands:
+def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float = 0.0) -> Bands:
     """Window and separate T series.
 
     Args:
-        photons: (T, A, P, y, x) float32; overwritten.
-        means: of every frame, (T, A, P) float32.
+        exposure: T series; overwritten.
         otf: detection OTF.
         harmonics: bands per orientation.
         read_noise_e: camera's read noise, for the floor where the OTF leaves none to measure.
     """
+    photons = exposure.photons
     grid = grid_of(otf, (photons.shape[-2], photons.shape[-1]), photons.device)
-    mended = without_hot_pixels(photons)
-    levels = (means if mended is photons else mended.mean(dim=(-2, -1))).to(torch.float64)
+    mended = without_hot_pixels(photons, exposure.mean)
+    levels = (exposure.levels if mended is photons else mended.mean(dim=(-2, -1))).to(torch.float64)
     series_mean = levels.mean(dim=(1, 2), keepdim=True)
     positive = torch.where(levels > 0, levels, torch.ones_like(levels))
     gains = torch.where(levels > 0, series_mean / positive, torch.ones_like(levels)).to(torch.float32)
     images = _separated(mended, levels.to(torch.float32), gains, grid.window)
     spectra = (torch.fft.rfft2(images[0]), *(torch.fft.fft2(order) for order in images[1:]))
-    side_power = torch.stack([over_time(power(order)) for order in spectra[1].unbind(1)]).div_(len(photons))
+    side_power = over_time(power(spectra[1])) / len(photons)
     photon_mean = float(levels.mean())
     phases = photons.shape[2]
     floor = power_beyond(side_power, otf)

@@ -19,8 +19,6 @@ _MEDIAN_OF_LOG_MEAN = 1.1774 / 1.0593
 """Rayleigh median / exp(mean of logarithm): sqrt(2 ln 2) / (sqrt 2 exp(-gamma / 2))."""
 _SMOOTH = 5
 """Rings averaged for the typical height, so that short rings do not make their own."""
-_ENOUGH = 50_000
-"""Samples of a map from which its typical heights are taken, about."""
 _ROUNDING = 1e-10
 """Power of a sideband relative to the widefield's below which it is rounding, not light: photon noise has more."""
 _WORTH = 3.0
@@ -94,31 +92,29 @@ def _summits(shifts: Tensor, annulus: Annulus) -> Summits:
     inside = heights.flatten().index_select(0, annulus.where)
     # An all-zero map (identical noise-free frames) has no evidence; 0 / tiny would invent some.
     least = float(inside.max()) * 1e-18 + torch.finfo(torch.float32).tiny if len(inside) else 1.0
-    typical = _typical_power(inside, annulus.rings, least)
-    # Against the lowest of all first, as looking up the rings of few takes less time.
-    worth = (inside > _WORTH**2 * float(typical.min())).nonzero().squeeze(1)
-    worth = worth[inside[worth] > (_WORTH**2 * typical)[annulus.rings[worth]]]
+    typical = _typical_power(inside, annulus, least)
+    worth = (inside > (_WORTH**2 * typical).index_select(0, annulus.rings)).nonzero().squeeze(1)
     place = annulus.where[worth]
     row, column = place // annulus.shape[1], place % annulus.shape[1]
     mid = inside[worth]
     above, below = (heights[(row + step) % annulus.shape[0], column] for step in (-1, 1))
     left, right = (heights[row, (column + step) % annulus.shape[1]] for step in (-1, 1))
-    summit = (mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)
+    summit = ((mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)).nonzero().squeeze(1)
     z = (mid / typical[annulus.rings[worth]]).sqrt()
-    kept = torch.where(summit, z, 0.0).argsort(descending=True)[: min(int(summit.sum()), _MOST)]
-    spacing_x, spacing_y = float(annulus.kx[1]), float(annulus.ky[1])
-    kx = annulus.kx[column] + spacing_x * _vertex(left, mid, right)
-    ky = annulus.ky[row] + spacing_y * _vertex(above, mid, below)
-    return Summits(kx[kept].cpu(), ky[kept].cpu(), z[kept].cpu())
+    kept = summit[z[summit].argsort(descending=True)[:_MOST]]
+    row, column, left, mid, right, above, below = (
+        values[kept] for values in (row, column, left, mid, right, above, below)
+    )
+    kx = annulus.kx[column] + float(annulus.kx[1]) * _vertex(left, mid, right)
+    ky = annulus.ky[row] + float(annulus.ky[1]) * _vertex(above, mid, below)
+    return Summits(kx.cpu(), ky.cpu(), z[kept].cpu())
 
 
-def _typical_power(inside: Tensor, rings: Tensor, least: float) -> Tensor:
+def _typical_power(inside: Tensor, annulus: Annulus, least: float) -> Tensor:
     """Return the median power of every ring, robustly: by the mean of logarithms of its neighbourhood."""
-    some = slice(None, None, max(1, len(inside) // _ENOUGH))
-    count = int(rings.max()) + 1 if len(rings) else 1
-    logs = torch.bincount(rings[some], inside[some].clamp(min=least).log(), minlength=count)
-    sizes = torch.bincount(rings[some], minlength=count)
-    mean = _smoothed(logs) / _smoothed(sizes.to(logs.dtype)).clamp(min=1)
+    logs = inside[:: annulus.every].clamp(min=least).log_()
+    sums = torch.zeros_like(annulus.some_sizes).scatter_add_(0, annulus.some_rings, logs)
+    mean = _smoothed(sums) / _smoothed(annulus.some_sizes).clamp(min=1)
     return mean.exp() * _MEDIAN_OF_LOG_MEAN**2
 
 

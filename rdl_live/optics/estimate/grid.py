@@ -16,6 +16,8 @@ HIGH_PASS = 0.12
 PLAIN, FINE = 1.0, 1.5
 """The map of shifts is so many times finer than the raw FFT grid: enough for strong peaks; for those that fall between
 two samples of the plain one and would be lost in the noise."""
+_ENOUGH = 50_000
+"""Samples of a map from which its typical heights are taken, about."""
 _KEPT = 4
 """Grids kept: two colours and two frame sizes."""
 
@@ -73,6 +75,12 @@ class Annulus:
     """Flat indices of the samples, (n,) int64."""
     rings: Tensor
     """Their rings, one raw FFT pixel wide, counted from the innermost, (n,) int64."""
+    every: int
+    """Every so many samples are enough to tell what is typical."""
+    some_rings: Tensor
+    """The rings of those, (m,)."""
+    some_sizes: Tensor
+    """How many of those lie in every ring, (rings,) float32."""
 
 
 @lru_cache(maxsize=_KEPT)
@@ -115,4 +123,14 @@ def annulus_of(
     radius = torch.hypot(kx, ky)
     where = ((radius >= lowest) & (radius <= highest)).flatten().nonzero().squeeze(1)
     rings = ((radius.flatten()[where] - lowest) * (max(shape) * pixel_um)).floor().long()
-    return Annulus(padded, kx[0].to(torch.float32), ky[:, 0].to(torch.float32), where, rings)
+    every = max(1, len(where) // _ENOUGH)
+    return Annulus(
+        shape=padded,
+        kx=kx[0].to(torch.float32),
+        ky=ky[:, 0].to(torch.float32),
+        where=where,
+        rings=rings,
+        every=every,
+        some_rings=rings[::every].contiguous(),
+        some_sizes=torch.bincount(rings[::every], minlength=int(rings.max()) + 1 if len(rings) else 1).float(),
+    )

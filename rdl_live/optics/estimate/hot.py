@@ -13,12 +13,16 @@ structure: where the PSF is two pixels wide, a point source reaches 2."""
 _SIGMAS = 8.0
 
 
-def without_hot_pixels(photons: Tensor) -> Tensor:
-    """Return frames (T, A, P, y, x) whose hot pixels hold the median of their neighbours; the same if none is."""
-    mean = photons.flatten(0, 2).mean(dim=0)
+def without_hot_pixels(photons: Tensor, mean: Tensor) -> Tensor:
+    """Return frames whose hot pixels hold the median of their neighbours; the same if none is.
+
+    Args:
+        photons: (T, A, P, y, x).
+        mean: over all frames, (y, x).
+    """
     noise = _SIGMAS / math.sqrt(math.prod(photons.shape[:3])) * float(mean.mean().clamp(min=0) + 1) ** 0.5
     # Over the background, lest a wrong offset or haze hide it.
-    mean -= _median(mean)
+    mean = mean - _median(mean)
     # Background beyond the edges.
     padded = functional.pad(mean[None, None], (1, 1, 1, 1))[0, 0]
     # The second brightest of all is no darker than the darker one of any two: few pixels are left to look at closely.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.bands import Bands, over_time, power
+from rdl_live.optics.estimate.bands import Bands, over_time
 from rdl_live.optics.estimate.refine import Overlap, waves
 
 
@@ -104,7 +104,8 @@ def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harm
 
 def _coherence(sideband: Tensor, regressor: Tensor) -> float:
     """Return |sum x conj(y)| / root sum |x|^2 |y|^2: about 1 for random phases, however uneven the spectra are."""
-    by_chance = float(power(sideband).flatten() @ power(regressor).flatten())
+    products = sideband * regressor
+    by_chance = _inner(products, products).real
     return abs(_inner(regressor, sideband)) / math.sqrt(by_chance) if by_chance > 0 else 0.0
 
 
