@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.grid import Grid, grid_of
-from rdl_live.optics.estimate.hot import without_hot_pixels
+from rdl_live.optics.estimate.hot import mend_hot_pixels
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.noise_floor import power_beyond
@@ -163,12 +163,12 @@ def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float =
     """
     photons = exposure.photons
     grid = grid_of(otf, (photons.shape[-2], photons.shape[-1]), photons.device)
-    mended = without_hot_pixels(photons, exposure.mean)
-    levels = (exposure.levels if mended is photons else mended.mean(dim=(-2, -1))).to(torch.float64)
+    mended = mend_hot_pixels(photons, exposure.mean)
+    levels = (photons.mean(dim=(-2, -1)) if mended else exposure.levels).to(torch.float64)
     series_mean = levels.mean(dim=(1, 2), keepdim=True)
     positive = torch.where(levels > 0, levels, torch.ones_like(levels))
     gains = torch.where(levels > 0, series_mean / positive, torch.ones_like(levels)).to(torch.float32)
-    images = _separated(mended, levels.to(torch.float32), gains, grid.window)
+    images = _separated(photons, levels.to(torch.float32), gains, grid.window)
     spectra = (torch.fft.rfft2(images[0]), *(torch.fft.fft2(order) for order in images[1:]))
     side_power = over_time(power(spectra[1])) / len(photons)
     photon_mean = float(levels.mean())
