@@ -175,10 +175,13 @@ def _around(
             choices.append(anchors if other == orientation else [None] * len(anchors))
             continue
         off_period = (found.radius / radius - 1).abs() / _SIGMA_PERIOD
-        turned = torch.round(((found.angle - angle) % 180) / step)
+        # Both are within 0 ... 180 degrees; torch's remainder takes many times as long as this.
+        apart = found.angle - angle
+        apart += 180 * (apart < 0)
+        turned = torch.round(apart / step)
         # A multiple of 180 / A, but not the anchor's own direction again.
-        taken = (turned % len(candidates)) == 0
-        off_angle = _apart(found.angle, angle + turned * step) / _SIGMA_ANGLE
+        taken = (turned == 0) | (turned == len(candidates))
+        off_angle = (apart - turned * step).abs_() / _SIGMA_ANGLE
         allowed = (off_angle < _WINDOW) & (off_period < _WINDOW) & ~taken
         merit, choice = torch.where(allowed, found.z**2 - off_angle**2 - off_period**2, -torch.inf).max(dim=1)
         any_allowed = allowed.any(dim=1).tolist()
