@@ -12,15 +12,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rdl_live.optics.estimate.bands import Bands
+from rdl_live.optics.estimate.bands import Bands, over_time, power
 from rdl_live.optics.estimate.grid import Annulus, annulus_of
 
 _MEDIAN_OF_LOG_MEAN = 1.1774 / 1.0593
 """Rayleigh median / exp(mean of logarithm): sqrt(2 ln 2) / (sqrt 2 exp(-gamma / 2))."""
 _SMOOTH = 5
 """Rings averaged for the typical height, so that short rings do not make their own."""
-_ENOUGH = 50_000
-"""Samples of a map from which its typical heights are taken, about."""
 _ROUNDING = 1e-10
 """Power of a sideband relative to the widefield's below which it is rounding, not light: photon noise has more."""
 _WORTH = 3.0
@@ -51,65 +49,72 @@ def find_summits(bands: Bands, k_min: float, k_max: float, padding: float) -> li
 
     The map is `padding` times finer than the raw FFT grid.
     """
-    annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, padding, bands.frames.device)
-    widefield = bands.spectra[0].mean(dim=1)
-    reference = _whitened(bands, widefield).conj()
-    least = _ROUNDING * float(_power(widefield).mean())
+    annulus = annulus_of(bands.otf.pixel_um, bands.shape, k_min, k_max, padding, bands.widefield.device)
+    wide_power = _whole(over_time(power(bands.wide_spectrum)) / bands.times, bands.shape[1])
+    half = bands.shape[1] // 2 + 1
+    # The widefield is real, and so is its whitened image.
+    reference = torch.fft.irfft2(bands.wide_spectrum * _whitening(bands, wide_power)[:, :half], s=bands.shape)
+    least = _ROUNDING * float(wide_power.mean())
+    reference = reference.to(torch.complex64)
     found = []
     for orientation in range(bands.angles):
-        if float(_power(bands.spectra[1, :, orientation]).mean()) <= least:
+        side_power = bands.side_power[orientation]
+        if float(side_power.mean()) <= least:
             found.append(Summits(*torch.zeros(3, 0)))
             continue
-        product = (_whitened(bands, bands.spectra[1, :, orientation]) * reference).sum(dim=0)
-        shifts: Tensor = torch.fft.fft2(product, s=annulus.shape)
+        whitening = _whitening(bands, side_power).to(torch.complex64)
+        image = torch.fft.ifft2(bands.spectra[1][:, orientation] * whitening)
+        shifts: Tensor = torch.fft.fft2(over_time(image.mul_(reference)), s=annulus.shape)
         found.append(_summits(shifts, annulus))
     return found
 
 
-def _whitened(bands: Bands, spectrum: Tensor) -> Tensor:
-    """Weight a spectrum (T, y, x) by its OTF over the root of its radial power; return it in real space."""
+def _whole(half: Tensor, columns: int) -> Tensor:
+    """Return the whole plane (y, x) of the power of a real image, from that of its half-plane (y, x // 2 + 1)."""
+    mirrored = half[:, 1 : (columns + 1) // 2].flip((0, 1)).roll(1, 0)
+    return torch.cat([half, mirrored], dim=1)
+
+
+def _whitening(bands: Bands, spectrum_power: Tensor) -> Tensor:
+    """Return the OTF over the root of a spectrum's radial power, (y, x): what makes it white."""
     grid = bands.grid
-    profile = radial_mean(_power(spectrum).mean(dim=0), grid.rings, int(grid.rings.max()) + 1).to(torch.float32)
+    rings = grid.rings.flatten()
+    profile = torch.zeros(len(grid.sizes), device=rings.device).scatter_add_(0, rings, spectrum_power.flatten())
+    profile /= grid.sizes
     tiny = float(profile.max()) * 1e-12 + torch.finfo(torch.float32).tiny
     # index_select: indexing by a tensor takes several times as long.
-    whitening = torch.rsqrt(profile.clamp(min=tiny)).index_select(0, grid.rings.flatten()).reshape(bands.shape)
-    filtered: Tensor = torch.fft.ifft2(spectrum * (grid.weight * whitening))
-    return filtered
+    return torch.rsqrt(profile.clamp(min=tiny)).index_select(0, rings).reshape(bands.shape).mul_(grid.weight)
 
 
 def _summits(shifts: Tensor, annulus: Annulus) -> Summits:
     """Score a map (ky, kx) of correlations and keep what stands out."""
-    flat = shifts.flatten()
-    inside = _power(flat.index_select(0, annulus.where))
+    heights = power(shifts)
+    inside = heights.flatten().index_select(0, annulus.where)
     # An all-zero map (identical noise-free frames) has no evidence; 0 / tiny would invent some.
     least = float(inside.max()) * 1e-18 + torch.finfo(torch.float32).tiny if len(inside) else 1.0
-    typical = _typical_power(inside, annulus.rings, least)
+    typical = _typical_power(inside, annulus, least)
     worth = (inside > (_WORTH**2 * typical).index_select(0, annulus.rings)).nonzero().squeeze(1)
     place = annulus.where[worth]
     row, column = place // annulus.shape[1], place % annulus.shape[1]
     mid = inside[worth]
-    above, below = (_power(shifts[(row + step) % annulus.shape[0], column]) for step in (-1, 1))
-    left, right = (_power(shifts[row, (column + step) % annulus.shape[1]]) for step in (-1, 1))
-    summit = (mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)
+    above, below = (heights[(row + step) % annulus.shape[0], column] for step in (-1, 1))
+    left, right = (heights[row, (column + step) % annulus.shape[1]] for step in (-1, 1))
+    summit = ((mid >= above) & (mid >= below) & (mid >= left) & (mid >= right) & (mid > least)).nonzero().squeeze(1)
     z = (mid / typical[annulus.rings[worth]]).sqrt()
-    kept = torch.where(summit, z, 0.0).argsort(descending=True)[: min(int(summit.sum()), _MOST)]
-    spacing_x, spacing_y = float(annulus.kx[1]), float(annulus.ky[1])
-    kx = annulus.kx[column] + spacing_x * _vertex(left, mid, right)
-    ky = annulus.ky[row] + spacing_y * _vertex(above, mid, below)
-    return Summits(kx[kept].cpu(), ky[kept].cpu(), z[kept].cpu())
+    kept = summit[z[summit].argsort(descending=True)[:_MOST]]
+    row, column, left, mid, right, above, below = (
+        values[kept] for values in (row, column, left, mid, right, above, below)
+    )
+    kx = annulus.kx[column] + float(annulus.kx[1]) * _vertex(left, mid, right)
+    ky = annulus.ky[row] + float(annulus.ky[1]) * _vertex(above, mid, below)
+    return Summits(kx.cpu(), ky.cpu(), z[kept].cpu())
 
 
-def _power(values: Tensor) -> Tensor:
-    return values.real**2 + values.imag**2
-
-
-def _typical_power(inside: Tensor, rings: Tensor, least: float) -> Tensor:
+def _typical_power(inside: Tensor, annulus: Annulus, least: float) -> Tensor:
     """Return the median power of every ring, robustly: by the mean of logarithms of its neighbourhood."""
-    some = slice(None, None, max(1, len(inside) // _ENOUGH))
-    count = int(rings.max()) + 1 if len(rings) else 1
-    logs = torch.bincount(rings[some], inside[some].clamp(min=least).log(), minlength=count)
-    sizes = torch.bincount(rings[some], minlength=count)
-    mean = _smoothed(logs) / _smoothed(sizes.to(logs.dtype)).clamp(min=1)
+    logs = inside[:: annulus.every].clamp(min=least).log_()
+    sums = torch.zeros_like(annulus.some_sizes).scatter_add_(0, annulus.some_rings, logs)
+    mean = _smoothed(sums) / _smoothed(annulus.some_sizes).clamp(min=1)
     return mean.exp() * _MEDIAN_OF_LOG_MEAN**2
 
 

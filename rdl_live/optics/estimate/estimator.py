@@ -10,7 +10,7 @@ from torch import Tensor
 from rdl_live.errors import DataError
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
-from rdl_live.optics.estimate.bands import Bands, separate
+from rdl_live.optics.estimate.bands import Bands, Exposure, separate
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.grid import FINE, PLAIN
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
@@ -18,7 +18,7 @@ from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import fit_steps
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
-from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import Pattern, PatternSet
 
@@ -77,12 +77,12 @@ def estimate_patterns(
     """
     channel = channel or scope.channels[0]
     raw = as_series(series, scope).to(device)
-    photons = to_photons(raw, scope.camera, maps)
-    # A sum shows what any of its terms is, in a fraction of the time.
-    if not bool(torch.isfinite(photons.sum(dim=(-2, -1))).all()):
+    exposure = Exposure.of(raw, scope.camera, maps)
+    # A mean shows what any of its terms is, in a fraction of the time.
+    if not bool(torch.isfinite(exposure.levels).all()):
         raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
     otf = Otf.of(scope, channel)
-    bands = separate(photons, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
+    bands = separate(exposure, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
     lowest, highest = search_range(scope, channel)
     peaks = _peaks(bands, lowest, highest, channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
@@ -169,8 +169,9 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
 
 def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
     overlap = Overlap(bands, start)
-    k0 = refine_k0(bands, orientation, overlap)
-    return k0, regress(bands, orientation, k0, overlap)
+    sideband = overlap.cut(bands.spectra[1][:, orientation])
+    k0 = refine_k0(bands, overlap, sideband)
+    return k0, regress(bands, orientation, k0, overlap, sideband)
 
 
 def _aliases(k0: tuple[float, float], pixel_um: float, highest: float) -> list[tuple[float, float]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.fourier import frequencies, good_size
-from rdl_live.optics.noise_floor import window2d
+from rdl_live.optics.noise_floor import tukey, window2d
 from rdl_live.optics.otf import Otf
 
 HIGH_PASS = 0.12
@@ -16,18 +16,22 @@ HIGH_PASS = 0.12
 PLAIN, FINE = 1.0, 1.5
 """The map of shifts is so many times finer than the raw FFT grid: enough for strong peaks; for those that fall between
 two samples of the plain one and would be lost in the noise."""
+_ENOUGH = 50_000
+"""Samples of a map from which its typical heights are taken, about."""
 _KEPT = 4
 """Grids kept: two colours and two frame sizes."""
 
 
-def high_pass(k2: Tensor, cutoff: float) -> Tensor:
+def high_pass(kx: Tensor, ky: Tensor, cutoff: float) -> Tensor:
     """Return the weight that fades out low frequencies: 0 at 0, above 0.9 from `HIGH_PASS` x cut-off on.
 
     Args:
-        k2: squared spatial frequencies [cycles^2/um^2].
+        kx: spatial frequencies [cycles/um], (1, x).
+        ky: the same, (y, 1).
         cutoff: of the OTF [cycles/um].
     """
-    return 1 - torch.exp(k2 * (-2.5 / (HIGH_PASS * cutoff) ** 2))
+    steepness = -2.5 / (HIGH_PASS * cutoff) ** 2
+    return 1 - torch.exp(steepness * kx**2) * torch.exp(steepness * ky**2)
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,22 @@ class Grid:
     """The raw FFT grid of one OTF; fields are (y, x) float32 unless said otherwise."""
 
     otf: Otf
-    kx: Tensor
-    ky: Tensor
-    """[cycles/um], (1, x) and (y, 1)."""
     transfer: Tensor
     """H(k)."""
     weight: Tensor
     """H(k) times the high-pass: what the map of shifts is weighted with."""
     rings: Tensor
     """Index of every sample's ring, one raw FFT pixel of the longer side wide, int64."""
+    sizes: Tensor
+    """Samples of every ring, at least 1: (n,)."""
     window: Tensor
+    taper_x: Tensor
+    taper_y: Tensor
+    """Its factors, (x,) and (y,)."""
+    area: float
+    """Sum of the window's squares."""
+    spread: tuple[float, float]
+    """integral(w^2) / integral(x^2 w^2) of the window along x, and along y [1/um^2]."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,6 +75,12 @@ class Annulus:
     """Flat indices of the samples, (n,) int64."""
     rings: Tensor
     """Their rings, one raw FFT pixel wide, counted from the innermost, (n,) int64."""
+    every: int
+    """Every so many samples are enough to tell what is typical."""
+    some_rings: Tensor
+    """The rings of those, (m,)."""
+    some_sizes: Tensor
+    """How many of those lie in every ring, (rings,) float32."""
 
 
 @lru_cache(maxsize=_KEPT)
@@ -73,15 +89,28 @@ def grid_of(otf: Otf, shape: tuple[int, int], device: torch.device) -> Grid:
     kx, ky = frequencies(shape, otf.pixel_um, device=device)
     k2 = kx**2 + ky**2
     transfer = otf(kx, ky).to(torch.float32)
+    rings = (k2.sqrt() * max(shape) * otf.pixel_um).round().long()
+    taper_x, taper_y = (tukey(count, device=device) for count in (shape[1], shape[0]))
+    window = window2d(shape, device)
     return Grid(
         otf=otf,
-        kx=kx.to(torch.float32),
-        ky=ky.to(torch.float32),
         transfer=transfer,
-        weight=transfer * high_pass(k2, otf.cutoff).to(torch.float32),
-        rings=(k2.sqrt() * max(shape) * otf.pixel_um).round().long(),
-        window=window2d(shape, device),
+        weight=transfer * high_pass(kx, ky, otf.cutoff).to(torch.float32),
+        rings=rings,
+        sizes=torch.bincount(rings.flatten()).clamp(min=1),
+        window=window,
+        taper_x=taper_x,
+        taper_y=taper_y,
+        area=float((window.double() ** 2).sum()),
+        spread=(_inverse_spread(taper_x, otf.pixel_um), _inverse_spread(taper_y, otf.pixel_um)),
     )
+
+
+def _inverse_spread(taper: Tensor, pixel_um: float) -> float:
+    """Return integral(w^2) / integral(x^2 w^2) of a window along one axis [1/um^2]."""
+    power = taper.double() ** 2
+    position = (torch.arange(len(power), device=power.device) - 0.5 * (len(power) - 1)) * pixel_um
+    return float(power.sum() / (power * position**2).sum())
 
 
 @lru_cache(maxsize=_KEPT)
@@ -94,4 +123,14 @@ def annulus_of(
     radius = torch.hypot(kx, ky)
     where = ((radius >= lowest) & (radius <= highest)).flatten().nonzero().squeeze(1)
     rings = ((radius.flatten()[where] - lowest) * (max(shape) * pixel_um)).floor().long()
-    return Annulus(padded, kx[0].to(torch.float32), ky[:, 0].to(torch.float32), where, rings)
+    every = max(1, len(where) // _ENOUGH)
+    return Annulus(
+        shape=padded,
+        kx=kx[0].to(torch.float32),
+        ky=ky[:, 0].to(torch.float32),
+        where=where,
+        rings=rings,
+        every=every,
+        some_rings=rings[::every].contiguous(),
+        some_sizes=torch.bincount(rings[::every], minlength=int(rings.max()) + 1 if len(rings) else 1).float(),
+    )

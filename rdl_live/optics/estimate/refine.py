@@ -7,11 +7,13 @@ white noise in both bands; averaging over time points happens in that product an
 """
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.bands import Bands
+from rdl_live.optics.estimate.bands import Bands, over_time
 from rdl_live.optics.estimate.grid import high_pass
 
 
@@ -31,19 +33,24 @@ class Overlap:
             ratio: trial |amplitude| m / 2 of the sideband, which sets how the two noises are weighed.
         """
         grid, otf = bands.grid, bands.otf
-        self._shape = bands.shape
         self.k0 = k0
-        self._columns = _between(grid.kx[0], k0[0], otf.cutoff)
-        self._rows = _between(grid.ky[:, 0], k0[1], otf.cutoff)
-        kx, ky = grid.kx[:, self._columns], grid.ky[self._rows]
+        self._pixel_um = otf.pixel_um
+        steps = [1 / (count * otf.pixel_um) for count in bands.shape]
+        self._rows = Span.of(bands.shape[0], k0[1] / steps[0], otf.cutoff / steps[0])
+        self._columns = Span.of(bands.shape[1], k0[0] / steps[1], otf.cutoff / steps[1])
+        device = grid.window.device
+        kx, ky = self._columns.indices(device)[None, :] * steps[1], self._rows.indices(device)[:, None] * steps[0]
         self.here = self.cut(grid.transfer)
         # Not modulo the sampling frequency: what wraps around belongs to other frequencies of the object.
         moved_x, moved_y = kx - k0[0], ky - k0[1]
         self.there = otf(moved_x, moved_y)
-        fade = high_pass(kx**2 + ky**2, otf.cutoff) * high_pass(moved_x**2 + moved_y**2, otf.cutoff)
-        noise = self.there**2 + (ratio**2 * bands.phases / bands.frame_count) * self.here**2
-        both = (self.here > 0) & (self.there > 0)
-        self.weight = torch.where(both, fade / noise.clamp(min=1e-6), 0.0)
+        noise = self.there.square().addcmul_(self.here, self.here, value=ratio**2 * bands.phases / bands.frame_count)
+        self.weight = high_pass(kx, ky, otf.cutoff).mul_(high_pass(moved_x, moved_y, otf.cutoff))
+        self.weight.div_(noise.clamp_(min=1e-6)).mul_(((self.here > 0) & (self.there > 0)).to(torch.float32))
+        root = self.weight.sqrt()
+        # Complex, because the product of a real and a complex tensor takes three times as long.
+        self.weighted_here = (self.here * root).to(torch.complex64)
+        self.weighted_there = (self.there * root).to(torch.complex64)
 
     @property
     def empty(self) -> bool:
@@ -52,44 +59,114 @@ class Overlap:
 
     def cut(self, spectrum: Tensor) -> Tensor:
         """Return the rectangle of spectra, (..., y, x) -> (..., rows, columns)."""
-        return spectrum.index_select(-2, self._rows).index_select(-1, self._columns)
+        return _cut(spectrum, self._rows, self._columns)
 
     def cut_mirrored(self, spectrum: Tensor) -> Tensor:
         """Return conj(spectrum(-k)) in the rectangle: the same as `cut` for the conjugate image."""
-        rows, columns = -self._rows % self._shape[0], -self._columns % self._shape[1]
-        return spectrum.index_select(-2, rows).index_select(-1, columns).conj()
+        mirrored = _cut(spectrum, self._rows.mirrored, self._columns.mirrored)
+        return mirrored.flip((-2, -1)).conj()
+
+    def cut_half(self, spectrum: Tensor) -> Tensor:
+        """Return the rectangle of half-planes of real images, (..., y, x // 2 + 1) -> (..., rows, columns)."""
+        negative, positive = self._columns.halves
+        right = _cut(spectrum, self._rows, positive)
+        left = _cut(spectrum, self._rows.mirrored, negative.mirrored)
+        return torch.cat([left.flip((-2, -1)).conj(), right], dim=-1)
+
+    def moved(self, image: Tensor, k: tuple[float, float]) -> Tensor:
+        """Return the rectangle of the transform of complex images times exp(2 pi i k . r): the spectra moved by k."""
+        wave_y, wave_x = waves(k, (image.shape[-2], image.shape[-1]), self._pixel_um, image.device)
+        # Only the columns that are wanted are transformed along y.
+        every = Span(0, image.shape[-2])
+        lines = _cut(torch.fft.fft(image * wave_x), every, self._columns).mul_(wave_y[:, None])
+        return _cut(torch.fft.fft(lines, dim=-2), self._rows, Span(0, self._columns.count))
 
 
-def _between(axis: Tensor, k0: float, cutoff: float) -> Tensor:
-    """Return the indices, by rising frequency, where |k| and |k - k0| are below the cut-off; at least two."""
-    order = axis.argsort()
-    kept = order[((axis.abs() < cutoff) & ((axis - k0).abs() < cutoff))[order]]
-    return kept if len(kept) > 1 else order[:2]
+@dataclass(frozen=True)
+class Span:
+    """Neighbouring frequencies of one axis of an FFT grid, in rising order."""
+
+    first: int
+    """Index of the lowest frequency, negative below 0."""
+    count: int
+
+    @classmethod
+    def of(cls, size: int, k0: float, cutoff: float) -> Self:
+        """Return the frequencies where |k| and |k - k0| are below the cut-off [FFT pixels]; at least two."""
+        lowest, beyond = -(size // 2), (size + 1) // 2
+        first = max(lowest, math.floor(max(0.0, k0) - cutoff) + 1)
+        count = min(beyond, math.ceil(min(0.0, k0) + cutoff)) - first
+        return cls(first, count) if count > 1 else cls(lowest, 2)
+
+    @property
+    def mirrored(self) -> "Span":
+        """The frequencies times -1."""
+        return Span(1 - self.first - self.count, self.count)
+
+    @property
+    def halves(self) -> tuple["Span", "Span"]:
+        """Those below 0, and the others."""
+        below = min(max(-self.first, 0), self.count)
+        return Span(self.first, below), Span(self.first + below, self.count - below)
+
+    def blocks(self, size: int) -> list[tuple[slice, slice]]:
+        """Return the pieces of the FFT's own order that hold them, and where they go."""
+        start = self.first % size
+        head = min(self.count, size - start)
+        blocks = [(slice(start, start + head), slice(0, head)), (slice(0, self.count - head), slice(head, self.count))]
+        return blocks if head < self.count else blocks[:1]
+
+    def indices(self, device: torch.device) -> Tensor:
+        """Return the frequencies [FFT pixels], (count,) float32."""
+        return torch.arange(self.first, self.first + self.count, dtype=torch.float32, device=device)
+
+
+def _cut(spectrum: Tensor, rows: Span, columns: Span) -> Tensor:
+    """Return the frequencies of two spans, (..., y, x) -> (..., rows, columns), by blocks that lie together."""
+    found = spectrum.new_empty((*spectrum.shape[:-2], rows.count, columns.count))
+    for from_y, to_y in rows.blocks(spectrum.shape[-2]):
+        for from_x, to_x in columns.blocks(spectrum.shape[-1]):
+            found[..., to_y, to_x] = spectrum[..., from_y, from_x]
+    return found
 
 
 def plane_wave(
     k: tuple[float, float], shape: tuple[int, int], pixel_um: float, device: torch.device | str = "cpu"
 ) -> Tensor:
     """Return exp(2 pi i k . r) at the pixel centres, r from the image corner; (y, x) complex64."""
+    wave_y, wave_x = waves(k, shape, pixel_um, device)
+    return wave_y[:, None] * wave_x
+
+
+def waves(
+    k: tuple[float, float], shape: tuple[int, int], pixel_um: float, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Return the factors of `plane_wave` along y and x, (y,) and (x,)."""
     y = (torch.arange(shape[0], dtype=torch.float64, device=device) + 0.5) * pixel_um
     x = (torch.arange(shape[1], dtype=torch.float64, device=device) + 0.5) * pixel_um
     wave_y = torch.polar(torch.ones_like(y), 2 * math.pi * k[1] * y).to(torch.complex64)
     wave_x = torch.polar(torch.ones_like(x), 2 * math.pi * k[0] * x).to(torch.complex64)
-    return wave_y[:, None] * wave_x
+    return wave_y, wave_x
 
 
-def refine_k0(bands: Bands, orientation: int, overlap: Overlap) -> tuple[float, float]:
-    """Return k0 [cycles/um] to a small fraction of an FFT pixel; the overlap's is within about half of one."""
+def refine_k0(bands: Bands, overlap: Overlap, sideband: Tensor) -> tuple[float, float]:
+    """Return k0 [cycles/um] to a small fraction of an FFT pixel; the overlap's is within about half of one.
+
+    Args:
+        bands: separated bands.
+        overlap: of the trial k0.
+        sideband: an orientation's order 1 in the overlap, (T, rows, columns).
+    """
     k0 = overlap.k0
     if overlap.empty:
         return k0
     width_um, height_um = (bands.shape[axis] * bands.otf.pixel_um for axis in (1, 0))
-    root = overlap.weight.sqrt()
-    carrier = plane_wave(k0, bands.shape, bands.otf.pixel_um, bands.widefield.device)
-    side = overlap.cut(bands.spectra[1, :, orientation]) * (overlap.there * root)
-    wide = overlap.cut(torch.fft.fft2(bands.widefield * carrier)) * (overlap.here * root)
-    dx, dy = _peak_offset((torch.fft.ifft2(side) * torch.fft.ifft2(wide).conj()).sum(dim=0))
-    bias_x, bias_y = _window_bias(bands, overlap, (side * wide.conj()).sum(dim=0))
+    side = sideband * overlap.weighted_there
+    wide = overlap.moved(bands.widefield, k0).mul_(overlap.weighted_here)
+    cross = over_time(side * wide.conj_physical())
+    product = torch.fft.ifft2(side).mul_(torch.fft.ifft2(wide).conj_physical_())
+    dx, dy = _peak_offset(over_time(product))
+    bias_x, bias_y = _window_bias(bands, overlap, cross)
     return k0[0] + dx / width_um - bias_x, k0[1] + dy / height_um - bias_y
 
 
@@ -108,23 +185,26 @@ def _window_bias(bands: Bands, overlap: Overlap, cross: Tensor) -> tuple[float, 
     energy = float(total.abs())
     if energy == 0:
         return 0.0, 0.0
-    share = (cross * (total.conj() / energy)).real / (overlap.here * overlap.there).clamp(min=1e-6)
+    here, there = overlap.here, overlap.there
+    share = (cross * (total.conj() / energy)).real / (here * there).clamp_(min=1e-6)
+    with_here, with_there = share * here, share * there
     shifts = []
-    for axis in (1, 0):
+    for axis, spread in zip((1, 0), bands.grid.spread, strict=True):
         step = 1 / (bands.shape[axis] * bands.otf.pixel_um)
-        slope_here, slope_there = (
-            torch.gradient(field, spacing=step, dim=axis)[0] for field in (overlap.here, overlap.there)
-        )
-        pull = float((share * (overlap.here * slope_there - overlap.there * slope_here)).sum(dtype=torch.float64))
-        shifts.append(pull / energy / (8 * math.pi**2) * _inverse_spread(bands, 1 - axis))
+        pull = (_on_slope(with_here, there, axis) - _on_slope(with_there, here, axis)) / step
+        shifts.append(pull / energy / (8 * math.pi**2) * spread)
     return shifts[0], shifts[1]
 
 
-def _inverse_spread(bands: Bands, axis: int) -> float:
-    """Return integral(w^2) / integral(x^2 w^2) of the window along x (axis 0) or y (axis 1) [1/um^2]."""
-    power = (bands.grid.window.double() ** 2).sum(dim=axis)
-    position = (torch.arange(len(power), device=power.device) - 0.5 * (len(power) - 1)) * bands.otf.pixel_um
-    return float(power.sum() / (power * position**2).sum())
+def _on_slope(values: Tensor, field: Tensor, axis: int) -> float:
+    """Return sum values x d field / d index along an axis: central differences, one-sided ones at the ends."""
+    inner = field.shape[axis] - 2
+    slope = field.narrow(axis, 2, inner) - field.narrow(axis, 0, inner)
+    total = 0.5 * slope.mul_(values.narrow(axis, 1, inner)).sum()
+    for end, other in ((0, 1), (inner, inner + 1)):
+        place = end if end == 0 else other
+        total += ((field.select(axis, other) - field.select(axis, end)) * values.select(axis, place)).sum()
+    return float(total)
 
 
 def _peak_offset(product: Tensor) -> tuple[float, float]:

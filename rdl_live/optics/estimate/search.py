@@ -6,6 +6,7 @@ all the more. A first guess narrows the search in the same way.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,8 @@ _WINDOW = 2.5
 """The geometry predicts within so many standard deviations."""
 _ANCHORS = 6
 """Peaks per orientation that may serve as the anchor of a joint hypothesis."""
+_LOOKED_AT = 400
+"""Candidates per orientation among which these are sought."""
 _NO_GEOMETRY = 40.0
 """How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
 _ELSEWHERE = 0.1
@@ -124,12 +127,9 @@ def _best(found: _Candidates, predicted: bool) -> Peak | None:
 def _local_maxima(found: _Candidates, spacing: float) -> list[int]:
     """Indices of the strongest candidates that are no shoulders of a stronger one."""
     chosen: list[int] = []
-    for index in range(min(len(found), 400)):
-        far = all(
-            math.hypot(found.kx[index] - found.kx[other], found.ky[index] - found.ky[other]) > spacing
-            for other in chosen
-        )
-        if far:
+    places = list(zip(found.kx[:_LOOKED_AT].tolist(), found.ky[:_LOOKED_AT].tolist(), strict=True))
+    for index, place in enumerate(places):
+        if all(math.dist(place, places[other]) > spacing for other in chosen):
             chosen.append(index)
         if len(chosen) == _ANCHORS:
             break
@@ -138,40 +138,54 @@ def _local_maxima(found: _Candidates, spacing: float) -> list[int]:
 
 def _joint(candidates: list[_Candidates], alone: list[Peak | None]) -> list[Peak | None]:
     """Try every strong peak as the anchor of a common geometry; keep what explains most evidence."""
-    free = _evidence(alone) - _NO_GEOMETRY * (len(candidates) - 1)
-    best, best_peaks = free, alone
+    best = _evidence(alone) - _NO_GEOMETRY * (len(candidates) - 1)
+    best_choices: list[int | None] | None = None
+    best_anchor = 0
     spacing = 0.02 * float(max((found.radius.max() for found in candidates if len(found)), default=1.0))
     for orientation, found in enumerate(candidates):
-        for index in _local_maxima(found, spacing):
-            peaks, evidence = _around(candidates, orientation, index)
-            if evidence > best:
-                best, best_peaks = evidence, peaks
-    return best_peaks
+        anchors = _local_maxima(found, spacing)
+        choices, evidence = _around(candidates, orientation, anchors)
+        for place in range(len(anchors)):
+            if evidence[place] > best:
+                best, best_anchor = evidence[place], orientation
+                best_choices = [choice[place] for choice in choices]
+    if best_choices is None:
+        return alone
+    return [
+        None if choice is None else found.peak(choice, orientation != best_anchor)
+        for orientation, (found, choice) in enumerate(zip(candidates, best_choices, strict=True))
+    ]
 
 
-def _around(candidates: list[_Candidates], orientation: int, index: int) -> tuple[list[Peak | None], float]:
-    """Return the peaks and the evidence of the geometry that one anchor peak predicts."""
+def _around(
+    candidates: list[_Candidates], orientation: int, anchors: list[int]
+) -> tuple[list[Sequence[int | None]], list[float]]:
+    """Return what the geometry predicts from each of one orientation's anchor peaks.
+
+    Returns:
+        Per orientation the index of the best candidate, for every anchor; the evidence of every anchor's geometry.
+    """
     anchor = candidates[orientation]
-    radius, angle = float(anchor.radius[index]), float(anchor.angle[index])
+    radius, angle = anchor.radius[anchors, None], anchor.angle[anchors, None]
     step = 180.0 / len(candidates)
-    peaks: list[Peak | None] = []
-    evidence = 0.0
+    choices: list[Sequence[int | None]] = []
+    evidence: list[float] = [z**2 for z in anchor.z[anchors].tolist()]
     for other, found in enumerate(candidates):
-        if other == orientation:
-            peaks.append(anchor.peak(index, False))
-            evidence += float(anchor.z[index]) ** 2
+        if other == orientation or not (anchors and len(found)):
+            choices.append(anchors if other == orientation else [None] * len(anchors))
             continue
-        turned = torch.round(((found.angle - angle) % 180) / step)
-        # A multiple of 180 / A, but not the anchor's own direction again.
-        taken = (turned % len(candidates)) == 0
-        off_angle = _apart(found.angle, angle + turned * step) / _SIGMA_ANGLE
         off_period = (found.radius / radius - 1).abs() / _SIGMA_PERIOD
+        # Both are within 0 ... 180 degrees; torch's remainder takes many times as long as this.
+        apart = found.angle - angle
+        apart += 180 * (apart < 0)
+        turned = torch.round(apart / step)
+        # A multiple of 180 / A, but not the anchor's own direction again.
+        taken = (turned == 0) | (turned == len(candidates))
+        off_angle = (apart - turned * step).abs_() / _SIGMA_ANGLE
         allowed = (off_angle < _WINDOW) & (off_period < _WINDOW) & ~taken
-        if not bool(allowed.any()):
-            peaks.append(None)
-            continue
-        merit = torch.where(allowed, found.z**2 - off_angle**2 - off_period**2, -torch.inf)
-        choice = int(merit.argmax())
-        peaks.append(found.peak(choice, True))
-        evidence += float(merit[choice])
-    return peaks, evidence
+        merit, choice = torch.where(allowed, found.z**2 - off_angle**2 - off_period**2, -torch.inf).max(dim=1)
+        any_allowed = allowed.any(dim=1).tolist()
+        choices.append([index if some else None for index, some in zip(choice.tolist(), any_allowed, strict=True)])
+        gained = zip(evidence, merit.tolist(), any_allowed, strict=True)
+        evidence = [before + value if some else before for before, value, some in gained]
+    return choices, evidence
