@@ -63,7 +63,7 @@ class TrainSettings(Description):
     """Share of the training in which the learning rate rises; then it falls as a cosine."""
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.9985
     """Of the weights, from step to step (exponential moving average)."""
-    window: Annotated[int, Field(ge=1)] = 512
+    window: Annotated[int, Field(ge=1)] = 768
     """Scenes that a batch is drawn from; 3 MB each with the usual size and exposures."""
     reuse: Annotated[int, Field(ge=1)] = 24
     """How often a scene is used on average before it is replaced; it has four sides, and some light levels."""

@@ -148,6 +148,38 @@ def test_a_training_goes_on_from_other_weights(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_error_alone_is_taught_and_images_stay_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    start = tmp_path / "images.safetensors"
+    settings = SETTINGS.replace(network={"width": 8, "blocks": 1, "spread": 4})
+    train_denoiser(start, settings, overwrite=True)
+    told = settings.replace(start=str(start), error_only=True, network={"spread": 6}, steps=3, learning_rate=1e-2)
+    train_denoiser(tmp_path / "told.safetensors", told)
+    before, after = (load_weights(path).network for path in (start, tmp_path / "told.safetensors"))
+    assert (before.config.spread, after.config.spread) == (4, 6)
+    x = torch.rand(1, 4, 64, 64)
+    assert torch.equal(before(x), after(x))
+    assert not torch.allclose(before.with_spread(x)[1], after.with_spread(x)[1], rtol=1e-3)
+    # Going on teaches the head that is there.
+    train_denoiser(tmp_path / "more.safetensors", told.replace(start=str(tmp_path / "told.safetensors"), network={}))
+    assert load_weights(tmp_path / "more.safetensors").network.config.spread == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"start": None}, "needs --from"),
+        ({"network": {"width": 16}}, "--network width"),
+        ({"network": {"spread": 0}}, "tells no error"),
+        ({"network": {"spread": 10**6}}, "--network spread"),
+    ],
+)
+def test_an_error_that_cannot_be_taught_is_refused(changes: dict[str, object], message: str) -> None:
+    settings = SETTINGS.model_validate({**SETTINGS.model_dump(), "start": "rdl", "error_only": True, **changes})
+    with pytest.raises(ConfigError, match=message):
+        maker(settings)
+
+
 def test_what_cannot_be_written_or_resumed_is_told_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.safetensors files"):
         train_denoiser(tmp_path / "w.pt", SETTINGS)
