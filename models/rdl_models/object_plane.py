@@ -214,6 +214,9 @@ class ObjectPlane(nn.Module):
     def _stripwise(self, x: Tensor, strips: int, *, spread: bool) -> tuple[Tensor, Tensor | None]:
         """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""
         coarsest = 1 << (self.config.levels - 1)
+        kind = x.device.type
+        if torch.is_autocast_enabled(kind):
+            x = x.to(torch.get_autocast_dtype(kind))  # what the first convolution would do, to half the bytes
         bordered = _bordered(x, UNSHUFFLE * coarsest)
         cells = functional.pixel_unshuffle(bordered, UNSHUFFLE)
         rows = cells.shape[-2]
@@ -238,7 +241,7 @@ class ObjectPlane(nn.Module):
     def by_torch(self, cells: Tensor, *, spread: bool) -> tuple[Tensor, Tensor | None]:
         """Return what both heads say of cells (n, channels, rows, columns), each (n, 16, rows, columns)."""
         cells = cells.contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.body(functional.relu(self.stem(cells)))
+        features: Tensor = self.body(functional.relu(self.stem(cells), inplace=True))
         told = self.spread(features.detach()) if spread and self.spread is not None else None
         return self.head(features), told
 
@@ -266,7 +269,7 @@ class _Scale(nn.Module):
         """Keep the shape (n, width, rows, columns)."""
         fine = self.before(x)
         coarse = self.inner(self.down(fine))
-        result: Tensor = self.after(fine + functional.pixel_shuffle(self.up(coarse), 2))
+        result: Tensor = self.after(functional.pixel_shuffle(self.up(coarse), 2).add_(fine))
         return result
 
 
@@ -309,8 +312,10 @@ class _Block(nn.Module):
             self.second.weight *= 0.1
 
     def forward(self, x: Tensor) -> Tensor:
-        changed: Tensor = self.second(functional.relu(self.first(x)))
-        return x + changed
+        # In place, also with gradients: a convolution does not look at its result again, and new memory costs more
+        # than the sum.
+        changed: Tensor = self.second(functional.relu(self.first(x), inplace=True))
+        return changed.add_(x)
 
 
 def _conv(channels_in: int, channels_out: int) -> nn.Conv2d:
