@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from rdl_live.train.processes import Processes
 from rdl_live.train.settings import SceneSettings, TrainSettings
 from rdl_live.train.task import TASKS, new_network
 from rdl_live.train.trainer import Step, Trainer
-from rdl_models import Card, ObjectPlane, Span, load_weights, save_weights
+from rdl_models import Card, ObjectPlane, Span, find_weights, load_weights, read_card, save_weights
 from rdl_models.card import card_name
 from rdl_models.object_plane import SHIPPED
 
@@ -194,13 +195,25 @@ def make_card(name: str, trainer: Trainer) -> Card:
         name=name,
         architecture=task.architecture,
         config=vars(network.config),
-        trained_on=trainer.settings.model_dump(mode="json"),
+        trained_on=_trained_on(trainer.settings),
         steps=trainer.progress.step,
         minutes=trainer.progress.seconds / 60,
         valid=valid_ranges(trainer.settings.scenes),
         scores=held_out_scores(network, trainer.settings.scenes, task, device=trainer.device),
         program=f"rdl-live {__version__}",
     )
+
+
+def _trained_on(settings: TrainSettings) -> dict[str, Any]:
+    """Return the settings, and under "before" those of the weights that the training went on from."""
+    record: dict[str, Any] = settings.model_dump(mode="json")
+    if settings.start is None:
+        return record
+    path = find_weights(settings.start)
+    before = read_card(path)
+    # The name alone: where a file lay is nobody's business, and says nothing elsewhere.
+    record["start"] = before.name if settings.start == before.name else path.name
+    return record | {"before": before.trained_on | {"steps": before.steps, "minutes": before.minutes}}
 
 
 def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:

@@ -160,6 +160,10 @@ def test_the_error_alone_is_taught_and_images_stay_the_same(tmp_path: Path) -> N
     x = torch.rand(1, 4, 64, 64)
     assert torch.equal(before(x), after(x))
     assert not torch.allclose(before.with_spread(x)[1], after.with_spread(x)[1], rtol=1e-3)
+    history = load_weights(tmp_path / "told.safetensors").card.trained_on
+    assert history["start"] == start.name
+    assert history["before"]["steps"] == settings.steps
+    assert history["before"]["scenes"] == settings.scenes.model_dump(mode="json")
     # Going on teaches the head that is there.
     train_denoiser(tmp_path / "more.safetensors", told.replace(start=str(tmp_path / "told.safetensors"), network={}))
     assert load_weights(tmp_path / "more.safetensors").network.config.spread == 6
