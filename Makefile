@@ -50,11 +50,12 @@ fuzz: $(READY) ## break files at random: no reader may do more than complain (e.
 
 # Made so: images first, then the head that tells how wrong they are.
 WEIGHTS := models/rdl_models/weights
-ERRORS := --error-only --network spread=64 --minutes 6 --learning-rate 2e-3 --seed 51 --overwrite
+ERRORS := --error-only --minutes 6 --learning-rate 2e-3 --seed 51 --overwrite
 
 weights: $(READY) ## train the shipped `rdl` anew (two hours on a core with AMX, a night elsewhere; ARGS="--device cuda")
 	$(BIN)/rdl-live train denoise --out images.safetensors --minutes 110 --seed 31 --overwrite $(ARGS)
-	$(BIN)/rdl-live train denoise --from images.safetensors --out $(WEIGHTS)/rdl.safetensors $(ERRORS) $(ARGS)
+	$(BIN)/rdl-live train denoise --from images.safetensors --out $(WEIGHTS)/rdl.safetensors \
+		--network spread=64 $(ERRORS) $(ARGS)
 	$(BIN)/python -m benchmarks.denoise
 
 # Its first stage had 4 exposures of a scene, each used 16 times: see `rdl-live models show rdl-large`.
@@ -62,7 +63,8 @@ weights-large: $(READY) ## the same for `rdl-large`, three times the work
 	$(BIN)/rdl-live train denoise --out images-large.safetensors --minutes 110 --seed 41 --learning-rate 1e-3 \
 		--network width=128 --network widest=128 --network blocks=1 --network levels=3 --network before=1 \
 		--network after=2 --network spread=16 --network sampling=1.1 --overwrite $(ARGS)
-	$(BIN)/rdl-live train denoise --from images-large.safetensors --out $(WEIGHTS)/rdl-large.safetensors $(ERRORS) $(ARGS)
+	$(BIN)/rdl-live train denoise --from images-large.safetensors --out $(WEIGHTS)/rdl-large.safetensors \
+		--network spread=48 $(ERRORS) $(ARGS)
 	$(BIN)/python -m benchmarks.denoise rdl-large
 
 weights-published: $(READY) ## train the published network on one or more GPUs: published.safetensors (GPUS=4)

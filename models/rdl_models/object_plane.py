@@ -86,10 +86,9 @@ class ObjectPlaneConfig:
 
 
 SHIPPED = ObjectPlaneConfig(width=64, widest=128, blocks=2, levels=3, before=1, after=1, spread=16, sampling=1.1)
-"""What is trained by default: as many multiplications as two scales with more blocks at the finer one, and twice the
-parameters, at the coarser ones, where they cost little."""
+"""What is trained by default: parameters at the coarser scales, where they cost little."""
 LARGE = ObjectPlaneConfig(width=128, widest=128, blocks=1, levels=3, before=1, after=2, spread=16, sampling=1.1)
-"""`rdl-large`: three times the multiplications."""
+"""`rdl-large`: three times the multiplications of `rdl`."""
 
 
 class Heads(Protocol):
