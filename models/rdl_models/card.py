@@ -59,6 +59,15 @@ class Card(_Frozen):
     """Measured on specimens that were not trained on."""
     program: str = ""
 
+    @property
+    def all_steps(self) -> int:
+        """Steps of this training and of those that it went on from, as far as the record tells."""
+        total, record = self.steps, self.trained_on.get("before")
+        while isinstance(record, dict):
+            total += record["steps"] if isinstance(record.get("steps"), int) else 0
+            record = record.get("before")
+        return total
+
     @field_validator("format")
     @classmethod
     def _known(cls, value: int) -> int:

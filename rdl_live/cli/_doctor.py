@@ -82,6 +82,7 @@ def gather() -> list[Check]:
     return [
         *_software(),
         *_machine(),
+        _precision(),
         _disk(Path.cwd()),
         *_gpus(),
         _display(),
@@ -124,6 +125,17 @@ def _machine() -> Iterator[Check]:
         yield Check("machine", "memory", f"{memory / GIB:.1f} GiB", Mark.WARN, remedy)
     else:
         yield Check("machine", "memory", f"{memory / GIB:.1f} GiB")
+
+
+def _precision() -> Check:
+    """Tell how the denoiser computes on the processor."""
+    import torch
+
+    from rdl_live.restore.live import quick_half
+
+    if quick_half(torch.device("cpu")):
+        return Check("machine", "bfloat16", "yes: live denoising is quick here, and rdl-large worth a try")
+    return Check("machine", "bfloat16", "no: pip install 'rdl-live[fast]' makes denoising quicker")
 
 
 class _WindowsMemory(ctypes.Structure):

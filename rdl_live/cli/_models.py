@@ -17,14 +17,14 @@ def list_models() -> None:
     from rdl_models import find_weights, read_card, shipped
 
     table = Table()
-    for heading in ("name", "architecture", "MB", "steps", "trained for"):
+    for heading in ("name", "architecture", "MB", "steps", "good for"):
         table.add_column(heading, justify="right" if heading in ("MB", "steps") else "left")
     for name in shipped():
         path = find_weights(name)
         card = read_card(path)
         ranges = (f"{what} {span.low:g}-{span.high:g}" for what, span in card.valid.items())
         size = f"{path.stat().st_size / 1e6:.2f}"
-        table.add_row(name, card.architecture, size, str(card.steps), ", ".join(ranges))
+        table.add_row(name, card.architecture, size, str(card.all_steps), ", ".join(ranges))
     Console(highlight=False).print(table)
 
 

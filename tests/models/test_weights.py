@@ -114,6 +114,12 @@ def test_tensors_must_be_those_of_the_architecture(file: Path) -> None:
         save_weights(file, ObjectPlane(ObjectPlaneConfig(width=8, blocks=1)), card(), overwrite=True)
 
 
+def test_steps_of_earlier_stages_count() -> None:
+    stages = {"before": {"steps": 30, "before": {"steps": None, "before": {"steps": 4, "before": "rdl"}}}}
+    assert card().model_copy(update={"steps": 5, "trained_on": stages}).all_steps == 39
+    assert card().model_copy(update={"steps": 5}).all_steps == 5
+
+
 def test_large_weights_are_written_in_half_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network, path = ObjectPlane(ObjectPlaneConfig(width=8, blocks=1)), tmp_path / "large.safetensors"
     monkeypatch.setattr("rdl_models.weights.COMPACT_ABOVE_BYTES", 1000)
