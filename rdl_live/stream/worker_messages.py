@@ -11,6 +11,7 @@ from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.recipe import PipelineRecipe
+from rdl_live.stream.recycled import Recycled
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
@@ -120,6 +121,7 @@ class ImageSlots:
         fine = (2 * shape[0], 2 * shape[1])
         self._shapes: dict[str, tuple[int, int]] = {"sr": fine, "widefield": shape, "sim": fine, "sigma": fine}
         self._offsets: dict[str, int] = {}
+        self._recycled = Recycled()
         self.nbytes = 0
         for name, (rows, columns) in self._shapes.items():
             self._offsets[name] = self.nbytes
@@ -136,7 +138,8 @@ class ImageSlots:
 
     def take(self, slots: SharedSlots, slot: int, result: Result, present: tuple[str, ...], ready_s: float) -> Result:
         """Return the result with copies of its images."""
-        images: dict[str, Any] = {name: torch.from_numpy(self._view(slots, slot, name).copy()) for name in present}
+        views = {name: self._view(slots, slot, name) for name in present}
+        images: dict[str, Any] = {name: torch.from_numpy(self._recycled.copy_of(view)) for name, view in views.items()}
         return replace(result, ready_s=ready_s, **images)
 
     def _view(self, slots: SharedSlots, slot: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
