@@ -52,7 +52,7 @@ fuzz: $(READY) ## break files at random: no reader may do more than complain (e.
 WEIGHTS := models/rdl_models/weights
 ERRORS := --error-only --minutes 6 --learning-rate 2e-3 --seed 51 --overwrite
 
-weights: $(READY) ## train the shipped `rdl` anew (two hours on a core with AMX, a night elsewhere; ARGS="--device cuda")
+weights: $(READY) ## train the shipped `rdl` anew (two hours on a core with AMX; ARGS="--device cuda" on a card)
 	$(BIN)/rdl-live train denoise --out images.safetensors --minutes 110 --seed 31 --overwrite $(ARGS)
 	$(BIN)/rdl-live train denoise --from images.safetensors --out $(WEIGHTS)/rdl.safetensors \
 		--network spread=64 $(ERRORS) $(ARGS)

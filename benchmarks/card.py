@@ -7,7 +7,7 @@ runs; the figures then say nothing.
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchmarks.scene import Scene, make_scene
 from benchmarks.score import nrmse
+from benchmarks.timing import median_ms
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import PatternSet, estimate_patterns
 from rdl_live.restore import Restorer
@@ -210,17 +211,7 @@ def _upload_ms(adu: np.ndarray, device: torch.device, *, pinned: bool, repeats: 
         if device.type == "cuda":
             torch.cuda.synchronize(device)
 
-    return _median_ms(once, repeats)
-
-
-def _median_ms(work: Callable[[], None], repeats: int) -> float:
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
+    return median_ms(once, repeats)
 
 
 def _half_error(scene: Scene, patterns: PatternSet, device: torch.device) -> float:

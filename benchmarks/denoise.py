@@ -7,10 +7,8 @@ no cell.
 """
 
 import argparse
-import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +21,7 @@ from benchmarks.network_cost import count_macs, shown_grid
 from benchmarks.scene import MARGIN_PX, UPSAMPLE, Scene, make_scene, microscope
 from benchmarks.score import nrmse
 from benchmarks.textbook import best_textbook
+from benchmarks.timing import median_ms
 from rdl_live.optics import Otf, Reconstructor, estimate_patterns
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
@@ -117,7 +116,7 @@ def cost(weights: str, size: int, repeats: int = 7) -> Table:
     shape = scene.adu.shape[-2:]
     table = Table("step", "ms", "parameters", "GMAC", title=f"{size} x {size}, {torch.get_num_threads()} threads")
     plain = Reconstructor(scene.scope, scene.patterns, shape)
-    table.add_row("no denoising", f"{_median_ms(lambda: plain(scene.adu), repeats):.0f}")
+    table.add_row("no denoising", f"{median_ms(lambda: plain(scene.adu), repeats):.0f}")
     loaded = load_weights(weights)
     parameters = sum(one.numel() for one in loaded.network.parameters())
     network = loaded.network
@@ -126,19 +125,9 @@ def cost(weights: str, size: int, repeats: int = 7) -> Table:
     for half in (False, True):
         restorer = Restorer(scene.scope, scene.patterns, shape, loaded, half=half)
         name = f"{loaded.card.name}, {'bfloat16' if half else 'float32'}"
-        time_ms = _median_ms(lambda: restorer(scene.adu), repeats)  # noqa: B023  # called at once
+        time_ms = median_ms(lambda: restorer(scene.adu), repeats)  # noqa: B023  # called at once
         table.add_row(name, f"{time_ms:.0f}", f"{parameters}", f"{gmac:.1f}")
     return table
-
-
-def _median_ms(work: Callable[[], object], repeats: int) -> float:
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,3 +38,14 @@ def interleaved(jobs: Mapping[str, Job], repeats: int, *, warm: int = 1) -> dict
             job()
             seconds[name].append(time.perf_counter() - start)
     return {name: Timing(1e3 * statistics.median(found), 1e3 * min(found)) for name, found in seconds.items()}
+
+
+def median_ms(work: Callable[[], object], repeats: int) -> float:
+    """Return the median time of so many calls [ms], after one that does not count."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)

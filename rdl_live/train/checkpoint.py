@@ -72,7 +72,8 @@ def load_checkpoint(
     except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
     _check_settings(path, record.settings, settings)
-    turns = {name: float(record.step) for name, _ in network.named_parameters()}
+    # What is not taught has no moments.
+    turns = {name: float(record.step) for name, value in network.named_parameters() if value.requires_grad}
     restore_state(path, tensors, {"network": network, "average": average}, optimizer, turns)
     return Progress(record.step, record.seconds)
 

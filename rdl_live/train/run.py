@@ -131,6 +131,8 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     """Return what makes the network: from random numbers, or from weights to go on from."""
     if settings.start is None and settings.error_only:
         raise ConfigError("--error-only: needs --from, the weights whose error is to be told")
+    if settings.grow and settings.error_only:
+        raise ConfigError("--grow --error-only: new scales change the images; leave one of the two out")
     if settings.start is None:
         new_network(settings)  # what cannot be made is told now
         return lambda: new_network(settings)

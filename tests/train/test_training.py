@@ -164,6 +164,10 @@ def test_the_error_alone_is_taught_and_images_stay_the_same(tmp_path: Path) -> N
     assert history["start"] == start.name
     assert history["before"]["steps"] == settings.steps
     assert history["before"]["scenes"] == settings.scenes.model_dump(mode="json")
+    # An interrupted one goes on; what is not taught has nothing to be taken up.
+    train_denoiser(tmp_path / "told.safetensors", told.replace(steps=5), resume=True, overwrite=True)
+    assert load_weights(tmp_path / "told.safetensors").card.steps == 5
+    assert torch.equal(before(x), load_weights(tmp_path / "told.safetensors").network(x))
     # Going on teaches the head that is there.
     train_denoiser(tmp_path / "more.safetensors", told.replace(start=str(tmp_path / "told.safetensors"), network={}))
     assert load_weights(tmp_path / "more.safetensors").network.config.spread == 6
@@ -173,6 +177,7 @@ def test_the_error_alone_is_taught_and_images_stay_the_same(tmp_path: Path) -> N
     ("changes", "message"),
     [
         ({"start": None}, "needs --from"),
+        ({"grow": True}, "--grow --error-only"),
         ({"network": {"width": 16}}, "--network width"),
         ({"network": {"spread": 0}}, "tells no error"),
         ({"network": {"spread": 10**6}}, "--network spread"),
