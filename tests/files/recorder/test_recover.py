@@ -132,7 +132,12 @@ class Snapshots(FolderSink):
 
     def _copy(self) -> None:
         self.taken.append(self._shelf / f"{len(self.taken)}.zarr")
-        shutil.copytree(self._root_path, self.taken[-1])
+        try:
+            shutil.copytree(self._root_path, self.taken[-1])
+        except shutil.Error:
+            # A file was given its final name meanwhile: no state of the disk. Taken again, it is one.
+            shutil.rmtree(self.taken[-1])
+            shutil.copytree(self._root_path, self.taken[-1])
 
 
 def test_a_crash_between_any_two_steps(path: Path, tmp_path: Path) -> None:
