@@ -36,11 +36,11 @@ from rdl_live.restore.inputs import ask
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.sampling import image_on, spectrum_of
 from rdl_live.train import SceneSettings, Trainer, TrainSettings
-from rdl_live.train.loss import Judged, judge
-from rdl_live.train.run import maker
-from rdl_live.train.scene import Batch
-from rdl_live.train.task import TASKS, AnyScene
-from rdl_live.train.window import SceneWindow
+from rdl_live.train.simulated.loss import Judged, judge
+from rdl_live.train.simulated.run import maker
+from rdl_live.train.simulated.scene import Batch
+from rdl_live.train.simulated.task import TASKS, AnyScene
+from rdl_live.train.simulated.window import SceneWindow
 from rdl_models import ObjectPlane, RdlSim
 from rdl_models.object_plane import SHIPPED
 

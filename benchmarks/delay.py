@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks.scene import Scene, make_scene
-from rdl_live.app.live_parts import live_threads
-from rdl_live.app.mailbox import Mailbox
+from rdl_live.app.live.parts import live_threads
+from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import estimate_patterns
 from rdl_live.stream import PipelineRecipe, ProcessHost, Result, SeriesQueue, background

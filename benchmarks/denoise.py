@@ -25,7 +25,7 @@ from benchmarks.timing import median_ms
 from rdl_live.optics import Otf, Reconstructor, estimate_patterns
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
-from rdl_live.train.loss import WITHIN
+from rdl_live.train.simulated.loss import WITHIN
 from rdl_models import load_weights
 
 CELLS = ("filaments", "rings", "actin", "mitochondria", "reticulum", "mixed")

@@ -25,7 +25,7 @@ from rich.console import Console
 
 from benchmarks.scene import microscope
 from rdl_live.app.live_demo import Demo, DemoSettings
-from rdl_live.app.retrain import DenoiserSwitch, Phase, Retraining
+from rdl_live.app.retrain.process import DenoiserSwitch, Phase, Retraining
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_live.stream import Result
 from rdl_models import load_weights, save_weights

@@ -10,8 +10,8 @@ import torch
 from benchmarks.measure import floor
 from benchmarks.rates import Rate, rate
 from benchmarks.scene import Scene, make_scene
-from rdl_live.app.live_parts import live_threads
-from rdl_live.app.live_values import LiveOptions
+from rdl_live.app.live.parts import live_threads
+from rdl_live.app.live.values import LiveOptions
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import PatternSet, Reconstructor, estimate_patterns
 from rdl_live.stream import Frame, Mode, Pipeline, background

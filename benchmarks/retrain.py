@@ -25,11 +25,11 @@ from benchmarks.retrain_cases import CASES, Case, Recording, record
 from benchmarks.score import nrmse
 from rdl_live.app.compare.candidate import candidates
 from rdl_live.app.compare.run import compare
-from rdl_live.app.films import open_film
+from rdl_live.app.retrain.films import open_film
 from rdl_live.restore import Restorer
-from rdl_live.train.selfsup.film import Film
-from rdl_live.train.selfsup.run import Result, train_on_films
-from rdl_live.train.selfsup.settings import SelfSupSettings
+from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.run import Result, train_on_films
+from rdl_live.train.recordings.settings import SelfSupSettings
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _child(raw: str, microscope: str, *way: str) -> dict[str, float]:
     import time
 
     from rdl_live.app.device import choose_device
-    from rdl_live.app.offline import OfflineRun, Options
+    from rdl_live.app.reconstruct.run import OfflineRun, Options
 
     told = dict(zip(way[::2], way[1::2], strict=True))
     workers = told.get("--workers")

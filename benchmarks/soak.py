@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
 from rdl_live.app.config_files import config_file
-from rdl_live.app.live import RAW, LiveRun
-from rdl_live.app.live_values import LiveOptions
+from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.values import LiveOptions
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import verify

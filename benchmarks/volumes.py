@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.app.volumes import denoise_volumes, open_volume_films
+from rdl_live.app.retrain.volumes import denoise_volumes, open_volume_films
 from rdl_live.files import VolumeWriter
 from rdl_live.optics import Camera, Channel, Microscope, Optics, to_photons
 from rdl_live.specimen import VolumeSettings, simulate_volume
-from rdl_live.train.volume.run import train_on_volumes
-from rdl_live.train.volume.settings import VolumeScheme
-from rdl_live.train.volume.settings import VolumeSettings as TrainSettings
+from rdl_live.train.stacks.run import train_on_volumes
+from rdl_live.train.stacks.settings import VolumeScheme
+from rdl_live.train.stacks.settings import VolumeSettings as TrainSettings
 
 WANTED_DB = 4.0
 

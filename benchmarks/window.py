@@ -89,11 +89,11 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
     """Draw; return the fields of `PaneCost`."""
     import numpy as np
 
-    from rdl_live.app.window import qt_application
+    from rdl_live.app.windows.live import qt_application
 
     application = qt_application()
-    from rdl_live.view.pane_grid import PaneGrid
-    from rdl_live.view.picture import Picture
+    from rdl_live.view.panes.grid import PaneGrid
+    from rdl_live.view.panes.picture import Picture
 
     grid = PaneGrid([(name, name) for name in PANES])
     grid.resize(len(PANES) * PANE_SIDE, PANE_SIDE + 100)
@@ -115,16 +115,16 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
 
 def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: float) -> dict[str, Any]:
     """Be the demo; return the fields of `WindowRates`."""
-    from rdl_live.app.window import DemoWishes, demo_session, qt_application
-    from rdl_live.view.memory import Memory
+    from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+    from rdl_live.view.common.memory import Memory
 
     memory = Memory("benchmark")
     session = demo_session(DemoWishes(size=SIZE, denoise=denoise), memory)
     window, window_s, turn = None, None, lambda: None
     if how == WINDOW:
         application = qt_application()
-        from rdl_live.view.main_window import MainWindow
-        from rdl_live.view.sim_widget import SimWidget
+        from rdl_live.view.live.main_window import MainWindow
+        from rdl_live.view.live.sim_widget import SimWidget
 
         window = MainWindow(SimWidget(session, memory, Path(tempfile.gettempdir())), "benchmark")
         window.asks = False

@@ -12,10 +12,10 @@ import numpy as np
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT, check_denoiser
-from rdl_live.app.live import RAW, LiveRun
-from rdl_live.app.live_values import LiveOptions, LiveOutcome
-from rdl_live.app.preview import save_preview
-from rdl_live.app.report import pattern_records
+from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.values import LiveOptions, LiveOutcome
+from rdl_live.app.reconstruct.preview import save_preview
+from rdl_live.app.reconstruct.report import pattern_records
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import atomic_write, check_output, load_microscope
 from rdl_live.files.recorder import open_recording

@@ -46,7 +46,7 @@ def compare(
     from rdl_live.app.compare.candidate import candidates
     from rdl_live.app.compare.page import write_page
     from rdl_live.app.compare.run import compare as compared
-    from rdl_live.app.films import open_film
+    from rdl_live.app.retrain.films import open_film
     from rdl_live.files import atomic_write, check_output
 
     target = page or raw.with_name(f"{raw.name.removesuffix('.tif').removesuffix('.ome')}-compare.html")

@@ -24,7 +24,7 @@ def add(
 
         rdl-live data add film1.tif film2.tif --microscope M.yaml
     """
-    from rdl_live.app.catalogue import Catalogue, examine
+    from rdl_live.app.retrain.catalogue import Catalogue, examine
 
     known = Catalogue.load(catalogue)
     for raw in raws:
@@ -37,7 +37,7 @@ def add(
 @data.command("list")
 def list_data(catalogue: _File = Path("catalogue.json")) -> None:
     """List the recordings, and which retraining suits each."""
-    from rdl_live.app.catalogue import Catalogue
+    from rdl_live.app.retrain.catalogue import Catalogue
 
     table = Table()
     for heading in ("recording", "time points", "photons", "bleached", "motion nm", "patterns", "retrain by"):
@@ -61,6 +61,6 @@ def show(
     catalogue: _File = Path("catalogue.json"),
 ) -> None:
     """Print everything that is known of a recording, as JSON."""
-    from rdl_live.app.catalogue import Catalogue
+    from rdl_live.app.retrain.catalogue import Catalogue
 
     typer.echo(Catalogue.load(catalogue).find(name).model_dump_json(indent=2))

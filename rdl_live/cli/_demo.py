@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load
+    from rdl_live.app.live.values import LiveStatus
     from rdl_live.app.live_demo import Demo
-    from rdl_live.app.live_values import LiveStatus
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -51,7 +51,7 @@ def demo(
     """
     console = Console(stderr=True, highlight=False)
     if not headless and seconds is None and out is None:
-        from rdl_live.app.screen import no_screen
+        from rdl_live.app.windows.screen import no_screen
 
         reason = no_screen()
         if reason is None:
@@ -106,8 +106,8 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.window import DemoWishes, demo_session, run_window
-    from rdl_live.view.memory import Memory
+    from rdl_live.app.windows.live import DemoWishes, demo_session, run_window
+    from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)
     wishes.check()

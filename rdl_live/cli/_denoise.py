@@ -34,7 +34,7 @@ def denoise(
     """
     import torch
 
-    from rdl_live.app.volumes import denoise_volumes
+    from rdl_live.app.retrain.volumes import denoise_volumes
     from rdl_live.files import check_output
 
     check_output(out, overwrite, inputs=[raw, microscope, weights])

@@ -31,8 +31,8 @@ def estimate(
         rdl-live estimate cell.tif --microscope M.yaml --json
     """
     from rdl_live.app.device import choose_device
-    from rdl_live.app.offline import OfflineRun, Options
-    from rdl_live.app.report import pattern_records
+    from rdl_live.app.reconstruct.report import pattern_records
+    from rdl_live.app.reconstruct.run import OfflineRun, Options
 
     with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel)) as run:
         patterns, warnings = run.estimate()

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
-    from rdl_live.train.selfsup.loop import LoopStep
-    from rdl_live.train.selfsup.run import Result
-    from rdl_live.train.volume.run import VolumeResult
+    from rdl_live.train.loop.loop import LoopStep
+    from rdl_live.train.recordings.run import Result
+    from rdl_live.train.stacks.run import VolumeResult
 
 UNCHANGED = 3
 """Exit code where training does not help: no weights were written."""
@@ -110,7 +110,7 @@ def verb(scheme: str) -> Callable[..., None]:
         import torch
 
         from rdl_live.app.device import choose_device
-        from rdl_live.train.run import Outputs, check_outputs
+        from rdl_live.train.simulated.run import Outputs, check_outputs
 
         torch.set_num_threads(threads)
         # Before minutes are spent on finding patterns.
@@ -147,9 +147,9 @@ def _learn_series(
     *,
     channel: str | None,
 ) -> None:
-    from rdl_live.app.films import open_films
-    from rdl_live.train.selfsup.run import train_on_films
-    from rdl_live.train.selfsup.settings import SelfSupSettings
+    from rdl_live.app.retrain.films import open_films
+    from rdl_live.train.recordings.run import train_on_films
+    from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = _checked(SelfSupSettings, wanted), _Console()
     films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
@@ -170,9 +170,9 @@ def _learn_volumes(
     planes: int | None,
     channel: str | None,
 ) -> None:
-    from rdl_live.app.volumes import open_volume_films
-    from rdl_live.train.volume.run import train_on_volumes
-    from rdl_live.train.volume.settings import VolumeSettings
+    from rdl_live.app.retrain.volumes import open_volume_films
+    from rdl_live.train.stacks.run import train_on_volumes
+    from rdl_live.train.stacks.settings import VolumeSettings
 
     if wanted.get("scheme") == "split":
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")

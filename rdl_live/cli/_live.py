@@ -25,7 +25,7 @@ def live(
 
         rdl-live live --microscope configs/demo.yaml
     """
-    from rdl_live.app.screen import no_screen
+    from rdl_live.app.windows.screen import no_screen
 
     if not microscope.is_file():
         raise ConfigError(f"{microscope}: does not exist; give the path of a microscope file")
@@ -35,8 +35,8 @@ def live(
         from rdl_live.app.denoiser import check_denoiser
 
         check_denoiser(denoise)
-    from rdl_live.app.window import microscope_session, run_window
-    from rdl_live.view.memory import Memory
+    from rdl_live.app.windows.live import microscope_session, run_window
+    from rdl_live.view.common.memory import Memory
 
     # Each microscope has its own memory: the power of one is not that of another.
     memory = Memory(f"live-{microscope.resolve().stem}")

@@ -29,6 +29,6 @@ def open_(
 
         rdl-live open cells.tif --microscope M.yaml
     """
-    from rdl_live.app.open_window import run_browser
+    from rdl_live.app.windows.browser import run_browser
 
     raise typer.Exit(run_browser(recording, microscope))

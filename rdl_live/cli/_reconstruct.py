@@ -69,7 +69,7 @@ def reconstruct(
         rdl-live reconstruct night.ome.zarr -m M.yaml --cluster tcp://server:8786
     """
     from rdl_live.app.device import choose_device
-    from rdl_live.app.offline import OfflineRun, Options
+    from rdl_live.app.reconstruct.run import OfflineRun, Options
     from rdl_live.optics import Apodization, Attenuation
 
     shapes = [str(kind) for kind in Apodization]

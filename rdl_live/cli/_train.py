@@ -208,8 +208,8 @@ def _train(
 
     from rdl_live.app.device import choose_device
     from rdl_live.train import Step, TrainSettings, train_denoiser
-    from rdl_live.train.processes import Processes
-    from rdl_live.train.task import TASKS
+    from rdl_live.train.loop.processes import Processes
+    from rdl_live.train.simulated.task import TASKS
 
     try:
         settings = TrainSettings.model_validate(wanted)

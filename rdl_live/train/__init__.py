@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rdl_live.train.run import train_denoiser
-    from rdl_live.train.settings import SceneSettings, TrainSettings
-    from rdl_live.train.trainer import Step, Trainer
+    from rdl_live.train.simulated.run import train_denoiser
+    from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
+    from rdl_live.train.simulated.trainer import Step, Trainer
 
 __all__ = ["SceneSettings", "Step", "TrainSettings", "Trainer", "train_denoiser"]
 
 _HOME = {
-    "run": ("train_denoiser",),
-    "settings": ("SceneSettings", "TrainSettings"),
-    "trainer": ("Step", "Trainer"),
+    "simulated.run": ("train_denoiser",),
+    "simulated.settings": ("SceneSettings", "TrainSettings"),
+    "simulated.trainer": ("Step", "Trainer"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

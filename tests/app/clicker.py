@@ -31,14 +31,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from rdl_live.app.live_session import LiveSession
-from rdl_live.app.window import DemoWishes, demo_session, qt_application
-from rdl_live.view.histogram_strip import HistogramStrip
-from rdl_live.view.image_canvas import ImageCanvas
-from rdl_live.view.main_window import MainWindow
-from rdl_live.view.memory import Memory
-from rdl_live.view.session import Activity, Severity
-from rdl_live.view.sim_widget import SimWidget
+from rdl_live.app.session.session import LiveSession
+from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.main_window import MainWindow
+from rdl_live.view.live.session import Activity, Severity
+from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.panes.canvas import ImageCanvas
+from rdl_live.view.panes.histogram_strip import HistogramStrip
 
 LEFT = Qt.MouseButton.LeftButton
 KEYS = (Qt.Key.Key_L, Qt.Key.Key_K, Qt.Key.Key_R, Qt.Key.Key_T, Qt.Key.Key_D, Qt.Key.Key_Z, Qt.Key.Key_0, Qt.Key.Key_1)

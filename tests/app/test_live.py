@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, ZPlan
-from rdl_live.app.live import RAW, SR, LiveRun
-from rdl_live.app.live_values import LiveOptions, LiveOutcome
+from rdl_live.app.live.run import RAW, SR, LiveRun
+from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.errors import ConfigError, DeviceError, OutputError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameFlag, open_recording

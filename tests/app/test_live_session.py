@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rdl_live.acquire import Plan, PlanChannel, TimePlan
-from rdl_live.app.live_session import LiveSession
-from rdl_live.app.session_goals import Wishes
+from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.session import LiveSession
 from rdl_live.files.recorder import open_recording
-from rdl_live.view.image_trust import ImageTrust
-from rdl_live.view.session import Activity, Images, Light, Settings, Severity
+from rdl_live.view.live.image_trust import ImageTrust
+from rdl_live.view.live.session import Activity, Images, Light, Settings, Severity
 
 pytest.importorskip("pymmcore_plus")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rdl_live.app.preview import PANEL, ZOOM, render_preview, save_preview
+from rdl_live.app.reconstruct.preview import PANEL, ZOOM, render_preview, save_preview
 
 GAP, TITLE = 8, 30
 

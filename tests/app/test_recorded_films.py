@@ -7,8 +7,8 @@ import pytest
 import torch
 import yaml
 
-from rdl_live.app.films import open_film, open_films
-from rdl_live.app.recorded_films import longest_run, recording_of
+from rdl_live.app.retrain.films import open_film, open_films
+from rdl_live.app.retrain.recorded_films import longest_run, recording_of
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout
 from rdl_live.optics import Camera, Channel, Microscope, Optics

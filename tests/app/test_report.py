@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from rdl_live.app.report import (
+from rdl_live.app.reconstruct.report import (
     RawQuality,
     Report,
     calibration_warnings,

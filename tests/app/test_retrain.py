@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from rdl_live.app.retrain import DenoiserSwitch, Phase, Retraining
+from rdl_live.app.retrain.process import DenoiserSwitch, Phase, Retraining
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
 from rdl_live.specimen import SpecimenSettings, simulate

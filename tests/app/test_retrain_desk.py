@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from rdl_live.app.retrain_desk import FOLDER, RetrainDesk
+from rdl_live.app.retrain.desk import FOLDER, RetrainDesk
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import load_microscope
 from rdl_live.optics import Channel, Microscope, Optics
-from rdl_live.view.retrain_state import Phase
+from rdl_live.view.retrain.state import Phase
 
 SCOPE = Microscope(
     name="test",

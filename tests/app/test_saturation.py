@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdl_live.app.saturation import Saturation
+from rdl_live.app.reconstruct.saturation import Saturation
 
 SERIES = (3, 3, 40, 40)
 

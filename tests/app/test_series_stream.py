@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from rdl_live.app.series_stream import AHEAD, Images, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.series_stream import AHEAD, Images, SeriesStream, usual_workers
 from rdl_live.errors import DataError
 
 COUNT = 23

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from rdl_live.app import stage_watch
-from rdl_live.app.stage_watch import StageWatch
+from rdl_live.app.session import stage_watch
+from rdl_live.app.session.stage_watch import StageWatch
 
 PATIENCE_S = 20.0
 

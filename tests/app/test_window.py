@@ -17,14 +17,14 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLineEdit, QMainWindow, QWidget
 
-from rdl_live.app.recording_windows import RecordingWindows
-from rdl_live.app.screen import no_screen
-from rdl_live.app.window import DemoWishes, demo_session, docked_widget
+from rdl_live.app.windows.live import DemoWishes, demo_session, docked_widget
+from rdl_live.app.windows.recordings import RecordingWindows
+from rdl_live.app.windows.screen import no_screen
 from rdl_live.files.recorder import open_recording
-from rdl_live.view.main_window import MainWindow
-from rdl_live.view.memory import Memory
-from rdl_live.view.session import Activity, Light
-from rdl_live.view.sim_widget import SimWidget
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.main_window import MainWindow
+from rdl_live.view.live.session import Activity, Light
+from rdl_live.view.live.sim_widget import SimWidget
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World
@@ -229,7 +229,7 @@ def test_a_screen_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_window_needs_neither_torch_nor_micro_manager() -> None:
     code = (
-        "import sys; import rdl_live.app.window, rdl_live.view.main_window, rdl_live.view.sim_widget; "
+        "import sys; import rdl_live.app.windows.live, rdl_live.view.live.main_window, rdl_live.view.live.sim_widget; "
         "print(sorted({'torch', 'pymmcore', 'zarr', 'pyqtgraph'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_paths(), check=True)

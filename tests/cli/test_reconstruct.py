@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from rdl_live.app.offline import OfflineRun
+from rdl_live.app.reconstruct.run import OfflineRun
 from rdl_live.files import open_raw, read_provenance
 from rdl_live.optics import PatternGeometry, Reconstructor
 from tests.cli.conftest import MICROSCOPE, SHAPE, Frames, Run, listing
@@ -272,7 +272,7 @@ def test_ctrl_c_leaves_nothing(
 
         monkeypatch.setattr(Reconstructor, "__call__", second_time)
     else:
-        monkeypatch.setattr("rdl_live.app.offline._json", interrupted)
+        monkeypatch.setattr("rdl_live.app.reconstruct.run._json", interrupted)
     before = listing(folder)
     result = run(
         "reconstruct", film_file, "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json", "--preview", "P.png"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
-from rdl_live.app.live import RAW, SR, LiveRun
-from rdl_live.app.live_values import LiveOptions, LiveOutcome
+from rdl_live.app.live.run import RAW, SR, LiveRun
+from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import Recording, open_recording, verify
 from rdl_live.optics import Microscope, PatternSet, evenly_spaced

@@ -18,7 +18,7 @@ from tests.train.test_training import SETTINGS, tiny
 trainer = Trainer(tiny, SETTINGS, checkpoint=Path(sys.argv[1]))
 next(iter(trainer.run()))
 print("ready", flush=True)
-from rdl_live.train.checkpoint import Progress, save_checkpoint
+from rdl_live.train.loop.checkpoint import Progress, save_checkpoint
 step = 0
 while True:
     step += 1

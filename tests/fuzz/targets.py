@@ -31,7 +31,7 @@ from rdl_live.files.recorder import (
 from rdl_live.files.recorder.journal import decode_line, encode_line
 from rdl_live.optics.microscope import PatternGeometry
 from rdl_live.train import SceneSettings, TrainSettings
-from rdl_live.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from rdl_live.train.loop.checkpoint import Progress, load_checkpoint, save_checkpoint
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, load_weights, read_card, save_weights
 
 from . import NAMES

@@ -14,14 +14,14 @@ from skimage.metrics import structural_similarity
 
 from rdl_live.errors import ConfigError
 from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
-from rdl_live.train import evaluate as evaluation
-from rdl_live.train.processes import Processes
-from rdl_live.train.raw_scene import make_raw_batch, make_raw_scene
-from rdl_live.train.run import maker
-from rdl_live.train.scene import make_scene
-from rdl_live.train.sr_task import make_sr_batch, make_sr_scene
-from rdl_live.train.ssim import ssim
-from rdl_live.train.task import TASKS, new_network
+from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.ssim import ssim
+from rdl_live.train.simulated import evaluate as evaluation
+from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
+from rdl_live.train.simulated.run import maker
+from rdl_live.train.simulated.scene import make_scene
+from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
+from rdl_live.train.simulated.task import TASKS, new_network
 from rdl_models import Span, load_weights
 
 SCENES = SceneSettings(size=32, exposures=2, angles=(3,), phases=(3,), photons=Span(low=5, high=50))
@@ -144,7 +144,7 @@ def test_networks_that_do_not_suit_the_scenes_are_refused(changes: dict[str, obj
 
 
 def test_tensorboard_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rdl_live.train.board.find_spec", lambda _: None)
+    monkeypatch.setattr("rdl_live.train.loop.board.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"rdl-live\[tensorboard\]"):
         train_denoiser(tmp_path / "w.safetensors", settings("rdl-sim"), board=tmp_path / "board")
     assert not (tmp_path / "w.safetensors").exists()
@@ -154,8 +154,8 @@ _ONE_OF_TWO = """
 import json, sys, torch
 torch.set_num_threads(1)
 from rdl_live.train import Trainer, TrainSettings
-from rdl_live.train.processes import Processes
-from rdl_live.train.run import maker
+from rdl_live.train.loop.processes import Processes
+from rdl_live.train.simulated.run import maker
 
 settings = TrainSettings.model_validate_json(sys.argv[1])
 with Processes() as processes:

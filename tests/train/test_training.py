@@ -9,11 +9,11 @@ from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
-from rdl_live.train import evaluate as evaluation
-from rdl_live.train.loss import judge
-from rdl_live.train.run import maker
-from rdl_live.train.scene import flipped, make_batch, make_scene
-from rdl_live.train.settings import HELD_OUT
+from rdl_live.train.simulated import evaluate as evaluation
+from rdl_live.train.simulated.loss import judge
+from rdl_live.train.simulated.run import maker
+from rdl_live.train.simulated.scene import flipped, make_batch, make_scene
+from rdl_live.train.simulated.settings import HELD_OUT
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
 
 SCENES = SceneSettings(size=32, exposures=1, angles=(3,), phases=(3,), photons=Span(low=5, high=50))

@@ -9,8 +9,8 @@ import numpy as np
 
 from rdl_live.acquire.plan import Plan
 from rdl_live.optics.microscope import Microscope
-from rdl_live.view.picture import Picture
-from rdl_live.view.session import Activity, DemoKnobs, Images, Notice, Settings, Severity, Snapshot
+from rdl_live.view.live.session import Activity, DemoKnobs, Images, Notice, Settings, Severity, Snapshot
+from rdl_live.view.panes.picture import Picture
 
 SIDE = 64
 

@@ -16,13 +16,13 @@ os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
 from qtpy.QtWidgets import QApplication
 
-from rdl_live.app.retrain_desk import RetrainDesk
-from rdl_live.app.window import DemoWishes, demo_session, qt_application
-from rdl_live.view.main_window import MainWindow
-from rdl_live.view.memory import Memory
-from rdl_live.view.session import Activity
-from rdl_live.view.sim_widget import SimWidget
-from rdl_live.view.theme import Theme
+from rdl_live.app.retrain.desk import RetrainDesk
+from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.common.theme import Theme
+from rdl_live.view.live.main_window import MainWindow
+from rdl_live.view.live.session import Activity
+from rdl_live.view.live.sim_widget import SimWidget
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World

@@ -12,12 +12,12 @@ from rdl_live.errors import DataError
 from rdl_live.files import write_raw
 from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.optics.reconstruct import Reconstructor
-from rdl_live.view.browse_about import about_image, about_recording
-from rdl_live.view.browse_images import BrowseImages, Request, Shown
-from rdl_live.view.browse_marks import Marks
-from rdl_live.view.browse_source import Where, open_source
-from rdl_live.view.latest_worker import LatestWorker
-from rdl_live.view.verdicts import Verdict
+from rdl_live.view.browse.about import about_image, about_recording
+from rdl_live.view.browse.images import BrowseImages, Request, Shown
+from rdl_live.view.browse.latest_worker import LatestWorker
+from rdl_live.view.browse.marks import Marks
+from rdl_live.view.browse.source import Where, open_source
+from rdl_live.view.patterns.verdicts import Verdict
 from tests.view import recordings as rec
 
 

@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
-from rdl_live.app.open_window import open_recording_source
-from rdl_live.view.browse_source import Where
-from rdl_live.view.browser_window import BrowserWindow
+from rdl_live.app.windows.browser import open_recording_source
+from rdl_live.view.browse.source import Where
+from rdl_live.view.browse.window import BrowserWindow
 from tests.view import recordings as rec
 
 WAIT_MS = 60_000
@@ -128,7 +128,7 @@ def test_the_spectrum_and_the_patterns_are_those_of_the_image(qtbot: QtBot, wind
     go(qtbot, window, Where(1))
     assert len(browser.lamps.health) == 3
     browser.tabs.setCurrentIndex(2)
-    from rdl_live.view.spectrum_view import SpectrumView
+    from rdl_live.view.patterns.spectrum_view import SpectrumView
 
     view = browser.findChild(SpectrumView)
     assert view is not None

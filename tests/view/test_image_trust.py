@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
-from rdl_live.view.banner import Caution
-from rdl_live.view.image_trust import OLD_AFTER, ImageTrust
-from rdl_live.view.picture import Picture
-from rdl_live.view.session import Activity, Counts, Images, Snapshot
+from rdl_live.view.common.banner import Caution
+from rdl_live.view.live.image_trust import OLD_AFTER, ImageTrust
+from rdl_live.view.live.session import Activity, Counts, Images, Snapshot
+from rdl_live.view.panes.picture import Picture
 
 LIVE = Snapshot(Activity.LIVE)
 

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdl_live.view.colours import COLOURS, colour_table
-from rdl_live.view.contrast import Contrast, ContrastHistory
-from rdl_live.view.picture import Picture
-from rdl_live.view.scale_bar import round_length, scale_bar
-from rdl_live.view.shade import coloured, reduced, shade
-from rdl_live.view.trace_panel import round_up
-from rdl_live.view.viewport import Viewport
-from rdl_live.view.words import brief
+from rdl_live.view.common.words import brief
+from rdl_live.view.live.trace_panel import round_up
+from rdl_live.view.panes.colours import COLOURS, colour_table
+from rdl_live.view.panes.contrast import Contrast, ContrastHistory
+from rdl_live.view.panes.picture import Picture
+from rdl_live.view.panes.scale_bar import round_length, scale_bar
+from rdl_live.view.panes.shade import coloured, reduced, shade
+from rdl_live.view.panes.viewport import Viewport
 
 
 def ramp(rows: int = 64, columns: int = 64, pixel_um: float = 0.1) -> Picture:

@@ -7,9 +7,9 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
-from rdl_live.view.contrast import Contrast
-from rdl_live.view.pane_grid import PaneGrid, best_columns
-from rdl_live.view.picture import Picture
+from rdl_live.view.panes.contrast import Contrast
+from rdl_live.view.panes.grid import PaneGrid, best_columns
+from rdl_live.view.panes.picture import Picture
 
 KINDS = [("raw", "Raw"), ("widefield", "Widefield"), ("sim", "SIM"), ("denoised", "Denoised SIM")]
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdl_live.optics.pattern import Pattern, PatternSet
-from rdl_live.view.pattern_health import Health, common_advice, pattern_health, remedy, summary
-from rdl_live.view.verdicts import Verdict, worst
+from rdl_live.view.patterns.health import Health, common_advice, pattern_health, remedy, summary
+from rdl_live.view.patterns.verdicts import Verdict, worst
 
 NOMINAL = (8.0, 68.0, 128.0)
 

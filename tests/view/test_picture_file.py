@@ -12,12 +12,12 @@ from PIL import Image
 
 from rdl_live.errors import OutputError
 from rdl_live.files import read_provenance
-from rdl_live.view.colours import colour_table
-from rdl_live.view.contrast import Contrast
-from rdl_live.view.picture import Picture
-from rdl_live.view.picture_file import Caption, Shot, render, save
-from rdl_live.view.scale_bar import scale_bar
-from rdl_live.view.shade import coloured
+from rdl_live.view.panes.colours import colour_table
+from rdl_live.view.panes.contrast import Contrast
+from rdl_live.view.panes.picture import Picture
+from rdl_live.view.panes.picture_file import Caption, Shot, render, save
+from rdl_live.view.panes.scale_bar import scale_bar
+from rdl_live.view.panes.shade import coloured
 
 CAPTION = Caption("SIM, 488", datetime(2026, 3, 1, 12, 30), 5.25, ("time point 3",))
 

@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
 
 from rdl_live.acquire.plan import Plan, PlanChannel, TimePlan, load_plan
 from rdl_live.files import load_microscope
-from rdl_live.view.plan_editor import PlanEditor
-from rdl_live.view.plan_model import PlanModel
-from rdl_live.view.plan_presets import Now, presets
+from rdl_live.view.plan.editor import PlanEditor
+from rdl_live.view.plan.model import PlanModel
+from rdl_live.view.plan.presets import Now, presets
 
 NOW = Now("488", 12.0, 8.0, (16.64, 33.28), (100.0, 50.0))
 

@@ -11,10 +11,10 @@ from rdl_live.acquire.plan import Limits, Place, Plan, PlanChannel, Region, Time
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import load_microscope
 from rdl_live.optics.microscope import Microscope
-from rdl_live.view.plan_model import PlanModel, save_plan
-from rdl_live.view.plan_outlook import outlook
-from rdl_live.view.plan_presets import Now, lit_channels, presets
-from rdl_live.view.verdicts import Verdict
+from rdl_live.view.patterns.verdicts import Verdict
+from rdl_live.view.plan.model import PlanModel, save_plan
+from rdl_live.view.plan.outlook import outlook
+from rdl_live.view.plan.presets import Now, lit_channels, presets
 
 CHIP = (512, 512)
 NOW = Now("488", 12.0, 8.0, (16.64, 33.28), (100.0, 50.0))

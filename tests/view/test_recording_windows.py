@@ -6,11 +6,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QFileDialog
 
-from rdl_live.app.recording_windows import RecordingWindows
+from rdl_live.app.windows.recordings import RecordingWindows
 from rdl_live.files.microscope_file import load_microscope
-from rdl_live.view.memory import Memory
-from rdl_live.view.session import Activity, Recording, Severity
-from rdl_live.view.sim_widget import SimWidget
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.session import Activity, Recording, Severity
+from rdl_live.view.live.sim_widget import SimWidget
 from tests.view import recordings as rec
 from tests.view.fake_session import FakeSession
 

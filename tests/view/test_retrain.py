@@ -11,12 +11,12 @@ from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
 
 from rdl_live.errors import ConfigError
-from rdl_live.view.memory import Memory
-from rdl_live.view.retrain_model import LEAST_SERIES, RetrainModel, headline
-from rdl_live.view.retrain_panel import RetrainPanel
-from rdl_live.view.retrain_state import Phase, Progress
-from rdl_live.view.session import Activity, Recording, Severity
-from rdl_live.view.sim_widget import SimWidget
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.session import Activity, Recording, Severity
+from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.retrain.model import LEAST_SERIES, RetrainModel, headline
+from rdl_live.view.retrain.panel import RetrainPanel
+from rdl_live.view.retrain.state import Phase, Progress
 
 from .fake_session import FakeSession
 

@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
-from rdl_live.view.main_window import MainWindow
-from rdl_live.view.memory import Memory
-from rdl_live.view.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
-from rdl_live.view.sim_widget import SimWidget
-from rdl_live.view.theme import RED, Theme
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.common.theme import RED, Theme
+from rdl_live.view.live.main_window import MainWindow
+from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
+from rdl_live.view.live.sim_widget import SimWidget
 
 from .fake_session import FakeSession
 

@@ -7,8 +7,8 @@ import pytest
 
 from rdl_live.optics import extended_cutoff
 from rdl_live.optics.pattern import Pattern, PatternSet, evenly_spaced
-from rdl_live.view.picture import Picture
-from rdl_live.view.spectrum import Spectrum, frequency_words, power_spectrum, reading, spectrum_marks
+from rdl_live.view.panes.picture import Picture
+from rdl_live.view.patterns.spectrum import Spectrum, frequency_words, power_spectrum, reading, spectrum_marks
 
 
 def stripes(kx: float, ky: float, rows: int = 200, columns: int = 301, pixel_um: float = 0.065) -> Picture:

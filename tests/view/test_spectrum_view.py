@@ -7,9 +7,9 @@ from qtpy.QtCore import QPointF
 from qtpy.QtWidgets import QLabel
 
 from rdl_live.optics.pattern import evenly_spaced
-from rdl_live.view.health_panel import HealthPanel
-from rdl_live.view.picture import Picture
-from rdl_live.view.spectrum_view import SpectrumView
+from rdl_live.view.live.health_panel import HealthPanel
+from rdl_live.view.panes.picture import Picture
+from rdl_live.view.patterns.spectrum_view import SpectrumView
 
 
 def noise(seed: int, side: int = 96, pixel_um: float = 0.065) -> Picture:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
-from rdl_live.train.selfsup.film import Film
-from rdl_live.train.selfsup.loss import error_ratio, judge_pairs, plain_spectrum
-from rdl_live.train.selfsup.pairs import Pairs
+from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.loss import error_ratio, judge_pairs, plain_spectrum
+from rdl_live.train.recordings.pairs import Pairs
 from rdl_models import Weights, load_weights
 
 NONE = "none"

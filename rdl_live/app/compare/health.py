@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rdl_live.optics.quality import fourier_ring_correlation, thin
 from rdl_live.restore import Restorer
-from rdl_live.train.selfsup.film import Film
+from rdl_live.train.recordings.film import Film
 
 _SEED = 0x4A1F
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from rdl_live.app.compare.candidate import candidates
 from rdl_live.app.compare.run import Verdict, compare
-from rdl_live.train.selfsup.film import Film
+from rdl_live.train.recordings.film import Film
 
 JUDGED = 3
 """Recordings that are looked at, of as many places as there are."""

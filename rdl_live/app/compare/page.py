@@ -11,7 +11,7 @@ import torch
 
 from rdl_live.app.compare.candidate import label
 from rdl_live.app.compare.run import Comparison, Verdict
-from rdl_live.app.preview import FloatImage, render_preview
+from rdl_live.app.reconstruct.preview import FloatImage, render_preview
 from rdl_live.files import atomic_write
 
 _STYLE = (

@@ -1,7 +1,7 @@
 """The comparison: held-out photons judge, the guards look for what is wrong, words say what follows.
 
 Each model restores a part of the photons of a time point; the others, whose noise is independent, are predicted from
-its image (`rdl_live.train.selfsup.loss`). That error is an unbiased estimate of the one against the truth, on the
+its image (`rdl_live.train.recordings.loss`). That error is an unbiased estimate of the one against the truth, on the
 frequencies that the data can tell.
 """
 
@@ -17,8 +17,8 @@ from rdl_live.app.compare.bootstrap import Interval, error_difference, error_quo
 from rdl_live.app.compare.candidate import NONE, Candidate, unseen_times
 from rdl_live.app.compare.health import Health, examine
 from rdl_live.errors import DataError
-from rdl_live.train.selfsup.film import Film, tiles
-from rdl_live.train.selfsup.pairs import split_pair
+from rdl_live.train.recordings.film import Film, tiles
+from rdl_live.train.recordings.pairs import split_pair
 
 SHOWN = 0.8
 """Share of the photons that the models see."""

@@ -15,7 +15,7 @@ from rdl_live.app.compare.page import write_page
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
-from rdl_live.train.selfsup.film import Film
+from rdl_live.train.recordings.film import Film
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Weights, load_weights
 
 HEALTH = Health(1.0, 1.0, 1.0, 110.0, 2.0, 0.05, 0.1, ())

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
-from rdl_live.train.selfsup.film import Film
+from rdl_live.train.recordings.film import Film
 
 SCOPE = Microscope(
     name="test",

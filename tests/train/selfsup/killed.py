@@ -18,11 +18,11 @@ import torch
 
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
-from rdl_live.train.selfsup import loop
-from rdl_live.train.selfsup.film import Film
-from rdl_live.train.selfsup.moments import Moments
-from rdl_live.train.selfsup.settings import SelfSupSettings
-from rdl_live.train.selfsup.trainer import PairTrainer
+from rdl_live.train.loop import loop
+from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.moments import Moments
+from rdl_live.train.recordings.settings import SelfSupSettings
+from rdl_live.train.recordings.trainer import PairTrainer
 from rdl_models import ObjectPlane, ObjectPlaneConfig
 
 CHECKPOINT, SLOW = "w.checkpoint", "slow"

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from rdl_live.train.selfsup.motion import measure_motion
-from rdl_live.train.selfsup.settings import Scheme
+from rdl_live.train.recordings.motion import measure_motion
+from rdl_live.train.recordings.settings import Scheme
 
 from .conftest import MakeFilm
 

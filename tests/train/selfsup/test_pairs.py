@@ -6,9 +6,9 @@ import torch
 
 from rdl_live.optics import Otf
 from rdl_live.optics.pattern import illumination
-from rdl_live.train.selfsup.film import Tile, shifted, tiles
-from rdl_live.train.selfsup.loss import error_ratio, plain_spectrum
-from rdl_live.train.selfsup.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
+from rdl_live.train.recordings.film import Tile, shifted, tiles
+from rdl_live.train.recordings.loss import error_ratio, plain_spectrum
+from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
 
 from .conftest import SCOPE, MakeFilm, truth_of
 

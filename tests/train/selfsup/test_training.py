@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from rdl_live.errors import DataError, OutputError
-from rdl_live.train.selfsup.moments import Moments, divide
-from rdl_live.train.selfsup.run import train_on_films
-from rdl_live.train.selfsup.settings import Scheme, SelfSupSettings
-from rdl_live.train.selfsup.trainer import PairTrainer
-from rdl_live.train.selfsup.verdict import Gain
+from rdl_live.train.recordings.moments import Moments, divide
+from rdl_live.train.recordings.run import train_on_films
+from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
+from rdl_live.train.recordings.trainer import PairTrainer
+from rdl_live.train.recordings.verdict import Gain
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Span, load_weights, save_weights
 
 from .conftest import MakeFilm

@@ -11,12 +11,12 @@ from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.restore.volume import denoise_stack
 from rdl_live.specimen import simulate_volume
-from rdl_live.train.volume.change import measure_change
-from rdl_live.train.volume.loss import excess
-from rdl_live.train.volume.run import train_on_volumes
-from rdl_live.train.volume.settings import VolumeScheme, VolumeSettings
-from rdl_live.train.volume.stacks import SHOWN, Stacks, VolumeFilm
-from rdl_live.train.volume.trainer import VolumeTrainer, new_network
+from rdl_live.train.stacks.change import measure_change
+from rdl_live.train.stacks.loss import excess
+from rdl_live.train.stacks.run import train_on_volumes
+from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
+from rdl_live.train.stacks.stacks import SHOWN, Stacks, VolumeFilm
+from rdl_live.train.stacks.trainer import VolumeTrainer, new_network
 from rdl_models import Rcan3d, load_weights
 
 SCOPE = Microscope(

@@ -1,0 +1,1 @@
+"""Recordings become super-resolved images, reports and pictures, offline."""

@@ -1,0 +1,434 @@
+"""From a raw file to a super-resolved file: what `rdl-live reconstruct` and `estimate` do."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from rdl_live._version import __version__
+from rdl_live.app.denoiser import NONE, check_denoiser
+from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
+from rdl_live.app.reconstruct.preview import save_preview
+from rdl_live.app.reconstruct.report import (
+    Report,
+    calibration_warnings,
+    negative_warning,
+    pattern_records,
+    pattern_warnings,
+    raw_quality,
+    raw_warnings,
+)
+from rdl_live.app.reconstruct.saturation import Saturation
+from rdl_live.app.reconstruct.series_stream import Computed, Images, SeriesStream, usual_workers
+from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.files import (
+    RawRecording,
+    SrWriter,
+    atomic_write,
+    check_frames,
+    check_output,
+    load_camera_maps,
+    load_microscope,
+    open_raw,
+)
+from rdl_live.files.page_writer import SUFFIXES
+from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.restore import Restored, Restorer
+from rdl_live.restore.memory import Memory
+from rdl_models import find_weights, read_card
+
+ESTIMATE_SERIES = 8
+"""Time points, evenly spread, from which the patterns are estimated."""
+_PIXEL_TOLERANCE = 0.02
+
+SIGMA = "-sigma"
+"""Added to the image's name for the file of its standard errors."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is going on, done, total)."""
+
+
+def silent(_what: str, _done: int, _total: int) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to reconstruct."""
+
+    channel: str | None = None
+    denoise: str = "none"
+    memory: float = 1.0
+    """Series that an image may be made of where nothing moves, itself included."""
+    wiener: float | None = None
+    apodization: Apodization = Apodization.OTF
+    attenuation: Attenuation | None = None
+    overwrite: bool = False
+    workers: int | None = None
+    """Series that are computed at a time; None: one for each core."""
+    cluster: str | None = None
+    """Address of a dask scheduler, or local:N; None: compute here."""
+
+    @property
+    def reshapes(self) -> bool:
+        """Whether any setting of the Wiener reconstruction is not the default."""
+        return self.wiener is not None or self.attenuation is not None or self.apodization is not Apodization.OTF
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent, by name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of a block to `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add a time to `name`."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
+
+def calibrate(rec: Reconstructor | Restorer, first: np.ndarray) -> Reconstructor | Restorer:
+    """Let a recording's first series (angle, phase, y, x) decide on the weights, unless they are fixed; return `rec`.
+
+    So all series are treated alike, whichever thread or computer makes their images.
+    """
+    if rec.wiener is None:
+        rec.calibrate(first)
+    return rec
+
+
+def images_of(rec: Reconstructor | Restorer, series: np.ndarray, *, memory: Memory | None = None) -> Images:
+    """Return the SR image of a series of raw ADU (angle, phase, y, x), and its standard error where that is known."""
+    made = rec.restore(series, memory=memory) if isinstance(rec, Restorer) else Restored(rec(series))
+    return made.sr.cpu().numpy(), None if made.sigma is None else made.sigma.cpu().numpy()
+
+
+def sigma_path(out: Path) -> Path:
+    """Return where the standard errors of an image go: beside it, sr.tif and sr-sigma.tif."""
+    endings = (*(f".ome{one}" for one in SUFFIXES), *SUFFIXES)
+    ending = next(one for one in endings if out.name.lower().endswith(one))
+    return out.with_name(f"{out.name[: -len(ending)]}{SIGMA}{out.name[-len(ending) :]}")
+
+
+class OfflineRun:
+    """One raw file with its microscope: opened and checked, ready to be estimated and reconstructed."""
+
+    def __init__(self, raw: Path, microscope: Path, device: torch.device, options: Options) -> None:
+        """Open.
+
+        Raises:
+            RdlError: the microscope file or the raw file cannot be used.
+        """
+        check_denoiser(options.denoise)
+        if options.denoise != NONE and options.reshapes:
+            raise ConfigError(
+                f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
+                "--apodization and --attenuation, or use --denoise none"
+            )
+        if options.memory > 1 and options.cluster is not None:
+            raise ConfigError(f"--memory {options.memory:g}: series that remember each other cannot go to a --cluster")
+        if options.memory > 1 and options.denoise == NONE:
+            raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
+        if options.cluster is not None:
+            check_cluster(options.cluster)
+        self.watch = Stopwatch()
+        self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
+        self.scope = load_microscope(microscope)
+        self.channel = self.scope.channel(options.channel)
+        index = self.scope.channels.index(self.channel) if options.channel is not None else None
+        with self.watch.timed("open"):
+            self.recording = self._open(index)
+        try:
+            self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
+        except BaseException:
+            self.close()
+            raise
+        self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
+
+    def close(self) -> None:
+        """Close the raw file."""
+        self.recording.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Close the raw file."""
+        self.close()
+
+    def _open(self, index: int | None) -> RawRecording:
+        """Open the file; an index of channel counts only where the file has channels."""
+        recording = open_raw(self.raw, self.scope.pattern)
+        if index is not None and len(recording.channel_names) > 1:
+            recording.close()
+            return open_raw(self.raw, self.scope.pattern, channel=index)
+        return recording
+
+    def file_warnings(self) -> list[str]:
+        """What was noticed in opening."""
+        found = list(self.recording.notes)
+        pixel, stated = self.recording.pixel_size_um, self.scope.optics.pixel_size_um
+        if pixel is not None and abs(pixel / stated - 1) > _PIXEL_TOLERANCE:
+            found.append(
+                f"the file says {pixel:.4g} um a pixel, the microscope file {stated:.4g} um, which is used: "
+                "correct optics.pixel_size_um if the file is right"
+            )
+        if Otf.of(self.scope, self.channel).aliased:
+            nyquist = 0.5 / stated
+            found.append(
+                f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+            )
+        return found
+
+    def series(self, index: int) -> np.ndarray:
+        """Read and check one time point, (A, P, y, x)."""
+        with self.watch.timed("read"):
+            series: np.ndarray = self.recording.read(index, index + 1)[0]
+        check_frames(series, str(self.raw), first_time=index)
+        self._saturated.add(index, series)
+        return series
+
+    def estimate(self) -> tuple[PatternSet, list[str]]:
+        """Estimate the patterns from some time points; return them and all warnings up to here."""
+        count = min(len(self.recording), ESTIMATE_SERIES)
+        times = np.unique(np.linspace(0, len(self.recording) - 1, count).round().astype(int))
+        stack = np.stack([self.series(int(index)) for index in times])
+        mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
+        if mean <= 0:
+            raise DataError(
+                f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
+                f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
+            )
+        warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        with self.watch.timed("estimate"):
+            patterns = self._patterns(stack)
+        return patterns, warnings + pattern_warnings(patterns)
+
+    def _patterns(self, stack: np.ndarray) -> PatternSet:
+        try:
+            return estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
+        except DataError as error:
+            raise DataError(f"{self.raw}: {error}") from error
+
+    def saturation_warnings(self) -> list[str]:
+        """What was found in the time points that were read up to here."""
+        return self._saturated.warnings()
+
+    def reconstruct(
+        self,
+        out: Path,
+        *,
+        report: Path | None = None,
+        preview: Path | None = None,
+        progress: Progress = silent,
+    ) -> Report:
+        """Reconstruct all time points into `out`; write report and preview. All of them, or none.
+
+        Raises:
+            RdlError: something is wrong with data, patterns or outputs; nothing is then written.
+        """
+        check_output(out, self.options.overwrite, inputs=[self.raw, self.microscope])
+        if not out.name.lower().endswith(SUFFIXES):
+            raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
+        sigma = sigma_path(out) if self._tells_sigma() else None
+        outputs = [path for path in (out, sigma, report, preview) if path is not None]
+        for path in outputs:
+            check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
+        if len({path.resolve() for path in outputs}) < len(outputs):
+            raise ConfigError("--out, --report and --preview must be different files")
+        total = len(self.recording)
+        progress("estimating the patterns", 0, total)
+        patterns, warnings = self.estimate()
+        result = Report(patterns, warnings=list(warnings))
+        with self.watch.timed("plan"):
+            rec = self.reconstructor(patterns)
+        with ExitStack() as files:
+            writer = files.enter_context(self._writer(out, patterns))
+            spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
+            first = self._all_series(rec, patterns, writer, spread, progress)
+            self._judge(result, rec, *first)
+            if isinstance(rec, Restorer):
+                self._guard(result, rec, first[0])
+            writer.provenance["report"] = result.as_dict()
+            if preview is not None:
+                temporary = files.enter_context(atomic_write(preview, self.options.overwrite))
+                plain = self._plain(patterns)(first[0]).cpu() if isinstance(rec, Restorer) else None
+                self._preview(temporary, *first, plain)
+            if report is not None:
+                temporary = files.enter_context(atomic_write(report, self.options.overwrite))
+                result.seconds = dict(self.watch.seconds)
+                temporary.write_text(_json(result.as_dict()), encoding="utf-8")
+        return result
+
+    def _tells_sigma(self) -> bool:
+        """Whether a file of standard errors will be written; a wrong weight file is told here, before all work."""
+        denoise = self.options.denoise
+        return denoise != NONE and bool(read_card(find_weights(denoise)).config.get("spread", 0))
+
+    def reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
+        """Return what makes images of series; any thread."""
+        if self.options.denoise == NONE:
+            return self._plain(patterns)
+        shape, weights = self.recording.shape[-2:], self.options.denoise
+        return Restorer(self.scope, patterns, shape, weights, self.device, channel=self.channel, maps=self.maps)
+
+    def _plain(self, patterns: PatternSet) -> Reconstructor:
+        """Return the reconstruction without denoising."""
+        return Reconstructor(
+            self.scope,
+            patterns,
+            self.recording.shape[-2:],
+            self.device,
+            channel=self.channel,
+            maps=self.maps,
+            wiener=self.options.wiener,
+            apodization=self.options.apodization,
+            attenuation=self.options.attenuation,
+        )
+
+    def _all_series(
+        self,
+        rec: Reconstructor | Restorer,
+        patterns: PatternSet,
+        writer: SrWriter,
+        sigma: SrWriter | None,
+        progress: Progress,
+    ) -> tuple[np.ndarray, torch.Tensor]:
+        """Reconstruct and write every time point; return the first raw series and its image."""
+        total = len(self.recording)
+        kept: tuple[np.ndarray, torch.Tensor] | None = None
+        for made in self._waited_for(self._images(rec, patterns)):
+            kept = kept or (made.series, torch.from_numpy(made.sr))
+            with self.watch.timed("write"):
+                writer.write(made.sr)
+                if sigma is not None and made.sigma is not None:
+                    sigma.write(made.sigma)
+            progress("reconstructing", made.index + 1, total)
+        if kept is None:
+            raise DataError(f"{self.raw}: holds no time point")
+        return kept
+
+    def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
+        """Go through the images of all time points, in order: from a cluster, or from this computer's cores."""
+        total, options = len(self.recording), self.options
+        if total == 0:
+            raise DataError(f"{self.raw}: holds no time point")
+        first = self.series(0)
+        calibrate(rec, first)
+        if options.cluster is not None:
+            return cluster_images(self, patterns, options.cluster)
+        remembers = isinstance(rec, Restorer) and options.memory > 1
+        memory = rec.memory(options.memory) if isinstance(rec, Restorer) and remembers else None
+        workers = 1 if remembers else options.workers or usual_workers(self.device, total)
+        stream: SeriesStream[Reconstructor | Restorer] = SeriesStream(
+            self.series,
+            lambda: calibrate(self.reconstructor(patterns), first),
+            partial(images_of, memory=memory),
+            workers,
+            rec,
+        )
+        return stream.run(0, total)
+
+    def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
+        """Count the time that images are waited for, without the reading in between."""
+        while True:
+            start, read = time.perf_counter(), self.watch.seconds.get("read", 0.0)
+            made = next(images, None)
+            spent = time.perf_counter() - start - (self.watch.seconds.get("read", 0.0) - read)
+            self.watch.add("reconstruct", spent)
+            if made is None:
+                return
+            yield made
+
+    def _judge(self, result: Report, rec: Reconstructor | Restorer, series: np.ndarray, image: torch.Tensor) -> None:
+        """Measure quality on the first time point and add it to the report."""
+        with self.watch.timed("quality"):
+            photons = to_photons(torch.from_numpy(series.astype(np.float32)), self.scope.camera, self.maps)
+            quality = raw_quality(photons, self.scope, result.patterns)
+            negative = negative_values(image)
+            sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
+        result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
+        result.resolution_um = sharpness.resolution_um
+        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.seconds = dict(self.watch.seconds)
+        result.extra = {
+            "program": f"rdl-live {__version__}",
+            "microscope": self.scope.name,
+            "channel": self.channel.name,
+            "denoiser": self.options.denoise,
+            "photons_per_pixel": quality.photons_per_pixel,
+            "quality": {**quality.record(), "negative_ratio": negative.ratio},
+        }
+
+    def _guard(self, result: Report, rec: Restorer, series: np.ndarray) -> None:
+        """Ask the guards on the first time point and add what they say to the report."""
+        result.warn(rec.warnings)
+        with self.watch.timed("quality"):
+            guards = rec.restore(series, guards=True).guards
+        if guards is None:
+            return
+        result.warn(list(guards.doubts))
+        result.extra["residual"] = asdict(guards.residual)
+        result.extra["guards"] = {
+            "stripes_shifted": guards.stripes.shifted,
+            "stripes_lacking": guards.stripes.lacking,
+            "patterns_denoised": None if guards.patterns is None else pattern_records(guards.patterns),
+            "pattern_shift_nm": guards.shift_nm,
+            "doubts": guards.doubts,
+        }
+
+    def _writer(self, out: Path, patterns: PatternSet, what: str = "super-resolved image") -> SrWriter:
+        times, _, _, rows, columns = self.recording.shape
+        made_by: dict[str, Any] = {
+            "program": f"rdl-live reconstruct {__version__}",
+            "raw": self.raw.name,
+            "microscope": self.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
+            "patterns": pattern_records(patterns),
+            "denoiser": self.options.denoise,
+            "memory_series": self.options.memory,
+            "what": what,
+            "unit": "photons per raw pixel area",
+        }
+        return SrWriter(
+            out,
+            (times, 2 * rows, 2 * columns),
+            self.scope.optics.pixel_size_um / 2,
+            self.channel.name,
+            made_by,
+            self.options.overwrite,
+            excitation_nm=self.channel.excitation_nm,
+            emission_nm=self.channel.emission_nm,
+        )
+
+    def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor, plain: torch.Tensor | None) -> None:
+        pixel_um = self.scope.optics.pixel_size_um
+        panels = [
+            ("raw frame", series[0, 0].astype(np.float32)),
+            ("widefield (mean of the raw frames)", series.mean(axis=(0, 1), dtype=np.float64).astype(np.float32)),
+            ("super-resolved", (image if plain is None else plain).numpy()),
+        ]
+        if plain is not None:
+            panels.append(("super-resolved, denoised", image.numpy()))
+        save_preview(path, panels, (series.shape[-2] * pixel_um, series.shape[-1] * pixel_um))
+
+
+def _json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, allow_nan=False) + "\n"

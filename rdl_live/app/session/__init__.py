@@ -1,0 +1,1 @@
+"""The session behind the live window: devices, runs, goals, notices, images."""

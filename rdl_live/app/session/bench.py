@@ -1,0 +1,262 @@
+"""What outlives the single runs of a session: microscope, core, images, dose. Belongs to the session's thread."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl_live._heaps import loading
+from rdl_live.acquire import hardware_of, open_core, shutdown
+from rdl_live.acquire.devices import Devices
+from rdl_live.acquire.plan import light_of
+from rdl_live.app.disk import disk_free
+from rdl_live.app.session.goals import Goal, Wishes
+from rdl_live.app.session.mailbox import Mailbox
+from rdl_live.app.session.notices import Notices
+from rdl_live.app.session.stage_watch import StageWatch
+from rdl_live.errors import DeviceError
+from rdl_live.files import load_microscope
+from rdl_live.optics.microscope import Microscope
+from rdl_live.specimen import kind_names
+from rdl_live.view.live.session import Activity, DemoKnobs, Light, Severity, Snapshot
+from rdl_models import shipped
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+    from rdl_live.app.session.run import SessionRun
+    from rdl_live.optics.pattern import PatternSet
+
+WORLD = "World"
+"""Label of the simulated microscope's hub."""
+_KNOBS = {"kind": "Specimen", "photons_per_ms": "PhotonsPerPixelPerMs", "speed_um_s": "SpecimenSpeed_um_s"}
+
+
+class Bench:
+    """The microscope that a session sits at."""
+
+    def __init__(
+        self,
+        source: Microscope | Path | str,
+        core: "CMMCorePlus | None",
+        prepare: "Callable[[CMMCorePlus], None] | None",
+        notices: Notices,
+    ) -> None:
+        """Only take what is needed; see `LiveSession`."""
+        self._source, self._given_core, self._prepare, self.notices = source, core, prepare, notices
+        self.mailbox = Mailbox()
+        self.core: CMMCorePlus | None = None
+        self.microscope: Microscope | None = None
+        self.broken = False
+        """Whether a device has failed for good."""
+        self.light = Light.OFF
+        self._stuck: SessionRun | None = None
+        """A run that did not end when it was stopped."""
+        self._dose: float | None = 0.0
+        self._turned: dict[str, object] = {}
+        self._simulated = False
+        self._at_first: dict[str, dict[str, str]] = {}
+        self._last = Snapshot()
+        self._stage: StageWatch | None = None
+        self._field: object = None
+        self.known: dict[object, PatternSet] = {}
+        """Patterns found last, by channel and camera region: with them a single series gives an image."""
+
+    # From the file to the dark --------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Read the file, and load the devices.
+
+        Raises:
+            RdlError: the file is wrong, or a device cannot be loaded.
+        """
+        scope = self._source if isinstance(self._source, Microscope) else load_microscope(self._source)
+        hardware = hardware_of(scope)
+        core = self._given_core
+        if core is None:
+            core = open_core(scope)
+        else:
+            Devices(core, hardware).check_present()
+        self.core, self.microscope = core, scope
+        if self._prepare is not None:
+            self._prepare(core)
+        # Last: nobody would end its thread if anything above had failed.
+        if hardware.stage is not None:
+            self._stage = StageWatch(core, hardware.stage)
+
+    def close(self) -> None:
+        """Go dark and unload the devices of its own core.
+
+        Raises:
+            DeviceError: something is not dark.
+        """
+        core, self.core = self.core, None
+        if self._stage is not None:
+            self._stage.close()
+        if core is not None and self._given_core is None and self.microscope is not None:
+            shutdown(core, self.microscope.hardware)
+
+    def complete(self, wishes: Wishes) -> Wishes:
+        """Return the wishes with what only the devices know filled in."""
+        core, scope = self._opened()
+        settings = wishes.settings
+        names = [one.channel for one in hardware_of(scope).light]
+        if settings.channel not in names:
+            settings = replace(settings, channel=next(c.name for c in scope.channels if c.name in names))
+        self._read_knobs(names)
+        camera = hardware_of(scope).camera.device
+        before = tuple(core.getROI(camera))
+        devices = Devices(core, hardware_of(scope))
+        devices.roi(None)
+        height, width = devices.frame_shape
+        devices.roi((before[0], before[1], before[2], before[3]))
+        region = settings.region
+        if region is None or region[0] + region[2] > width or region[1] + region[3] > height:
+            region = (before[0], before[1], before[2], before[3])
+        self._last = Snapshot(
+            channels=tuple(names),
+            powers_w_cm2=tuple(light_of(scope, name).full_irradiance_w_cm2 for name in names),
+            denoisers=("none", *shipped()),
+            chip=(width, height),
+        )
+        return replace(wishes, settings=replace(settings, region=region))
+
+    # Runs -----------------------------------------------------------------------------------------------
+
+    def prepare(self, goal: Goal, wishes: Wishes) -> "SessionRun":
+        """Return the run for a goal.
+
+        Raises:
+            RdlError: it cannot be done.
+        """
+        # Loaded now, while the simulated specimen grows: it needs a second as well.
+        with loading():
+            from rdl_live.app.session.run import SessionRun
+
+        self.turn(wishes.knobs)
+        settings = wishes.settings
+        if (field := (settings.channel, settings.region)) != self._field:
+            self._field = field
+            self.mailbox.clear()
+        return SessionRun(self, goal, wishes)
+
+    def after(self, run: "SessionRun") -> None:
+        """Keep what a run leaves behind, and see that it is dark."""
+        self._last = run.snapshot(run.wishes)
+        self._dose = self._total(run.dose_j_cm2)
+        self.broken = run.running
+        self._stuck = run if run.running else None
+        self._see_dark(run)
+
+    def recover(self) -> None:
+        """If what hung has ended after all (a slow device, a busy computer), go on without loading devices anew."""
+        run = self._stuck
+        if run is None or run.running:
+            return
+        self._stuck, self.broken = None, False
+        self._see_dark(run)
+        self.notices.add(Severity.INFO, "the device that did not answer does so again")
+
+    def _see_dark(self, run: "SessionRun") -> None:
+        try:
+            run.make_safe()
+        except DeviceError as error:
+            self.light = Light.UNKNOWN
+            self.notices.add(Severity.ERROR, str(error))
+        else:
+            self.light = Light.OFF
+
+    def reset_dose(self, run: "SessionRun | None") -> None:
+        """Count the dose from 0."""
+        self._dose = 0.0
+        if run is not None:
+            run.dose_before = run.dose_so_far
+        self._last = replace(self._last, dose_j_cm2=0.0)
+
+    def dose(self, of_run: float | None) -> float | None:
+        """Return the dose of all runs so far, with that of the current one [J/cm2]; None where it is not known."""
+        return self._total(of_run)
+
+    def _total(self, of_run: float | None) -> float | None:
+        return None if self._dose is None or of_run is None else self._dose + of_run
+
+    # Between runs ---------------------------------------------------------------------------------------
+
+    def idle(self, wishes: Wishes) -> Snapshot:
+        """Return how it is while nothing runs."""
+        last = self._last
+        readings = replace(last.readings, raw_fps=0.0, image_fps=0.0, latency_ms=None)
+        recording = last.recording and replace(last.recording, running=False)
+        return replace(
+            last,
+            activity=Activity.BROKEN if self.broken else Activity.IDLE,
+            says="a device does not answer" if self.broken else "ready",
+            stalled_s=0.0,
+            light=self.light,
+            readings=readings,
+            recording=recording,
+            disk_free_bytes=disk_free(wishes.folder),
+            demo=self.knobs(wishes),
+            stage_um=self.stage_um,
+        )
+
+    @property
+    def stage_um(self) -> tuple[float, float] | None:
+        """Where the stage is; None where there is none, or it does not answer."""
+        return None if self._stage is None else self._stage.position_um
+
+    def base(self) -> Snapshot:
+        """Return what all snapshots share."""
+        return self._last
+
+    def turn(self, knobs: Mapping[str, object]) -> None:
+        """Turn what was turned on the simulated microscope.
+
+        Raises:
+            DeviceError: a value that it does not take.
+        """
+        fresh = {name: value for name, value in knobs.items() if self._turned.get(name) != value}
+        if not fresh or self.core is None or not self._simulated:
+            return
+        self._turned.update(fresh)
+        for name, value in fresh.items():
+            for channel in self._last.channels:
+                self._turn(f"{_KNOBS[name]}_{channel}", value)
+        self.mailbox.forget_brightness()
+
+    def _turn(self, name: str, value: object) -> None:
+        core, _ = self._opened()
+        if not core.hasProperty(WORLD, name):
+            return
+        try:
+            core.setProperty(WORLD, name, value)  # type: ignore[arg-type]
+        except (RuntimeError, ValueError) as error:
+            raise DeviceError(f"{WORLD}: {name} = {value}: {error}") from error
+
+    def knobs(self, wishes: Wishes) -> DemoKnobs | None:
+        """Return the knobs of the simulated microscope as they are; None for a real one."""
+        if not self._simulated:
+            return None
+        found = {**self._at_first.get(wishes.settings.channel, {}), **self._turned}
+        return DemoKnobs(
+            kinds=tuple(kind_names()),
+            kind=str(found["kind"]),
+            photons_per_ms=float(str(found["photons_per_ms"])),
+            speed_um_s=float(str(found["speed_um_s"])),
+        )
+
+    def _read_knobs(self, channels: list[str]) -> None:
+        """Read the knobs once: what is shown must not ask devices again and again."""
+        core, _ = self._opened()
+        self._simulated = WORLD in core.getLoadedDevices()
+        self._at_first = {
+            channel: {field: core.getProperty(WORLD, f"{name}_{channel}") for field, name in _KNOBS.items()}
+            for channel in channels
+            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{channel}")
+        }
+        self._simulated = self._simulated and set(self._at_first) == set(channels)
+
+    def _opened(self) -> "tuple[CMMCorePlus, Microscope]":
+        if self.core is None or self.microscope is None:
+            raise DeviceError("the devices are not loaded; choose Reconnect")
+        return self.core, self.microscope

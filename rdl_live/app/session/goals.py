@@ -1,0 +1,49 @@
+"""What a session is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from rdl_live.view.live.session import Settings
+
+if TYPE_CHECKING:
+    from rdl_live.acquire.plan import Plan
+
+
+class Kind(StrEnum):
+    """What to do."""
+
+    LIVE = "live"
+    SNAP = "snap"
+    RECORD = "record"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One thing to do."""
+
+    kind: Kind
+    folder: Path | None = None
+    """Where a recording goes."""
+    plan: "Plan | None" = None
+    """What a recording does; None: as live view, until it is stopped."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How everything is to be set; a run compares them with what it was started with."""
+
+    settings: Settings = field(default_factory=Settings)
+    knobs: Mapping[str, object] = field(default_factory=dict)
+    """Fields of `DemoKnobs` that were turned."""
+    folder: Path = Path()
+    """Where recordings go: whose disk is watched."""
+
+    def changed(self, **settings: object) -> Self:
+        """Return the same with some fields of `Settings` changed."""
+        known = {one.name for one in fields(Settings)}
+        if unknown := set(settings) - known:
+            raise TypeError(f"Settings has no field {', '.join(sorted(unknown))}")
+        return replace(self, settings=replace(self.settings, **settings))  # type: ignore[arg-type]

@@ -1,0 +1,139 @@
+"""Between pipeline and screen: the newest images only, made for a view that wants them, never waited for."""
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rdl_live.optics.microscope import Microscope
+from rdl_live.view.live.session import Images
+from rdl_live.view.panes.picture import Picture
+
+if TYPE_CHECKING:
+    from rdl_live.files.recorder import FrameTag
+    from rdl_live.stream import Frame, Result
+
+SMOOTHED = 0.1
+"""Weight of the newest frame in the brightness."""
+
+
+class Mailbox:
+    """Holds the newest raw frame and the newest result. What nobody has taken yet is replaced at no cost.
+
+    `put_frame` and `put_result` are called by the acquisition's and the pipeline's threads, `take` by the view.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scope: Microscope | None = None
+        self._pixel_um = 0.0
+        self._names: tuple[str, ...] = ("",)
+        self._raw: tuple[npt.NDArray[np.float32], int] | None = None
+        self._latest = Images(0, "")
+        self._result: Result | None = None
+        self._raw_wanted = True
+        self._taken = 0
+        self._reference: tuple[str, float] | None = None
+        self._brightness: float | None = None
+
+    def open(self, scope: Microscope, names: tuple[str, ...], pixel_um: float) -> None:
+        """Take what frames of the next run are: their microscope, channels, and pixel [um]; older ones stay."""
+        with self._lock:
+            self._scope, self._names, self._pixel_um = scope, names, pixel_um
+            self._raw_wanted = True
+
+    def clear(self) -> None:
+        """Forget all images: they are of another field."""
+        with self._lock:
+            self._latest = Images(self._latest.number + 1, self._latest.channel)
+            self._raw = self._result = None
+            self._reference = self._brightness = None
+
+    def forget_brightness(self) -> None:
+        """Measure the brightness anew: another specimen."""
+        with self._lock:
+            self._reference = self._brightness = None
+
+    @property
+    def brightness(self) -> float | None:
+        """Photons for the same light, relative to the first frames: 1 until the dye bleaches."""
+        return self._brightness
+
+    def put_frame(self, frame: "Frame | None", tag: "FrameTag") -> None:
+        """Keep a raw frame as photons, if the last one was taken."""
+        scope = self._scope
+        if frame is None or scope is None or not self._raw_wanted:
+            return
+        photons = frame.astype(np.float32)
+        photons -= np.float32(scope.camera.offset_adu)
+        photons *= np.float32(scope.camera.gain_e_per_adu)
+        light = tag.metadata.get("power_percent", 0.0) * tag.metadata.get("exposure_ms", 0.0)
+        with self._lock:
+            self._raw, self._raw_wanted = (photons, tag.channel), False
+            if light > 0:
+                self._compare(self._names[tag.channel], float(photons.mean()) / light)
+
+    def _compare(self, channel: str, yields: float) -> None:
+        """Compare the photons for a unit of light with those of the channel's first frame; smoothed over some."""
+        if self._reference is None or self._reference[0] != channel:
+            self._reference, self._brightness = ((channel, yields) if yields > 0 else None), None
+            return
+        share = yields / self._reference[1]
+        self._brightness = (
+            share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
+        )
+
+    def put_result(self, result: "Result") -> None:
+        """Keep a result."""
+        with self._lock:
+            self._result = result
+
+    def take(self) -> Images | None:
+        """Return the newest images, or None if there is nothing new."""
+        with self._lock:
+            raw, result, self._raw, self._result = self._raw, self._result, None, None
+            pixel_um, self._raw_wanted = self._pixel_um, True
+            before = self._latest
+            if raw is None and result is None:
+                fresh, self._taken = before.number > self._taken, before.number
+                return before if fresh else None
+            self._latest = self._joined(before, raw, result, pixel_um)
+            self._taken = self._latest.number
+            return self._latest
+
+    def _joined(
+        self, before: Images, raw: tuple[npt.NDArray[np.float32], int] | None, result: "Result | None", pixel_um: float
+    ) -> Images:
+        channel = result.channel if result else self._names[raw[1]] if raw else before.channel
+        same = channel == before.channel
+        picture = Picture(raw[0], pixel_um) if raw else before.raw if same else None
+        if result is None:
+            keep = before if same else Images(0, channel)
+            return Images(
+                before.number + 1,
+                channel,
+                picture,
+                keep.widefield,
+                keep.sim,
+                keep.denoised,
+                keep.patterns,
+                keep.denoiser,
+                keep.seen,
+            )
+        sr_um = pixel_um * result.widefield.shape[0] / result.sr.shape[0]
+        sigma = None if result.sigma is None else result.sigma.cpu().numpy()
+        best = Picture(result.sr.cpu().numpy(), sr_um, sigma)
+        denoised = result.denoiser != "none"
+        plain = best if not denoised else None if result.sim is None else Picture(result.sim.cpu().numpy(), sr_um)
+        return Images(
+            before.number + 1,
+            channel,
+            picture,
+            Picture(result.widefield.cpu().numpy(), pixel_um),
+            plain,
+            best if denoised else None,
+            result.patterns,
+            result.denoiser,
+            result.seen,
+        )

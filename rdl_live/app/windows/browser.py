@@ -1,0 +1,50 @@
+"""`rdl-live open`, put together: recording, microscope, window. The recording is shown before torch is loaded."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdl_live.app.windows.live import qt_application
+from rdl_live.app.windows.screen import no_screen
+from rdl_live.errors import ConfigError
+from rdl_live.files import load_microscope
+from rdl_live.view.browse.source import Source, open_source
+
+if TYPE_CHECKING:
+    from rdl_live.view.browse.window import BrowserWindow
+
+
+def open_recording_source(path: Path, microscope: Path | None = None) -> Source:
+    """Open what is to be browsed.
+
+    Raises:
+        ConfigError: the microscope file has mistakes.
+        DataError: no recording, or a raw file without a microscope.
+    """
+    return open_source(path, None if microscope is None else load_microscope(microscope))
+
+
+def window_of(source: Source, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
+    """Return a window that shows a recording; Qt's application must be there."""
+    from rdl_live.view.browse.window import BrowserWindow
+    from rdl_live.view.common.memory import Memory
+    from rdl_models import shipped
+
+    names, memory = ("none", *shipped()), Memory("browser")
+    return BrowserWindow(source, open_recording_source, memory, names, device, microscope=microscope)
+
+
+def run_browser(path: Path, microscope: Path | None = None, device: str = "cpu") -> int:
+    """Show a recording until its window is closed; return the exit code.
+
+    Raises:
+        RdlError: as `open_recording_source`, before any window is shown.
+        ConfigError: there is no screen.
+    """
+    source = open_recording_source(path, microscope)
+    if (reason := no_screen()) is not None:
+        source.close()
+        raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")
+    application = qt_application()
+    window = window_of(source, microscope, device)
+    window.show()
+    return int(application.exec())

@@ -1,0 +1,45 @@
+"""TensorBoard: loss, error and preview pictures, where asked for (`pip install "rdl-live[tensorboard]"`)."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rdl_live.errors import ConfigError
+from rdl_live.train.simulated.trainer import Step
+
+EVERY = 10
+"""Steps from one number to the next."""
+
+
+class Board:
+    """Writes what TensorBoard shows into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open it.
+
+        Raises:
+            ConfigError: TensorBoard is not installed.
+        """
+        if find_spec("tensorboard") is None:
+            raise ConfigError("--tensorboard: TensorBoard is not installed; pip install 'rdl-live[tensorboard]'")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder))
+
+    def step(self, step: Step) -> None:
+        """Note a step's numbers."""
+        if step.number % EVERY in (0, 1):
+            for name in ("loss", "gain", "learning_rate"):
+                self._writer.add_scalar(name, getattr(step, name), step.number)
+
+    def picture(self, path: Path, number: int) -> None:
+        """Note a preview picture."""
+        with Image.open(path) as picture:
+            self._writer.add_image("preview", np.asarray(picture.convert("L"))[None], number)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()

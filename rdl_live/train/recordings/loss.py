@@ -1,0 +1,76 @@
+"""The loss against a second noisy look, M' = D O + n', var n' = N' D.
+
+Where the truth is known, the error is that of X against T O. Of the second look only T M' / D is known, whose noise
+N' T^2 / D grows without bound where little is transferred. So errors are weighed by D / (D + w^2), the share of a
+frequency that the data can tell:
+
+    E = sum_k |T M' - D X|^2 / (D (D + w^2)) - sum_k N' T^2 / (D + w^2)
+
+The second sum is what noise alone gives; without it E is an unbiased estimate of the weighed error. It is told relative
+to sum_k N T^2 / (D + w^2), the error expected of the Wiener estimate of what was shown.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rdl_live.restore.evidence import Evidence
+from rdl_live.restore.fusion import fused_spectrum, rings_of
+from rdl_live.restore.inputs import ask
+from rdl_live.train.recordings.pairs import Pairs
+
+ALONE = 0.25
+"""Weight of the network's image before it is fused with the data."""
+_SUPPORT = 1e-6
+"""Frequencies of less transfer D are not judged: there is nothing to judge them by."""
+
+
+@dataclass(frozen=True)
+class PairJudged:
+    """A batch restored and compared with the second look."""
+
+    loss: Tensor
+    """Scalar, to be minimised; may be negative by chance."""
+    ratio: Tensor
+    """(n,) error of the fused image / that expected of the Wiener estimate."""
+    wiener: Tensor
+    """What the network was shown, as Wiener images (n, y, x)."""
+    fused: Tensor
+    """What came out, (n, y, x)."""
+
+
+def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> PairJudged:
+    """Restore the one look and compare it with the other."""
+    evidence = pairs.evidence
+    spectrum = ask(network, evidence, half=half).spectrum
+    rings = rings_of(evidence.matched.shape[-2], evidence.matched.shape[-1], spectrum.device)
+    fused = fused_spectrum(evidence, spectrum, rings)
+    ratio, alone = error_ratio(pairs, fused), error_ratio(pairs, spectrum)
+    loss = (ratio + ALONE * alone).mean() / (1 + ALONE)
+    return PairJudged(loss, ratio.detach(), evidence.wiener(), evidence.image(fused.detach()))
+
+
+def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
+    """Return E of images' spectra (n, rows, columns) / the error expected of the Wiener estimate, (n,)."""
+    evidence = pairs.evidence
+    power, target = evidence.power, evidence.target
+    known = power > _SUPPORT
+    damped = power + evidence.damping
+    misfit = target * pairs.matched - power * spectrum
+    weighed = (misfit.real**2 + misfit.imag**2) / (power * damped).clamp(min=_SUPPORT**2)
+    variance = target**2 / damped.clamp(min=1e-12)
+    found = _sum(torch.where(known, weighed, 0))
+    chance = _sum(torch.where(known, variance, 0))
+    return (found - pairs.noise * chance) / (evidence.noise * chance)
+
+
+def plain_spectrum(evidence: Evidence) -> Tensor:
+    """Return the spectrum of the Wiener estimate, (n, rows, columns)."""
+    return evidence.matched * (evidence.target / (evidence.power + evidence.damping).clamp(min=1e-12))
+
+
+def _sum(half_plane: Tensor) -> Tensor:
+    """Sum over the whole plane; the mean's own frequency is left out, since it is kept exactly."""
+    total = 2 * half_plane.sum(dim=(-2, -1)) - half_plane[..., 0].sum(-1) - half_plane[..., -1].sum(-1)
+    return total - half_plane[..., 0, 0]

@@ -1,0 +1,122 @@
+"""What there is to learn from: tiles at time points, some of them held out for judging."""
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rdl_live.errors import DataError
+from rdl_live.restore.evidence import Evidence
+from rdl_live.train.recordings.film import Film, Tile, tiles
+from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
+from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
+
+HELD_OUT = 0.15
+"""Share of the time points that are held out, at the end of each recording."""
+LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
+"""Time points of a recording that are needed to hold some out."""
+_HELD_LEAST = {Scheme.TIS: 3, Scheme.SPLIT: 2}
+JUDGED = 32
+"""Held-out tiles that are looked at."""
+MOST_BYTES = 128 * 2**20
+"""Of spectra that are kept: those of a field of 256 x 256 over 24 time points."""
+_JUDGED_SHARE = 0.7
+"""Share of the photons that the network is shown in judging by splitting."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """One time point of one recording, and those that may be compared with it."""
+
+    film: Film
+    time: int
+    fellows: tuple[int, ...]
+    """Time points of the same side: learnt from, or held out."""
+
+
+class Moments:
+    """The recordings, divided into what is learnt from and what judges."""
+
+    def __init__(self, films: Sequence[Film], settings: SelfSupSettings) -> None:
+        """Divide.
+
+        Raises:
+            DataError: too few time points.
+        """
+        self.settings = settings
+        self._tiles = {id(film): tiles(film, settings.tile) for film in films}
+        shapes = {one[0].shape for one in self._tiles.values()}
+        if len(shapes) > 1:
+            raise DataError(f"recordings of different sizes, {sorted(shapes)}: train on those of one size")
+        self.tile_shape = next(iter(shapes), (0, 0))
+        """Raw pixels (y, x) of all tiles."""
+        self.learnt, self.held = divide(films, settings.scheme)
+        self._known: OrderedDict[tuple[int, int], Evidence] = OrderedDict()
+
+    def batch(self, step: int) -> Pairs:
+        """Return what a step learns from: depends on the seed and the step alone."""
+        settings = self.settings
+        rng = np.random.default_rng([settings.seed, 0x5E1F, step])
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        made = []
+        for _ in range(settings.batch):
+            moment = self.learnt[int(rng.integers(len(self.learnt)))]
+            places = self._tiles[id(moment.film)]
+            tile = places[int(rng.integers(len(places)))]
+            share = float(rng.uniform(*settings.shares))
+            made.append(mirrored(self._pair(tile, moment, share, generator), rng))
+        return joined(made)
+
+    def judged(self) -> Iterator[Pairs]:
+        """Go through held-out tiles, one by one; the same ones each time."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        wanted = [(moment, tile) for moment in self.held for tile in self._tiles[id(moment.film)]]
+        order = np.random.default_rng([self.settings.seed, 0x4E1D]).permutation(len(wanted))
+        for index in sorted(order[:JUDGED]):
+            moment, tile = wanted[index]
+            yield self._pair(tile, moment, _JUDGED_SHARE, generator)
+
+    def _pair(self, tile: Tile, moment: Moment, share: float, generator: torch.Generator) -> Pairs:
+        if self.settings.scheme is Scheme.SPLIT:
+            return split_pair(tile, moment.time, share, generator)
+        others = neighbours(moment.time, moment.fellows, self.settings.reach)
+        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others])
+
+    def _evidence(self, tile: Tile, time: int) -> Evidence:
+        """Return what a tile says at a time point; kept, since it is asked for as a neighbour as well."""
+        key = (id(tile), time)
+        known = self._known.pop(key, None)
+        if known is None:
+            known = tile.evidence(tile.film.photons(time, tile))
+            size = known.matched.nbytes + known.damping.nbytes
+            while self._known and size * (len(self._known) + 1) > MOST_BYTES:
+                self._known.popitem(last=False)
+        self._known[key] = known
+        return known
+
+
+def divide(films: Sequence[Film], scheme: Scheme) -> tuple[list[Moment], list[Moment]]:
+    """Return the time points to learn from and those held out: the last ones of every recording.
+
+    Raises:
+        DataError: too few time points.
+    """
+    learnt: list[Moment] = []
+    held: list[Moment] = []
+    for film in films:
+        if len(film) < LEAST[scheme]:
+            continue
+        count = max(_HELD_LEAST[scheme], math.ceil(HELD_OUT * len(film)))
+        early, late = tuple(range(len(film) - count)), tuple(range(len(film) - count, len(film)))
+        learnt += [Moment(film, time, early) for time in early]
+        held += [Moment(film, time, late) for time in late]
+    if not learnt:
+        most = max((len(film) for film in films), default=0)
+        raise DataError(
+            f"too little to learn from: the longest recording has {most} time points, {LEAST[scheme]} are needed "
+            f"for {scheme} (some are held out for judging); record a longer time-lapse"
+        )
+    return learnt, held

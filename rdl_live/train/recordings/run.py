@@ -1,0 +1,186 @@
+"""A whole training from recordings: choice of scheme, training, verdict, weights only if they are better."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from rdl_live._version import __version__
+from rdl_live.errors import ConfigError
+from rdl_live.restore.live import quick_half
+from rdl_live.restore.ranges import check_microscope
+from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.moments import Moments
+from rdl_live.train.recordings.motion import Motion, longest, measure_motion
+from rdl_live.train.recordings.preview import save_before_after
+from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
+from rdl_live.train.recordings.trainer import PairStep, PairTrainer
+from rdl_live.train.recordings.verdict import BRIGHT, Gain, gain, noise_share
+from rdl_live.train.simulated.run import Outputs, check_outputs
+from rdl_models import Card, ObjectPlane, Span, Weights, load_weights, save_weights
+from rdl_models.card import card_name
+
+_NEAR = 0.05
+"""Weights are valid for optics that differ by so much from those of the recordings."""
+_LIGHT = 3.0
+"""... and for light that differs by this factor."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a training ended."""
+
+    card: Card | None
+    """Of the weights that were written; None where nothing was."""
+    scheme: Scheme
+    motion: Motion | None
+    gain: Gain | None
+    """None where it was refused before anything was trained."""
+    words: tuple[str, ...]
+    """What was found and done, for the user."""
+
+
+def train_on_films(
+    films: Sequence[Film],
+    out: Path,
+    settings: SelfSupSettings,
+    *,
+    auto: bool = False,
+    force: bool = False,
+    device: torch.device | str = "cpu",
+    resume: bool = False,
+    overwrite: bool = False,
+    name: str | None = None,
+    watch: Callable[[PairStep], bool | None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Go on training the denoiser on noisy recordings alone.
+
+    Args:
+        films: recordings of one microscope.
+        out: weight file; checkpoint and preview are put beside it.
+        settings: how.
+        auto: take the scheme that the measured motion asks for.
+        force: train even where it does not promise anything; weights that are no better are still not written.
+        device: where.
+        resume: go on from the checkpoint.
+        overwrite: replace what is there.
+        name: of the weights; by default that of the file.
+        watch: told of every step; ends the training by returning True (the checkpoint is kept).
+        tell: told what is found on the way, in sentences.
+
+    Raises:
+        OutputError: something cannot be written, or is there already.
+        DataError: too few time points, or a checkpoint that does not fit.
+        ConfigError: weights to start from that are not there, or not made for this microscope.
+    """
+    outputs = Outputs(out)
+    check_outputs(outputs, resume=resume, overwrite=overwrite)
+    start = starting_weights(settings.start, films[0])
+    motion = longest([one for one in map(measure_motion, films) if one is not None])
+    words: list[str] = []
+    if motion is not None:
+        if auto:
+            settings = settings.replace(scheme=motion.scheme)
+        settings = settings.replace(reach=motion.reach)
+        tell(motion.words)
+    if settings.scheme is Scheme.TIS and motion is not None and motion.scheme is Scheme.SPLIT and not force:
+        words.append("nothing was trained: use `rdl-live train split` (or `train auto`) on this recording")
+        return Result(None, settings.scheme, motion, None, tuple(words))
+    half = quick_half(torch.device(device))
+    trainer = PairTrainer(
+        start.network, Moments(films, settings), device, checkpoint=outputs.checkpoint, resume=resume, half=half
+    )
+    share = noise_share(trainer.held)
+    if share < BRIGHT and not force:
+        words.append(
+            f"bright data: the noise is {share:.1%} of the image's contrast, so that there is next to nothing to "
+            "denoise; nothing was trained, keep the weights that you have"
+        )
+        return Result(None, settings.scheme, motion, None, tuple(words))
+    stopped = _trained(trainer, outputs, watch)
+    found = gain(trainer.before, trainer.after)
+    words.append(found.words)
+    if stopped:
+        words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
+        return Result(None, settings.scheme, motion, found, tuple(words))
+    outputs.checkpoint.unlink(missing_ok=True)
+    if not found.helped:
+        outputs.preview.unlink(missing_ok=True)
+        return Result(None, settings.scheme, motion, found, tuple(words))
+    called = name or card_name(out.name.removesuffix(".safetensors"))
+    card = make_card(called, start.card, trainer, films, found, motion)
+    save_weights(out, trainer.best, card, overwrite=overwrite)
+    return Result(card, settings.scheme, motion, found, tuple(words))
+
+
+def starting_weights(name: str, film: Film) -> Weights:
+    """Load the weights to go on from and check that they suit.
+
+    Raises:
+        ConfigError: not there, of another architecture, or not made for this microscope.
+    """
+    loaded = load_weights(name)
+    if not isinstance(loaded.network, ObjectPlane):
+        raise ConfigError(f"--from {name}: weights of {loaded.card.architecture!r} cannot be trained further")
+    check_microscope(loaded.card, film.scope, film.channel)
+    return loaded
+
+
+def _trained(trainer: PairTrainer, outputs: Outputs, watch: Callable[[PairStep], bool | None]) -> bool:
+    """Run to the end; return whether the watcher ended it."""
+    for step in trainer.run():
+        if step.look is not None:
+            save_before_after(outputs.preview, trainer)
+        if watch(step):
+            return True
+    save_before_after(outputs.preview, trainer)
+    return False
+
+
+def make_card(
+    name: str, start: Card, trainer: PairTrainer, films: Sequence[Film], found: Gain, motion: Motion | None
+) -> Card:
+    """Return the metadata of weights that were trained on recordings."""
+    held = {id(moment.film): moment.fellows for moment in trainer.moments.held}
+    recordings = [
+        {
+            "name": film.name,
+            "fingerprint": film.fingerprint,
+            "time_points": len(film),
+            "first": film.first,
+            "held_out": [film.first + time for time in held.get(id(film), ())],
+            "microscope": film.scope.name,
+            "photons": round(float(film.photons(0).mean()), 3),
+        }
+        for film in films
+    ]
+    scope, light = films[0].scope, [float(film.photons(0).mean()) for film in films]
+    centre = {
+        "na": scope.optics.na,
+        "pixel_size_um": scope.optics.pixel_size_um,
+        "emission_nm": films[0].channel.emission_nm,
+    }
+    valid = dict(start.valid)
+    valid |= {key: Span(low=(1 - _NEAR) * value, high=(1 + _NEAR) * value) for key, value in centre.items()}
+    valid["photons"] = Span(low=min(light) / _LIGHT, high=max(light) * _LIGHT)
+    return Card(
+        name=name,
+        architecture=start.architecture,
+        config=start.config,
+        trained_on={
+            "scheme": str(trainer.settings.scheme),
+            "settings": trainer.settings.model_dump(mode="json"),
+            "recordings": recordings,
+            "motion_nm": None if motion is None else round(min(motion.per_point_nm, 1e6), 1),
+            "best_step": trainer.state.best_step,
+            "from": start.name,
+            "before": start.trained_on,
+        },
+        steps=start.steps + trainer.state.step,
+        minutes=start.minutes + trainer.state.seconds / 60,
+        valid=valid,
+        scores={"held_out_before": round(found.before, 4), "held_out_after": round(found.after, 4)},
+        program=f"rdl-live {__version__}",
+    )

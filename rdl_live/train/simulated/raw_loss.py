@@ -1,0 +1,45 @@
+"""The loss of raw-frame networks: MSE + 0.1 (1 - SSIM) as published, of light whose noise is the same everywhere.
+
+Each series' MSE counts relative to that of the generated frames, so that all light levels count alike.
+"""
+
+import torch
+from torch import nn
+
+from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
+from rdl_live.train.loop.ssim import ssim
+from rdl_live.train.simulated.loss import Judged, curbed
+from rdl_live.train.simulated.raw_scene import RawBatch
+from rdl_models import RdlSim
+
+SSIM = 0.1
+"""Weight of 1 - SSIM."""
+_LEAST = 1e-3 * NOISE**2
+
+
+def judge_raw(network: nn.Module, batch: RawBatch, *, half: bool = False) -> Judged:
+    """Denoise a batch of orientations and compare it with what has no noise.
+
+    Args:
+        network: an `RdlSim`.
+        batch: frames.
+        half: compute the convolutions in bfloat16.
+
+    Returns:
+        What was found; of the pictures, the first frame of every orientation in units of the mean: generated, denoised,
+        and the truth.
+    """
+    if not isinstance(network, RdlSim):
+        raise TypeError(f"a network that denoises raw frames is needed, got {type(network).__name__}")
+    mean, read = batch.mean, batch.read_variance
+    generated, noisy, clean = (stabilized(one, mean, read) for one in (batch.generated, batch.noisy, batch.clean))
+    pixel = batch.pixel_um * batch.cutoff if network.config.relative else batch.pixel_um
+    with torch.autocast(noisy.device.type, torch.bfloat16, enabled=half):
+        out = network(generated, noisy, pixel)
+    error = ((out - clean) ** 2).mean(dim=(1, 2, 3)) + _LEAST
+    ratio = error / (((generated - clean) ** 2).mean(dim=(1, 2, 3)) + _LEAST)
+    span = (clean.amax(dim=(1, 2, 3)) - clean.amin(dim=(1, 2, 3))).clamp(min=NOISE)
+    loss = curbed(ratio).mean() + SSIM * (1 - ssim(out, clean, span)).mean()
+    shown = batch.generated[:, 0] / mean[:, 0]
+    denoised = photons_of(out.detach(), mean, read)[:, 0] / mean[:, 0]
+    return Judged(loss, ratio.detach(), shown, denoised, batch.clean[:, 0] / mean[:, 0])

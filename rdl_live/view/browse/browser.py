@@ -1,0 +1,358 @@
+"""A recording, browsed with the same panes as live: a dockable widget. Reads and computes in a thread of its own."""
+
+import html
+from functools import partial
+from pathlib import Path
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
+from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
+
+from rdl_live.errors import RdlError
+from rdl_live.view.browse.about import Lines, about_image, about_recording
+from rdl_live.view.browse.controls import BrowseControls
+from rdl_live.view.browse.images import NONE, BrowseImages, Request, Shown
+from rdl_live.view.browse.latest_worker import LatestWorker
+from rdl_live.view.browse.marks import Marks
+from rdl_live.view.browse.source import Source
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.actions import Actions
+from rdl_live.view.live.health_panel import HealthPanel
+from rdl_live.view.live.image_trust import cautions_of
+from rdl_live.view.live.notice_strip import NoticeStrip
+from rdl_live.view.live.session import KINDS, Notice, Severity
+from rdl_live.view.panes import picture_dialog
+from rdl_live.view.panes.grid import PaneGrid
+from rdl_live.view.panes.picture_file import Caption, Shot
+from rdl_live.view.patterns.health import pattern_health
+
+PATIENCE_MS = 250
+"""How long the image before stays in its pane while the next is computed."""
+
+
+class Browser(QWidget):
+    """Shows a recording. It owns the source, and closes it."""
+
+    _came = Signal(object)
+    _failed = Signal(object)
+
+    def __init__(
+        self,
+        source: Source,
+        memory: Memory | None = None,
+        denoisers: tuple[str, ...] = (NONE,),
+        device: str = "cpu",
+        parent: QWidget | None = None,
+    ) -> None:
+        """Show the first series.
+
+        Args:
+            source: the recording; closed by `end`.
+            memory: what is remembered for the next start.
+            denoisers: names of weights to choose from, and "none".
+            device: where to compute.
+            parent: as usual.
+        """
+        super().__init__(parent)
+        self.setObjectName("browser")
+        self.source, self.memory = source, memory or Memory("browser")
+        self.shown: Shown | None = None
+        """What is seen, so far."""
+        self._patterns: object = None
+        self.grid, self.notices, self.lamps = PaneGrid(list(KINDS.items())), NoticeStrip(), HealthPanel()
+        self.about = QTextBrowser()
+        self.about.setObjectName("browse-about")
+        self.about.setOpenLinks(False)
+        self.controls = BrowseControls(source.sizes, self._marks_of(0, 0, 0), denoisers)
+        self._request = self.controls.request
+        self._spectrum: QWidget | None = None
+        self.commands = Actions(self)
+        self._lay_out()
+        self._make_actions()
+        self._recall()
+        self._came.connect(self._show, Qt.ConnectionType.QueuedConnection)
+        self._failed.connect(self._tell_failure, Qt.ConnectionType.QueuedConnection)
+        images = BrowseImages(source, device)
+        self._worker: LatestWorker[Request, Shown] = LatestWorker(images.steps, self._came.emit, self._failed.emit)
+        self.controls.wanted.connect(self.ask)
+        self.ask(self._request)
+
+    # Layout ---------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        lamps = QWidget()
+        column = QVBoxLayout(lamps)
+        column.addWidget(self.lamps)
+        column.addStretch(1)
+        scrolled = QScrollArea()
+        scrolled.setWidget(lamps)
+        scrolled.setWidgetResizable(True)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.tabs = QTabWidget()
+        self.tabs.setObjectName("browse-tabs")
+        self.tabs.addTab(self.about, "About")
+        self.tabs.addTab(scrolled, "Patterns")
+        self._spectrum_tab = QWidget()
+        QVBoxLayout(self._spectrum_tab).setContentsMargins(0, 0, 0, 0)
+        self.tabs.addTab(self._spectrum_tab, "Spectrum")
+        self.tabs.currentChanged.connect(self._show_spectrum)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.grid)
+        self.splitter.addWidget(self.tabs)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setCollapsible(0, False)
+        em = self.fontMetrics().averageCharWidth()
+        self.splitter.setSizes([150 * em, 48 * em])
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(4, 4, 4, 4)
+        whole.setSpacing(3)
+        whole.addWidget(self.notices)
+        whole.addWidget(self.splitter, 1)
+        whole.addWidget(self.controls)
+
+    def _make_actions(self) -> None:
+        add, controls = self.commands.add, self.controls
+        add("picture", "save", "Save picture …", "Ctrl+S", "Save the best image with scale bar and caption", self.save)
+        add("picture", "copy", "Copy picture", "Ctrl+Shift+C", "Copy it with scale bar and caption", self.copy)
+        add("go", "play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
+        add("go", "next", "Next time point", "Ctrl+Right", "Go on by one", lambda: controls.step(1))
+        add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
+        tip = "Go to the next series that something is wrong with"
+        add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
+        for number, (name, title) in enumerate(KINDS.items(), start=1):
+            show, tip = partial(self.grid.show_pane, name), f"Show or hide the {title} pane"
+            add("view", f"pane-{name}", f"{title} pane", f"Ctrl+{number}", tip, show, checkable=True)
+        tip = "Show two images in one, with a line to drag"
+        add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
+        tip = "Shade where the denoised image should not be believed: its expected error is large there"
+        add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, self.grid.show_doubt, checkable=True)
+        add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
+        add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
+        add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)
+        self.grid.layout_changed.connect(self._tick_panes)
+
+    # What is shown --------------------------------------------------------------------------------------
+
+    def ask(self, request: Request) -> None:
+        """Show this as soon as it is read and computed; a request before it that is not done yet is forgotten."""
+        image = request.where.image
+        if image != self._request.where.image:
+            self.controls.show_marks(self._marks_of(*image))
+        self._request = request
+        self.controls.ready = False
+        self._tell_state("reading …")
+        self._worker.ask(request)
+        # The window may be gone by then.
+        QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request) if isalive(self) else None)  # type: ignore[no-untyped-call]
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for is shown."""
+        return self.controls.ready
+
+    def _show(self, shown: Shown) -> None:
+        if shown.request != self._request:
+            return
+        self.shown = shown
+        if shown.problem:
+            self._tell(shown.problem, Severity.ERROR)
+        if "denoised" in shown.pictures or shown.request.denoiser != NONE:
+            self.grid.show_pane("denoised", True)
+        elif shown.done:
+            self.grid.show_pane("denoised", False)
+        self._show_pictures(shown)
+        if shown.done:
+            self.controls.ready = True
+        computing = "computing …" if "sim" in shown.pictures or not shown.pictures else "computing the SIM image …"
+        self._tell_state("" if shown.done else computing)
+        self._show_about()
+        if shown.patterns is not None and shown.patterns is not self._patterns:
+            self._patterns = shown.patterns
+            self.lamps.show_health(pattern_health(shown.patterns, shown.nominal))
+        self.grid.show_cautions(cautions_of(shown.patterns, shown.doubts, nominal=shown.nominal))
+        self._show_spectrum()
+
+    def _show_pictures(self, shown: Shown) -> None:
+        channel = self.source.sizes.channels[shown.request.where.channel]
+        pictures = {
+            name: shown.pictures.get(name) for name in KINDS if shown.done or name in {*shown.pictures, *shown.absent}
+        }
+        for name in KINDS:
+            self._explain(name, shown.absent.get(name, "" if shown.done else "Computing …"))
+        self.grid.show_pictures(channel, pictures)
+
+    def _clear_late(self, request: Request) -> None:
+        """Empty the panes whose image is of another series and takes its time."""
+        if request != self._request or self.controls.ready:
+            return
+        made = self.shown.pictures if self.shown is not None and self.shown.request == request else {}
+        late = {name: None for name in KINDS if name not in made}
+        for name in late:
+            self._explain(name, "Computing …")
+        self.grid.show_pictures(self.source.sizes.channels[request.where.channel], late)
+
+    def _explain(self, name: str, text: str) -> None:
+        canvas = self.grid.panes[name].canvas
+        if canvas.busy_text != text:
+            canvas.busy_text = text
+            canvas.update()
+
+    def _tell_state(self, text: str) -> None:
+        request = self._request
+        words = self.controls.marks.words(request.where.time)
+        parts = [self.controls.marks.summary, f"this one: {words}" if words != "complete" else "", text]
+        self.controls.state.setText("   ·   ".join(part for part in parts if part))
+
+    def _show_about(self) -> None:
+        groups = (
+            ("This image", about_image(self.source, self._request.where, self.shown)),
+            ("Recording", about_recording(self.source)),
+        )
+        text = "".join(_table(title, lines) for title, lines in groups)
+        if text != self.about.property("told"):
+            bar = self.about.verticalScrollBar()
+            place = bar.value() if bar is not None else 0
+            self.about.setProperty("told", text)
+            self.about.setHtml(text)
+            if bar is not None:
+                bar.setValue(place)
+
+    def _show_spectrum(self) -> None:
+        """Draw the spectrum if its tab is open; what draws it is loaded only then."""
+        if self.tabs.currentWidget() is not self._spectrum_tab or self.shown is None:
+            return
+        from rdl_live.view.patterns.spectrum_view import SpectrumView
+
+        if self._spectrum is None:
+            self._spectrum = SpectrumView(KINDS)
+            layout = self._spectrum_tab.layout()
+            assert layout is not None
+            layout.addWidget(self._spectrum)
+        view = self._spectrum
+        assert isinstance(view, SpectrumView)
+        view.set_optics(self._cutoff())
+        view.set_patterns(self.shown.patterns)
+        view.show_pictures({name: self.shown.pictures.get(name) for name in KINDS})
+        if self.shown.done:
+            view.draw()
+
+    def _cutoff(self) -> float | None:
+        scope = self.source.microscope
+        if scope is None:
+            return None
+        name = self.source.sizes.channels[self._request.where.channel]
+        known = [channel for channel in scope.channels if channel.name == name]
+        return scope.cutoff(known[0] if known else None)
+
+    def _marks_of(self, position: int, channel: int, z: int) -> Marks:
+        from rdl_live.files.recorder.layout import ImageAddress
+
+        image = ImageAddress(position, channel, z)
+        return Marks.of(self.source.flags(image), self.source.has_stored(image))
+
+    # What the user does ---------------------------------------------------------------------------------
+
+    def shot(self, name: str | None = None) -> Shot | None:
+        """Return the picture of a pane to be saved; by default the best one that is shown."""
+        shown = self.shown
+        if shown is None:
+            return None
+        names = [one for one in self.grid.shown if one in shown.pictures]
+        name = name or (names[-1] if names else None)
+        if name is None or name not in shown.pictures:
+            return None
+        channel = self.source.sizes.channels[shown.request.where.channel]
+        pane = self.grid.panes[name]
+        where = shown.request.where
+        facts = [f"time point {where.time + 1} of {self.source.sizes.times}", self.source.path.parent.name]
+        lines = about_image(self.source, where, shown)
+        made = {"recording": str(self.source.path), "image": dict(lines)}
+        if shown.patterns is not None:
+            made["patterns"] = shown.patterns.model_dump(mode="json")
+        known = tuple(fact for fact in facts if fact)
+        caption = Caption(f"{pane.title}, {channel}", None, shown.photons, known, pane.caution)
+        return Shot(shown.pictures[name], pane.contrast, caption, pane.canvas.layer.doubt, channel, made)
+
+    def save(self, path: Path | None = None) -> None:
+        """Save the best image; asks for a name unless it is given one."""
+        shot = self.shot()
+        if shot is None:
+            self._tell("there is no image to be saved yet", Severity.WARNING)
+            return
+        try:
+            if path is None:
+                folder = self.memory.get("pictures", str(Path.home()))
+                name = f"{shot.caption.title.replace(', ', '-')}-t{self._request.where.time + 1}.png"
+                path = picture_dialog.ask_and_save(self, shot, Path(str(folder)) / name.replace(" ", "-"))
+            else:
+                from rdl_live.view.panes.picture_file import save
+
+                save(shot, path)
+        except RdlError as error:
+            self._tell(str(error), Severity.ERROR)
+            return
+        if path is not None:
+            self.memory.put(pictures=str(path.parent))
+            self._tell(f"the picture was saved as {path}", Severity.INFO)
+
+    def copy(self) -> None:
+        """Copy the best image."""
+        shot = self.shot()
+        if shot is not None:
+            picture_dialog.copy(shot)
+            self._tell("the picture was copied", Severity.INFO)
+
+    def _split(self, wanted: bool) -> None:
+        denoised = self.shown is not None and "denoised" in self.shown.pictures
+        self.grid.show_split(wanted, *(("sim", "denoised") if denoised else ("widefield", "sim")))
+
+    def _tick_panes(self) -> None:
+        for name in KINDS:
+            self.commands.tick(f"pane-{name}", self.grid.is_wanted(name))
+
+    def _tell(self, text: str, severity: Severity, details: str = "") -> None:
+        self.notices.add(Notice(0, severity, text, details))
+
+    def _tell_failure(self, error: Exception) -> None:
+        self.controls.ready = True
+        self._tell_state("")
+        text = f"the images of this series could not be made ({type(error).__name__}: {error}); others may be fine"
+        self._tell(text, Severity.ERROR)
+
+    # What is remembered ---------------------------------------------------------------------------------
+
+    def _recall(self) -> None:
+        self.grid.history.load(self.memory.get("contrasts"))
+        hidden = self.memory.get("hidden")
+        for name in KINDS:
+            self.grid.show_pane(name, not (isinstance(hidden, list) and name in hidden))
+        self.grid.show_pane("denoised", False)
+        self._tick_panes()
+
+    def remember(self) -> None:
+        """Write down what is to be as it was at the next start."""
+        hidden = [name for name in KINDS if name != "denoised" and not self.grid.is_wanted(name)]
+        self.memory.put(contrasts=self.grid.history.as_list(), hidden=hidden)
+        self.memory.save()
+
+    def end(self) -> None:
+        """Remember, end the thread, close the files."""
+        self.remember()
+        self.controls.play.setChecked(False)
+        self._came.disconnect(self._show)
+        self._failed.disconnect(self._tell_failure)
+        if self._worker.close():
+            self.source.close()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Room for the panes."""
+        return QSize(1280, 720)
+
+
+def _table(title: str, lines: Lines) -> str:
+    rows = "".join(
+        f"<tr><td style='padding-right: 8px'><b>{html.escape(name)}</b></td><td>{html.escape(text)}</td></tr>"
+        for name, text in lines
+    )
+    return f"<h4>{html.escape(title)}</h4><table cellspacing='0' cellpadding='2'>{rows}</table>"

@@ -1,0 +1,170 @@
+"""The window of `rdl-live open`: hosts a browser, opens other recordings."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QByteArray, QSize
+from qtpy.QtGui import QAction, QCloseEvent, QKeySequence
+from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox
+
+from rdl_live.errors import RdlError
+from rdl_live.view.browse.browser import Browser
+from rdl_live.view.browse.source import Source, Where
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.common.theme import Theme, apply_theme
+
+Opener = Callable[[Path, Path | None], Source]
+"""Opens a recording, with a microscope file if one is given; raises RdlError."""
+
+
+class BrowserWindow(QMainWindow):
+    """Shows one recording at a time."""
+
+    def __init__(
+        self,
+        source: Source,
+        opener: Opener,
+        memory: Memory | None = None,
+        denoisers: tuple[str, ...] = ("none",),
+        device: str = "cpu",
+        *,
+        microscope: Path | None = None,
+    ) -> None:
+        """Show a recording; the window owns it.
+
+        Args:
+            source: the recording.
+            opener: opens others.
+            memory: what is remembered for the next start.
+            denoisers: names of weights to choose from, and "none".
+            device: where to compute.
+            microscope: the file that was given with the recording.
+        """
+        super().__init__()
+        self._opener, self.memory = opener, memory or Memory("browser")
+        self._denoisers, self._device, self._microscope = denoisers, device, microscope
+        self._theme = Theme.LIGHT if self.memory.get("theme") == Theme.LIGHT.value else Theme.DARK
+        self.browser = self._host(source)
+        self._place()
+
+    # Recordings -----------------------------------------------------------------------------------------
+
+    def open_path(self, path: Path, microscope: Path | None = None, where: Where | None = None) -> bool:
+        """Show another recording; return whether it could be opened. If not, the one before stays."""
+        try:
+            QApplication.setOverrideCursor(self.cursor())
+            try:
+                source = self._opener(path, microscope)
+            finally:
+                QApplication.restoreOverrideCursor()
+        except RdlError as error:
+            QMessageBox.warning(self, "This cannot be opened", str(error))
+            return False
+        self._microscope = microscope
+        self.browser.remember()
+        before, self.browser = self.browser, self._host(source)
+        before.end()
+        before.deleteLater()
+        if where is not None:
+            self.browser.controls.go(where)
+        return True
+
+    def ask_folder(self) -> None:
+        """Ask for the folder of a recording, and show it."""
+        start = str(self.browser.source.path.parent.parent)
+        chosen = QFileDialog.getExistingDirectory(self, "Open a recording (its folder, or the .ome.zarr in it)", start)
+        if chosen:
+            self.open_path(Path(chosen), None)
+
+    def ask_file(self) -> None:
+        """Ask for a raw file and for its microscope file, and show it."""
+        start = str(self.browser.source.path.parent)
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Open a raw file", start, "Raw series (*.tif *.tiff *.mrc);;All files (*)"
+        )
+        if not chosen:
+            return
+        scope, _ = QFileDialog.getOpenFileName(
+            self, "Which microscope is it of?", str(Path(chosen).parent), "Microscope files (*.yaml *.yml)"
+        )
+        if scope:
+            self.open_path(Path(chosen), Path(scope))
+
+    def reload(self) -> None:
+        """Read the recording again: it may have grown."""
+        browser = self.browser
+        self.open_path(browser.source.path, self._microscope, browser.controls.where)
+
+    def _host(self, source: Source) -> Browser:
+        browser = Browser(source, self.memory, self._denoisers, self._device)
+        self.setCentralWidget(browser)
+        self.setWindowTitle(f"{_name(source.path)} - rdl-live")
+        self._make_menus(browser)
+        self._use_theme()
+        return browser
+
+    # Menus and place ------------------------------------------------------------------------------------
+
+    def _make_menus(self, browser: Browser) -> None:
+        bar = self.menuBar()
+        assert bar is not None
+        bar.clear()
+        menu = QMenu("&File", self)
+        self._add(menu, "Open recording …", "Ctrl+O", self.ask_folder)
+        self._add(menu, "Open raw file …", "Ctrl+Shift+O", self.ask_file)
+        self._add(menu, "Read again", "F5", self.reload)
+        menu.addSeparator()
+        menu.addActions([browser.commands[name] for name in ("save", "copy")])
+        menu.addSeparator()
+        self._add(menu, "Close", "Ctrl+W", self.close)
+        bar.addMenu(menu)
+        for title, part in (("&Go", "go"), ("&View", "view")):
+            made = browser.commands.menu(part)
+            made.setTitle(title)
+            bar.addMenu(made)
+        made.addSeparator()
+        light = self._add(made, "Light colours", "", lambda: None)
+        light.setCheckable(True)
+        light.setChecked(self._theme is Theme.LIGHT)
+        light.toggled.connect(lambda on: self.use_theme(Theme.LIGHT if on else Theme.DARK))
+
+    def _add(self, menu: QMenu, title: str, shortcut: str, do: Callable[[], object]) -> QAction:
+        action = menu.addAction(title)
+        assert action is not None
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+        action.triggered.connect(lambda _=False: do())
+        return action
+
+    def use_theme(self, theme: Theme) -> None:
+        """Use light or dark colours from now on."""
+        self._theme = theme
+        self._use_theme()
+
+    def _use_theme(self) -> None:
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, self._theme)
+
+    def _place(self) -> None:
+        remembered = self.memory.get("window")
+        if isinstance(remembered, str) and self.restoreGeometry(
+            QByteArray.fromHex(remembered.encode("ascii", "ignore"))
+        ):
+            return
+        screen = QApplication.primaryScreen()
+        room = screen.availableSize() if screen is not None else QSize(1366, 768)
+        self.resize(min(1500, round(0.9 * room.width())), min(950, round(0.9 * room.height())))
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
+        """Remember, and let go of the files."""
+        geometry = self.saveGeometry().toHex().data().decode("ascii")
+        self.memory.put(window=geometry, theme=self._theme.value)
+        self.browser.end()
+        if event is not None:
+            event.accept()
+
+
+def _name(path: Path) -> str:
+    """Return the name of a recording: that of its run's folder, where it lies in one."""
+    return path.parent.name if path.name in ("raw.ome.zarr", "sr.ome.zarr") else path.name

@@ -1,0 +1,1 @@
+"""What all windows share: theme, words, banner."""

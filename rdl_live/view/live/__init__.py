@@ -1,0 +1,1 @@
+"""The live window: controls, lamps, traces, notices."""

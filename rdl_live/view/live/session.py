@@ -1,0 +1,255 @@
+"""What the window needs of a microscope: to ask for things, and to be told how it is. Without Qt.
+
+`rdl_live.app.LiveSession` is such a session; a test may make another.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from rdl_live.view.panes.picture import Picture
+
+if TYPE_CHECKING:  # loads torch, which the window must not wait for
+    from rdl_live.acquire.plan import Plan
+    from rdl_live.optics.microscope import Microscope
+    from rdl_live.optics.pattern import PatternSet
+
+
+KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Denoised SIM"}
+"""Names and titles of the images of a series, from the least to the most that was made of it."""
+
+
+class Activity(StrEnum):
+    """What the microscope is at."""
+
+    OPENING = "opening"
+    IDLE = "idle"
+    STARTING = "starting"
+    LIVE = "live"
+    SNAPPING = "snapping"
+    RECORDING = "recording"
+    STOPPING = "stopping"
+    BROKEN = "broken"
+    """The devices cannot be used before they are connected anew."""
+    CLOSED = "closed"
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to stop."""
+        return self in (Activity.STARTING, Activity.LIVE, Activity.SNAPPING, Activity.RECORDING, Activity.STOPPING)
+
+
+class Light(StrEnum):
+    """Whether there is light on the sample."""
+
+    OFF = "off"
+    ON = "on"
+    UNKNOWN = "unknown"
+    """A device did not say that it went dark: somebody must look."""
+
+
+class Severity(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the user should know."""
+
+    number: int
+    """Counts up; a view asks for those after the last that it has seen."""
+    severity: Severity
+    text: str
+    details: str = ""
+    """More, to be copied for whoever helps."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user sets."""
+
+    channel: str = ""
+    power_percent: float = 50.0
+    """Light in percent of full."""
+    exposure_ms: float = 10.0
+    """Of each raw frame."""
+    region: tuple[int, int, int, int] | None = None
+    """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
+    denoiser: str = "none"
+
+
+@dataclass(frozen=True)
+class DemoKnobs:
+    """What can be turned on the simulated microscope."""
+
+    kinds: tuple[str, ...]
+    """Kinds of specimen."""
+    kind: str
+    photons_per_ms: float
+    """Brightness of the dye: mean photons per raw pixel and ms at full power."""
+    speed_um_s: float
+    """Motion of the specimen."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording that is being made, or was made last."""
+
+    folder: Path
+    series: int
+    planned: int | None
+    """Series in all; None: until it is stopped."""
+    written_bytes: int
+    running: bool
+    seconds: float
+    """Since its start."""
+    raw: Path
+    """The raw recording."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What has gone through since the start of live view or recording."""
+
+    raw: int = 0
+    missing: int = 0
+    """Frames that did not come from the camera."""
+    images: int = 0
+    dropped: int = 0
+    """Whole series that the computer could not keep up with; they are recorded, but not shown."""
+    refused: int = 0
+    """Series that were incomplete or showed wrong patterns; no image is made of them."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Numbers for the traces; None where they are not known."""
+
+    photons: float | None = None
+    """Mean photons per raw pixel and frame."""
+    brightness: float | None = None
+    """Photons for the same light, relative to those at the start: 1 until the dye bleaches."""
+    mcnr: float | None = None
+    modulation: float | None = None
+    score: float | None = None
+    raw_fps: float = 0.0
+    image_fps: float = 0.0
+    latency_ms: float | None = None
+    brightest_adu: float | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How the microscope is; made by the session, not by devices being asked."""
+
+    activity: Activity = Activity.OPENING
+    says: str = ""
+    """What it is at, in words."""
+    stalled_s: float = 0.0
+    """For how long the camera has given nothing, where that is too long [s]; 0 where all is well."""
+    light: Light = Light.OFF
+    settings: Settings = field(default_factory=Settings)
+    channels: tuple[str, ...] = ()
+    powers_w_cm2: tuple[float | None, ...] = ()
+    """Light on the sample at full power, of each channel."""
+    denoisers: tuple[str, ...] = ("none",)
+    chip: tuple[int, int] | None = None
+    """Width and height of the whole camera chip [pixels]."""
+    recording: Recording | None = None
+    counts: Counts = field(default_factory=Counts)
+    readings: Readings = field(default_factory=Readings)
+    patterns: "PatternSet | None" = None
+    """As estimated last, trusted or not."""
+    nominal: "PatternSet | None" = None
+    """What the SLM should show; None where that is not known."""
+    dose_j_cm2: float | None = None
+    """Since the window was opened, or the dose was set to zero."""
+    disk_free_bytes: int | None = None
+    doubts: tuple[str, ...] = ()
+    """What the guards say of the denoised image; empty where nothing is wrong, or nothing was asked."""
+    stage_um: tuple[float, float] | None = None
+    """Where the stage is, x and y; None where there is none, or it does not answer."""
+    demo: DemoKnobs | None = None
+    """None for a real microscope."""
+    at_s: float = 0.0
+    """When it was made, by `time.perf_counter`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The newest images, all of one series but for the raw frame."""
+
+    number: int
+    """Counts up."""
+    channel: str
+    raw: Picture | None = None
+    widefield: Picture | None = None
+    sim: Picture | None = None
+    denoised: Picture | None = None
+    patterns: "PatternSet | None" = None
+    """The image was made with these."""
+    denoiser: str = "none"
+    seen: "PatternSet | None" = None
+    """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
+
+    @property
+    def pictures(self) -> dict[str, Picture | None]:
+        """By the names of `KINDS`."""
+        return {"raw": self.raw, "widefield": self.widefield, "sim": self.sim, "denoised": self.denoised}
+
+
+class Session(Protocol):
+    """A microscope to sit at. No method waits for a device; all may be called from the GUI thread at any time."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """How it is."""
+
+    @property
+    def microscope(self) -> "Microscope | None":
+        """Its description; None before it is read."""
+
+    def take_images(self) -> Images | None:
+        """Return the newest images, or None where they have been taken already."""
+
+    def notices(self, after: int) -> Sequence[Notice]:
+        """Return the notices after this number."""
+
+    def live(self) -> None:
+        """Show what the camera sees, until it is stopped; nothing is recorded."""
+
+    def snap(self) -> None:
+        """Take one series."""
+
+    def record(self, folder: Path, plan: "Plan | None" = None) -> None:
+        """Record to a folder that is made: a plan, or what live view shows until it is stopped."""
+
+    def stop(self) -> None:
+        """Stop whatever runs; the light is off within a second, also where a device hangs."""
+
+    def change(self, **settings: object) -> None:
+        """Change fields of `Settings`; light follows at once, the rest with a short pause of live view."""
+
+    def turn(self, **knobs: object) -> None:
+        """Change fields of `DemoKnobs`."""
+
+    def watch_disk(self, folder: Path) -> None:
+        """Tell how much room is left where this folder is to be."""
+
+    def reset_dose(self) -> None:
+        """Count the dose from 0: another place on the sample."""
+
+    def reconnect(self) -> None:
+        """Unload the devices and load them again, after one has failed for good."""
+
+    def close(self) -> None:
+        """Stop, go dark, unload; returns at once."""
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until it is closed; return whether it is."""

@@ -1,0 +1,78 @@
+"""The two bars that nobody may overlook: light on the sample, and recording."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPalette
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from rdl_live.view.common import words
+from rdl_live.view.common.theme import AMBER, DEEP_RED, RED
+from rdl_live.view.live.session import Activity, Light, Snapshot
+
+
+class StateBars(QWidget):
+    """Light at the left, recording at the right; quiet while neither is on."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.light, self.recording = _Bar("light-bar", self), _Bar("record-bar", self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        row.addWidget(self.light, 1)
+        row.addWidget(self.recording, 1)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Show how it is."""
+        self.light.say(*light_words(snapshot))
+        self.recording.say(*recording_words(snapshot))
+
+
+def light_words(snapshot: Snapshot) -> tuple[str, str]:
+    """Return text and colour ("" for none) of the light's bar."""
+    settings = snapshot.settings
+    if snapshot.light is Light.UNKNOWN:
+        return "THE LIGHT MAY BE ON: look, and turn it off by hand", AMBER
+    if snapshot.light is Light.ON:
+        return f"LIGHT ON   {settings.channel}, {settings.power_percent:.3g} %", RED
+    return "light off", ""
+
+
+def recording_words(snapshot: Snapshot) -> tuple[str, str]:
+    """Return text and colour ("" for none) of the recording's bar."""
+    recording = snapshot.recording
+    if snapshot.activity is Activity.RECORDING and recording is not None:
+        done = f"series {recording.series}" + ("" if recording.planned is None else f" of {recording.planned}")
+        return f"RECORDING   {done}   {words.span(recording.seconds)}", DEEP_RED
+    if recording is not None:
+        return f"recorded {words.count(recording.series)} series, {words.size(recording.written_bytes)}", ""
+    return "not recording", ""
+
+
+class _Bar(QLabel):
+    """Text on a colour. By palette and not by style sheet: with one, a label keeps the colours of the old theme."""
+
+    def __init__(self, name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setMinimumWidth(60)
+        self.setMargin(3)
+        self.colour: str | None = None
+        self.say("", "")
+
+    def say(self, text: str, colour: str) -> None:
+        if text != self.text():
+            self.setText(text)
+            self.setToolTip(text)
+        if colour == self.colour:
+            return
+        self.colour = colour
+        palette = QPalette()
+        if colour:
+            palette.setColor(QPalette.ColorRole.Window, QColor(colour))
+            palette.setColor(QPalette.ColorRole.WindowText, QColor("white"))
+        self.setPalette(palette)
+        self.setAutoFillBackground(bool(colour))
+        font = self.font()
+        font.setBold(bool(colour))
+        self.setFont(font)

@@ -1,0 +1,358 @@
+"""The plan editor: what is imaged, how often, with how much light; and what it takes, before any light is on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QMessageBox,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from rdl_live.acquire.plan import Plan
+from rdl_live.errors import RdlError
+from rdl_live.view.plan.channels import ChannelRows
+from rdl_live.view.plan.fields import Bound, bound_choice, bound_count, bound_number, count_box, number_box
+from rdl_live.view.plan.model import PlanModel
+from rdl_live.view.plan.places import PlaceTable
+from rdl_live.view.plan.presets import Preset
+from rdl_live.view.plan.summary import PlanSummary
+
+ORDERS = {
+    "pzc": "position by position, plane by plane, all colours",
+    "pcz": "position by position, colour by colour, all planes",
+    "zpc": "plane by plane, position by position, all colours",
+    "zcp": "plane by plane, colour by colour, all positions",
+    "cpz": "colour by colour, position by position, all planes",
+    "czp": "colour by colour, plane by plane, all positions",
+}
+SEQUENCES = {
+    "auto": "as the microscope can",
+    "hardware": "by the camera's trigger (fastest)",
+    "software": "by software (slow, works with any SLM)",
+}
+# Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
+BOXES = (
+    "QCheckBox::indicator:unchecked { border: 1px solid #8a8a8f; border-radius: 2px; background: palette(base); "
+    "width: 0.75em; height: 0.75em; }"
+)
+PLANS = "Plans (*.yaml *.yml)"
+
+
+class PlanEditor(QWidget):
+    """Edits a plan. It starts nothing itself: its host is told."""
+
+    run_requested = Signal(object)
+    """A whole and checked `Plan`."""
+    place_requested = Signal()
+    """The host is to add where the stage is, by `model.add_place`."""
+    region_requested = Signal()
+    """The host is to set the region of live view, by `model.set_region`."""
+
+    def __init__(
+        self, model: PlanModel, presets: Callable[[], tuple[Preset, ...]] = tuple, parent: QWidget | None = None
+    ) -> None:
+        """Edit the plan of a model.
+
+        Args:
+            model: the draft.
+            presets: asked each time the menu opens, for they follow the light and the place of the moment.
+            parent: as usual.
+        """
+        super().__init__(parent)
+        self.setObjectName("plan-editor")
+        self.setStyleSheet(BOXES)
+        self.model, self._presets, self._busy = model, presets, ""
+        self._bound: list[Bound] = []
+        self.channels, self.places = ChannelRows(model), PlaceTable(model)
+        self.summary = PlanSummary(model)
+        self._lay_out()
+        self.places.place_wanted.connect(self.place_requested)
+        self.summary.run.clicked.connect(self._run)
+        model.changed.connect(self.refresh)
+        self.refresh()
+
+    def set_busy(self, why: str) -> None:
+        """Tell why no plan can be started now; "" if one can."""
+        if why != self._busy:
+            self._busy = why
+            self.summary.refresh(why)
+
+    def refresh(self) -> None:
+        """Show the draft; called by the model."""
+        for bound in self._bound:
+            bound.refresh()
+        self.channels.refresh()
+        self.places.refresh()
+        self._show_optional()
+        path = self.model.path
+        name = "not saved" if path is None else path.name
+        self._file.setText(f"{name}{' (changed)' if self.model.modified and path else ''}")
+        self._file.setToolTip("" if path is None else str(path))
+        self.summary.refresh(self._busy)
+
+    # Layout ---------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(4, 4, 4, 4)
+        for group in (self._time_group(), self._colour_group(), self._stack_group()):
+            column.addWidget(group)
+        column.addWidget(self._place_group())
+        column.addWidget(self._limit_group())
+        column.addWidget(self._more_group())
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(inner)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(inner.minimumSizeHint().width() + 20)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(2, 2, 2, 2)
+        whole.addLayout(self._head())
+        whole.addWidget(area, 1)
+        whole.addWidget(self.summary)
+
+    def _head(self) -> QVBoxLayout:
+        name = QLineEdit()
+        name.setObjectName("plan-name")
+        name.setToolTip("Name of the plan; the folder of its recording is named after it")
+        bound = Bound(self.model, ("name",), name, name.setText)
+        name.editingFinished.connect(lambda: bound.change(name.text()))
+        self._bound.append(bound)
+        self._preset_button = QToolButton()
+        self._preset_button.setText("New from …")
+        self._preset_button.setObjectName("plan-presets")
+        self._preset_button.setToolTip("Start from a usual plan, with the light and the place of the moment")
+        self._preset_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self._preset_button)
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(lambda: self._fill_presets(menu))
+        self._preset_button.setMenu(menu)
+        self._file = QLabel()
+        row, files = QHBoxLayout(), QHBoxLayout()
+        row.addWidget(QLabel("Plan"))
+        row.addWidget(name, 1)
+        row.addWidget(self._preset_button)
+        files.addWidget(self._file, 1)
+        for text, tip, do, key in (
+            ("Open …", "Read a plan from a file", self.open, "open"),
+            ("Save", "Write the plan to its file", self.save, "save"),
+            ("Save as …", "Write the plan to another file", self.save_as, "save-as"),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(tip)
+            button.setObjectName(f"plan-{key}")
+            button.clicked.connect(lambda _=False, do=do: do())
+            files.addWidget(button)
+        head = QVBoxLayout()
+        head.addLayout(row)
+        head.addLayout(files)
+        return head
+
+    def _time_group(self) -> QGroupBox:
+        group, form = _group("Time")
+        self._points = count_box(1, 10_000_000, "", "How many time points", "plan-points")
+        self._endless = QCheckBox("until I stop it")
+        self._endless.setObjectName("plan-endless")
+        self._endless.setToolTip("Go on until stop is pressed")
+        self._endless.clicked.connect(lambda on: self.model.set(("time", "points"), None if on else 10))
+        self._points.valueChanged.connect(lambda value: self.model.set(("time", "points"), value))
+        row = QHBoxLayout()
+        row.addWidget(self._points, 1)
+        row.addWidget(self._endless)
+        form.addRow("Time points", row)
+        interval = number_box(0, 1e6, " s", 3, "From the start of one time point to the next", "plan-interval")
+        interval.setSpecialValueText("as fast as possible")
+        # Zero is a value of the plan here, not the lack of one.
+        bound = Bound(self.model, ("time", "interval_s"), interval, interval.setValue)
+        interval.valueChanged.connect(bound.change)
+        self._bound.append(bound)
+        form.addRow("Every", interval)
+        return group
+
+    def _colour_group(self) -> QGroupBox:
+        group, form = _group("Colours")
+        form.addRow(self.channels)
+        return group
+
+    def _stack_group(self) -> QGroupBox:
+        group, form = _group("Planes")
+        planes = count_box(1, 10_000, "", "Planes around the focus of the moment; 1: no stack", "plan-planes")
+        step = number_box(0, 100, " µm", 3, "From one plane to the next", "plan-step")
+        self._bound += [
+            bound_count(self.model, ("z", "planes"), planes),
+            bound_number(self.model, ("z", "step_um"), step),
+        ]
+        row = QHBoxLayout()
+        row.addWidget(planes, 1)
+        row.addWidget(QLabel("every"))
+        row.addWidget(step, 1)
+        form.addRow("Planes", row)
+        return group
+
+    def _place_group(self) -> QGroupBox:
+        group, form = _group("Positions")
+        form.addRow(self.places)
+        box, bound = bound_choice(
+            self.model,
+            ("order",),
+            ORDERS,
+            "How one time point is gone through; matters with several of each",
+            "plan-order",
+        )
+        self._bound.append(bound)
+        form.addRow("Order", box)
+        return group
+
+    def _limit_group(self) -> QGroupBox:
+        group, form = _group("Limits")
+        group.setToolTip("A plan that exceeds a limit is not started; checked before any light is on")
+        for field, title, unit, tip in (
+            ("dose_j_cm2", "Dose", " J/cm²", "Most light for one colour on one position"),
+            ("duration_s", "Duration", " s", "Longest time"),
+            ("disk_gb", "Disk", " GB", "Most room for raw frames"),
+        ):
+            box = number_box(0, 1e9, unit, 2, tip, f"plan-limit-{field}")
+            box.setSpecialValueText("no limit")
+            self._bound.append(bound_number(self.model, ("limits", field), box))
+            form.addRow(title, box)
+        return group
+
+    def _more_group(self) -> QGroupBox:
+        group, form = _group("Camera and patterns")
+        self._part = QCheckBox("a part of the chip")
+        self._part.setObjectName("plan-part")
+        self._part.setToolTip("Smaller regions are read faster and take less room")
+        self._part.clicked.connect(self._part_clicked)
+        self._take_region = QPushButton("as in live view")
+        self._take_region.setObjectName("plan-region-live")
+        self._take_region.clicked.connect(lambda _=False: self.region_requested.emit())
+        row = QHBoxLayout()
+        row.addWidget(self._part, 1)
+        row.addWidget(self._take_region)
+        form.addRow("Region", row)
+        self._region = QWidget()
+        corner, size = QHBoxLayout(), QHBoxLayout()
+        for field, layout in (("x", corner), ("y", corner), ("width", size), ("height", size)):
+            box = count_box(0, 65_536, " px", f"{field} of the region on the chip", f"plan-roi-{field}")
+            self._bound.append(bound_count(self.model, ("roi", field), box))
+            layout.addWidget(QLabel(field))
+            layout.addWidget(box, 1)
+        column = QVBoxLayout(self._region)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(corner)
+        column.addLayout(size)
+        form.addRow(self._region)
+        stepped, bound = bound_choice(
+            self.model, ("sequence",), SEQUENCES, "What steps the SLM's patterns", "plan-sequence"
+        )
+        self._bound.append(bound)
+        form.addRow("Patterns stepped", stepped)
+        return group
+
+    def _show_optional(self) -> None:
+        points = self.model.get("time", "points")
+        blocker = QSignalBlocker(self._points)
+        self._points.setEnabled(points is not None)
+        if points is not None:
+            self._points.setValue(points)
+        blocker.unblock()
+        self._endless.setChecked(points is None)
+        self._part.setChecked(self.model.get("roi") is not None)
+        self._region.setVisible(self.model.get("roi") is not None)
+
+    # What the user does ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        if self.model.ready:
+            self.run_requested.emit(self.model.plan)
+
+    def _part_clicked(self, wanted: bool) -> None:
+        rows, columns = self.model.frame_shape
+        self.model.set_region((columns // 4, rows // 4, columns // 2, rows // 2) if wanted else None)
+
+    def _fill_presets(self, menu: QMenu) -> None:
+        menu.clear()
+        for preset in self._presets():
+            action = menu.addAction(preset.name)
+            assert action is not None
+            action.setToolTip(preset.meaning if preset.plan else f"{preset.meaning}. Not here: {preset.why_not}")
+            action.setEnabled(preset.plan is not None)
+            action.triggered.connect(lambda _=False, plan=preset.plan: self._take(plan))
+
+    def _take(self, plan: Plan | None) -> None:
+        if plan is not None and self._may_be_lost():
+            self.model.path = None
+            self.model.load(plan)
+
+    def open(self) -> None:
+        """Ask for a file, and edit its plan."""
+        if not self._may_be_lost():
+            return
+        chosen, _ = QFileDialog.getOpenFileName(self, "Open a plan", self._folder(), PLANS)
+        if chosen:
+            self._try(lambda: self.model.open(Path(chosen)), "This plan cannot be opened")
+
+    def save(self) -> None:
+        """Write the plan to the file that it is of."""
+        path = self.model.path
+        if path is None:
+            self.save_as()
+        else:
+            self._try(lambda: self.model.save(path, overwrite=True), "This plan cannot be saved")
+
+    def save_as(self) -> None:
+        """Ask for a file (and, if it exists, whether it may be replaced), and write the plan."""
+        start = f"{self._folder()}/{self.model.get('name')}.yaml"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the plan", start, PLANS)
+        if not chosen:
+            return
+        path = Path(chosen)
+        typed = bool(path.suffix)
+        path = path if typed else path.with_suffix(".yaml")
+        # The dialog has asked about the name that was typed, not about the one with the ending added.
+        self._try(lambda: self.model.save(path, overwrite=typed), "This plan cannot be saved")
+
+    def _folder(self) -> str:
+        return str(self.model.path.parent if self.model.path else Path.home())
+
+    def _may_be_lost(self) -> bool:
+        if not self.model.modified:
+            return True
+        question = "The plan has changes that are not saved. Go on without them?"
+        return QMessageBox.question(self, "Plan", question) == QMessageBox.StandardButton.Yes
+
+    def _try(self, do: Callable[[], None], title: str) -> None:
+        try:
+            do()
+        except RdlError as error:
+            QMessageBox.warning(self, title, str(error))
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Room for the fields in one column."""
+        return QSize(380, 760)
+
+
+def _group(title: str) -> tuple[QGroupBox, QFormLayout]:
+    group = QGroupBox(title)
+    form = QFormLayout(group)
+    form.setContentsMargins(8, 4, 8, 6)
+    form.setVerticalSpacing(4)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return group, form
