@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
-from rdl_live.files.ome_document import PROVENANCE_NAMESPACE, ChannelLabel, OmeDescription
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.ome_document import PROVENANCE_NAMESPACE, OmeDescription
 from rdl_live.files.ome_xml import parse_xml
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
 from rdl_live.files.tiff_pages import TiffLayout, description_of

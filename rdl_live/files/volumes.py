@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.frame_source import RawFile
-from rdl_live.files.ome_document import ChannelLabel, OmeDescription
+from rdl_live.files.ome_document import OmeDescription
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
 from rdl_live.files.raw import MAX_SERIES_BYTES, open_any
 from rdl_live.files.stack import Axis, Stack
