@@ -7,8 +7,8 @@ OBJECT_PLANE = "object-plane"
 DENOISERS = (OBJECT_PLANE, "rdl-sim")
 """Architectures that a `Restorer` takes."""
 _PURPOSE = {
-    "rcan3d": "denoise z-stacks: use them with `rdl-live restore STACKS --denoise`",
-    "dfcan": "super-resolve one image in one step: they are for comparison, and no verb uses them yet",
+    "rcan3d": "denoise z-stacks: use them with `rdl-live restore STACKS --weights`",
+    "dfcan": "super-resolve single images: use them with `rdl-live restore IMAGE --weights`",
     "rdl-sim": "denoise raw frames: use them with `rdl-live reconstruct --denoise` or in the window",
 }
 
