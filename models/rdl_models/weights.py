@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_models.architecture import Network
 from rdl_models.card import Card
-from rdl_models.object_plane import ObjectPlane
-from rdl_models.quick import QuickHeads
-from rdl_models.registry import build
+from rdl_models.registry import build, find_architecture
 
 SUFFIX = ".safetensors"
 FOLDER = Path(__file__).parent / "weights"
@@ -60,7 +60,7 @@ def read_card(path: Path) -> Card:
 class Weights:
     """A network in evaluation mode, and what its file says of it."""
 
-    network: nn.Module
+    network: Network
     card: Card
 
 
@@ -84,9 +84,27 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weight
         raise DataError(f"{path}: {error}; these weights are of another version of the program") from error
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
-    if isinstance(network, ObjectPlane):
-        network.quick = QuickHeads()
+    find_architecture(card.architecture).prepare(network)
     return Weights(network.eval().requires_grad_(False).to(device), card)
+
+
+def check_task(card: Card, tasks: Collection[str], given: str, use: str) -> None:
+    """Raise unless weights are for one of these tasks.
+
+    Args:
+        card: of the weights.
+        tasks: values of `Architecture.task`.
+        given: how they were given, e.g. "--denoise w.safetensors".
+        use: what they are to do, e.g. "denoise z-stacks".
+
+    Raises:
+        ConfigError: they are for another; the message names both.
+    """
+    if card.task not in tasks:
+        raise ConfigError(
+            f"{given}: weights {card.label} do not {use}, which needs weights for {' or '.join(sorted(tasks))}; "
+            "choose others (`rdl-live models show` says what weights are for)"
+        )
 
 
 def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool = False) -> None:

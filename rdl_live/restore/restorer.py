@@ -37,7 +37,11 @@ from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.stripes import check_stripes
-from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
+from rdl_models import Task, Weights, check_task, load_weights
+from rdl_models.architecture import EstimatesError
+
+TASKS = frozenset({Task.OBJECT_PLANE, Task.RAW_FRAMES})
+"""What a `Restorer` can do with a network."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Restorer:
         self.device, self._half = torch.device(device), half
         loaded = weights if isinstance(weights, Weights) else load_weights(weights, self.device)
         self._network, self.card = loaded.network, loaded.card
+        check_task(self.card, TASKS, f"denoiser {self.card.name}", "denoise SIM series")
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
         self._geometry = build_geometry(Otf.of(scope, channel), patterns, self.shape, device=self.device)
@@ -128,7 +133,7 @@ class Restorer:
     @property
     def tells_sigma(self) -> bool:
         """Whether `restore` gives a standard error: not all weights were trained for it."""
-        return isinstance(self._network, ObjectPlane) and self._network.spread is not None
+        return isinstance(self._network, EstimatesError) and self._network.spread is not None
 
     @property
     def strips(self) -> int:
@@ -245,7 +250,7 @@ class Restorer:
 
     def _raw_network(self, maps: CameraMaps | None) -> RawFrames | None:
         """Return the steps around a network that denoises raw frames; None where it works in the object plane."""
-        if not isinstance(self._network, RdlSim):
+        if self.card.task != Task.RAW_FRAMES:
             return None
         read = self.scope.camera.read_noise_e if maps is None else maps.read_noise_e.to(self.device)
         return RawFrames(self._network, self._geometry, self.patterns, self._target, read_variance=read**2)

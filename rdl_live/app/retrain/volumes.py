@@ -13,7 +13,7 @@ from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.volume import denoise_stack
 from rdl_live.train.stacks.stacks import VolumeFilm
-from rdl_models import Rcan3d, Weights, load_weights
+from rdl_models import Network, Task, Weights, check_task, load_weights
 
 MOST_BYTES = 512 * 2**20
 """Raw voxels that are kept in memory to learn from, over all recordings."""
@@ -110,17 +110,15 @@ def denoise_volumes(
         return [*(f"{raw.name}: {note}" for note in recording.notes), *warnings]
 
 
-def volume_network(loaded: Weights, name: str) -> Rcan3d:
+def volume_network(loaded: Weights, name: str) -> Network:
     """Return the network of weights for z-stacks.
 
     Raises:
         ConfigError: they are for something else.
     """
-    if not isinstance(loaded.network, Rcan3d) or not loaded.network.config.relative:
-        raise ConfigError(
-            f"--weights {name}: weights of {loaded.card.architecture!r} do not denoise z-stacks; train some with "
-            "`rdl-live train sis`"
-        )
+    check_task(loaded.card, {Task.STACKS}, f"--weights {name}", "denoise z-stacks")
+    if not loaded.network.config.relative:
+        raise ConfigError(f"--weights {name}: their cut-off is not relative to that of the OTF; train others")
     return loaded.network
 
 

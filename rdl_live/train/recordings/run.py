@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from rdl_live._version import __version__
-from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.train.recordings.film import Film
@@ -18,7 +17,7 @@ from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairStep, PairTrainer
 from rdl_live.train.recordings.verdict import BRIGHT, Gain, gain, noise_share
 from rdl_live.train.simulated.run import Outputs, check_outputs
-from rdl_models import Card, ObjectPlane, Span, Weights, load_weights, save_weights
+from rdl_models import Card, Span, Task, Weights, check_task, load_weights, save_weights
 from rdl_models.card import card_name
 
 _NEAR = 0.05
@@ -122,8 +121,7 @@ def starting_weights(name: str, film: Film) -> Weights:
         ConfigError: not there, of another architecture, or not made for this microscope.
     """
     loaded = load_weights(name)
-    if not isinstance(loaded.network, ObjectPlane):
-        raise ConfigError(f"--from {name}: weights of {loaded.card.architecture!r} cannot be trained further")
+    check_task(loaded.card, {Task.OBJECT_PLANE}, f"--from {name}", "learn from noisy SIM series")
     check_microscope(loaded.card, film.scope, film.channel)
     return loaded
 
