@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rdl_models.registry import ARCHITECTURES, architectures, build, find_architecture
     from rdl_models.weights import (
         Weights,
-        check_task,
         find_weights,
         load_weights,
         read_card,
@@ -43,7 +42,6 @@ __all__ = [
     "Weights",
     "architectures",
     "build",
-    "check_task",
     "find_architecture",
     "find_weights",
     "load_weights",
@@ -61,7 +59,7 @@ _HOME = {
     "rcan3d": ("Rcan3d", "Rcan3dConfig"),
     "rdl_sim": ("RdlSim", "RdlSimConfig"),
     "registry": ("ARCHITECTURES", "architectures", "build", "find_architecture"),
-    "weights": ("Weights", "check_task", "find_weights", "load_weights", "read_card", "save_weights", "shipped"),
+    "weights": ("Weights", "find_weights", "load_weights", "read_card", "save_weights", "shipped"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -81,11 +81,6 @@ class Card(_Frozen):
         known = ARCHITECTURES.find(data["architecture"])
         return data if known is None else {**data, "task": str(known.task)}
 
-    @property
-    def label(self) -> str:
-        """Name, architecture and task, for messages."""
-        return f"{self.name!r} ({self.architecture}, for {self.task or 'an unknown task'})"
-
     @field_validator("format")
     @classmethod
     def _known(cls, value: int) -> int:

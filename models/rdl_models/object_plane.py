@@ -349,8 +349,8 @@ def _sample(config: ObjectPlaneConfig) -> tuple[Sample, ...]:
 
 
 def _fields(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
-    """With nothing said, the shipped network's; whoever says a size means a plain network of that size."""
-    return dict(wanted or vars(SHIPPED))
+    """Other sizes keep the shipped network's other settings."""
+    return {**vars(SHIPPED), **wanted}
 
 
 def _quicken(network: nn.Module) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,25 +85,6 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weight
     network.load_state_dict(tensors)
     find_architecture(card.architecture).prepare(network)
     return Weights(network.eval().requires_grad_(False).to(device), card)
-
-
-def check_task(card: Card, tasks: Collection[str], given: str, use: str) -> None:
-    """Raise unless weights are for one of these tasks.
-
-    Args:
-        card: of the weights.
-        tasks: values of `Architecture.task`.
-        given: how they were given, e.g. "--denoise w.safetensors".
-        use: what they are to do, e.g. "denoise z-stacks".
-
-    Raises:
-        ConfigError: they are for another; the message names both.
-    """
-    if card.task not in tasks:
-        raise ConfigError(
-            f"{given}: weights {card.label} do not {use}, which needs weights for {' or '.join(sorted(tasks))}; "
-            "choose others (`rdl-live models show` says what weights are for)"
-        )
 
 
 def save_weights(path: Path, network: nn.Module, card: Card, *, overwrite: bool = False) -> None:

@@ -9,13 +9,14 @@ import torch
 
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError
+from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.verdict import CERTAIN, WORTH
 from rdl_live.train.simulated.run import Outputs, check_outputs
 from rdl_live.train.stacks.change import MOST, Change, measure_change
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 from rdl_live.train.stacks.stacks import Stacks, VolumeFilm
 from rdl_live.train.stacks.trainer import VolumeStep, VolumeTrainer, new_network
-from rdl_models import Card, Span, Task, Weights, check_task, load_weights, save_weights
+from rdl_models import Card, Span, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
 
 _NEAR = 0.05
@@ -109,7 +110,7 @@ def _most(changes: Sequence[Change]) -> Change:
 
 def _started(name: str) -> Weights:
     loaded = load_weights(name)
-    check_task(loaded.card, {Task.STACKS}, f"--from {name}", "denoise z-stacks")
+    check_suited(loaded.card, f"--from {name}", {Task.STACKS}, "denoise z-stacks")
     if not loaded.network.config.relative:
         raise ConfigError(f"--from {name}: their cut-off is not relative to that of the OTF; leave --from out")
     return loaded
