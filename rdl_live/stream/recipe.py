@@ -12,6 +12,7 @@ from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import LiveRestorer
 from rdl_live.restore.ranges import check_microscope
+from rdl_live.restore.suited import check_suited
 from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import Pipeline
 from rdl_models import find_weights, read_card
@@ -51,6 +52,7 @@ class PipelineRecipe:
         if self.denoise == NO_DENOISER:
             return
         card = read_card(find_weights(self.denoise))
+        check_suited(card, f"--denoise {self.denoise}")
         unit = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
         for channel in self.channels:
             check_microscope(card, unit, channel)
