@@ -6,14 +6,13 @@ from pathlib import Path
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
-from rdl_live.app.restore.stacks import Restoration, image_restoration, restore_stacks, stack_restoration
+from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
 from rdl_live.files import check_output
-from rdl_live.restore.suited import DENOISERS
-from rdl_models import Dfcan, find_weights, load_weights, read_card
+from rdl_live.restore.suited import SERIES, check_suited
+from rdl_models import find_weights, load_weights, read_card
 
 Progress = Callable[[str, int, int], None]
-IMAGES, STACKS = "dfcan", "rcan3d"
 
 
 def restore_file(
@@ -46,26 +45,19 @@ def restore_file(
     """
     path = find_weights(weights)
     check_output(out, overwrite, inputs=[raw, microscope, path])
-    architecture = read_card(path).architecture
-    if architecture in DENOISERS:
+    card = read_card(path)
+    if card.task in SERIES:
         if planes is not None:
             raise ConfigError(f"--planes {planes}: weights {weights} are for SIM series, which are no z-stacks")
         options = Options(channel=channel, denoise=weights, overwrite=overwrite)
         with OfflineRun(raw, microscope, torch.device(device), options) as run:
             return run.reconstruct(out, progress=progress).warnings
-    loaded = load_weights(path, device)
-    restoration: Restoration
-    if architecture == STACKS:
-        restoration = stack_restoration(loaded, weights)
-    elif isinstance(loaded.network, Dfcan):
-        restoration = image_restoration(loaded.network, weights)
-    else:
-        raise ConfigError(f"--weights {weights}: networks of architecture {architecture!r} cannot restore a file")
+    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
     return restore_stacks(
         raw,
         microscope,
-        loaded.card,
-        restoration,
+        card,
+        RESTORATIONS[card.task](load_weights(path, device).network, weights),
         out,
         planes=planes,
         channel=channel,

@@ -1,6 +1,6 @@
 """Stacks, time-lapses of them, and single images: restored from file to file, one time point in memory at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rdl_live.files import VolumeWriter, load_camera_maps, load_microscope, open
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.volume import denoise_stack
-from rdl_models import Card, Dfcan, Rcan3d, Weights
+from rdl_models import Card, Network, Task
 
 _LEAST_MEAN = 0.01
 
@@ -34,26 +34,22 @@ class Restoration:
     """Whether planes are restored together, so that the file or the user must say how many make a stack."""
 
 
-def stack_restoration(loaded: Weights, name: str) -> Restoration:
+def stack_restoration(network: Network, name: str) -> Restoration:
     """Return the denoising of z-stacks.
 
     Raises:
-        ConfigError: the weights are for something else.
+        ConfigError: the network knows one microscope only.
     """
-    network = loaded.network
-    if not isinstance(network, Rcan3d) or not network.config.relative:
-        raise ConfigError(
-            f"--weights {name}: weights of {loaded.card.architecture!r} do not denoise z-stacks of any microscope; "
-            "train some with `rdl-live train sis`"
-        )
+    if not network.config.relative:
+        raise ConfigError(f"--weights {name}: their cut-off is not relative to that of the OTF; train others")
     return Restoration("denoising", 1, lambda photons, pixel: denoise_stack(network, photons, pixel), stacked=True)
 
 
-def image_restoration(network: Dfcan, name: str) -> Restoration:
+def image_restoration(network: Network, name: str) -> Restoration:
     """Return the super-resolution of images one by one.
 
     Raises:
-        ConfigError: the network wants all frames of a SIM series.
+        ConfigError: the network takes all frames of a SIM series.
     """
     if network.config.channels != 1:
         raise ConfigError(
@@ -68,7 +64,14 @@ def image_restoration(network: Dfcan, name: str) -> Restoration:
     return Restoration("super-resolving", network.config.scale, apply, stacked=False)
 
 
-def _enlarged(network: Dfcan, plane: Tensor) -> Tensor:
+RESTORATIONS: Mapping[str, Callable[[Network, str], Restoration]] = {
+    Task.STACKS: stack_restoration,
+    Task.SUPER_RESOLUTION: image_restoration,
+}
+"""By the task of the weights: (network, how the user named it) -> what is done."""
+
+
+def _enlarged(network: Network, plane: Tensor) -> Tensor:
     """Return an image (y, x) super-resolved (1, 2y, 2x): in units of its mean, as the network was trained."""
     mean = plane.mean().clamp(min=_LEAST_MEAN)
     image: Tensor = network(plane[None, None] / mean).float() * mean
