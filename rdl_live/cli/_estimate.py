@@ -33,7 +33,7 @@ def estimate(
 
     with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel)) as run:
         patterns, warnings = run.estimate()
-        warnings += run.saturation_warnings()
+        warnings += run.saturation_warnings() + run.step_warnings()
     if as_json:
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {"patterns": pattern_records(patterns), "seconds": seconds, "warnings": warnings}
