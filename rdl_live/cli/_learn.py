@@ -13,13 +13,16 @@ from rdl_live.cli._options import (
     Device,
     MicroscopeFile,
     Minutes,
+    Order,
     OverwriteTraining,
     Planes,
+    Position,
     Raws,
     Resume,
     Seed,
     Steps,
     Threads,
+    Tiles,
     WeightsOut,
     Workers,
     checked_settings,
@@ -27,6 +30,7 @@ from rdl_live.cli._options import (
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.files import RawRequest
     from rdl_live.train.loop.loop import LoopStep
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
@@ -105,10 +109,14 @@ def verb(scheme: str) -> Callable[..., None]:
         workers: Workers = 1,
         seed: Seed = 1,
         channel: Channel = None,
+        position: Position = None,
+        order: Order = None,
+        tiles: Tiles = None,
     ) -> None:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.files.raw import said
         from rdl_live.train.loop.processes import check_alone
         from rdl_live.train.simulated.run import Outputs, check_outputs
 
@@ -131,10 +139,10 @@ def verb(scheme: str) -> Callable[..., None]:
             wanted["start"] = start
         if scheme == "sis" or volume:
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
-        elif planes is not None:
-            raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
-            _learn_series(raws, microscope, out, wanted | {"workers": workers}, common, channel=channel)
+            reading = said(position=position, order=order, planes=planes, tiles=tiles)
+            wanted |= {"workers": workers}
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, reading=reading)
 
     return command
 
@@ -147,13 +155,14 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    reading: "RawRequest",
 ) -> None:
     from rdl_live.app.retrain.films import open_films
     from rdl_live.train.recordings.run import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
+    films = open_films(raws, microscope, device=common["device"], channel=channel, reading=reading, tell=console.tell)
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")

@@ -8,12 +8,15 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files.readings import Reading, as_series
-from rdl_live.optics.stripe_evidence import StripeEvidence, stripe_evidence
+from rdl_live.optics.stripe_evidence import LEAST_SIDE, StripeEvidence, middle, stripe_evidence
 
 MOST_SERIES = 6
 """Series of a reading that are looked at, evenly spread, the first and the last among them."""
-CARRIES, HARDLY = 0.6, 0.5
-"""Share of orientations with stripes from which a reading carries them; and up to which what was said does not."""
+SURE, CARRIES, HARDLY = 0.9, 0.6, 0.5
+"""Share of orientations with stripes: from which no other reading is tried, from which a reading carries them, and up
+to which it does not."""
+_MORE = 0.25
+"""By how much the share of another reading must be larger than that of what was said."""
 _CLEAR = 1.5
 """How much better the best of several readings must be than the next."""
 _LEFT = 0.05
@@ -30,11 +33,16 @@ class Chosen:
     notes: tuple[str, ...] = ()
 
 
-def choose(ways: Sequence[Reading], read: ReadFrames) -> Chosen:
+def choose(ways: Sequence[Reading], read: ReadFrames, shape: tuple[int, int]) -> Chosen:
     """Return the reading that the data bear out.
 
     What file and microscope file say (the readings of lowest rank) stands unless it carries no stripes and another
     reading clearly does. Where they leave two ways open, the data decide.
+
+    Args:
+        ways: the likeliest first.
+        read: reads frames.
+        shape: of a frame (Y, X); in very small ones no stripes are sought.
 
     Raises:
         DataError: two ways are left open, and the data do not decide.
@@ -43,17 +51,24 @@ def choose(ways: Sequence[Reading], read: ReadFrames) -> Chosen:
     if len(ways) == 1:
         return Chosen(first)
     open_ways = [way for way in ways if way.rank == first.rank]
+    if min(shape) < LEAST_SIDE:
+        if len(open_ways) > 1:
+            raise DataError(_open_question(open_ways))
+        return Chosen(first)
     evidence = {way: _evidence(way, read) for way in open_ways}
-    if len(open_ways) == 1 and evidence[first].share >= CARRIES:
+    if len(open_ways) == 1 and evidence[first].share >= SURE:
         return Chosen(first)
     best = _clearest(evidence)
-    if best is None or evidence[best].share < CARRIES:
+    most = max(one.share for one in evidence.values())
+    if best is None or most < SURE:
         evidence |= {way: _evidence(way, read) for way in ways if way not in evidence}
-        best = _clearest(evidence)
-    if best is None or (best.rank > first.rank and max(evidence[way].share for way in open_ways) > HARDLY):
-        best = _clearest({way: evidence[way] for way in open_ways}) if len(open_ways) > 1 else first
+        better = _clearest(evidence)
+        if better is not None and (better in open_ways or evidence[better].share >= most + _MORE):
+            best = better
     if best is None:
-        raise DataError(_open_question(open_ways))
+        if len(open_ways) > 1:
+            raise DataError(_open_question(open_ways))
+        best = first
     if best is first and len(open_ways) == 1:
         return Chosen(first)
     return Chosen(best, (_said(best, [way for way in open_ways if way is not best]),))
@@ -79,8 +94,9 @@ def _evidence(way: Reading, read: ReadFrames) -> StripeEvidence:
     series = as_series(way.frames)
     count = min(len(series), MOST_SERIES)
     chosen = series[np.unique(np.linspace(0, len(series) - 1, count).round().astype(int))]
-    frames = read(chosen.reshape(-1))
-    return stripe_evidence(frames.reshape(*chosen.shape, *frames.shape[-2:]))
+    # One series in memory at a time: of large frames the middle is enough.
+    frames = [middle(read(one.reshape(-1))) for one in chosen]
+    return stripe_evidence(np.stack(frames).reshape(*chosen.shape, *frames[0].shape[-2:]))
 
 
 def _clearest(evidence: dict[Reading, StripeEvidence]) -> Reading | None:

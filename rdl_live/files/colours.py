@@ -85,7 +85,7 @@ def _nearest(nm: float | None, channels: Sequence[Channel], what: str, tolerance
     return near[0] if near and abs(getattr(near[0], what) - nm) <= tolerance else None
 
 
-def _says_something(label: ChannelLabel) -> bool:
+def says_something(label: ChannelLabel) -> bool:
     """Whether a label names a wavelength, or a dye."""
     known = label.excitation_nm is not None or label.emission_nm is not None
     words = label.name.lower()
@@ -108,7 +108,7 @@ def choose_colour(labels: Sequence[ChannelLabel], channels: Sequence[Channel], a
     matches = [match(label, channels) for label in labels]
     wanted = asked or next((channel for channel in channels if channel in matches), None)
     if wanted is None:
-        return _unnamed(labels, channels, channels[0])
+        return _unnamed(labels, channels, channels[0], None)
     places = [i for i, one in enumerate(matches) if one is not None and one.name == wanted.name]
     if len(places) > 1:
         both = " and ".join(str(labels[i]) for i in places[:2])
@@ -117,12 +117,14 @@ def choose_colour(labels: Sequence[ChannelLabel], channels: Sequence[Channel], a
         return ChosenColour(places[0], wanted, _others(labels, places[0], asked))
     if any(one is not None for one in matches):
         raise DataError(_conflict(labels, matches, wanted))
-    return _unnamed(labels, channels, wanted)
+    return _unnamed(labels, channels, wanted, asked)
 
 
-def _unnamed(labels: Sequence[ChannelLabel], channels: Sequence[Channel], wanted: Channel) -> ChosenColour:
+def _unnamed(
+    labels: Sequence[ChannelLabel], channels: Sequence[Channel], wanted: Channel, asked: Channel | None
+) -> ChosenColour:
     """Choose by place, for the names say nothing; refuse if they speak of light that no channel has."""
-    strange = [label for label in labels if _says_something(label)]
+    strange = [label for label in labels if says_something(label)]
     if strange:
         listed = ", ".join(f"{one.name!r} ({one.excitation_nm:g}/{one.emission_nm:g} nm)" for one in channels)
         raise DataError(
@@ -137,7 +139,7 @@ def _unnamed(labels: Sequence[ChannelLabel], channels: Sequence[Channel], wanted
             f"has {len(labels)} channels without names, so channel {wanted.name!r}, number {index} of the microscope "
             "file (counted from 0), is none of them"
         )
-    return ChosenColour(index, wanted, _others(labels, index, None if index == 0 else wanted))
+    return ChosenColour(index, wanted, _others(labels, index, asked))
 
 
 def _others(labels: Sequence[ChannelLabel], index: int, asked: Channel | None) -> tuple[str, ...]:

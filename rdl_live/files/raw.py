@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rdl_live.errors import DataError
+from rdl_live.errors import ConfigError, DataError
 from rdl_live.files._guard import naming
 from rdl_live.files.choose import choose, contradiction
-from rdl_live.files.colours import ChosenColour, choose_colour
+from rdl_live.files.colours import ChosenColour, choose_colour, match, says_something
 from rdl_live.files.frame_source import RawFile
 from rdl_live.files.raw_recording import RawRecording, SeriesIndex
 from rdl_live.files.read.registry import CONTAINERS
 from rdl_live.files.readings import Reading, as_series, readings, said_order
 from rdl_live.files.recorder.series import RecordedSeries, labels_of, raw_layout, recording_of
 from rdl_live.files.stack import Axis, Stack
-from rdl_live.files.tiles import mosaic_of, tiled
-from rdl_live.optics.microscope import Channel, PatternGeometry
+from rdl_live.files.tiles import mosaic_of, read_tiles, tiled
+from rdl_live.optics.microscope import Channel, PatternGeometry, frame_order
 
 __all__ = ["RawRecording", "RawRequest", "SeriesIndex", "open_any", "open_raw"]
 
@@ -120,7 +120,8 @@ def _recorded(path: Path, geometry: PatternGeometry, request: RawRequest) -> Raw
 def _opened(path: Path, raw: RawFile, geometry: PatternGeometry, request: RawRequest) -> RawRecording:
     colour = _colour(raw, request)
     ways, everything, notes = _ways(raw, geometry, request, colour)
-    chosen = choose(ways, lambda numbers: _read(raw, numbers))
+    _check_series(ways[0].frames, raw)
+    chosen = choose(ways, lambda numbers: _read(raw, numbers), raw.source.shape)
     if request.order is not None:
         notes = [*notes, *contradiction([chosen.reading], everything, lambda numbers: _read(raw, numbers))]
     frames = chosen.reading.frames
@@ -129,7 +130,6 @@ def _opened(path: Path, raw: RawFile, geometry: PatternGeometry, request: RawReq
         first, count = find_position(raw.positions, count, request.position)
     frames = frames[first : first + count]
     series = as_series(frames)
-    _check_series(series, raw)
     return RawRecording(
         path,
         raw,
@@ -156,14 +156,16 @@ def _colour(raw: RawFile, request: RawRequest) -> ChosenColour:
         raise DataError(f"has {count} channel(s), so channel {request.channel} is none of them (0 is the first)")
     if request.channel is not None or not request.colours:
         return ChosenColour(request.channel, None)
-    if count > 1 and len(raw.labels) != count:
-        return _unlabelled(raw, count, request)
+    named = len(raw.labels) == count and any(
+        says_something(label) or match(label, request.colours) is not None for label in raw.labels
+    )
+    if count > 1 and not named:
+        return _unlabelled(count, request)
     return choose_colour(raw.labels, request.colours, request.asked)
 
 
-def _unlabelled(raw: RawFile, count: int, request: RawRequest) -> ChosenColour:
+def _unlabelled(count: int, request: RawRequest) -> ChosenColour:
     """Choose by place among colours without names; None leaves open whether they are patterns."""
-    del raw
     if request.asked is None:
         return ChosenColour(None, request.colours[0])
     index = [one.name for one in request.colours].index(request.asked.name)
@@ -186,7 +188,7 @@ def _ways(
             stack, said = _one_colour(whole, geometry, colour.index)
             ways = readings(stack, geometry, request.planes)
             everything += ways
-            ways = ways if order is None else said_order(ways, stack, order)
+            ways = ways if order is None else said_order(ways, stack, order, request.planes)
         except DataError as error:
             problem = problem or error
             continue
@@ -243,7 +245,7 @@ def find_position(names: Sequence[str], count: int, wanted: str) -> tuple[int, i
 
 
 def _check_series(frames: npt.NDArray[np.int64], raw: RawFile) -> None:
-    (rows, columns), n = raw.source.shape, frames[0].size
+    (rows, columns), n = raw.source.shape, frames.shape[-2] * frames.shape[-1]
     size = n * rows * columns * raw.source.dtype.itemsize
     if size > MAX_SERIES_BYTES:
         raise DataError(
@@ -284,6 +286,23 @@ def _foreign(path: Path, head: bytes) -> str:
     if head[257:262] == b"ustar":
         return f"{path}: a tar archive: unpack it first ({KNOWN})"
     return f"{path}: is none of the known formats, or lacks its start ({KNOWN}); export it as OME-TIFF"
+
+
+def said(
+    *, position: str | None = None, order: str | None = None, planes: int | None = None, tiles: str | None = None
+) -> RawRequest:
+    """Return what a user says of a recording, checked: the options --position, --order, --planes and --tiles.
+
+    Raises:
+        ConfigError: an order or tiles that cannot be.
+    """
+    try:
+        checked = None if order is None else str(frame_order(order))
+    except ValueError as error:
+        raise ConfigError(f"--order {order}: {error}") from error
+    return RawRequest(
+        position=position, order=checked, planes=planes, tiles=None if tiles is None else read_tiles(tiles)
+    )
 
 
 def request_for(channels: Sequence[Channel], asked: Channel | None, request: RawRequest | None = None) -> RawRequest:

@@ -141,31 +141,36 @@ def _ways(
         yield [(axis, size)], 0
         return
     rest = size // prod(n for _, n in inside)
-    for order in itertools.permutations([*inside, (Axis.FRAME, rest)] if rest > 1 else inside):
-        place = next((i for i, (name, _) in enumerate(order) if name is Axis.FRAME), 0)
-        for outer, between in _rests(axis, rest, slowest=place == 0, alone=alone, planes=planes):
-            parts = [one for part in order for one in (between if part[0] is Axis.FRAME else [part])]
-            yield [*outer, *parts], 0 if place == 0 else 8
+    is_free = planes is None and (alone or axis not in (Axis.TIME, Axis.Z))
+    for others in _rests(axis, rest, alone, planes):
+        for order in itertools.permutations([*inside, *others]):
+            around = set(order[: len(others)]) == set(others)
+            if is_free and not _is_usual([name for name, _ in order], len(others), around):
+                continue
+            in_turn = len(others) < 2 or order[0][0] is Axis.TIME
+            yield list(order), 0 if around and in_turn else 8
 
 
-def _rests(
-    axis: Axis, rest: int, *, slowest: bool, alone: bool, planes: int | None
-) -> list[tuple[list[Part], list[Part]]]:
-    """Return what the steps of an axis besides its patterns may stand for: parts outside of all, and parts within."""
+def _is_usual(names: list[Axis], others: int, around: bool) -> bool:
+    """Whether steps that have no name of their own are called as they should be, so that each way comes once."""
+    if others == 2:
+        return names[0] is Axis.TIME and not around
+    return Axis.Z not in names if around else Axis.TIME not in names
+
+
+def _rests(axis: Axis, rest: int, alone: bool, planes: int | None) -> list[list[Part]]:
+    """Return what the steps of an axis besides its patterns may stand for."""
+    if rest == 1:
+        return [[]]
     if axis in (Axis.TIME, Axis.Z) and not alone:
-        return [([], [(axis, rest)])]
-    if planes == 1 or (planes is None and slowest):
-        return [([], [(Axis.TIME, rest)])]
-    if planes is None:
-        # Stacks over time, as OMX stores them: all numbers of planes that fit.
-        inside = [n for n in range(2, rest // 2 + 1) if rest % n == 0]
-        return [([], [(Axis.Z, rest)]), *(([(Axis.TIME, rest // n)], [(Axis.Z, n)]) for n in inside)]
-    if planes == rest:
-        return [([], [(Axis.Z, rest)])]
-    if rest % planes:
-        return []
-    time, z = (Axis.TIME, rest // planes), (Axis.Z, planes)
-    return [([], [time, z]), ([], [z, time]), *([] if slowest else [([time], [z])])]
+        return [[(axis, rest)]]
+    if planes is not None and 1 < planes < rest:
+        return [[(Axis.TIME, rest // planes), (Axis.Z, planes)]] if rest % planes == 0 else []
+    if planes is not None:
+        return [[(Axis.Z if planes == rest else Axis.TIME, rest)]] if planes in (1, rest) else []
+    # Stacks over time, as OMX stores them, of all numbers of planes that fit.
+    both = [[(Axis.TIME, rest // n), (Axis.Z, n)] for n in range(2, rest // 2 + 1) if rest % n == 0]
+    return [[(Axis.TIME, rest)], [(Axis.Z, rest)], *both]
 
 
 def _order_rank(parts: Sequence[Part], missing: dict[Axis, int], geometry: PatternGeometry) -> int:
@@ -202,25 +207,26 @@ def wrong_count(stack: Stack, geometry: PatternGeometry) -> str:
     )
 
 
-def said_order(found: list[Reading], stack: Stack, order: str) -> list[Reading]:
+def said_order(found: list[Reading], stack: Stack, order: str, planes: int | None = None) -> list[Reading]:
     """Return the readings that an explicit order allows; several where it leaves open in which axis patterns lie.
 
     Args:
         found: all readings.
         stack: what they were made of.
         order: axes, slowest first, such as "angle-z-phase".
+        planes: of a z stack, where the user says so.
 
     Raises:
         DataError: none; says what the file names, or what is needed.
     """
     wanted = tuple(Axis(word) for word in order.split("-"))
     both = {Axis.TIME, Axis.Z} <= set(wanted)
-    fitting = [(_unsaid(way, wanted), way) for one in found for way in (one, _relabelled(one)) if _follows(way, wanted)]
+    fitting = [(_unsaid(way, wanted), way) for one in found for way in _called(one) if _follows(way, wanted)]
     if fitting:
         least = min(fitting, key=lambda pair: (pair[0], pair[1].rank))
         # Planes and time points of unknown numbers: one of either is possible as well.
         allowed = [one for unsaid, one in fitting if unsaid == least[0] and one.rank == least[1].rank]
-        if both:
+        if both and planes is None:
             allowed = [one for unsaid, one in fitting if unsaid <= least[0] + 1]
         return [replace(one, rank=0) for one in allowed]
     named = [axis for axis in stack.squeezed().axes if axis in (Axis.ANGLE, Axis.PHASE)]
@@ -235,11 +241,13 @@ def said_order(found: list[Reading], stack: Stack, order: str) -> list[Reading]:
     raise DataError(f"{stack.describe()} cannot be read as {order}; what fits is {ways}")
 
 
-def _relabelled(reading: Reading) -> Reading:
-    """Return the reading with its planes as time points, or the other way round."""
+def _called(reading: Reading) -> list[Reading]:
+    """Return the reading, and that with its planes as time points, or the other way round, where it has one of both."""
+    if min(reading.frames.shape[1:3]) > 1:
+        return [reading]
     names = {Axis.TIME: Axis.Z, Axis.Z: Axis.TIME}
     order = tuple(names.get(axis, axis) for axis in reading.order)
-    return Reading(reading.frames.swapaxes(1, 2), order, reading.rank + 1)
+    return [reading, Reading(reading.frames.swapaxes(1, 2), order, reading.rank + 1)]
 
 
 def _follows(reading: Reading, wanted: tuple[Axis, ...]) -> bool:

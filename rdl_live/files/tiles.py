@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdl_live.errors import DataError
+from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.frame_source import Frames, FrameSource, RawFile
 from rdl_live.files.stack import Axis, Stack
 
@@ -82,11 +82,11 @@ def read_tiles(text: str) -> tuple[int, int]:
     """Return (rows, columns) of a text such as 3x3.
 
     Raises:
-        DataError: it is none.
+        ConfigError: it is none.
     """
     rows, _, columns = text.lower().partition("x")
     if not (rows.isdecimal() and columns.isdecimal() and 1 < int(rows) * int(columns) <= MOST_TILES):
-        raise DataError(f"--tiles {text}: give rows x columns of the frames in a picture, such as 3x3")
+        raise ConfigError(f"--tiles {text}: give rows x columns of the frames in a picture, such as 3x3")
     return int(rows), int(columns)
 
 

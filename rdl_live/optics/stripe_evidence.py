@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 SIDE = 256
 """Pixels each way that are looked at, in the middle of the frame."""
+LEAST_SIDE = 32
+"""Pixels each way without which nothing can be said."""
 _NEAR_ZERO = 0.07
 """Frequencies [cycles/pixel] below this belong to the specimen: stripes of 14 pixels and more are not looked for."""
 _STANDS_OUT = 5.5
@@ -54,7 +56,7 @@ def stripe_evidence(series: npt.NDArray[np.generic]) -> StripeEvidence:
     Returns:
         Evidence; (1, large) for a right arrangement in good light, (0, about 1) for a wrong one or noise.
     """
-    frames = _middle(series)
+    frames = _bounded(series)
     angles = frames.shape[1]
     maps = np.stack([_one_sided(frames[:, angle]) for angle in range(angles)], axis=1)  # (s, a, y, x)
     places = [_common_peak(maps[:, angle]) for angle in range(angles)]
@@ -67,12 +69,17 @@ def stripe_evidence(series: npt.NDArray[np.generic]) -> StripeEvidence:
     return StripeEvidence(float(found.mean()), float(np.median(heights)), _mixed(frames))
 
 
-def _middle(series: npt.NDArray[np.generic]) -> Floats:
-    """Return the middle of the frames, brightest and darkest pixels bounded: a hot one has all frequencies."""
-    rows, columns = series.shape[-2:]
+def middle(frames: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    """Return a copy of the middle of frames (..., y, x), SIDE pixels each way at most."""
+    rows, columns = frames.shape[-2:]
     height, width = min(rows, SIDE), min(columns, SIDE)
     top, left = (rows - height) // 2, (columns - width) // 2
-    cut = series[..., top : top + height, left : left + width].astype(np.float32)
+    return frames[..., top : top + height, left : left + width].copy()
+
+
+def _bounded(series: npt.NDArray[np.generic]) -> Floats:
+    """Return the middle of frames, brightest and darkest pixels bounded: a hot one has all frequencies."""
+    cut = middle(series).astype(np.float32)
     low, high = np.percentile(cut[:, :, :, ::3, ::3], (0.5, 99.9))
     bounded: Floats = np.clip(cut, low, high) - low
     return bounded

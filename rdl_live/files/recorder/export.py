@@ -95,7 +95,16 @@ def _writer(recording: Recording, out: Path, overwrite: bool) -> RawWriter | SrW
             overwrite=overwrite,
             **colours,
         )
-    return SrWriter(out, shape, layout.pixel_size_um, channel.name, told, overwrite, **colours)
+    return SrWriter(
+        out,
+        shape,
+        layout.pixel_size_um,
+        channel.name,
+        told,
+        overwrite,
+        excitation_nm=channel.excitation_nm,
+        emission_nm=channel.emission_nm,
+    )
 
 
 def _provenance(recording: Recording) -> dict[str, Any]:

@@ -22,7 +22,10 @@ RAW = "raw.ome.zarr"
 def recording_of(path: Path) -> Path | None:
     """Return the folder of our raw recording that a path means (itself, or in the folder of a run); None for others."""
     inner = path / RAW
-    return next((one for one in (path, inner) if (one / JOURNAL).is_file()), None)
+    try:
+        return next((one for one in (path, inner) if (one / JOURNAL).is_file()), None)
+    except OSError:
+        return None  # such as a name that is too long: whoever opens it says what is wrong
 
 
 def labels_of(layout: StreamLayout) -> tuple[ChannelLabel, ...]:
