@@ -164,11 +164,9 @@ def draw_conditions(rng: np.random.Generator, scenes: SceneSettings, camera: Cam
     }
     known = rng.random() < harsh.damping_known
     blind = float(rng.choice([0.3, 1.0])) if rng.random() < harsh.blind else 0.0
-    low = min(harsh.least_photons, scenes.photons.low)
-    high = max(BLIND_PHOTONS, low) if blind else scenes.photons.high
     return Conditions(
         unkind=True,
-        photons=Span(low=low, high=min(high, scenes.photons.high)),
+        photons=_light(scenes, dim=blind > 0),
         dim=scenes.dim,
         recorded=recorded,
         damping_um=optics.damping_um * float(rng.uniform(0.7, 1.3)) * known,
@@ -176,6 +174,15 @@ def draw_conditions(rng: np.random.Generator, scenes: SceneSettings, camera: Cam
         shyness=harsh.shy.draw(rng, 1.0),
         blind=blind,
     )
+
+
+def _light(scenes: SceneSettings, *, dim: bool) -> Span:
+    """Return the light of unkind scenes; where one level is asked for, that."""
+    low, high = scenes.photons.low, scenes.photons.high
+    if low == high:
+        return scenes.photons
+    low *= scenes.unkind.dimmer
+    return Span(low=low, high=min(high, max(BLIND_PHOTONS, low)) if dim else high)
 
 
 def _chip(rng: np.random.Generator, scenes: SceneSettings, camera: Camera) -> SensorSettings:

@@ -231,7 +231,7 @@ def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:
         further = {"na": harsh.na, "pixel_size_um": harsh.pixel_um}
         for name, drawn in further.items():
             usual[name] = Span(low=min(usual[name].low, drawn.low), high=max(usual[name].high, drawn.high))
-        usual["photons"] = Span(low=min(scenes.photons.low, harsh.least_photons), high=scenes.photons.high)
+        usual["photons"] = Span(low=scenes.photons.low * harsh.dimmer, high=scenes.photons.high)
         harmonics = 2 if harsh.nonlinear > 0 and 5 in scenes.phases else 1
     return {
         **usual,

@@ -87,8 +87,8 @@ class UnkindSettings(Description):
     empty: _Share = 0.02
     """Share of fields without a cell."""
 
-    least_photons: Annotated[float, Field(gt=0)] = 0.3
-    """Light goes down to this [photons a pixel]."""
+    dimmer: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Light goes down to this share of the least light of kind scenes."""
     blind: _Share = 0.12
     """Share of scenes in which some orientations, or all, were not found: widefield only. These are dim."""
     mistaken: Drawn = Drawn(chance=0.3, low=1.5, high=5.0, logarithmic=True)
