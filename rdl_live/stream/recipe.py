@@ -14,7 +14,7 @@ from rdl_live.restore import LiveRestorer
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.stream.health import Tell
-from rdl_live.stream.pipeline import Mode, Pipeline
+from rdl_live.stream.pipeline import Pipeline
 from rdl_models import find_weights, read_card
 
 NO_DENOISER = "none"
@@ -33,7 +33,6 @@ class PipelineRecipe:
     """(y, x) of its first pixel on the camera's chip; None if it is not known."""
     dtype: str = "uint16"
     """Of the camera's pixels."""
-    mode: Mode = Mode.SERIES
     device: str = "cpu"
     denoise: str = NO_DENOISER
     """Name of weights, or a weight file."""
@@ -49,7 +48,7 @@ class PipelineRecipe:
         Raises:
             RdlError: camera maps that do not fit, weights that are damaged or made for another microscope.
         """
-        self._maps()
+        self.maps()
         if self.denoise == NO_DENOISER:
             return
         card = read_card(find_weights(self.denoise))
@@ -86,9 +85,8 @@ class PipelineRecipe:
             self.channels,
             self.shape,
             executor,
-            mode=self.mode,
             dtype=self.dtype,
-            maps=self._maps(),
+            maps=self.maps(),
             device=torch.device(device),
             restoration=load(denoise),
             patterns=self.patterns,
@@ -98,7 +96,12 @@ class PipelineRecipe:
             load=load,
         )
 
-    def _maps(self) -> CameraMaps | None:
+    def maps(self) -> CameraMaps | None:
+        """Return the per-pixel camera calibration of the region in use; None where the microscope file has none.
+
+        Raises:
+            DataError: a map is missing, of another shape, or holds impossible values.
+        """
         return load_camera_maps(self.scope.camera, self.shape, self.corner)
 
     def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], LiveRestorer | None]:
