@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rdl_live.train.simulated.settings import HELD_OUT, SceneSettings
-from rdl_live.train.simulated.task import SceneTask
+from rdl_live.train.simulated.task import SceneSource
 from rdl_live.train.simulated.unkind import KIND
 from rdl_models import Span
 
@@ -18,7 +18,7 @@ _SEED = 0x5C0BE5
 def held_out_scores(
     network: nn.Module,
     scenes: SceneSettings,
-    task: SceneTask,
+    task: SceneSource,
     *,
     levels: tuple[float, ...] = LEVELS,
     count: int = SCENES,
@@ -50,7 +50,9 @@ def held_out_scores(
     return scores
 
 
-def _score(network: nn.Module, wanted: SceneSettings, task: SceneTask, count: int, device: torch.device | str) -> float:
+def _score(
+    network: nn.Module, wanted: SceneSettings, task: SceneSource, count: int, device: torch.device | str
+) -> float:
     ratios = []
     for index in range(count):
         batch = task.make_batch([(task.make_scene(_SEED, index, wanted), 0)]).to(device)
