@@ -28,9 +28,9 @@ from rdl_live.optics import Microscope, Otf, PatternSet, Reconstructor, estimate
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.optics.reconstruct.plan import build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
+from rdl_live.restore.evidence import Evidence, measured_evidence
 from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
 from rdl_live.restore.raw_frames import RawFrames
@@ -217,10 +217,8 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     transform = BandTransform(geometry, case.scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
     photons = to_photons(case.adu[None], case.scope.camera)
-    matched = matched_spectrum(transform, geometry, case.adu[None])
-    damping, _ = measure_damping(geometry, matched[0], photons, read)
-    noise = torch.tensor([noise_power(geometry, photons, read)], dtype=torch.float32)
-    evidence = Evidence(matched, geometry.power[None], target[None], damping[None], noise)
+    geometry = with_excess(geometry, series_noise(photons, geometry.otf, read).excess)
+    evidence = measured_evidence(transform, geometry, case.adu[None], target, read)
     relative, mean = evidence.relative(), evidence.photons[:, None, None]
     rings = rings_of(*geometry.sr_spectrum)
     if isinstance(network, RdlSim):

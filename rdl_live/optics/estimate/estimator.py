@@ -151,7 +151,8 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
         _, other = _fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
         doubt = verdict.doubt_of_rival(found.coherence, other.coherence)
     doubt = doubt or verdict.doubt_of_steps(steps)
-    depths = [steps.modulation]
+    # A quotient by a power that is known to a relative error r is too large by about r^2.
+    depths = [steps.modulation / (1 + steps.scale_sigma**2)]
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
@@ -159,7 +160,7 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0) for value in depths),
+        modulation=tuple(min(max(value, 0.0), 2.0 if doubt else 1.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,

@@ -14,9 +14,9 @@ from rdl_live.optics import Microscope, Otf, PatternSet, expose, to_photons
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
+from rdl_live.restore.evidence import Evidence, measured_evidence
 from rdl_live.specimen import SimulatedSeries, simulate
 from rdl_live.train.simulated.draw import draw_microscope, draw_photons, draw_specimen, estimated
 from rdl_live.train.simulated.settings import SceneSettings
@@ -73,11 +73,9 @@ class Setup:
     def evidence(self, series: Tensor) -> Evidence:
         """Return what a series (1, A, P, y, x) of ADU says, in photons."""
         read = self.scope.camera.read_noise_e
-        photons = to_photons(series, self.scope.camera)
-        matched = matched_spectrum(self.transform, self.geometry, series)
-        damping, _ = measure_damping(self.geometry, matched[0], photons, read)
-        noise = torch.tensor([noise_power(self.geometry, photons, read)], dtype=torch.float32)
-        return Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
+        noise = series_noise(self.transform.photons(series), self.geometry.otf, read)
+        geometry = with_excess(self.geometry, noise.excess)
+        return measured_evidence(self.transform, geometry, series, self.target, read)
 
     def exposures(self, rng: np.random.Generator, settings: SceneSettings) -> Iterator[tuple[float, Tensor]]:
         """Draw light levels; yield each with its series (1, A, P, y, x) float32 ADU, unless nothing is seen in it."""
@@ -126,7 +124,9 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
         return make_scene(seed, index + 2**40, settings)
     together, first = stacked(parts), parts[0]
     # The optics are those of all exposures, and a window holds hundreds of scenes.
-    same = {"power": first.power.expand_as(together.power), "target": first.target.expand_as(together.target)}
+    same = {"target": first.target.expand_as(together.target)}
+    if all(torch.equal(part.power, first.power) for part in parts):
+        same["power"] = first.power.expand_as(together.power)
     return Scene(replace(together, **same), setup.recorded.total, tuple(levels))
 
 
