@@ -45,8 +45,7 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights a
 _Size = Annotated[int, typer.Option(min=32, max=1024, help="Raw pixels each way of the scenes.")]
 
 OURS = "object-plane"
-_RATES = {OURS: 1.5e-3}
-_PUBLISHED_RATE = 3e-4
+_DENOISERS = (OURS, "rdl-sim")
 
 train = typer.Typer(help="Train networks on simulated data, or on your own recordings.", no_args_is_help=True)
 for _scheme, _help in VERBS.items():
@@ -106,8 +105,11 @@ def denoise(
 
         torchrun --nproc-per-node 4 --no-python rdl-live train denoise --out large.safetensors --device cuda
     """
+    if architecture not in _DENOISERS:
+        also = "; DFCAN is trained by `rdl-live train sr`" if architecture == "dfcan" else ""
+        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(_DENOISERS)}{also}")
     scenes: dict[str, Any] = {"size": size}
-    if phases is not None or architecture == "rdl-sim":
+    if phases is not None or _sees_patterns(architecture):
         scenes["phases"] = (phases or 3,)
     wanted = {
         "architecture": architecture,
@@ -122,7 +124,7 @@ def denoise(
         "grow": grow,
         "error_only": error_only,
         "half_precision": half,
-        "learning_rate": rate or _RATES.get(architecture, _PUBLISHED_RATE),
+        "learning_rate": rate or _rate(architecture),
     }
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
 
@@ -173,9 +175,24 @@ def sr(
         "seed": seed,
         "start": start,
         "half_precision": half,
-        "learning_rate": rate or _PUBLISHED_RATE,
+        "learning_rate": rate or _rate("dfcan"),
     }
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+def _sees_patterns(architecture: str) -> bool:
+    """Whether a network is made for one number of phases; False for an architecture that the settings will refuse."""
+    from rdl_models import ARCHITECTURES
+
+    known = ARCHITECTURES.find(architecture)
+    return known is not None and known.sees_patterns
+
+
+def _rate(architecture: str) -> float:
+    from rdl_models import ARCHITECTURES
+
+    known = ARCHITECTURES.find(architecture)
+    return 1e-3 if known is None else known.learning_rate
 
 
 def _numbers(network: list[str] | None) -> dict[str, int | float | bool]:
@@ -209,7 +226,7 @@ def _train(
     from rdl_live.app.device import choose_device
     from rdl_live.train import Step, TrainSettings, train_denoiser
     from rdl_live.train.loop.processes import Processes
-    from rdl_live.train.simulated.task import TASKS
+    from rdl_live.train.simulated.task import task_of
 
     try:
         settings = TrainSettings.model_validate(wanted)
@@ -217,7 +234,7 @@ def _train(
         first = error.errors(include_url=False)[0]
         raise ConfigError(f"--{first['loc'][-1]} {first['input']}: {first['msg'].lower()}") from error
     torch.set_num_threads(threads)
-    reference = TASKS[settings.architecture].reference
+    reference = task_of(settings.architecture).reference
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
     with (

@@ -11,9 +11,10 @@ from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import VolumeRecording, VolumeWriter, load_camera_maps, load_microscope, open_volumes
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
+from rdl_live.restore.suited import check_suited
 from rdl_live.restore.volume import denoise_stack
 from rdl_live.train.stacks.stacks import VolumeFilm
-from rdl_models import Rcan3d, Weights, load_weights
+from rdl_models import Network, Task, Weights, load_weights
 
 MOST_BYTES = 512 * 2**20
 """Raw voxels that are kept in memory to learn from, over all recordings."""
@@ -110,17 +111,15 @@ def denoise_volumes(
         return [*(f"{raw.name}: {note}" for note in recording.notes), *warnings]
 
 
-def volume_network(loaded: Weights, name: str) -> Rcan3d:
+def volume_network(loaded: Weights, name: str) -> Network:
     """Return the network of weights for z-stacks.
 
     Raises:
         ConfigError: they are for something else.
     """
-    if not isinstance(loaded.network, Rcan3d) or not loaded.network.config.relative:
-        raise ConfigError(
-            f"--weights {name}: weights of {loaded.card.architecture!r} do not denoise z-stacks; train some with "
-            "`rdl-live train sis`"
-        )
+    check_suited(loaded.card, f"--weights {name}", {Task.STACKS}, "denoise z-stacks")
+    if not loaded.network.config.relative:
+        raise ConfigError(f"--weights {name}: their cut-off is not relative to that of the OTF; train others")
     return loaded.network
 
 
