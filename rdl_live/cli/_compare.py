@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.cli._show import progress_bar, show_warnings
+from rdl_live.cli._show import PatternsFrom, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -26,6 +26,7 @@ def compare(
     ] = None,
     report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
     channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    patterns: PatternsFrom = None,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
@@ -59,7 +60,7 @@ def compare(
     chosen = candidates(models.split(","))
     with progress_bar() as progress:
         progress("finding the patterns", 0, 1)
-        opened = open_film(raw, microscope, channel=channel)
+        opened = open_film(raw, microscope, channel=channel, patterns=patterns)
         found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
     write_page(target, found, overwrite=overwrite)
     if report is not None:

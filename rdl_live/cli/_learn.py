@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._show import PatternsFrom
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -106,6 +107,7 @@ def verb(scheme: str) -> Callable[..., None]:
         workers: _Workers = 1,
         seed: _Seed = 1,
         channel: _Channel = None,
+        patterns: PatternsFrom = None,
     ) -> None:
         import torch
 
@@ -131,11 +133,14 @@ def verb(scheme: str) -> Callable[..., None]:
         if start is not None:
             wanted["start"] = start
         if scheme == "sis" or volume:
+            if patterns is not None:
+                raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
         elif planes is not None:
             raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
-            _learn_series(raws, microscope, out, wanted | {"workers": workers}, common, channel=channel)
+            wanted |= {"workers": workers}
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, patterns=patterns)
 
     return command
 
@@ -148,13 +153,14 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
     from rdl_live.train.recordings.run import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = _checked(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
+    films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")

@@ -98,9 +98,7 @@ def test_weights_for_something_else_are_refused_and_both_are_named(tmp_path: Pat
     torch.manual_seed(0)
     save_weights(path, Rcan3d(config), card)
     assert load_weights(path).card.task == "stack denoising"
-    with pytest.raises(
-        ConfigError, match=r"'rcan3d', for stack denoising, do not denoise SIM series"
-    ):
+    with pytest.raises(ConfigError, match=r"'rcan3d', for stack denoising, do not denoise SIM series"):
         check_denoiser(str(path))
     scene = scene_of(64)
     recipe = PipelineRecipe(scene.scope, scene.scope.channels[:1], (64, 64), denoise=str(path))
