@@ -2,25 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.optics import PatternSet
-
-PatternsFrom = Annotated[
-    Path | None,
-    typer.Option(
-        "--patterns",
-        metavar="FROM",
-        help="Use the patterns of a brighter recording, of a report, or of estimate --json; phases are fitted anew.",
-    ),
-]
 
 
 def pattern_table(patterns: "PatternSet") -> Table:

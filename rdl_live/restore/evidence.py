@@ -135,25 +135,6 @@ def _shift(frequency: Tensor, size: int) -> Tensor:
     return torch.polar(torch.ones_like(frequency), -2 * math.pi * frequency * (size - 1))
 
 
-def measured_evidence(
-    transform: BandTransform, geometry: Geometry, frames: Tensor, target: Tensor, read_noise_e: float
-) -> Evidence:
-    """Return what one series says, with noise and damping measured on it.
-
-    Args:
-        transform: of the geometry and the camera.
-        geometry: bands, `with_excess` of the series' fixed noise or of none.
-        frames: (1, A, P, y, x) in camera units.
-        target: T, (rows, columns).
-        read_noise_e: of the camera, where the noise cannot be measured.
-    """
-    noise = series_noise(transform.photons(frames), geometry.otf, read_noise_e)
-    matched = matched_spectrum(transform, geometry, frames)
-    damping, _ = measure_damping(geometry, matched[0], noise)
-    level = torch.tensor([noise_power(geometry, noise)], dtype=torch.float32)
-    return Evidence(matched, geometry.power[None], target[None], damping[None], level)
-
-
 def noise_power(geometry: Geometry, noise: SeriesNoise) -> float:
     """Return N of the SR half-plane of a series with this noise; the geometry is `with_excess` of it."""
     return SR_AREA * geometry.noise * noise.changing * geometry.padded[0] * geometry.padded[1]
@@ -162,3 +143,23 @@ def noise_power(geometry: Geometry, noise: SeriesNoise) -> float:
 def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:
     """Return M of series (n, A, P, y, x) in camera units, (n, rows, columns) complex64."""
     return transform.spectrum(matched_plan(geometry), transform.light(frames))
+
+
+def measured(
+    transform: BandTransform, geometry: Geometry, target: Tensor, frames: Tensor, photons: Tensor, read_noise_e: float
+) -> Evidence:
+    """Return what one series says, its noise and its damping measured on itself.
+
+    Args:
+        transform: of the camera that gave the frames.
+        geometry: of patterns and frame shape, `with_excess` of the series' fixed noise or of none.
+        target: T, (rows, columns).
+        frames: series (1, A, P, y, x) in camera units.
+        photons: the same in photons.
+        read_noise_e: root-mean-square read noise [electrons].
+    """
+    noise = series_noise(photons, geometry.otf, read_noise_e)
+    matched = matched_spectrum(transform, geometry, frames)
+    damping, _ = measure_damping(geometry, matched[0], noise)
+    level = torch.tensor([noise_power(geometry, noise)], dtype=torch.float32)
+    return Evidence(matched, geometry.power[None], target[None], damping[None], level)

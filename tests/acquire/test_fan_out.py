@@ -7,8 +7,8 @@ from rdl_live.acquire.fan_out import Calls, FanOut, Frame
 from rdl_live.acquire.pattern_check import PatternCheck
 from rdl_live.errors import OutputError
 from rdl_live.files.recorder import FrameFlag, FrameTag
+from tests.stream.conftest import Frames, Scene, frames_of, scene_of
 
-from ..stream.conftest import Frames, Scene, frames_of, scene_of
 from .conftest import Keeper
 
 
@@ -75,7 +75,7 @@ def test_a_listener_that_fails_is_reported_once_and_costs_nobody_a_frame() -> No
 def test_a_recorder_that_fails_is_heard_and_its_frame_goes_nowhere_else() -> None:
     class Full(Keeper):
         def append(self, frame: Frame, tag: FrameTag) -> None:
-            raise OutputError("the disk is full")
+            raise OutputError(f"the disk is full at {tag}, {frame.shape}")
 
     listener = Listener()
     fan_out = FanOut(Full(), {}, 9, pytest.fail)

@@ -14,7 +14,7 @@ from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
 from rdl_live.restore import LiveRestorer, Restorer
-from rdl_live.restore.evidence import Evidence, measured_evidence
+from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
@@ -59,7 +59,7 @@ def seen(scope: Microscope, series: SimulatedSeries) -> tuple[Geometry, torch.Te
     transform = BandTransform(geometry, scope.camera, None)
     photons, read = transform.photons(adu), scope.camera.read_noise_e
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
-    return geometry, target, photons, measured_evidence(transform, geometry, adu, target, read)
+    return geometry, target, photons, measured(transform, geometry, target, adu, photons, read)
 
 
 @pytest.mark.parametrize("mean", [0.5, 20.0, 2000.0])

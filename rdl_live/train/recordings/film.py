@@ -1,6 +1,5 @@
 """A recording to learn from: raw frames in memory, the microscope that made them, the patterns found in them."""
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
 from rdl_live.optics.series_noise import series_noise
-from rdl_live.restore.evidence import Evidence, measured_evidence
+from rdl_live.restore.evidence import Evidence, measured
+from rdl_live.train.loop.held_out import fingerprint
 
 STRIDE = 0.75
 """Distance of neighbouring tiles, relative to their size, at most."""
@@ -80,11 +80,6 @@ class Film:
         return self.maps.crop(tile.top, tile.left, tile.shape).read_noise_e
 
 
-def fingerprint(series: npt.NDArray[np.generic]) -> str:
-    """Return what tells one recording from another: a hash of its first series (A, P, y, x)."""
-    return hashlib.sha256(np.ascontiguousarray(series).tobytes()).hexdigest()[:16]
-
-
 @dataclass(frozen=True, eq=False)
 class Tile:
     """A piece of the field, with its own geometry: a series of its own as far as the physics are concerned."""
@@ -122,8 +117,8 @@ class Tile:
             photons: of this tile.
             share: of the photons that these are; the read noise has been shared likewise.
         """
-        read = self.film.read_noise_e * math.sqrt(share)
-        return measured_evidence(self._transform, self.geometry, photons[None], self.target, read).relative()
+        series, read = photons[None], self.film.read_noise_e * math.sqrt(share)
+        return measured(self._transform, self.geometry, self.target, series, series, read).relative()
 
 
 def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:
