@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.events import PlanEvents, Shot
     from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.gratings import Grating, find_grating
-    from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
+    from rdl_live.acquire.guard import IlluminationGuard
     from rdl_live.acquire.layout import recording_layout
     from rdl_live.acquire.pattern_check import PatternCheck, Verdict
     from rdl_live.acquire.plan import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.run_status import RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+    from rdl_live.acquire.system_end import stopped_by_signals
 
 _HOME = {
     "core": ("hardware_of", "open_core", "shutdown"),
@@ -43,7 +44,7 @@ _HOME = {
     "events": ("PlanEvents", "Shot"),
     "faults": ("ManyProblemsError",),
     "gratings": ("Grating", "find_grating"),
-    "guard": ("IlluminationGuard", "stopped_by_signals"),
+    "guard": ("IlluminationGuard",),
     "layout": ("recording_layout",),
     "pattern_check": ("PatternCheck", "Verdict"),
     "plan": (
@@ -61,6 +62,7 @@ _HOME = {
     "run_status": ("RunReport", "RunStatus"),
     "session": ("Acquisition",),
     "slm_patterns": ("ChannelPatterns", "channel_patterns"),
+    "system_end": ("stopped_by_signals",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -124,7 +124,7 @@ class SimEngine(MDAEngine):
                 self._prepare_burst(event)
             else:
                 self._devices.show(self._patterns.image(shot.pattern_id))
-            if not self._open:
+            if not self._open and not self._stopped():  # a stop that came meanwhile must find no light
                 self.beat()
                 self._open = True  # also if it fails half-way: then it is to be closed
                 self._devices.shutter(True)
@@ -134,6 +134,8 @@ class SimEngine(MDAEngine):
 
     def exec_event(self, event: MDAEvent) -> Iterator[Any]:
         """Expose, and hand on each frame with its tag."""
+        if not self._open:
+            return
         try:
             if isinstance(event, SequencedEvent):
                 yield from self._run_burst(event)

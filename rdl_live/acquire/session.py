@@ -34,6 +34,8 @@ _running: "WeakKeyDictionary[CMMCorePlus, ref[Acquisition]]" = WeakKeyDictionary
 """Weak on both sides: an acquisition holds its core, and neither would ever go."""
 _running_lock = threading.Lock()
 
+DARK_S = 0.3
+"""After a stop the run has so long to go dark by itself; then the guard does it, whatever holds the run."""
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
 COMPUTES_S = 20.0
@@ -193,8 +195,11 @@ class Acquisition:
 
     def stop(self) -> None:
         """Ask it to stop, and return at once; the light goes off within a second. Any thread, any number of times."""
+        first = not self._stop.is_set()
         self._stop.set()
         self.core.mda.cancel()
+        if first and self.running:
+            threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True).start()
 
     def wait(self, timeout_s: float | None = None) -> RunReport:
         """Wait for the end, and return how it went.
@@ -319,6 +324,16 @@ class Acquisition:
         """End the run from another thread, with an error."""
         self._others.append(error)
         self.stop()
+
+    def _see_dark(self) -> None:
+        """After a stop: if a device holds the run with the light on, turn it off from here."""
+        deadline = time.monotonic() + DARK_S
+        while self.lit and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self.lit:
+            # What is wrong is told by the run's own end, or by `wait` where it does not come to it.
+            for error in self._made_safe():
+                _LOG.warning("after the stop: %s", error)
 
     def _made_safe(self) -> list[BaseException]:
         try:

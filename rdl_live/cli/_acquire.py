@@ -64,7 +64,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
 
     with (
         Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
-        stopped_by_signals(acquisition.stop) as signals,
+        stopped_by_signals(acquisition.stop, acquisition.make_safe) as signals,
     ):
         acquisition.record_to(recorder)
         acquisition.start()

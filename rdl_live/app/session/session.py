@@ -70,6 +70,8 @@ class LiveSession:
         self._bench: Bench | None = None
         self._run: SessionRun | None = None
         self._snapshot = Snapshot(says="loading the devices …", settings=self._wishes.settings)
+        self.ended: list[Callable[[], object]] = []
+        """Called once when it is asked to close."""
         # A daemon: a device that hangs for ever must not keep the process from its end.
         self._thread = threading.Thread(target=self._work, name="rdl-session", daemon=True)
 
@@ -127,6 +129,16 @@ class LiveSession:
             self._show(replace(self._snapshot, activity=Activity.STOPPING, says="stopping …"))
             threading.Thread(target=self._see_dark, args=(run,), name="rdl-dark", daemon=True).start()
 
+    def make_safe(self) -> None:
+        """Turn the light off now, whatever runs; any thread. Waits for the devices, a second at most."""
+        run = self._run
+        if run is not None:
+            self._tried(run.make_safe)
+
+    def tell(self, severity: Severity, text: str, details: str = "") -> None:
+        """Add a notice; any thread."""
+        self._told.add(severity, text, details)
+
     def change(self, **settings: object) -> None:
         """Change fields of `Settings`."""
         with self._changed:
@@ -159,6 +171,8 @@ class LiveSession:
 
     def close(self) -> None:
         """Stop, go dark, unload; returns at once."""
+        while self.ended:
+            self.ended.pop()()
         self.stop()
         with self._changed:
             self._closing = True

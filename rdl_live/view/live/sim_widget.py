@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import (
     QApplication,
+    QDockWidget,
     QFileDialog,
     QFrame,
     QGroupBox,
@@ -82,6 +83,7 @@ class SimWidget(QWidget):
         self.images: Images | None = None
         """What is shown."""
         self._notice = 0
+        self._was_shown = False
         self._denoiser = OFF
         self._patterns: object = self
         self.traces, self.trust = TraceModel(), ImageTrust()
@@ -237,6 +239,8 @@ class SimWidget(QWidget):
     def refresh(self) -> None:
         """Look after the session, and show what is new; called at the screen's rate."""
         snapshot = self.session.snapshot
+        if snapshot.activity.busy and self._is_closed():
+            self.session.stop()  # light that nobody sees
         for notice in self.session.notices(self._notice):
             self._notice = notice.number
             self.notices.add(notice)
@@ -428,6 +432,18 @@ class SimWidget(QWidget):
             },
         )
         self.memory.save()
+
+    def _is_closed(self) -> bool:
+        """Whether window or dock was closed after it had been shown; not where it is minimised, or behind a tab."""
+        self._was_shown = self._was_shown or self.isVisible()
+        if not self._was_shown or self.isVisible():
+            return False
+        parent: QWidget | None = self
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        action = None if parent is None else parent.toggleViewAction()
+        window = self.window()
+        return (window is not None and window.isHidden()) or (action is not None and not action.isChecked())
 
     def end(self) -> None:
         """Look after the session no more."""
