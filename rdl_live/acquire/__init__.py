@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         live_plan,
         load_plan,
     )
-    from rdl_live.acquire.run_status import RunReport, RunStatus
+    from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
     from rdl_live.acquire.system_end import stopped_by_signals
@@ -59,7 +59,7 @@ _HOME = {
         "live_plan",
         "load_plan",
     ),
-    "run_status": ("RunReport", "RunStatus"),
+    "run_status": ("Lamp", "RunReport", "RunStatus"),
     "session": ("Acquisition",),
     "slm_patterns": ("ChannelPatterns", "channel_patterns"),
     "system_end": ("stopped_by_signals",),
@@ -74,6 +74,7 @@ __all__ = [
     "FrameSink",
     "Grating",
     "IlluminationGuard",
+    "Lamp",
     "Limits",
     "ManyProblemsError",
     "PatternCheck",

@@ -23,7 +23,7 @@ from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
 from rdl_live.acquire.pattern_store import PatternStore
-from rdl_live.acquire.run_status import RunStatus
+from rdl_live.acquire.run_status import Lamp, RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
 from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameFlag, FrameTag
@@ -71,6 +71,7 @@ class SimEngine(MDAEngine):
         self._cycle = LightCycle(devices)
         self._loaded: tuple[int, ...] = ()
         self._open = self._slm_runs = False
+        self._lamps: tuple[Lamp, ...] = ()
         self._failed_in_a_row = self._repeats = 0
         placed = stepped or self._hardware.camera.frame_index_tag is not None
         self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
@@ -89,6 +90,11 @@ class SimEngine(MDAEngine):
     def lit(self) -> bool:
         """Whether the light path is open, as far as the devices have said; any thread."""
         return self._open
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample while the light path is open, as the devices have confirmed it; any thread."""
+        return self._lamps if self._open else ()
 
     # What the runner calls ------------------------------------------------------------------------------
 
@@ -179,9 +185,7 @@ class SimEngine(MDAEngine):
         if event.z_pos is not None:
             self._devices.move_z(event.z_pos)
         self._devices.exposure(shot.exposure_ms)
-        for setting in self._devices.lighting(shot.light, shot.power_percent):
-            self._devices.set(setting)
-            self._devices.verify(setting)
+        self._lamps = (Lamp(shot.channel, self._devices.light(shot.light, shot.power_percent)),)
 
     def _prepare_burst(self, event: SequencedEvent) -> None:
         slm = self._hardware.slm.device
@@ -192,6 +196,9 @@ class SimEngine(MDAEngine):
             self._devices.load_patterns([self._patterns.image(pattern) for pattern in ids])
             self._loaded = ids
         self._cycle.prepare([(shot.light, shot.power_percent) for shot in shots])
+        stepped = {shot.channel: shot.power_percent for shot in shots}
+        if len(stepped) > 1:
+            self._lamps = tuple(Lamp(*one) for one in stepped.items())
         with asking(slm, "start of the pattern sequence"):
             self._slm_runs = True
             self.mmcore.startSLMSequence(slm)

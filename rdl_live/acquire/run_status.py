@@ -1,6 +1,15 @@
 """How far a run has come, and how it ended."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Lamp(NamedTuple):
+    """A colour that is lit."""
+
+    channel: str
+    power_percent: float
+    """In percent of full, as read back; where hardware steps the light within a sequence, as loaded into it."""
 
 
 @dataclass(frozen=True)

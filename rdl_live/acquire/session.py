@@ -18,7 +18,7 @@ from rdl_live.acquire.guard import IlluminationGuard
 from rdl_live.acquire.heartbeat import Heartbeat
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
-from rdl_live.acquire.run_status import RunReport, RunStatus
+from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
 from rdl_live.acquire.thread_errors import told_of_thread_errors
 from rdl_live.acquire.thread_work import ThreadWork
 from rdl_live.errors import ConfigError, DeviceError, RdlError
@@ -130,6 +130,11 @@ class Acquisition:
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
         return self._engine.lit
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._engine.lamps
 
     def make_safe(self) -> None:
         """Turn the light off now, from any thread, also while a device holds the run.

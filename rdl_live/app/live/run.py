@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from rdl_live._heaps import few_arenas, give_back
-from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Lamp, Plan, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import Tee, host_of, live_threads, made_how, recipe_of, sr_layout
@@ -199,6 +199,11 @@ class LiveRun:
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
         return self._acquisition is not None and self._acquisition.lit
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._acquisition.lamps if self._acquisition is not None else ()
 
     @property
     def running(self) -> bool:

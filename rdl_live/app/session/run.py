@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.disk import disk_free
 from rdl_live.app.live.run import RAW, LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
@@ -123,6 +123,11 @@ class SessionRun:
         """Whether the light path is open; any thread."""
         return self._run.lit and not self._dark
 
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._run.lamps if self.lit else ()
+
     def follow(self, wishes: Wishes) -> None:
         """Pass changed wishes on.
 
@@ -203,6 +208,9 @@ class SessionRun:
             recording=None,
             demo=self._bench.knobs(wishes),
             stage_um=self._bench.stage_um,
+            plan=self.goal.plan.name if self.goal.plan is not None else "",
+            light=Light.ON if self.lit else Light.OFF,
+            lamps=self.lamps,
         )
         activity = activity or _AT[self.goal.kind]
         if not self._run.opened:
@@ -215,7 +223,6 @@ class SessionRun:
             activity=activity,
             says=self._says(status),
             stalled_s=self._stalled_s(wishes),
-            light=Light.ON if self.lit else Light.OFF,
             recording=self._recording(status),
             counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, self._refused),
             readings=self._readings(status),

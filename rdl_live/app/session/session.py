@@ -84,7 +84,15 @@ class LiveSession:
 
     @property
     def snapshot(self) -> Snapshot:
-        """How it is."""
+        """How it is. Its light is that of the moment when it is asked for."""
+        run, snapshot = self._run, self._snapshot
+        if run is None or snapshot.light is Light.UNKNOWN:
+            return snapshot
+        lamps, light = run.lamps, Light.ON if run.lit else Light.OFF
+        if (lamps, light) != (snapshot.lamps, snapshot.light):
+            with self._changed:
+                if self._run is run:
+                    self._snapshot = replace(self._snapshot, lamps=lamps, light=light)
         return self._snapshot
 
     @property
@@ -337,9 +345,9 @@ class LiveSession:
             time.sleep(0.01)
         if run.lit:
             dark = self._tried(run.make_safe)
-            self._show(replace(self._snapshot, light=Light.OFF if dark else Light.UNKNOWN))
+            self._show(replace(self._snapshot, light=Light.OFF if dark else Light.UNKNOWN, lamps=()))
         else:
-            self._show(replace(self._snapshot, light=Light.OFF))
+            self._show(replace(self._snapshot, light=Light.OFF, lamps=()))
 
     def _want(self, goal: Goal) -> None:
         with self._changed:

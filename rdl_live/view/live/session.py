@@ -13,6 +13,7 @@ from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
     from rdl_live.acquire.plan import Plan
+    from rdl_live.acquire.run_status import Lamp
     from rdl_live.optics.microscope import Microscope
     from rdl_live.optics.pattern import PatternSet
 
@@ -154,6 +155,10 @@ class Snapshot:
     stalled_s: float = 0.0
     """For how long the camera has given nothing, where that is too long [s]; 0 where all is well."""
     light: Light = Light.OFF
+    lamps: "tuple[Lamp, ...]" = ()
+    """What lights the sample, as set and read back; empty in the dark. Not what is set for the next live view."""
+    plan: str = ""
+    """Name of the plan that runs; "" where live view, a snap or a recording of live view does."""
     settings: Settings = field(default_factory=Settings)
     channels: tuple[str, ...] = ()
     powers_w_cm2: tuple[float | None, ...] = ()

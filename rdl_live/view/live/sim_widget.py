@@ -38,6 +38,7 @@ from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.regions import dragged_region
 from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot
 from rdl_live.view.live.state_bars import StateBars
+from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.live.tool_windows import ToolWindows
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.live.traces import TraceModel
@@ -108,6 +109,12 @@ class SimWidget(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._timer.start(REFRESH_MS)
         self.refresh()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            StopKey.of(application).add(session)
+            # Not a method of this object, which is gone by then.
+            self.destroyed.connect(partial(StopKey.of(application).remove, session))
+            self.destroyed.connect(session.close)
 
     # What can be done -----------------------------------------------------------------------------------
 
@@ -118,7 +125,8 @@ class SimWidget(QWidget):
         add("acquire", "record", "Record", "Ctrl+R", "Record every raw frame until you stop", self.record)
         tip = "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on"
         add("acquire", "plan", "Plan …", "Ctrl+P", tip, self.tools.show_plan)
-        add("acquire", "stop", "STOP", "Esc", "Stop everything and turn the light off; always works", session.stop)
+        tip = "Stop everything and turn the light off; works in every window, dialog and menu (Esc)"
+        add("acquire", "stop", "STOP   (Esc)", "", tip, session.stop)  # the key is `StopKey`'s
         if self.tools.retrain is not None:
             tip = "Make the denoiser better for your cells, from what you recorded, while imaging goes on"
             add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
@@ -448,6 +456,9 @@ class SimWidget(QWidget):
     def end(self) -> None:
         """Look after the session no more."""
         self._timer.stop()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            StopKey.of(application).remove(self.session)
         self.remember()
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -29,11 +29,12 @@ class StateBars(QWidget):
 
 def light_words(snapshot: Snapshot) -> tuple[str, str]:
     """Return text and colour ("" for none) of the light's bar."""
-    settings = snapshot.settings
     if snapshot.light is Light.UNKNOWN:
         return "THE LIGHT MAY BE ON: look, and turn it off by hand", AMBER
     if snapshot.light is Light.ON:
-        return f"LIGHT ON   {settings.channel}, {settings.power_percent:.3g} %", RED
+        lamps = "  +  ".join(f"{lamp.channel}, {lamp.power_percent:.3g} %" for lamp in snapshot.lamps)
+        plan = f"   plan {snapshot.plan!r}" if snapshot.plan else ""
+        return f"LIGHT ON   {lamps}{plan}", RED
     return "light off", ""
 
 
