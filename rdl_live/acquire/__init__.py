@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         live_plan,
         load_plan,
     )
+    from rdl_live.acquire.progress import Progress, Skipped
     from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
@@ -59,6 +60,7 @@ _HOME = {
         "live_plan",
         "load_plan",
     ),
+    "progress": ("Progress", "Skipped"),
     "run_status": ("Lamp", "RunReport", "RunStatus"),
     "session": ("Acquisition",),
     "slm_patterns": ("ChannelPatterns", "channel_patterns"),
@@ -82,12 +84,14 @@ __all__ = [
     "Plan",
     "PlanChannel",
     "PlanEvents",
+    "Progress",
     "Region",
     "RunReport",
     "RunStatus",
     "SeriesIndex",
     "Shot",
     "SimEngine",
+    "Skipped",
     "TimePlan",
     "Verdict",
     "ZPlan",

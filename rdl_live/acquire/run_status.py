@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rdl_live.acquire.progress import Progress
+
 
 class Lamp(NamedTuple):
     """A colour that is lit."""
@@ -45,3 +47,5 @@ class RunReport:
     """Which limit of the plan turned the light off before the plan's end, in the user's words."""
     dose_j_cm2: float | None = None
     """Light on the field of view that had most, all colours together; None if it is not known."""
+    progress: Progress | None = None
+    """How far the plan came, whether in time, what is missing and why."""

@@ -10,6 +10,7 @@ with the widget in it. With OBSERVED_RECORDS=FOLDER a window records there, with
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -167,6 +168,8 @@ def docked(microscope: Path, folder: str | None) -> int:
 def main() -> None:
     """Run the verb."""
     log, verb, *arguments = sys.argv[1:]
+    for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)  # whatever ran the tests may have them ignored
     observe(Path(log))
     threading.Thread(target=obey, name="orders", daemon=True).start()
     folder = os.environ.get("OBSERVED_RECORDS")

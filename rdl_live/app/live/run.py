@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from rdl_live._heaps import few_arenas, give_back
-from rdl_live.acquire import Acquisition, Lamp, Plan, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import Tee, host_of, live_threads, made_how, recipe_of, sr_layout
@@ -285,6 +285,11 @@ class LiveRun:
         )
 
     @property
+    def progress(self) -> Progress | None:
+        """How far the plan has come, whether in time, what is missing and why; None before it is open."""
+        return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
     def _written(self) -> int:
         if self._raw is None:
             return 0
@@ -365,7 +370,8 @@ class LiveRun:
             self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
-        remarks = {"warnings": list(self.warnings)}
+        progress = None if acquisition is None else acquisition.progress.as_record()
+        remarks = {"warnings": list(self.warnings), "progress": progress}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)

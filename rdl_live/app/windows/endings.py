@@ -75,6 +75,8 @@ def stopped_by_exceptions(session: LiveSession) -> Iterator[None]:
 
 def stop_at_exceptions(session: LiveSession) -> Callable[[], None]:
     """Likewise, until what is returned is called."""
+    from qtpy.QtCore import QCoreApplication
+
     before: Raised = sys.excepthook
 
     def raised(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -87,6 +89,8 @@ def stop_at_exceptions(session: LiveSession) -> Callable[[], None]:
             )
             session.tell(Severity.ERROR, text, details)
         before(kind, error, trace)
+        if issubclass(kind, KeyboardInterrupt) and before is sys.__excepthook__:
+            QCoreApplication.exit(130)  # without a hook it would end the process, too
 
     def restore() -> None:
         if sys.excepthook is raised:

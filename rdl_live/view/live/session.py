@@ -13,6 +13,7 @@ from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
     from rdl_live.acquire.plan import Plan
+    from rdl_live.acquire.progress import Progress
     from rdl_live.acquire.run_status import Lamp
     from rdl_live.optics.microscope import Microscope
     from rdl_live.optics.pattern import PatternSet
@@ -112,6 +113,8 @@ class Recording:
     """Since its start."""
     raw: Path
     """The raw recording."""
+    progress: "Progress | None" = None
+    """How far the plan has come, whether in time, what is missing and why; None where it is of live view."""
 
 
 @dataclass(frozen=True)
