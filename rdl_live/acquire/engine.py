@@ -48,7 +48,7 @@ class SimEngine(MDAEngine):
         devices: Devices,
         guard: IlluminationGuard,
         patterns: PatternStore,
-        deliver: Callable[[Frame | None, FrameTag], None],
+        deliver: Callable[[Frame | None, FrameTag, float], None],
         stopped: Callable[[], bool],
         *,
         stepped: bool,
@@ -63,7 +63,8 @@ class SimEngine(MDAEngine):
             devices: its devices by role.
             guard: makes it dark.
             patterns: pictures by pattern id.
-            deliver: given every frame, or None for a missing one; what it raises ends the run.
+            deliver: gets every frame, or None for a missing one, its tag, and when it was read (`time.perf_counter`);
+                what it raises ends the run.
             stopped: whether somebody wants the run to end.
             stepped: step the SLM by software.
             frames_per_series: raw frames of one series.
@@ -90,7 +91,7 @@ class SimEngine(MDAEngine):
         self._first_s = self._busy_since_s = 0.0
         self._busy_s = 0.0
         self._ended_s: float | None = None
-        self.leave_out: Callable[[Frame | None, FrameTag], None] = deliver
+        self.leave_out: Callable[[Frame | None, FrameTag, float], None] = deliver
         """Given the frames that a skipped series lacks, as holes; they were not exposed."""
         self.status = RunStatus(stepped=stepped)
         self.alive_s = time.monotonic()
@@ -248,7 +249,7 @@ class SimEngine(MDAEngine):
         for one in here:
             self.alive_s = time.monotonic()
             tag = shot_of(one).tag(None, FrameFlag.MISSING)
-            self.leave_out(None, tag)
+            self.leave_out(None, tag, time.perf_counter())
             self.status = replace(self.status, missing=self.status.missing + 1, time_point=series.time)
         self._failed_in_a_row = 0
         told = self._skipping.add(shot_of(left[0]), error)
@@ -350,7 +351,7 @@ class SimEngine(MDAEngine):
                 coming = shot_of(event.events[arrival.number + 1])
                 self._shine(Lamp(coming.channel, coming.power_percent))
             stamp = self._stamp(arrival.tags, began_s)
-            signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags)
+            signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
                 break
         # A frame that came twice has taken the place of an exposure.
@@ -385,9 +386,11 @@ class SimEngine(MDAEngine):
         except DeviceError as error:
             _LOG.warning("%s; the frame is marked missing", error)
             frame = None
-        yield self._hand_on(frame, event, stamp, {})
+        yield self._hand_on(frame, event, stamp, {}, time.perf_counter())
 
-    def _hand_on(self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any]) -> Any:
+    def _hand_on(
+        self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any], read_s: float
+    ) -> Any:
         """Deliver a frame or a hole; return what the runner tells its listeners."""
         self.alive_s = time.monotonic()
         self._handed += 1
@@ -395,7 +398,7 @@ class SimEngine(MDAEngine):
         if shot.last:
             self._skipping.succeeded()
         tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
-        self._deliver(frame, tag)
+        self._deliver(frame, tag, read_s)
         done = self.status
         self.status = replace(
             done,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rdl_live.cli._options import Overwrite, Rig
 from rdl_live.errors import RdlError
 
 if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wait for
@@ -19,11 +20,9 @@ INTERRUPTED = 130
 
 def acquire(
     plan: Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="What to image, how often, with how much light.")],
-    microscope: Annotated[
-        Path, typer.Option("--microscope", metavar="M.yaml", help="Microscope file with a hardware section.")
-    ],
+    microscope: Rig,
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
+    overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, tell time, disk and dose, and turn no light on.")
     ] = False,

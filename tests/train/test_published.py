@@ -13,16 +13,18 @@ import torch
 from skimage.metrics import structural_similarity
 
 from rdl_live.errors import ConfigError
-from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
-from rdl_live.train.loop.processes import Processes
+from rdl_live.train import SceneSettings, TrainSettings, scene_training, train_denoiser
+from rdl_live.train.loop.board import check_board
+from rdl_live.train.loop.processes import Processes, check_alone
 from rdl_live.train.loop.ssim import ssim
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import make_scene
 from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
-from rdl_live.train.simulated.task import TASKS, new_network
+from rdl_live.train.simulated.task import new_network, source_of
 from rdl_models import Span, load_weights
+from rdl_models.object_plane import SHIPPED
 
 SCENES = SceneSettings(size=32, exposures=2, angles=(3,), phases=(3,), photons=Span(low=5, high=50))
 RAW = {"width": 8, "generated_groups": 1, "noisy_groups": 1, "trunk_groups": 1, "blocks": 1}
@@ -86,7 +88,7 @@ def test_similarity_is_the_usual_one() -> None:
 )
 def test_steps_lower_the_loss_of_the_scene_that_they_are_made_on(architecture: str, network: dict[str, int]) -> None:
     torch.manual_seed(0)
-    wanted, task = settings(architecture, network=network), TASKS[architecture]
+    wanted, task = settings(architecture, network=network), source_of(architecture)
     made, batch = new_network(wanted), task.make_batch([(task.make_scene(2, 0, SCENES), 0)])
     optimizer = torch.optim.Adam(made.parameters(), 1e-3)
     found = []
@@ -120,13 +122,13 @@ def test_a_training_writes_weights_that_load(
 
 def test_an_interrupted_training_of_raw_frames_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     wanted, file = settings("rdl-sim", steps=4), tmp_path / "w.checkpoint"
-    straight = [step.loss for step in Trainer(maker(wanted), wanted).run()]
+    straight = [step.loss for step in scene_training(maker(wanted), wanted).run()]
     first = []
-    for step in Trainer(maker(wanted), wanted, checkpoint=file).run():
+    for step in scene_training(maker(wanted), wanted, checkpoint=file).run():
         first.append(step.loss)
         if len(first) == 2:
             break
-    rest = [step.loss for step in Trainer(maker(wanted), wanted, checkpoint=file, resume=True).run()]
+    rest = [step.loss for step in scene_training(maker(wanted), wanted, checkpoint=file, resume=True).run()]
     assert first + rest == straight
 
 
@@ -153,13 +155,13 @@ def test_tensorboard_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: 
 _ONE_OF_TWO = """
 import json, sys, torch
 torch.set_num_threads(1)
-from rdl_live.train import Trainer, TrainSettings
+from rdl_live.train import TrainSettings, scene_training
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.run import maker
 
 settings = TrainSettings.model_validate_json(sys.argv[1])
 with Processes() as processes:
-    trainer = Trainer(maker(settings), settings, processes=processes)
+    trainer = scene_training(maker(settings), settings, processes=processes)
     losses = [step.loss for step in trainer.run()]
     total = sum(float(one.detach().double().abs().sum()) for one in trainer.network.parameters())
 print(json.dumps({"rank": processes.rank, "losses": losses, "total": total}))
@@ -168,7 +170,7 @@ print(json.dumps({"rank": processes.rank, "losses": losses, "total": total}))
 
 def test_two_processes_train_as_one_with_twice_the_batch() -> None:
     one = settings("rdl-sim", batch=2, window=4)
-    trainer = Trainer(maker(one), one)
+    trainer = scene_training(maker(one), one)
     alone = [step.loss for step in trainer.run()]
     total = sum(float(value.detach().double().abs().sum()) for value in trainer.network.parameters())
     half = one.replace(batch=1).model_dump_json()
@@ -197,3 +199,55 @@ def test_half_of_torchruns_environment_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("WORLD_SIZE", "two")
     with pytest.raises(ConfigError, match="WORLD_SIZE is 'two'"):
         Processes()
+
+
+def test_series_of_different_numbers_of_frames_share_their_widefield_images() -> None:
+    few, many = (make_sr_scene(3, 1, SCENES.replace(phases=(phases,))) for phases in (3, 5))
+    batch = make_sr_batch([(few, 0), (many, 0)])
+    assert batch.frames.shape == (2, 1, 32, 32)
+    # What the network is shown is the same as if all series were alike.
+    alone = make_sr_batch([(many, 0)])
+    torch.testing.assert_close(batch.frames[1:], alone.frames.mean(dim=1, keepdim=True))
+    torch.testing.assert_close(batch.truth[1:], alone.truth)
+
+
+@pytest.mark.parametrize("architecture", ["rdl-sim", "dfcan"])
+def test_half_precision_is_for_convolutions_and_gives_nearly_the_same(architecture: str) -> None:
+    torch.manual_seed(0)
+    task = source_of(architecture)
+    made = new_network(settings(architecture))  # with FNSM, whose Fourier transforms need float32
+    torch.nn.init.normal_(made.last.weight, std=0.05)
+    batch = task.make_batch([(task.make_scene(2, 0, SCENES), 0)])
+    whole, half = (task.judge(made, batch, half=half) for half in (False, True))
+    assert not torch.equal(whole.loss, half.loss)
+    torch.testing.assert_close(half.loss, whole.loss, rtol=0.05, atol=0.01)
+
+
+def test_other_sizes_keep_the_shipped_networks_other_settings() -> None:
+    config = new_network(TrainSettings(network={"width": 16})).config
+    assert vars(config) == {**vars(SHIPPED), "width": 16}
+
+
+def test_what_tensorboard_cannot_write_to_is_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for board in ("notes.txt", "notes.txt/board"):
+        with pytest.raises(ConfigError, match=r"--tensorboard .*notes\.txt is a file"):
+            check_board(tmp_path / board)
+    monkeypatch.setattr("rdl_live.train.loop.board.find_spec", lambda _: True)
+    check_board(tmp_path / "new" / "board")
+
+
+def test_a_training_on_recordings_is_not_for_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_alone()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="without torchrun"):
+        check_alone()
+
+
+def test_processes_that_cannot_find_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE is 2.*unset WORLD_SIZE"), Processes():
+        pass

@@ -1,67 +1,27 @@
 """A whole training: from settings to a weight file, with previews on the way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from rdl_live._version import __version__
-from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
-from rdl_live.train.loop.board import Board
-from rdl_live.train.loop.preview import save_preview
+from rdl_live.train.loop.board import check_board
+from rdl_live.train.loop.loop import Step, Training
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
 from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
-from rdl_live.train.simulated.task import TASKS, new_network
-from rdl_live.train.simulated.trainer import Step, Trainer
-from rdl_models import Card, ObjectPlane, Span, find_weights, load_weights, read_card, save_weights
+from rdl_live.train.simulated.task import new_network, source_of
+from rdl_live.train.simulated.trainer import scene_training
+from rdl_models import Card, Network, Span, find_weights, load_weights, read_card, save_weights
+from rdl_models.architecture import EstimatesError, Grows
 from rdl_models.card import card_name
-from rdl_models.object_plane import SHIPPED
-
-CHECKPOINT_SUFFIX = ".checkpoint"
-PREVIEW_EVERY = 100
-"""Steps from one preview picture to the next."""
-_SUFFIX = ".safetensors"
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training writes: all beside the weights."""
-
-    weights: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """State of the training."""
-        return self.weights.with_name(f"{self.weights.name}{CHECKPOINT_SUFFIX}")
-
-    @property
-    def preview(self) -> Path:
-        """Some scenes as they are restored at the moment."""
-        return self.weights.with_name(f"{self.weights.name.removesuffix(_SUFFIX)}-preview.png")
-
-
-def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:
-    """Raise unless a training may write there.
-
-    Raises:
-        OutputError: the weights exist, a checkpoint would be lost, or there is no such folder.
-        DataError: there is no checkpoint to resume from.
-    """
-    if outputs.weights.suffix != _SUFFIX:
-        raise OutputError(f"{outputs.weights}: weights are {_SUFFIX} files; end the name of --out so")
-    if not outputs.weights.parent.is_dir():
-        raise OutputError(f"{outputs.weights}: there is no folder {outputs.weights.parent}; make it first")
-    if outputs.weights.exists() and not overwrite:
-        raise OutputError(f"{outputs.weights}: exists already; choose another --out or pass --overwrite")
-    if resume and not outputs.checkpoint.is_file():
-        raise DataError(f"{outputs.checkpoint}: there is no checkpoint to resume from; train without --resume")
-    if not resume and outputs.checkpoint.exists() and not overwrite:
-        raise OutputError(f"{outputs.checkpoint}: a training was left here; go on with --resume or pass --overwrite")
 
 
 def train_denoiser(
@@ -98,10 +58,12 @@ def train_denoiser(
     outputs = Outputs(out)
     processes = processes or Processes.alone()
     check_outputs(outputs, resume=resume, overwrite=overwrite)
+    if board is not None:
+        check_board(board)
     # No one writes before all have looked.
     processes.wait()
     half = settings.half_precision and quick_half(torch.device(device))
-    trainer = Trainer(
+    training = scene_training(
         maker(settings),
         settings,
         device,
@@ -110,25 +72,17 @@ def train_denoiser(
         half=half,
         processes=processes,
     )
-    shown = Board(board) if board is not None and processes.leads else None
-    for step in trainer.run():
-        if step.number % PREVIEW_EVERY == 1 and processes.leads:
-            save_preview(outputs.preview, step.judged)
-            if shown is not None:
-                shown.picture(outputs.preview, step.number)
-        if shown is not None:
-            shown.step(step)
-        watch(step)
-    if shown is not None:
-        shown.close()
-    card = make_card(name or card_name(out.name.removesuffix(_SUFFIX)), trainer)
+    finished(training, outputs, watch, processes=processes, board=board)
+    card = _card(name or card_name(out.name.removesuffix(SUFFIX)), training, settings)
     if processes.leads:
-        save_weights(out, trainer.average, card, overwrite=overwrite or resume)
+        save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
 
 
 def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     """Return what makes the network: from random numbers, or from weights to go on from."""
+    if settings.start is None and settings.grow:
+        raise ConfigError("--grow: needs --from, the weights that get the scales of the shipped network")
     if settings.start is None and settings.error_only:
         raise ConfigError("--error-only: needs --from, the weights whose error is to be told")
     if settings.grow and settings.error_only:
@@ -148,17 +102,17 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     if not settings.grow:
         return lambda: network
     try:
-        if not isinstance(network, ObjectPlane):
+        if not isinstance(network, Grows):
             raise ValueError(f"networks of {settings.architecture!r} do not grow")
-        grown = network.grown(SHIPPED)
+        grown = network.grown()
     except ValueError as error:
         raise ConfigError(f"--from {settings.start} --grow: {error}") from error
     return lambda: grown
 
 
-def _error_head(network: nn.Module, settings: TrainSettings) -> nn.Module:
+def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
     """Return the head that tells the error: a new one if the settings say how large."""
-    if not isinstance(network, ObjectPlane):
+    if not isinstance(network, EstimatesError):
         raise ConfigError(f"--error-only: networks of {settings.architecture!r} tell no error")
     try:
         if "spread" in settings.network:
@@ -172,7 +126,7 @@ def _error_head(network: nn.Module, settings: TrainSettings) -> nn.Module:
     return network.spread
 
 
-def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
+def _changed(network: Network, settings: TrainSettings) -> Network:
     """Return weights to go on from, on the grid that the settings want; nothing else of what makes images changes."""
     known, free = vars(network.config), {"sampling", "spread"} if settings.error_only else {"sampling"}
     unlike = [name for name, value in settings.network.items() if name not in free and known.get(name) != value]
@@ -181,7 +135,7 @@ def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
             f"--network {unlike[0]}: belongs to new networks; the size of --from {settings.start} is kept"
         )
     if "sampling" in settings.network:
-        if not isinstance(network, ObjectPlane):
+        if "sampling" not in known:
             raise ConfigError(f"--network sampling: networks of {settings.architecture!r} have none")
         try:
             network.config = replace(network.config, sampling=float(settings.network["sampling"]))
@@ -190,19 +144,16 @@ def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
     return network
 
 
-def make_card(name: str, trainer: Trainer) -> Card:
+def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:
     """Return the metadata of what was trained; scores it (a minute)."""
-    network, task = trainer.average, TASKS[trainer.settings.architecture]
-    return Card(
-        name=name,
-        architecture=task.architecture,
-        config=vars(network.config),
-        trained_on=_trained_on(trainer.settings),
-        steps=trainer.progress.step,
-        minutes=trainer.progress.seconds / 60,
-        valid=valid_ranges(trainer.settings.scenes),
-        scores=held_out_scores(network, trainer.settings.scenes, task, device=trainer.device),
-        program=f"rdl-live {__version__}",
+    scores = held_out_scores(training.result, settings.scenes, source_of(settings.architecture), device=training.device)
+    return make_card(
+        name,
+        training,
+        settings.architecture,
+        trained_on=_trained_on(settings),
+        valid=valid_ranges(settings.scenes),
+        scores=scores,
     )
 
 

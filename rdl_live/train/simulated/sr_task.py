@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from rdl_live.optics import to_photons
@@ -17,7 +17,7 @@ from rdl_live.train.simulated.loss import Judged, curbed
 from rdl_live.train.simulated.raw_loss import SSIM
 from rdl_live.train.simulated.scene import flipped, set_up
 from rdl_live.train.simulated.settings import SceneSettings
-from rdl_models import Dfcan
+from rdl_models import Network
 
 _LEAST = 1e-3
 
@@ -38,7 +38,7 @@ class SrBatch:
     """Series and truths side by side, in units of the measured mean."""
 
     frames: Tensor
-    """(n, A P, y, x)."""
+    """(n, A P, y, x); (n, 1, y, x) where the series have different numbers of frames: the widefield images."""
     truth: Tensor
     """(n, 2y, 2x)."""
 
@@ -65,24 +65,29 @@ def make_sr_scene(seed: int, index: int, settings: SceneSettings) -> SrScene:
 
 
 def make_sr_batch(picks: Sequence[tuple[SrScene, int]]) -> SrBatch:
-    """Return a batch of scenes of equally many frames, each with the number of its exposure."""
-    frames = torch.stack([scene.frames[exposure] for scene, exposure in picks])
+    """Return a batch of scenes, each with the number of its exposure.
+
+    Series of different numbers of frames have only their widefield images in common.
+    """
+    series = [scene.frames[exposure] for scene, exposure in picks]
+    if len({len(one) for one in series}) > 1:
+        series = [one.mean(dim=0, keepdim=True) for one in series]
+    frames = torch.stack(series)
     mean = frames.mean(dim=(1, 2, 3)).clamp(min=0.01)
     light = torch.tensor([scene.photons[exposure] for scene, exposure in picks])
     truth = torch.stack([scene.truth for scene, _ in picks]) * (light / mean)[:, None, None]
     return SrBatch(frames / mean[:, None, None, None], truth)
 
 
-def judge_sr(network: nn.Module, batch: SrBatch, *, half: bool = False) -> Judged:
+def judge_sr(network: Network, batch: SrBatch, *, half: bool = False) -> Judged:
     """Super-resolve a batch; errors count relative to those of the enlarged widefield image.
 
     Args:
-        network: a `Dfcan` for one image (it is given the widefield image) or for as many as the series has frames.
+        network: for `Task.SUPER_RESOLUTION`, made for one image (it is given the widefield image) or for as many as
+            the series has frames.
         batch: series and truths.
         half: compute the convolutions in bfloat16.
     """
-    if not isinstance(network, Dfcan):
-        raise TypeError(f"a network that super-resolves is needed, got {type(network).__name__}")
     truth, widefield = batch.truth[:, None], batch.frames.mean(dim=1, keepdim=True)
     inputs = widefield if network.config.channels == 1 else batch.frames
     with torch.autocast(truth.device.type, torch.bfloat16, enabled=half):
