@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from rdl_live.cli._options import Overwrite, Rig
+from rdl_live.errors import RdlError
 
 if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wait for
     from rdl_live.acquire import Acquisition, RunReport
@@ -69,7 +70,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
 
     with (
         Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
-        stopped_by_signals(acquisition.stop) as signals,
+        stopped_by_signals(acquisition.stop, acquisition.make_safe) as signals,
     ):
         acquisition.record_to(recorder)
         acquisition.start()
@@ -77,7 +78,13 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
             while acquisition.running:
                 time.sleep(0.1)
                 line.update(_progress(acquisition, recorder))
-        report = acquisition.wait()
+        try:
+            report = acquisition.wait()
+        except RdlError:
+            console.print(f"ended early: {acquisition.progress.done}", style="yellow", markup=False)
+            raise
+        finally:
+            recorder.remarks["progress"] = acquisition.progress.as_record()
         summary = recorder.close()
     _tell_end(console, report, summary)
     if signal.SIGINT in signals:
@@ -86,11 +93,16 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
 
 
 def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
-    now, planned = acquisition.status, acquisition.estimate
-    of = "" if planned.endless else f" of {planned.series}"
+    from rdl_live.acquire.estimate import span
+
+    now, progress = acquisition.status, acquisition.progress
     on_disk = recorder.status
     lost = f", {now.missing} missing" if now.missing else ""
-    return f"series {now.series}{of}, {now.frames} raw frames{lost}, {on_disk.written_bytes / 1e6:.0f} MB on disk"
+    late = f", {span(progress.remaining_s)} left" if progress.is_late and progress.remaining_s is not None else ""
+    skipped = f", {len(progress.skipped)} skipped" if progress.skipped else ""
+    return (
+        f"{progress.done}{late}{skipped}, {now.frames} raw frames{lost}, {on_disk.written_bytes / 1e6:.0f} MB on disk"
+    )
 
 
 def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
@@ -101,6 +113,8 @@ def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary"
     )
     if not summary.raw_frames:
         console.print("not one raw frame was recorded; look for a warning above, or stop it later", style="red")
+    if report.progress is not None and (report.progress.lack or report.progress.is_late):
+        console.print(f"of the plan: {report.progress}", style="yellow", markup=False)
     if summary.missing:
         console.print(f"{summary.missing} frames are missing, and marked as such", style="yellow")
     if report.wrong_patterns:
