@@ -26,7 +26,7 @@ from rdl_live.optics.fourier import frequencies
 _EDGES = (-1.0, -0.3, -0.1, 0.1, 0.3, 1.0)
 """Strips by (|k - k0| - |k|) / cut-off."""
 _SIGMAS = 3.0
-_LOW_OUTER, _LOW_INNER = 0.6, 0.5
+_LOW_WIDE, _LOW_SIDE, _LOW_INNER = 0.8, 0.7, 0.5
 _NOT_WIDER = 1.15
 _STEEP_INNER, _STEEP_OUTER = 1.15, 2.5
 """Logarithms of the contrasts' ratio on both sides. Real objectives, a little worse than ideal, reach 0.8 and 1.9."""
@@ -55,7 +55,7 @@ class Profile:
     @property
     def defocused(self) -> bool:
         """Whether detail is lacking or inverted on both sides of the middle, as it is out of focus."""
-        both = self.below(0, _LOW_OUTER) and self.below(4, _LOW_OUTER)
+        both = self.below(0, _LOW_WIDE) and self.below(4, _LOW_SIDE)
         return both or (self.below(3, _LOW_INNER) and self.below(0, _NOT_WIDER))
 
     @property
