@@ -11,30 +11,32 @@ from rdl_live.cli._calibrate import calibrate
 from rdl_live.cli._compare import compare
 from rdl_live.cli._data import data
 from rdl_live.cli._demo import demo
-from rdl_live.cli._denoise import denoise
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
 from rdl_live.cli._live import live
 from rdl_live.cli._models import models
 from rdl_live.cli._open import open_
+from rdl_live.cli._options import Verbs
 from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
+from rdl_live.cli._restore import restore
 from rdl_live.cli._simulate import simulate
+from rdl_live.cli._terminal import lasting_streams
 from rdl_live.cli._train import train
 from rdl_live.errors import RdlError
 
 USER_ERROR = 2
 """Exit code of everything that the user can mend."""
 
-app = typer.Typer(
+app = Verbs(
     name="rdl-live",
     help="Super-resolved images from structured-illumination microscopy (SIM).",
-    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command()(reconstruct)
-app.command()(denoise)
+app.command()(restore)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)
@@ -60,15 +62,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Super-resolved images from structured-illumination microscopy (SIM)."""
+    del version
+    context.with_resource(lasting_streams())
 
 
 def main() -> None:
     """Run the command; errors that the user can mend are printed without a traceback and exit with code 2."""
-    try:
-        app()
-    except RdlError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(USER_ERROR)
+    with lasting_streams():
+        try:
+            app()
+        except RdlError as error:
+            Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            sys.exit(USER_ERROR)

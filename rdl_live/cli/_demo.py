@@ -33,8 +33,10 @@ def demo(
     denoise: Annotated[
         str | None, typer.Option(metavar="NAME", help="Denoiser: rdl (by default), none, or a weight file.")
     ] = None,
-    specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
+    specimen: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of specimen, as in `rdl-live simulate`.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -75,7 +77,7 @@ def demo(
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
-    with stopped_by_signals(demo.run.stop) as signals, demo.run:
+    with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
         demo.run.start()
         _watch(demo, console)
         report = demo.finish()

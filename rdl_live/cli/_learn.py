@@ -2,44 +2,45 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._options import (
+    Channel,
+    Device,
+    MicroscopeFile,
+    Minutes,
+    OverwriteTraining,
+    PatternsFrom,
+    Planes,
+    Raws,
+    Resume,
+    Seed,
+    Steps,
+    Threads,
+    WeightsOut,
+    Workers,
+    checked_settings,
+)
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
-    from rdl_live.train.loop.loop import LoopStep
+    from rdl_live.train.loop.loop import Step
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
 
 UNCHANGED = 3
 """Exit code where training does not help: no weights were written."""
 
-_Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
-_Microscope = Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")]
-_Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
-_Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
-_Steps = Annotated[int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable.")]
 _Start = Annotated[
     str | None,
     typer.Option("--from", metavar="NAME|W.safetensors", help="Weights to go on from; rdl, or none for z-stacks."),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="Train even where it promises nothing.")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
-_Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
-_Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-_Workers = Annotated[int, typer.Option(min=0, help="Processes that simulate scenes for rehearsal.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
 _Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack time-lapses, no SIM series.")]
-_Planes = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
-]
-_Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
 
 VERBS = {
     "tis": """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
@@ -83,35 +84,35 @@ Example:
 """,
 }
 """Help of the verbs, which have all options in common."""
-Settings = TypeVar("Settings")
 
 
 def verb(scheme: str) -> Callable[..., None]:
     """Return the command of a scheme."""
 
     def command(
-        raws: _Raws,
-        microscope: _Microscope,
-        out: _Out,
-        minutes: _Minutes = 10.0,
-        steps: _Steps = None,
+        raws: Raws,
+        microscope: MicroscopeFile,
+        out: WeightsOut,
+        minutes: Minutes = 10.0,
+        steps: Steps = None,
         start: _Start = None,
         volume: _Volume = False,
-        planes: _Planes = None,
+        planes: Planes = None,
         force: _Force = False,
-        resume: _Resume = False,
-        overwrite: _Overwrite = False,
-        device: _Device = "auto",
-        threads: _Threads = 2,
-        workers: _Workers = 1,
-        seed: _Seed = 1,
-        channel: _Channel = None,
+        resume: Resume = False,
+        overwrite: OverwriteTraining = False,
+        device: Device = "auto",
+        threads: Threads = 2,
+        workers: Workers = 1,
+        seed: Seed = 1,
+        channel: Channel = None,
+        patterns: PatternsFrom = None,
     ) -> None:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.train.loop.outputs import Outputs, check_outputs
         from rdl_live.train.loop.processes import check_alone
-        from rdl_live.train.simulated.run import Outputs, check_outputs
 
         check_alone()
         torch.set_num_threads(threads)
@@ -131,11 +132,14 @@ def verb(scheme: str) -> Callable[..., None]:
         if start is not None:
             wanted["start"] = start
         if scheme == "sis" or volume:
+            if patterns is not None:
+                raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
         elif planes is not None:
             raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
-            _learn_series(raws, microscope, out, wanted | {"workers": workers}, common, channel=channel)
+            wanted |= {"workers": workers}
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, patterns=patterns)
 
     return command
 
@@ -148,13 +152,14 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
-    from rdl_live.train.recordings.run import train_on_films
+    from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
-    settings, console = _checked(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
+    settings, console = checked_settings(SelfSupSettings, wanted), _Console()
+    films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")
@@ -178,19 +183,11 @@ def _learn_volumes(
 
     if wanted.get("scheme") == "split":
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")
-    settings, console = _checked(VolumeSettings, wanted), _Console()
+    settings, console = checked_settings(VolumeSettings, wanted), _Console()
     films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
     with _Shown(console, "of that of the noisy stacks") as shown:
         result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
-
-
-def _checked(kind: type[Settings], wanted: dict[str, Any]) -> Settings:
-    try:
-        return kind(**wanted)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error
 
 
 class _Console(Console):
@@ -213,7 +210,7 @@ class _Shown(Progress):
         self._task = self.add_task("first look at what is held out", total=1.0)
         self._held, self._reference = "", reference
 
-    def step(self, step: "LoopStep[Any]") -> None:
+    def step(self, step: "Step") -> None:
         """Show a step."""
         if step.look is not None:
             self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"

@@ -8,8 +8,8 @@ from rdl_models import ARCHITECTURES, Card, Task
 SERIES: frozenset[str] = frozenset({Task.OBJECT_PLANE, Task.RAW_FRAMES})
 """Tasks of weights that a `Restorer` takes."""
 _USE = {
-    Task.STACKS: "use them with `rdl-live denoise STACKS --weights`",
-    Task.SUPER_RESOLUTION: "they are for comparison, and no verb uses them yet",
+    Task.STACKS: "use them with `rdl-live restore STACKS --weights`",
+    Task.SUPER_RESOLUTION: "use them with `rdl-live restore IMAGE --weights`",
     Task.OBJECT_PLANE: "use them with `rdl-live reconstruct --denoise` or in the window",
     Task.RAW_FRAMES: "use them with `rdl-live reconstruct --denoise` or in the window",
 }

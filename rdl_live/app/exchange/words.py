@@ -65,7 +65,7 @@ def _span(name: str, low: float, high: float) -> str:
 
 def _use(card: Card) -> str:
     verb = (
-        "`rdl-live denoise STACKS --microscope M.yaml --weights W.safetensors --out OUT.tif`"
+        "`rdl-live restore STACKS --microscope M.yaml --weights W.safetensors --out OUT.tif`"
         if card.task == Task.STACKS
         else "`rdl-live reconstruct RAW --microscope M.yaml --denoise W.safetensors`"
     )

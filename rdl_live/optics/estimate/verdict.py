@@ -99,7 +99,7 @@ def doubt_of_steps(steps: Steps) -> str:
             f"modulation {modulation:.2f} is too weak to use: check focus, polarisation and that the beams interfere "
             "on the sample"
         )
-    if modulation > _MOST_MODULATION:
+    if modulation > _MOST_MODULATION * (1 + 3 * steps.scale_sigma):
         return (
             f"modulation {modulation:.2f} is above 1, which is physically impossible: check camera.offset_adu, and "
             "optics.na, optics.pixel_size_um and the wavelengths in the microscope file"
