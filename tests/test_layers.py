@@ -8,7 +8,6 @@ import pytest
 
 from tests.imports import arrows, circles
 
-
 LEFT = [
     ["rdl_live.app.reconstruct.cluster", "rdl_live.app.reconstruct.run"],
     ["rdl_live.view.live.sim_widget", "rdl_live.view.live.tool_windows"],
