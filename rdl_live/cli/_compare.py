@@ -7,7 +7,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.cli._options import Channel, MicroscopeFile, Order, Overwrite, Planes, Position, Raw, Threads, Tiles
+from rdl_live.cli._options import (
+    Channel,
+    MicroscopeFile,
+    Order,
+    Overwrite,
+    PatternsFrom,
+    Planes,
+    Position,
+    Raw,
+    Threads,
+    Tiles,
+)
 from rdl_live.cli._show import progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -27,6 +38,7 @@ def compare(
     ] = None,
     report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
     channel: Channel = None,
+    patterns: PatternsFrom = None,
     position: Position = None,
     order: Order = None,
     planes: Planes = None,
@@ -66,7 +78,7 @@ def compare(
     chosen = candidates(models.split(","))
     with progress_bar() as progress:
         progress("finding the patterns", 0, 1)
-        opened = open_film(raw, microscope, channel=channel, reading=reading)
+        opened = open_film(raw, microscope, channel=channel, reading=reading, patterns=patterns)
         found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
     write_page(target, found, overwrite=overwrite)
     if report is not None:

@@ -15,6 +15,7 @@ from rdl_live.cli._options import (
     Minutes,
     Order,
     OverwriteTraining,
+    PatternsFrom,
     Planes,
     Position,
     Raws,
@@ -31,7 +32,7 @@ from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.files import RawRequest
-    from rdl_live.train.loop.loop import LoopStep
+    from rdl_live.train.loop.loop import Step
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
 
@@ -109,6 +110,7 @@ def verb(scheme: str) -> Callable[..., None]:
         workers: Workers = 1,
         seed: Seed = 1,
         channel: Channel = None,
+        patterns: PatternsFrom = None,
         position: Position = None,
         order: Order = None,
         tiles: Tiles = None,
@@ -117,8 +119,8 @@ def verb(scheme: str) -> Callable[..., None]:
 
         from rdl_live.app.device import choose_device
         from rdl_live.files.raw import said
+        from rdl_live.train.loop.outputs import Outputs, check_outputs
         from rdl_live.train.loop.processes import check_alone
-        from rdl_live.train.simulated.run import Outputs, check_outputs
 
         check_alone()
         torch.set_num_threads(threads)
@@ -138,11 +140,13 @@ def verb(scheme: str) -> Callable[..., None]:
         if start is not None:
             wanted["start"] = start
         if scheme == "sis" or volume:
+            if patterns is not None:
+                raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
         else:
             reading = said(position=position, order=order, planes=planes, tiles=tiles)
             wanted |= {"workers": workers}
-            _learn_series(raws, microscope, out, wanted, common, channel=channel, reading=reading)
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, reading=reading, patterns=patterns)
 
     return command
 
@@ -156,13 +160,22 @@ def _learn_series(
     *,
     channel: str | None,
     reading: "RawRequest",
+    patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
-    from rdl_live.train.recordings.run import train_on_films
+    from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, reading=reading, tell=console.tell)
+    films = open_films(
+        raws,
+        microscope,
+        device=common["device"],
+        channel=channel,
+        reading=reading,
+        patterns=patterns,
+        tell=console.tell,
+    )
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")
@@ -213,7 +226,7 @@ class _Shown(Progress):
         self._task = self.add_task("first look at what is held out", total=1.0)
         self._held, self._reference = "", reference
 
-    def step(self, step: "LoopStep[Any]") -> None:
+    def step(self, step: "Step") -> None:
         """Show a step."""
         if step.look is not None:
             self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"

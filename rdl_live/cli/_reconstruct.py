@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Channel, Device, MicroscopeFile, Order, Overwrite, Planes, Position, Raw, Tiles
+from rdl_live.cli._options import (
+    Channel,
+    Device,
+    MicroscopeFile,
+    Order,
+    Overwrite,
+    PatternsFrom,
+    Planes,
+    Position,
+    Raw,
+    Tiles,
+)
 from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -36,6 +47,7 @@ def reconstruct(
     ] = 1.0,
     device: Device = "auto",
     channel: Channel = None,
+    patterns: PatternsFrom = None,
     position: Position = None,
     order: Order = None,
     planes: Planes = None,
@@ -72,6 +84,8 @@ def reconstruct(
 
         rdl-live reconstruct cell.tif -m M.yaml --out sr.tif --report report.json --preview preview.png
 
+        rdl-live reconstruct dim.tif -m M.yaml --denoise rdl --patterns bright-report.json
+
         rdl-live reconstruct omx.dv -m M.yaml --order angle-z-phase
 
         rdl-live reconstruct demo-out -m M.yaml --channel 561 --position 0
@@ -96,6 +110,7 @@ def reconstruct(
         reading=said(position=position, order=order, planes=planes, tiles=tiles),
         denoise=denoise,
         memory=memory,
+        patterns=patterns,
         wiener=wiener,
         apodization=Apodization(apodization),
         attenuation=notch,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from rdl_live._heaps import few_arenas, give_back
-from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
@@ -76,7 +76,7 @@ class LiveRun:
             ConfigError: a denoiser that there is not.
         """
         self.options = options or LiveOptions()
-        check_denoiser(self.options.denoise)
+        check_denoiser(self.options.denoise, microscope)
         self.microscope, self.plan, self.out = microscope, plan, out
         self._given_core, self._prepare = core, prepare
         self._more_receivers, self._frame_seen, self._on_warning = receivers, on_frame, on_warning
@@ -166,7 +166,7 @@ class LiveRun:
             DataError: its file is damaged.
             DeviceError: the run is not open.
         """
-        check_denoiser(name)
+        check_denoiser(name, self.microscope)
         if self._host is None:
             raise DeviceError(NOT_OPEN)
         return self._host.use_denoiser(name)
@@ -204,6 +204,11 @@ class LiveRun:
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
         return self._acquisition is not None and self._acquisition.lit
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._acquisition.lamps if self._acquisition is not None else ()
 
     @property
     def running(self) -> bool:
@@ -285,6 +290,11 @@ class LiveRun:
         )
 
     @property
+    def progress(self) -> Progress | None:
+        """How far the plan has come, whether in time, what is missing and why; None before it is open."""
+        return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
     def _written(self) -> int:
         if self._raw is None:
             return 0
@@ -358,7 +368,8 @@ class LiveRun:
             self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
-        remarks = {"warnings": list(self.warnings)}
+        progress = None if acquisition is None else acquisition.progress.as_record()
+        remarks = {"warnings": list(self.warnings), "progress": progress}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)

@@ -1,6 +1,5 @@
 """A recording to learn from: raw frames in memory, the microscope that made them, the patterns found in them."""
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +15,10 @@ from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
+from rdl_live.restore.evidence import Evidence, measured
+from rdl_live.train.loop.held_out import fingerprint
 
 STRIDE = 0.75
 """Distance of neighbouring tiles, relative to their size, at most."""
@@ -57,6 +57,13 @@ class Film:
         maps = self.maps
         return self.scope.camera.read_noise_e if maps is None else float(maps.read_noise_e.square().mean().sqrt())
 
+    @cached_property
+    def excess(self) -> float:
+        """Fixed noise of the widefield; see `Geometry.excess`."""
+        times = sorted({0, len(self) // 2, len(self) - 1})
+        photons = torch.stack([self.photons(time) for time in times])
+        return series_noise(photons, Otf.of(self.scope, self.channel), self.read_noise_e).excess
+
     def photons(self, time: int, tile: "Tile | None" = None) -> Tensor:
         """Return the photons (A, P, y, x) of a time point, or of a tile of it."""
         window = (slice(None), slice(None)) if tile is None else tile.window
@@ -71,11 +78,6 @@ class Film:
         if self.maps is None:
             return self.scope.camera.read_noise_e
         return self.maps.crop(tile.top, tile.left, tile.shape).read_noise_e
-
-
-def fingerprint(series: npt.NDArray[np.generic]) -> str:
-    """Return what tells one recording from another: a hash of its first series (A, P, y, x)."""
-    return hashlib.sha256(np.ascontiguousarray(series).tobytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,7 @@ class Tile:
             film.patterns, self.left * film.scope.optics.pixel_size_um, self.top * film.scope.optics.pixel_size_um
         )
         geometry = build_geometry(Otf.of(film.scope, film.channel), moved, self.shape)
+        geometry = with_excess(geometry, film.excess)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.
         object.__setattr__(self, "_transform", BandTransform(geometry, Camera(), None))
@@ -114,13 +117,8 @@ class Tile:
             photons: of this tile.
             share: of the photons that these are; the read noise has been shared likewise.
         """
-        series = photons[None]
-        matched = matched_spectrum(self._transform, self.geometry, series)
-        read = self.film.read_noise_e * math.sqrt(share)
-        damping, _ = measure_damping(self.geometry, matched[0], series, read)
-        noise = torch.tensor([noise_power(self.geometry, series, read)], dtype=torch.float32)
-        whole = Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
-        return whole.relative()
+        series, read = photons[None], self.film.read_noise_e * math.sqrt(share)
+        return measured(self._transform, self.geometry, self.target, series, series, read).relative()
 
 
 def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:

@@ -10,6 +10,7 @@ The second sum is what noise alone gives; without it E is an unbiased estimate o
 to sum_k N T^2 / (D + w^2), the error expected of the Wiener estimate of what was shown.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +39,11 @@ class PairJudged:
     """What the network was shown, as Wiener images (n, y, x)."""
     fused: Tensor
     """What came out, (n, y, x)."""
+
+    @property
+    def gain(self) -> float:
+        """Root of the mean error relative to that of the Wiener estimate; an unbiased error may be negative."""
+        return math.sqrt(max(float(self.ratio.mean()), 0.0))
 
 
 def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> PairJudged:

@@ -1,6 +1,5 @@
 """What there is to learn from: tiles at time points, some of them held out for judging."""
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ import torch
 
 from rdl_live.errors import DataError
 from rdl_live.restore.evidence import Evidence
+from rdl_live.train.loop.held_out import held_count, neighbours
 from rdl_live.train.recordings.film import Film, Tile, tiles
-from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
+from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 
-HELD_OUT = 0.15
-"""Share of the time points that are held out, at the end of each recording."""
 LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
 """Time points of a recording that are needed to hold some out."""
 _HELD_LEAST = {Scheme.TIS: 3, Scheme.SPLIT: 2}
@@ -109,7 +107,7 @@ def divide(films: Sequence[Film], scheme: Scheme) -> tuple[list[Moment], list[Mo
     for film in films:
         if len(film) < LEAST[scheme]:
             continue
-        count = max(_HELD_LEAST[scheme], math.ceil(HELD_OUT * len(film)))
+        count = held_count(len(film), _HELD_LEAST[scheme])
         early, late = tuple(range(len(film) - count)), tuple(range(len(film) - count, len(film)))
         learnt += [Moment(film, time, early) for time in early]
         held += [Moment(film, time, late) for time in late]

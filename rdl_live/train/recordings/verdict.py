@@ -6,13 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rdl_live.train.loop.held_out import CERTAIN, WORTH
+from rdl_live.train.loop.loop import Look
 from rdl_live.train.recordings.pairs import Pairs
-from rdl_live.train.recordings.trainer import Look
 
-CERTAIN = 2.5
-"""Standard errors by which the gain must exceed nothing."""
-WORTH = 0.985
-"""Error relative to that of the weights started from, above which a change is not worth a new file."""
 BRIGHT = 0.04
 """Noise of the Wiener image relative to its contrast, below which there is hardly anything to denoise."""
 
