@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,8 @@ from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
 
 STRIDE = 0.75
 """Distance of neighbouring tiles, relative to their size, at most."""
+INSET = 8
+"""Raw pixels at a tile's edges that are not judged: the filters mix the margin beyond the edges into them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,10 @@ class Film:
         """Root-mean-square read noise of the camera [electrons]."""
         maps = self.maps
         return self.scope.camera.read_noise_e if maps is None else float(maps.read_noise_e.square().mean().sqrt())
+
+    def under(self, patterns: PatternSet) -> "Film":
+        """Return the same recording as if its patterns were others."""
+        return replace(self, patterns=patterns)
 
     def photons(self, time: int, tile: "Tile | None" = None) -> Tensor:
         """Return the photons (A, P, y, x) of a time point, or of a tile of it."""
@@ -92,10 +98,7 @@ class Tile:
 
     def __post_init__(self) -> None:
         film = self.film
-        moved = shifted(
-            film.patterns, self.left * film.scope.optics.pixel_size_um, self.top * film.scope.optics.pixel_size_um
-        )
-        geometry = build_geometry(Otf.of(film.scope, film.channel), moved, self.shape)
+        geometry = build_geometry(Otf.of(film.scope, film.channel), self.patterns, self.shape)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.
         object.__setattr__(self, "_transform", BandTransform(geometry, Camera(), None))
@@ -107,6 +110,38 @@ class Tile:
         """The rows and columns of the frame."""
         return slice(self.top, self.top + self.shape[0]), slice(self.left, self.left + self.shape[1])
 
+    def inside(self, inset: int = INSET) -> Tensor:
+        """Return what is judged of the padded SR image, (y, x) float32, 1 or 0.
+
+        A transform takes an image as periodic, so frames are continued beyond their edges by mirror images
+        (`rdl_live.optics.reconstruct.margin`). No object gave these: what is found there is made by the program, and a
+        network that learns to make it, too, is no better for it.
+        """
+        rows, columns = self.geometry.sr_spectrum
+        mask = torch.zeros(rows, 2 * (columns - 1))
+        mask[2 * inset : 2 * (self.shape[0] - inset), 2 * inset : 2 * (self.shape[1] - inset)] = 1
+        return mask
+
+    @property
+    def patterns(self) -> PatternSet:
+        """The illumination, its phases at the tile's corner."""
+        pixel_um = self.film.scope.optics.pixel_size_um
+        return shifted(self.film.patterns, self.left * pixel_um, self.top * pixel_um)
+
+    def read_noise(self) -> float | Tensor:
+        """Return the read noise [electrons]: a number, or a map (y, x)."""
+        return self.film.read_noise(self)
+
+    def matched(self, photons: Tensor) -> Tensor:
+        """Return M (rows, columns) of a series (A, P, y, x) of photons; linear in them."""
+        return matched_spectrum(self._transform, self.geometry, photons[None])[0]
+
+    def mean(self, photons: Tensor) -> float:
+        """Return the unit of `evidence`: the mean of a series (A, P, y, x) as its padded image has it."""
+        rows, columns = self.geometry.sr_spectrum
+        level = float(self.matched(photons)[0, 0].real) / float(self.geometry.power[0, 0])
+        return max(level / (rows * 2 * (columns - 1)), 0.01)
+
     def evidence(self, photons: Tensor, share: float = 1.0) -> Evidence:
         """Return what a series (A, P, y, x) of photons says, a batch of one, in units of its mean.
 
@@ -115,7 +150,7 @@ class Tile:
             share: of the photons that these are; the read noise has been shared likewise.
         """
         series = photons[None]
-        matched = matched_spectrum(self._transform, self.geometry, series)
+        matched = self.matched(photons)[None]
         read = self.film.read_noise_e * math.sqrt(share)
         damping, _ = measure_damping(self.geometry, matched[0], series, read)
         noise = torch.tensor([noise_power(self.geometry, series, read)], dtype=torch.float32)

@@ -22,6 +22,8 @@ from rdl_live.train.recordings.pairs import Pairs
 
 ALONE = 0.25
 """Weight of the network's image before it is fused with the data."""
+import os
+SHARE=float(os.environ.get("C","1"))
 _SUPPORT = 1e-6
 """Frequencies of less transfer D are not judged: there is nothing to judge them by."""
 
@@ -53,15 +55,15 @@ def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> Pair
 
 def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
     """Return E of images' spectra (n, rows, columns) / the error expected of the Wiener estimate, (n,)."""
-    evidence = pairs.evidence
-    power, target = evidence.power, evidence.target
-    known = power > _SUPPORT
-    damped = power + evidence.damping
-    misfit = target * pairs.matched - power * spectrum
-    weighed = (misfit.real**2 + misfit.imag**2) / (power * damped).clamp(min=_SUPPORT**2)
-    variance = target**2 / damped.clamp(min=1e-12)
-    found = _sum(torch.where(known, weighed, 0))
-    chance = _sum(torch.where(known, variance, 0))
+    evidence, target = pairs.evidence, pairs.evidence.target
+    power = evidence.power.clamp(min=_SUPPORT)
+    damped = power + SHARE * evidence.damping
+    misfit = (target * pairs.matched - power * spectrum) / (power * damped).sqrt()
+    misfit = torch.where(evidence.power > _SUPPORT, misfit, 0)
+    misfit[..., 0, 0] = 0
+    area = pairs.inside.sum(dim=(-2, -1))
+    found = (pairs.inside * evidence.image(misfit).square()).sum(dim=(-2, -1)) / area
+    chance = evidence.deviation(torch.where(evidence.power > _SUPPORT, target**2 / damped, 0)).square()
     return (found - pairs.noise * chance) / (evidence.noise * chance)
 
 

@@ -83,7 +83,7 @@ class Moments:
         if self.settings.scheme is Scheme.SPLIT:
             return split_pair(tile, moment.time, share, generator)
         others = neighbours(moment.time, moment.fellows, self.settings.reach)
-        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others])
+        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others], tile.inside())
 
     def _evidence(self, tile: Tile, time: int) -> Evidence:
         """Return what a tile says at a time point; kept, since it is asked for as a neighbour as well."""
