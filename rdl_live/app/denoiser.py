@@ -1,22 +1,33 @@
 """Which denoiser a run uses, by its name."""
 
+from typing import TYPE_CHECKING
+
 from rdl_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rdl_live.optics import Microscope
 
 NONE = "none"
 DEFAULT = "rdl"
 """What the demo denoises with where nothing is said."""
 
 
-def check_denoiser(name: str) -> None:
+def check_denoiser(name: str, scope: "Microscope | None" = None) -> None:
     """Raise unless there is such a denoiser.
 
+    Args:
+        name: "none", the name of shipped weights, or a weight file.
+        scope: the microscope that it is to be used on, where that is known already.
+
     Raises:
-        ConfigError: neither "none", nor the name of shipped weights, nor a weight file.
+        ConfigError: neither "none", nor the name of shipped weights, nor a weight file; or weights for something else.
         DataError: the weight file is damaged.
     """
     if name == NONE:
         return
     # Loads torch, which the window cannot wait for.
+    from rdl_live.restore.ranges import check_microscope
+    from rdl_live.restore.suited import check_suited
     from rdl_models import find_weights, read_card, shipped
 
     try:
@@ -26,4 +37,8 @@ def check_denoiser(name: str) -> None:
         raise ConfigError(
             f"--denoise {name!r}: no such denoiser; use --denoise none{known} or a weight file"
         ) from error
-    read_card(path)
+    card = read_card(path)
+    check_suited(card, f"--denoise {name}")
+    if scope is not None:
+        for channel in scope.channels:
+            check_microscope(card, scope, channel)

@@ -110,8 +110,10 @@ def verb(scheme: str) -> Callable[..., None]:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.train.loop.processes import check_alone
         from rdl_live.train.simulated.run import Outputs, check_outputs
 
+        check_alone()
         torch.set_num_threads(threads)
         # Before minutes are spent on finding patterns.
         check_outputs(Outputs(out), resume=resume, overwrite=overwrite)

@@ -45,6 +45,7 @@ _Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights a
 _Size = Annotated[int, typer.Option(min=32, max=1024, help="Raw pixels each way of the scenes.")]
 
 OURS = "object-plane"
+_DENOISERS = (OURS, "rdl-sim")
 _RATES = {OURS: 1.5e-3}
 _PUBLISHED_RATE = 3e-4
 
@@ -106,6 +107,9 @@ def denoise(
 
         torchrun --nproc-per-node 4 --no-python rdl-live train denoise --out large.safetensors --device cuda
     """
+    if architecture not in _DENOISERS:
+        also = "; DFCAN is trained by `rdl-live train sr`" if architecture == "dfcan" else ""
+        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(_DENOISERS)}{also}")
     scenes: dict[str, Any] = {"size": size}
     if phases is not None or architecture == "rdl-sim":
         scenes["phases"] = (phases or 3,)

@@ -15,6 +15,7 @@ from rdl_live.restore.memory import Memory
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
+from rdl_live.restore.suited import check_suited
 from rdl_models import load_weights
 
 GUARD_EVERY_S = 3.0
@@ -48,7 +49,7 @@ class LiveRestorer:
             tell: gets warnings.
 
         Raises:
-            ConfigError: there are no such weights.
+            ConfigError: there are no such weights, or they are for something else.
             DataError: the weight file is damaged.
         """
         # Photons come in, so the camera's calibration is done with.
@@ -56,6 +57,7 @@ class LiveRestorer:
         self._shape, self._device, self._tell = shape, torch.device(device), tell
         self._half = quick_half(self._device) if half is None else half
         self._weights = load_weights(weights, self._device)
+        check_suited(self._weights.card, f"weights {self._weights.card.name!r}")
         self._worth = memory
         self._memories: dict[tuple[str, tuple[int, int]], Memory] = {}
         self._restorers: dict[str, Restorer] = {}

@@ -44,6 +44,7 @@ class RawFrames:
         read_variance: Tensor | float = 0.0,
         grid: int = 2,
         tile: int | None = None,
+        half: bool = False,
     ) -> None:
         """Prepare.
 
@@ -55,6 +56,7 @@ class RawFrames:
             read_variance: read noise squared [electrons^2], one number or (y, x).
             grid: see `GeneratedFrames`.
             tile: rows and columns of tiles; by memory where left out.
+            half: compute the convolutions in bfloat16, and nothing else: Fourier transforms need float32.
 
         Raises:
             ConfigError: the network is for another number of phases.
@@ -66,7 +68,7 @@ class RawFrames:
                 "use other weights, or --denoise none"
             )
         self._network, self._geometry, self._target, self._tile = network, geometry, target, tile
-        self._read_variance = read_variance
+        self._read_variance, self._half = read_variance, half
         self._generated = GeneratedFrames(geometry, patterns, target, grid=grid)
         self._transform = BandTransform(geometry, Camera(), None)
         config, otf = network.config, geometry.otf
@@ -84,7 +86,9 @@ class RawFrames:
         expected, noisy = (stabilized(one, mean, self._read_variance) for one in (generated, photons[0]))
         inputs = self._network.inputs(expected, noisy, self._pixel)
         tile = tile_for(self._network, inputs, self._free_bytes()) if self._tile is None else self._tile
-        return photons_of(by_tiles(self._network, inputs, tile).float(), mean, self._read_variance)[None]
+        with torch.autocast(inputs.device.type, torch.bfloat16, enabled=self._half):
+            denoised = by_tiles(self._network, inputs, tile)
+        return photons_of(denoised.float(), mean, self._read_variance)[None]
 
     def estimate(self, photons: Tensor, evidence: Evidence, prior: Tensor) -> Tensor:
         """Return the classical SR image of the denoised frames, (1, y, x) of the padded grid [photons].

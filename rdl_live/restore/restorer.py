@@ -37,6 +37,7 @@ from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.stripes import check_stripes
+from rdl_live.restore.suited import check_suited
 from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
 
 
@@ -105,6 +106,7 @@ class Restorer:
         self.scope, self.patterns, self.shape = scope, patterns, (int(shape[0]), int(shape[1]))
         self.device, self._half = torch.device(device), half
         loaded = weights if isinstance(weights, Weights) else load_weights(weights, self.device)
+        check_suited(loaded.card, f"weights {loaded.card.name!r}")
         self._network, self.card = loaded.network, loaded.card
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
@@ -248,7 +250,9 @@ class Restorer:
         if not isinstance(self._network, RdlSim):
             return None
         read = self.scope.camera.read_noise_e if maps is None else maps.read_noise_e.to(self.device)
-        return RawFrames(self._network, self._geometry, self.patterns, self._target, read_variance=read**2)
+        return RawFrames(
+            self._network, self._geometry, self.patterns, self._target, read_variance=read**2, half=self._half
+        )
 
     def _checked(self, series: np.ndarray | Tensor) -> Tensor:
         frames = as_series(as_tensor(series), self.scope)
@@ -302,9 +306,8 @@ class Restorer:
                 )
             return answer.spectrum, answer.sigma
         photons = self._transform.photons(frames)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
-            estimate = self._raw_frames.estimate(photons, evidence, evidence.wiener())
-        return torch.fft.rfft2(estimate.float() / evidence.photons[:, None, None]), None
+        estimate = self._raw_frames.estimate(photons, evidence, evidence.wiener())
+        return torch.fft.rfft2(estimate / evidence.photons[:, None, None]), None
 
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""

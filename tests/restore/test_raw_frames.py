@@ -20,7 +20,7 @@ from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
 from rdl_live.specimen import SimulatedSeries
-from rdl_models import RdlSim, RdlSimConfig, Span, Weights, save_weights
+from rdl_models import RdlSim, RdlSimConfig, Span, Weights, build, save_weights
 
 from .conftest import card
 
@@ -132,6 +132,24 @@ def test_frames_of_any_size(scope: Microscope, record: Recorder, shape: tuple[in
     image = Restorer(scope, series.patterns, shape, made(lively=True))(series.adu)
     assert image.shape == (2 * shape[0], 2 * shape[1])
     assert bool(torch.isfinite(image).all())
+
+
+def test_half_precision_is_for_the_network_alone(scope: Microscope, record: Recorder) -> None:
+    series = record(20.0)
+    whole, half = (
+        Restorer(scope, series.patterns, (64, 64), made(lively=True), half=half)(series.adu) for half in (False, True)
+    )
+    assert not torch.equal(whole, half)
+    assert nrmse(half, whole) < 0.02
+
+
+@pytest.mark.parametrize("architecture", ["dfcan", "rcan3d"])
+def test_weights_for_something_else_are_refused_with_what_they_are_for(
+    scope: Microscope, record: Recorder, architecture: str
+) -> None:
+    other = Weights(build(architecture, {}), card(architecture=architecture, valid={}))
+    with pytest.raises(ConfigError, match=rf"{architecture}.*cannot be used for SIM series\. They "):
+        Restorer(scope, record(20.0).patterns, (64, 64), other)
 
 
 def test_tiles_show_no_seams(scope: Microscope, record: Recorder) -> None:

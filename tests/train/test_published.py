@@ -14,7 +14,8 @@ from skimage.metrics import structural_similarity
 
 from rdl_live.errors import ConfigError
 from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
-from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.board import check_board
+from rdl_live.train.loop.processes import Processes, check_alone
 from rdl_live.train.loop.ssim import ssim
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
@@ -23,6 +24,7 @@ from rdl_live.train.simulated.scene import make_scene
 from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
 from rdl_live.train.simulated.task import TASKS, new_network
 from rdl_models import Span, load_weights
+from rdl_models.object_plane import SHIPPED
 
 SCENES = SceneSettings(size=32, exposures=2, angles=(3,), phases=(3,), photons=Span(low=5, high=50))
 RAW = {"width": 8, "generated_groups": 1, "noisy_groups": 1, "trunk_groups": 1, "blocks": 1}
@@ -197,3 +199,55 @@ def test_half_of_torchruns_environment_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("WORLD_SIZE", "two")
     with pytest.raises(ConfigError, match="WORLD_SIZE is 'two'"):
         Processes()
+
+
+def test_series_of_different_numbers_of_frames_share_their_widefield_images() -> None:
+    few, many = (make_sr_scene(3, 1, SCENES.replace(phases=(phases,))) for phases in (3, 5))
+    batch = make_sr_batch([(few, 0), (many, 0)])
+    assert batch.frames.shape == (2, 1, 32, 32)
+    # What the network is shown is the same as if all series were alike.
+    alone = make_sr_batch([(many, 0)])
+    torch.testing.assert_close(batch.frames[1:], alone.frames.mean(dim=1, keepdim=True))
+    torch.testing.assert_close(batch.truth[1:], alone.truth)
+
+
+@pytest.mark.parametrize("architecture", ["rdl-sim", "dfcan"])
+def test_half_precision_is_for_convolutions_and_gives_nearly_the_same(architecture: str) -> None:
+    torch.manual_seed(0)
+    task = TASKS[architecture]
+    made = new_network(settings(architecture))  # with FNSM, whose Fourier transforms need float32
+    torch.nn.init.normal_(made.last.weight, std=0.05)
+    batch = task.make_batch([(task.make_scene(2, 0, SCENES), 0)])
+    whole, half = (task.judge(made, batch, half=half) for half in (False, True))
+    assert not torch.equal(whole.loss, half.loss)
+    torch.testing.assert_close(half.loss, whole.loss, rtol=0.05, atol=0.01)
+
+
+def test_other_sizes_keep_the_shipped_networks_other_settings() -> None:
+    config = new_network(TrainSettings(network={"width": 16})).config
+    assert vars(config) == {**vars(SHIPPED), "width": 16}
+
+
+def test_what_tensorboard_cannot_write_to_is_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    for board in ("notes.txt", "notes.txt/board"):
+        with pytest.raises(ConfigError, match=r"--tensorboard .*notes\.txt is a file"):
+            check_board(tmp_path / board)
+    monkeypatch.setattr("rdl_live.train.loop.board.find_spec", lambda _: True)
+    check_board(tmp_path / "new" / "board")
+
+
+def test_a_training_on_recordings_is_not_for_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_alone()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="without torchrun"):
+        check_alone()
+
+
+def test_processes_that_cannot_find_each_other_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE is 2.*unset WORLD_SIZE"), Processes():
+        pass

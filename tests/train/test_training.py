@@ -189,6 +189,11 @@ def test_an_error_that_cannot_be_taught_is_refused(changes: dict[str, object], m
         maker(settings)
 
 
+def test_scales_cannot_be_added_to_nothing() -> None:
+    with pytest.raises(ConfigError, match="--grow: needs --from"):
+        maker(SETTINGS.replace(grow=True))
+
+
 def test_what_cannot_be_written_or_resumed_is_told_before_anything_is_trained(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"\.safetensors files"):
         train_denoiser(tmp_path / "w.pt", SETTINGS)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
+from rdl_live.restore.suited import OBJECT_PLANE, check_suited
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.loss import error_ratio, judge_pairs, plain_spectrum
 from rdl_live.train.recordings.pairs import Pairs
@@ -50,7 +51,7 @@ def candidates(names: Sequence[str]) -> list[Candidate]:
     """Load the denoisers.
 
     Raises:
-        ConfigError: fewer than two, one twice, or one that does not exist.
+        ConfigError: fewer than two, one twice, one that does not exist, or one that this comparison cannot judge.
         DataError: a damaged file.
     """
     cleaned = [name.strip() for name in names if name.strip()]
@@ -58,7 +59,14 @@ def candidates(names: Sequence[str]) -> list[Candidate]:
         raise ConfigError(f"--models {','.join(names)}: name two or more different ones, such as rdl,mine.safetensors")
     if len(set(cleaned)) < len(cleaned):
         raise ConfigError(f"--models {','.join(names)}: one is named twice")
-    return [Candidate(name, None if name == NONE else load_weights(name)) for name in cleaned]
+    return [Candidate(name, None if name == NONE else _comparable(name)) for name in cleaned]
+
+
+def _comparable(name: str) -> Weights:
+    """Load weights that can predict held-out photons: those of networks that work in the object plane."""
+    loaded = load_weights(name)
+    check_suited(loaded.card, f"--models {name}", (OBJECT_PLANE,), "a comparison by held-out photons")
+    return loaded
 
 
 def unseen_times(film: Film, models: Sequence[Candidate]) -> tuple[list[int], bool]:

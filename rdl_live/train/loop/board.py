@@ -14,6 +14,19 @@ EVERY = 10
 """Steps from one number to the next."""
 
 
+def check_board(folder: Path) -> None:
+    """Raise unless TensorBoard's files can be written there; to be called before anything is computed.
+
+    Raises:
+        ConfigError: TensorBoard is not installed, or `folder` is a file or lies below one.
+    """
+    in_the_way = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if in_the_way.exists() and not in_the_way.is_dir():
+        raise ConfigError(f"--tensorboard {folder}: {in_the_way} is a file; name a folder, which may be a new one")
+    if find_spec("tensorboard") is None:
+        raise ConfigError("--tensorboard: TensorBoard is not installed; pip install 'rdl-live[tensorboard]'")
+
+
 class Board:
     """Writes what TensorBoard shows into a folder."""
 
@@ -21,10 +34,9 @@ class Board:
         """Open it.
 
         Raises:
-            ConfigError: TensorBoard is not installed.
+            ConfigError: see `check_board`.
         """
-        if find_spec("tensorboard") is None:
-            raise ConfigError("--tensorboard: TensorBoard is not installed; pip install 'rdl-live[tensorboard]'")
+        check_board(folder)
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer: Any = SummaryWriter(str(folder))

@@ -48,7 +48,13 @@ class Processes:
         if self.world > 1:
             if self.device.type == "cuda":
                 torch.cuda.set_device(self.device)
-            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+            try:
+                distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+            except ValueError as error:  # what torchrun would have said is not there
+                raise ConfigError(
+                    f"WORLD_SIZE is {self.world}, but the other processes cannot be found ({error}); start with "
+                    "torchrun, or unset WORLD_SIZE"
+                ) from error
         return self
 
     def __exit__(
@@ -99,6 +105,19 @@ class Processes:
         flat /= self.world
         for one, part in zip(kept, torch.split(flat, [one.numel() for one in kept]), strict=True):
             one.copy_(part.reshape(one.shape))
+
+
+def check_alone() -> None:
+    """Raise unless this process trains by itself.
+
+    Raises:
+        ConfigError: torchrun has started several, for a training that only one can do.
+    """
+    if (world := _number("WORLD_SIZE", 1)) > 1:
+        raise ConfigError(
+            f"WORLD_SIZE is {world}: training on recordings runs in one process; start it without torchrun. Only "
+            "`train denoise` and `train sr` use several"
+        )
 
 
 def _number(name: str, default: int) -> int:

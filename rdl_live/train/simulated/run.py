@@ -11,7 +11,7 @@ from torch import nn
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.live import quick_half
-from rdl_live.train.loop.board import Board
+from rdl_live.train.loop.board import Board, check_board
 from rdl_live.train.loop.preview import save_preview
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.evaluate import held_out_scores
@@ -98,6 +98,8 @@ def train_denoiser(
     outputs = Outputs(out)
     processes = processes or Processes.alone()
     check_outputs(outputs, resume=resume, overwrite=overwrite)
+    if board is not None:
+        check_board(board)
     # No one writes before all have looked.
     processes.wait()
     half = settings.half_precision and quick_half(torch.device(device))
@@ -129,6 +131,8 @@ def train_denoiser(
 
 def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     """Return what makes the network: from random numbers, or from weights to go on from."""
+    if settings.start is None and settings.grow:
+        raise ConfigError("--grow: needs --from, the weights that get the scales of the shipped network")
     if settings.start is None and settings.error_only:
         raise ConfigError("--error-only: needs --from, the weights whose error is to be told")
     if settings.grow and settings.error_only:

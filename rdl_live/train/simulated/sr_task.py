@@ -38,7 +38,7 @@ class SrBatch:
     """Series and truths side by side, in units of the measured mean."""
 
     frames: Tensor
-    """(n, A P, y, x)."""
+    """(n, A P, y, x); (n, 1, y, x) where the series have different numbers of frames: the widefield images."""
     truth: Tensor
     """(n, 2y, 2x)."""
 
@@ -65,8 +65,14 @@ def make_sr_scene(seed: int, index: int, settings: SceneSettings) -> SrScene:
 
 
 def make_sr_batch(picks: Sequence[tuple[SrScene, int]]) -> SrBatch:
-    """Return a batch of scenes of equally many frames, each with the number of its exposure."""
-    frames = torch.stack([scene.frames[exposure] for scene, exposure in picks])
+    """Return a batch of scenes, each with the number of its exposure.
+
+    Series of different numbers of frames have only their widefield images in common.
+    """
+    series = [scene.frames[exposure] for scene, exposure in picks]
+    if len({len(one) for one in series}) > 1:
+        series = [one.mean(dim=0, keepdim=True) for one in series]
+    frames = torch.stack(series)
     mean = frames.mean(dim=(1, 2, 3)).clamp(min=0.01)
     light = torch.tensor([scene.photons[exposure] for scene, exposure in picks])
     truth = torch.stack([scene.truth for scene, _ in picks]) * (light / mean)[:, None, None]

@@ -13,7 +13,8 @@ from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.scene import make_batch, make_scene
 from rdl_live.train.simulated.settings import TrainSettings
 from rdl_live.train.simulated.sr_task import judge_sr, make_sr_batch, make_sr_scene
-from rdl_models import Dfcan, DfcanConfig, ObjectPlane, RdlSim, RdlSimConfig, build
+from rdl_models import Dfcan, DfcanConfig, RdlSim, RdlSimConfig, build
+from rdl_models.object_plane import SHIPPED
 
 
 class AnyScene(Protocol):
@@ -55,11 +56,8 @@ def new_network(settings: TrainSettings) -> nn.Module:
     Raises:
         ConfigError: the configuration is not one of that architecture, or does not suit the scenes.
     """
-    config = dict(settings.network)
-    if settings.architecture == "object-plane":
-        return build("object-plane", config) if config else ObjectPlane()
-    scenes, defaults = settings.scenes, _defaults(settings)
-    network = build(settings.architecture, {**defaults, **config})
+    scenes = settings.scenes
+    network = build(settings.architecture, {**_defaults(settings), **settings.network})
     if isinstance(network, RdlSim) and {network.config.phases} != set(scenes.phases):
         raise ConfigError(
             f"a network for {network.config.phases} phases cannot be trained on scenes of {sorted(set(scenes.phases))}"
@@ -75,6 +73,8 @@ def new_network(settings: TrainSettings) -> nn.Module:
 
 def _defaults(settings: TrainSettings) -> dict[str, object]:
     """What differs from the published networks: trained for all optics at once, in units without bounds."""
+    if settings.architecture == "object-plane":
+        return vars(SHIPPED)
     if settings.architecture == "rdl-sim":
         ours = RdlSimConfig(phases=settings.scenes.phases[0], fnsm=True, cutoff=1.0, relative=True, residual=True)
         return vars(ours)
