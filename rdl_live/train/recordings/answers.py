@@ -22,7 +22,8 @@ def answer(network: nn.Module | None, tile: Tile, photons: Tensor, evidence: Evi
     """
     if network is None:
         return evidence.wiener_spectrum()[0]
-    rings = rings_of(*evidence.matched.shape[-2:], device=evidence.matched.device)
+    rows, columns = evidence.matched.shape[-2:]
+    rings = rings_of(rows, columns, device=evidence.matched.device)
     if isinstance(network, RdlSim):
         estimate = _estimate(network, tile, photons, evidence)
     else:
@@ -39,4 +40,5 @@ def _estimate(network: RdlSim, tile: Tile, photons: Tensor, evidence: Evidence) 
     whole = Evidence(
         evidence.matched * mean, evidence.power, evidence.target, evidence.damping, evidence.noise * mean**2
     )
-    return torch.fft.rfft2(frames.estimate(photons[None], whole, whole.wiener()).float() / mean)
+    estimate: Tensor = torch.fft.rfft2(frames.estimate(photons[None], whole, whole.wiener()).float() / mean)
+    return estimate

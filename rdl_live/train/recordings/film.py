@@ -167,11 +167,13 @@ def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:
     return PatternSet(patterns=tuple(moved))
 
 
-def tiles(film: Film, size: int, stride: float = STRIDE) -> list[Tile]:
-    """Cover the field with tiles of `size` pixels (of the whole field where it is smaller)."""
-    sides = [min(size, length) for length in film.shape]
-    places = [list(_places(length, side, stride)) for length, side in zip(film.shape, sides, strict=True)]
-    return [Tile(film, top, left, (sides[0], sides[1])) for top in places[0] for left in places[1]]
+def tiles(film: Film, size: int, stride: float = STRIDE, region: tuple[int, int, int, int] | None = None) -> list[Tile]:
+    """Cover the field, or a region (top, left, rows, columns) of it, with tiles of `size` pixels (or the whole of it
+    where it is smaller)."""
+    top, left, *shape = region or (0, 0, *film.shape)
+    sides = [min(size, length) for length in shape]
+    places = [list(_places(length, side, stride)) for length, side in zip(shape, sides, strict=True)]
+    return [Tile(film, top + y, left + x, (sides[0], sides[1])) for y in places[0] for x in places[1]]
 
 
 def _places(length: int, side: int, stride: float) -> Iterator[int]:

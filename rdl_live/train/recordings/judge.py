@@ -11,6 +11,7 @@ photons and the judged one of four fifths of them. What no photon shows is taken
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -75,7 +76,16 @@ class Sample:
             step = beside / (2 * ratio.value * whole[0])
             ratio = ratio.widened(step, step)
         bands = [interval(draws.means(one[times]) / max(whole[0], 1e-30)) for one in self.bands[number]]
-        return Judged(ratio, difference.widened(beside, beside), float(whole[0]), tuple(bands))
+        seen = self.less[number, times].mean(axis=0)[self.areas > 0]
+        return Judged(
+            ratio, difference.widened(beside, beside), float(whole[0]), tuple(bands), float((seen < 0).mean())
+        )
+
+    def relative(self, number: int, reference: int) -> Interval:
+        """Return the error of one denoiser relative to that of another (root mean square)."""
+        draws = Draws(len(self.first), len(self.areas), self.areas)
+        one, other = (draws.means(self.first + self.less[index]) for index in (number, reference))
+        return root_quotient(one, other)
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,10 @@ class Judged:
     error: float
     """Mean square error of the first [photons^2]."""
     bands: tuple[Interval, ...]
-    """What each band adds to the difference, relative to the whole error of the first."""
+    """What each band adds to the difference, relative to the whole mean square error of the first: up to half the
+    detection cut-off, up to it, and beyond, where only SIM shows anything."""
+    places_better: float = 0.5
+    """Share of the places where its error is the smaller one."""
 
     @property
     def standing(self) -> str:
@@ -99,6 +112,34 @@ class Judged:
         if self.less.high < 0:
             return "better"
         return "worse" if self.less.low > 0 else "unknown"
+
+
+class Reference:
+    """Questions that were put to one denoiser, which others are then compared with."""
+
+    @torch.no_grad()
+    def __init__(self, network: nn.Module, asked: Sequence[Question]) -> None:
+        """Ask it."""
+        self._asked, self._first = asked, [self._image(network, one) for one in asked]
+        errors = [
+            one.hidden * _blocks((image - one.halves[0]) * (image - one.halves[1]), one.tile).mean()
+            for one, image in zip(asked, self._first, strict=True)
+        ]
+        self._error = max(float(torch.stack(errors).mean()), 1e-12) if errors else 1.0
+
+    @torch.no_grad()
+    def errors(self, network: nn.Module) -> Tensor:
+        """Return a denoiser's mean square error in each question relative to that of the reference, (questions,)."""
+        found = []
+        for question, first in zip(self._asked, self._first, strict=True):
+            image = self._image(network, question)
+            less = _blocks((image - first) * (image + first - 2 * question.judge), question.tile).mean()
+            found.append(1 + less / self._error)
+        return torch.stack(found).cpu()
+
+    @staticmethod
+    def _image(network: nn.Module, question: Question) -> Tensor:
+        return question.image(answer(network, question.tile, question.photons, question.evidence))
 
 
 def measure(
@@ -151,9 +192,7 @@ _Piece = tuple[Values, Values, Values, Values]
 def _asked(asked: Sequence[Question], networks: Sequence[nn.Module | None]) -> _Piece:
     """Return the means over the parts of a tile's photons."""
     found = [_one(question, networks) for question in asked]
-    first, less, bands, others = (
-        torch.stack(kind).double().mean(dim=0).numpy() for kind in zip(*found, strict=True)
-    )
+    first, less, bands, others = (torch.stack(kind).double().mean(dim=0).numpy() for kind in zip(*found, strict=True))
     return first, less, bands, others
 
 
@@ -178,7 +217,7 @@ def _bands(tile: Tile) -> list[Tensor]:
     """Return masks (rows, columns) of the bands."""
     radius = tile.geometry.radius() / tile.geometry.otf.cutoff
     bounds = [0.0, *_BANDS, math.inf]
-    return [((radius >= low) & (radius < high)).float() for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [((radius >= low) & (radius < high)).float() for low, high in pairwise(bounds)]
 
 
 def _blocks(image: Tensor, tile: Tile) -> Tensor:

@@ -37,18 +37,18 @@ class Pairs:
 
     def to(self, device: torch.device | str) -> "Pairs":
         """Return the batch on another device."""
-        return Pairs(
-            self.evidence.to(device), self.matched.to(device), self.noise.to(device), self.inside.to(device)
-        )
+        return Pairs(self.evidence.to(device), self.matched.to(device), self.noise.to(device), self.inside.to(device))
 
 
-def split_pair(tile: Tile, time: int, share: float, generator: torch.Generator) -> Pairs:
-    """Divide the photons of one time point: `share` of them are shown, the others judge."""
+def split_pair(tile: Tile, time: int, share: float, generator: torch.Generator, inside: Tensor | None = None) -> Pairs:
+    """Divide the photons of one time point: `share` of them are shown, the others judge what is `inside`."""
     shown, kept = thin(
         tile.film.photons(time, tile), share, read_noise_e=tile.film.read_noise(tile), generator=generator
     )
     other = tile.evidence(kept, 1 - share)
-    return Pairs(tile.evidence(shown, share), other.matched, other.noise, tile.inside()[None])
+    return Pairs(
+        tile.evidence(shown, share), other.matched, other.noise, (tile.inside() if inside is None else inside)[None]
+    )
 
 
 def tis_pair(shown: Evidence, others: Sequence[Evidence], inside: Tensor) -> Pairs:

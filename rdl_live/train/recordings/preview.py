@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rdl_live.errors import OutputError
 from rdl_live.train.loop.preview import grey, side_by_side
-from rdl_live.train.recordings.loss import judge_pairs
+from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.trainer import PairTrainer
 
 _ROWS = 3
@@ -22,13 +22,16 @@ def save_before_after(path: Path, trainer: PairTrainer) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    # Beyond the tile lies its margin: its own mirror images.
-    height, width = (2 * size for size in trainer.moments.tile_shape)
     rows = []
     with torch.no_grad():
-        for pairs in trainer.held[:: max(1, len(trainer.held) // _ROWS)][:_ROWS]:
-            before, after = (judge_pairs(network, pairs) for network in (trainer.started, trainer.best))
-            rows.append(_row(*(one[0, :height, :width] for one in (before.wiener, before.fused, after.fused))))
+        for asked in trainer.held[:: max(1, len(trainer.held) // _ROWS)][:_ROWS]:
+            # Beyond the tile lies its margin: its own mirror images.
+            height, width = (2 * size for size in asked.tile.shape)
+            spectra = [
+                answer(network, asked.tile, asked.photons, asked.evidence)
+                for network in (None, trainer.started, trainer.best)
+            ]
+            rows.append(_row(*(asked.plain_image(one)[:height, :width] for one in spectra)))
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         Image.fromarray(side_by_side(rows, axis=0)).save(temporary, format="png")

@@ -14,7 +14,7 @@ Only the inside of a tile is looked at (`Tile.inside`).
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -56,6 +56,18 @@ class Question:
     """G z' and G z''."""
     others: tuple[Tensor, ...]
     """G z as it is under other patterns."""
+
+    def to(self, device: torch.device | str) -> "Question":
+        """Return the question on another device."""
+        return replace(
+            self,
+            photons=self.photons.to(device),
+            evidence=self.evidence.to(device),
+            filter=self.filter.to(device),
+            judge=self.judge.to(device),
+            halves=(self.halves[0].to(device), self.halves[1].to(device)),
+            others=tuple(one.to(device) for one in self.others),
+        )
 
     @property
     def hidden(self) -> float:

@@ -16,7 +16,7 @@ from rdl_live.train.recordings.motion import Motion, longest, measure_motion
 from rdl_live.train.recordings.preview import save_before_after
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairStep, PairTrainer
-from rdl_live.train.recordings.verdict import BRIGHT, Gain, gain, noise_share
+from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_live.train.simulated.run import Outputs, check_outputs
 from rdl_models import Card, ObjectPlane, Span, Weights, load_weights, save_weights
 from rdl_models.card import card_name
@@ -100,11 +100,11 @@ def train_on_films(
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
     stopped = _trained(trainer, outputs, watch)
-    found = gain(trainer.before, trainer.after)
-    words.append(found.words)
     if stopped:
         words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
-        return Result(None, settings.scheme, motion, found, tuple(words))
+        return Result(None, settings.scheme, motion, None, tuple(words))
+    found = gain(trainer.moments, trainer.started, trainer.best) if trainer.state.best_step else NOTHING
+    words.append(found.words)
     outputs.checkpoint.unlink(missing_ok=True)
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
@@ -151,6 +151,7 @@ def make_card(
             "time_points": len(film),
             "first": film.first,
             "held_out": [film.first + time for time in held.get(id(film), ())],
+            "held_out_place": None if (place := trainer.moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),
         }
@@ -181,6 +182,6 @@ def make_card(
         steps=start.steps + trainer.state.step,
         minutes=start.minutes + trainer.state.seconds / 60,
         valid=valid,
-        scores={"held_out_before": round(found.before, 4), "held_out_after": round(found.after, 4)},
+        scores={"held_out_to_start": round(found.ratio, 4)},
         program=f"rdl-live {__version__}",
     )

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 
 from rdl_live.train.loop.loop import Look, LoopStep, TrainingLoop
 from rdl_live.train.loop.state import FREE
+from rdl_live.train.recordings.judge import Reference
 from rdl_live.train.recordings.loss import PairJudged, judge_pairs
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.pairs import Pairs
+from rdl_live.train.recordings.questions import Question
 from rdl_live.train.recordings.scenes import scene_settings
 from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.window import SceneWindow
@@ -41,13 +43,14 @@ class PairTrainer(TrainingLoop[Pairs, PairJudged]):
             DataError: the checkpoint to resume from is missing, damaged or of another training.
         """
         self.settings, self.moments, self._half = moments.settings, moments, half
-        self._held = [pair.to(device) for pair in moments.judged()]
+        self._held = [question.to(device) for question in moments.judged()]
+        self._reference: Reference | None = None
         self._window: SceneWindow | None = None
         super().__init__(network, self.settings, device, checkpoint=checkpoint, resume=resume)
 
     @property
-    def held(self) -> list[Pairs]:
-        """What is held out."""
+    def held(self) -> list[Question]:
+        """What is held out: it chooses among the weights, see `Moments.judged`."""
         return self._held
 
     def run(self) -> Iterator[PairStep]:
@@ -68,7 +71,9 @@ class PairTrainer(TrainingLoop[Pairs, PairJudged]):
         return judged.loss, judged
 
     def _errors(self, network: nn.Module) -> Tensor:
-        return torch.cat([judge_pairs(network, one, half=self._half).ratio.cpu() for one in self._held])
+        if self._reference is None:
+            self._reference = Reference(self.started, self._held)
+        return self._reference.errors(network)
 
     def _identity(self) -> dict[str, object]:
         settings = self.settings.model_dump(mode="json", exclude=set(FREE))
