@@ -44,7 +44,7 @@ def measure(case: Case, steps: int) -> dict[str, Any]:
         tile=64,
         workers=0,
         rehearsal=0.0,
-        validate_every=max(1, steps // 3),
+        validate_every=steps,
         learning_rate=case.rate,
         seed=case.seed,
     )
