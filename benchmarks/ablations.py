@@ -39,7 +39,7 @@ from rdl_live.train import SceneSettings, Trainer, TrainSettings
 from rdl_live.train.simulated.loss import Judged, judge
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import Batch
-from rdl_live.train.simulated.task import TASKS, AnyScene
+from rdl_live.train.simulated.task import AnyScene, task_of
 from rdl_live.train.simulated.window import SceneWindow
 from rdl_models import ObjectPlane, RdlSim
 from rdl_models.object_plane import SHIPPED
@@ -263,7 +263,7 @@ class AblationTrainer(Trainer):
 @cache
 def scenes_of(architecture: str, scenes: SceneSettings) -> list[AnyScene]:
     """Simulate what is trained on."""
-    return [TASKS[architecture].make_scene(1, index, scenes) for index in range(SCENES)]
+    return [task_of(architecture).make_scene(1, index, scenes) for index in range(SCENES)]
 
 
 def train(variant: Variant, watch: Callable[[str], None]) -> tuple[nn.Module, int, float]:

@@ -72,6 +72,9 @@ class Keeper:
     def mark_missing(self, tag: FrameTag) -> None:
         """Ignore a hole: it shows in the count."""
 
+    def amend(self, tag: FrameTag) -> None:
+        """Ignore a verdict."""
+
 
 class Rig:
     """The simulated microscope, as fast as the computer can. A context manager."""

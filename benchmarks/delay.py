@@ -1,24 +1,38 @@
-"""From a series' last raw frame to its image in the viewer's mailbox, beside the time that computing it takes.
+"""From a series' last raw frame, when it is read from the camera, to its image in the viewer's mailbox.
 
-Frames come at a camera's pace that leaves the computer some rest, so what is measured is delay and not a queue.
+A whole `LiveRun` on the simulated microscope, as a user runs it: engine, pattern check, recorder, queue, process. Its
+camera shows the same frames again and again, at a pace that leaves the computer some rest, so what is measured is
+delay and not a queue. Beside it stands the time that computing the image takes alone.
 """
 
 import itertools
+import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from benchmarks.acquire import CHIP_PX
 from benchmarks.scene import Scene, make_scene
+from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.app.config_files import config_file
 from rdl_live.app.live.parts import live_threads
+from rdl_live.app.live.run import LiveRun
+from rdl_live.app.live.values import LiveOptions
 from rdl_live.app.session.mailbox import Mailbox
+from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameTag
-from rdl_live.optics import estimate_patterns
-from rdl_live.stream import PipelineRecipe, ProcessHost, Result, SeriesQueue, background
+from rdl_live.optics import Microscope, estimate_patterns
+from rdl_live.stream import PipelineRecipe, Result, background
 
-WARM, PATIENCE_S = 3, 120.0
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+WARM = 3
+"""Series before those that count: the patterns are found in them."""
 REST = 2.0
 """The camera takes so many times as long for a series as the computation does."""
 WANTED_MS = 10.0
@@ -63,7 +77,7 @@ def measure_delay(size: int, denoiser: str, *, series: int, seed: int = 1) -> De
     )
     computing = _computing(recipe, scene, series)
     frame_s = max(2e-3, REST * float(np.median(computing)) / scene.adu[..., 0, 0].size)
-    delays, dropped = _delays(recipe, scene, series, frame_s)
+    delays, dropped = _delays(recipe, series, frame_s)
     computed, late = (1e3 * np.percentile(times, (50, 95)) for times in (computing, delays))
     return Delay(size, denoiser, 1e3 * frame_s, len(delays), *map(float, (*computed, *late)), dropped)
 
@@ -86,41 +100,43 @@ def _computing(recipe: PipelineRecipe, scene: Scene, series: int) -> list[float]
     return times[WARM:]
 
 
-def _delays(recipe: PipelineRecipe, scene: Scene, series: int, frame_s: float) -> tuple[list[float], int]:
-    """Return the delays through queue, process and mailbox [s], and how many series were dropped."""
+def _delays(recipe: PipelineRecipe, series: int, frame_s: float) -> tuple[list[float], int]:
+    """Return the delays of a live run [s], and how many series were dropped."""
+    scope = load_microscope(config_file("demo.yaml"))
     mailbox, delays = Mailbox(), list[float]()
-    mailbox.open(scene.scope, (scene.scope.channels[0].name,), scene.scope.optics.pixel_size_um)
+    channel, side = scope.channels[0].name, recipe.shape[0]
+    mailbox.open(scope, (channel,), scope.optics.pixel_size_um)
 
     def seen(result: Result) -> None:
-        delays.append(time.perf_counter() - result.arrived_s)
+        if result.key.time >= WARM:
+            delays.append(time.perf_counter() - result.arrived_s)
 
-    queue = SeriesQueue(scene.adu[..., 0, 0].size)
-    host = ProcessHost(recipe, queue, (mailbox.put_result, seen))
-    host.start()
-    try:
-        if not host.wait_ready(PATIENCE_S):
-            raise RuntimeError("the process that computes did not start")
-        due = time.perf_counter()
-        for number in range(WARM + series):
-            if number <= WARM:  # what is made once, for the first ones, must leave no queue behind
-                _until(lambda number=number: len(delays) >= number)  # type: ignore[misc]
-            for tag in _tags(scene, number):
-                due = max(due + frame_s, time.perf_counter())
-                _until(lambda due=due: time.perf_counter() >= due)  # type: ignore[misc]
-                queue.offer(scene.adu[tag.angle, tag.phase], tag)
-        _until(lambda: len(delays) >= WARM + series - queue.status.dropped_series)
-        dropped = queue.status.dropped_series
-    finally:
-        host.stop()
-    return delays[WARM:], dropped
+    with tempfile.TemporaryDirectory(prefix=".benchmark-", dir=".") as folder:
+        options = LiveOptions(denoise=recipe.denoise, estimate_every_s=1e6)
+        plan = _plan(scope, channel, side, WARM + series, frame_s)
+        receivers = (mailbox.put_result, seen)
+        with LiveRun(scope, plan, Path(folder), options, prepare=_replay, receivers=receivers) as run:
+            run.start()
+            outcome = run.finish()
+    return delays, outcome.sr_dropped
 
 
-def _until(done: Callable[[], bool]) -> None:
-    deadline = time.perf_counter() + PATIENCE_S
-    while not done():
-        if time.perf_counter() > deadline:
-            raise RuntimeError(f"no image after {PATIENCE_S:g} s")
-        time.sleep(2e-4)
+def _plan(scope: Microscope, channel: str, side: int, points: int, frame_s: float) -> Plan:
+    readout_ms = scope.hardware.camera.readout_ms if scope.hardware else 0.0
+    corner = (CHIP_PX - side) // 2
+    return Plan(
+        name="delay",
+        channels=(PlanChannel(name=channel, power_percent=50, exposure_ms=max(1e3 * frame_s - readout_ms, 1.0)),),
+        time=TimePlan(points=points),
+        roi=Region(x=corner, y=corner, width=side, height=side),
+        sequence="hardware",
+    )
+
+
+def _replay(core: "CMMCorePlus") -> None:
+    """Have the camera cost as little as a real one."""
+    for what, value in (("Refresh_ms", 1e6), ("Replay", 1)):
+        core.setProperty("World", what, value)
 
 
 def _tags(scene: Scene, number: int) -> list[FrameTag]:

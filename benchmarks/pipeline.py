@@ -14,7 +14,7 @@ from rdl_live.app.live.parts import live_threads
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import PatternSet, Reconstructor, estimate_patterns
-from rdl_live.stream import Frame, Mode, Pipeline, background
+from rdl_live.stream import Frame, Pipeline, background
 
 PATIENCE_S = 120.0
 """How long the first patterns may take."""
@@ -39,7 +39,6 @@ class PipelineRates:
 class PipelineSettings:
     """How a pipeline is measured."""
 
-    mode: Mode = Mode.SERIES
     patterns: tuple[PatternSet, ...] | None = None
     """Known patterns; None: estimated in the background meanwhile, as often as in a live run."""
 
@@ -73,7 +72,6 @@ def _rates(scene: Scene, seconds: float) -> dict[str, Rate]:
         "reconstruction alone": alone(lambda: reconstructor(scene.adu)),
         "pipeline": _piped(scene, seconds, known),
         "same, estimating": _piped(scene, seconds, PipelineSettings()),
-        "same, rolling": _piped(scene, seconds, PipelineSettings(Mode.ROLLING, (patterns,))),
     }
 
 
@@ -86,7 +84,6 @@ def _piped(scene: Scene, seconds: float, settings: PipelineSettings) -> Rate:
             scene.scope.channels,
             scene.adu.shape[-2:],
             executor,
-            mode=settings.mode,
             patterns=settings.patterns,
             estimate_every_s=LiveOptions.estimate_every_s,
         )

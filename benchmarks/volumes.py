@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.app.retrain.volumes import denoise_volumes, open_volume_films
+from rdl_live.app.restore.run import restore_file
+from rdl_live.app.retrain.volumes import open_volume_films
 from rdl_live.files import VolumeWriter
 from rdl_live.optics import Camera, Channel, Microscope, Optics, to_photons
 from rdl_live.specimen import VolumeSettings, simulate_volume
@@ -87,7 +88,7 @@ def score(scheme: VolumeScheme, raw: Path, scope: Path, truth: NDArray[np.float3
     if result.card is None:
         raise SystemExit(f"{scheme}: {' '.join(result.words)}")
     start = time.perf_counter()
-    denoise_volumes(raw, scope, weights, out)
+    restore_file(raw, scope, str(weights), out)
     seconds = (time.perf_counter() - start) / len(truth)
     held = result.card.trained_on["recordings"][0]["held_out"]
     noisy = to_photons(torch.from_numpy(tifffile.imread(raw)[held].astype(np.float32)), microscope().camera).numpy()

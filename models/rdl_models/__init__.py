@@ -4,22 +4,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rdl_models.architecture import Architecture, Network, Task
     from rdl_models.card import Card, Span
     from rdl_models.dfcan import Dfcan, DfcanConfig
     from rdl_models.fnsm import Fnsm, FnsmConfig, FourierMask
     from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
     from rdl_models.rcan3d import Rcan3d, Rcan3dConfig
     from rdl_models.rdl_sim import RdlSim, RdlSimConfig
-    from rdl_models.registry import architectures, build
-    from rdl_models.weights import Weights, find_weights, load_weights, read_card, save_weights, shipped
+    from rdl_models.registry import ARCHITECTURES, architectures, build, find_architecture
+    from rdl_models.weights import (
+        Weights,
+        find_weights,
+        load_weights,
+        read_card,
+        save_weights,
+        shipped,
+    )
 
 __all__ = [
+    "ARCHITECTURES",
+    "Architecture",
     "Card",
     "Dfcan",
     "DfcanConfig",
     "Fnsm",
     "FnsmConfig",
     "FourierMask",
+    "Network",
     "ObjectPlane",
     "ObjectPlaneConfig",
     "Rcan3d",
@@ -27,9 +38,11 @@ __all__ = [
     "RdlSim",
     "RdlSimConfig",
     "Span",
+    "Task",
     "Weights",
     "architectures",
     "build",
+    "find_architecture",
     "find_weights",
     "load_weights",
     "read_card",
@@ -38,13 +51,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "architecture": ("Architecture", "Network", "Task"),
     "card": ("Card", "Span"),
     "dfcan": ("Dfcan", "DfcanConfig"),
     "fnsm": ("Fnsm", "FnsmConfig", "FourierMask"),
     "object_plane": ("ObjectPlane", "ObjectPlaneConfig"),
     "rcan3d": ("Rcan3d", "Rcan3dConfig"),
     "rdl_sim": ("RdlSim", "RdlSimConfig"),
-    "registry": ("architectures", "build"),
+    "registry": ("ARCHITECTURES", "architectures", "build", "find_architecture"),
     "weights": ("Weights", "find_weights", "load_weights", "read_card", "save_weights", "shipped"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

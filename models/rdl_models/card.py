@@ -46,6 +46,8 @@ class Card(_Frozen):
     """What reports and recordings say."""
     architecture: Annotated[str, Field(pattern=_NAME)]
     """A name in `rdl_models.architectures()`."""
+    task: Annotated[str, Field(max_length=64)] = ""
+    """What the network is for: an `Architecture.task`, that of its architecture where left out."""
     config: dict[str, int | float | str | bool]
     """Its configuration."""
     trained_on: dict[str, Any]
@@ -67,6 +69,17 @@ class Card(_Frozen):
             total += record["steps"] if isinstance(record.get("steps"), int) else 0
             record = record.get("before")
         return total
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_architecture(cls, data: Any) -> Any:
+        """Older files do not say their task; those of an unknown architecture have none."""
+        if not isinstance(data, dict) or data.get("task") or not isinstance(data.get("architecture"), str):
+            return data
+        from rdl_models.registry import ARCHITECTURES  # loads torch and the networks
+
+        known = ARCHITECTURES.find(data["architecture"])
+        return data if known is None else {**data, "task": str(known.task)}
 
     @field_validator("format")
     @classmethod

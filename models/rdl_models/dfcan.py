@@ -13,14 +13,19 @@ decides depends on how large the field is. Here the spectrum is averaged over wi
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rdl_live.errors import ConfigError
+from rdl_models.architecture import Architecture, Image, Scenes, Task
 from rdl_models.blocks import SQUEEZE, START, ResidualGroup, conv
 from rdl_models.limits import check_flags, check_number, check_whole
+from rdl_models.sample import Light, Sample
 
 _LEAST = 1e-6
 """Added to the modulus, whose power has no slope at 0."""
@@ -156,3 +161,33 @@ def _windows(x: Tensor, size: int) -> list[Tensor]:
 def _starts(length: int, size: int) -> list[int]:
     count = math.ceil(length / size)
     return [round(index * (length - size) / max(1, count - 1)) for index in range(count)]
+
+
+def _sample(config: DfcanConfig) -> tuple[Sample, ...]:
+    return (Light().images("frames", config.channels),)
+
+
+def _fields(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
+    """Unlike the published network ours gives photons, which have no bounds."""
+    return {**vars(DfcanConfig(residual=True)), **wanted}
+
+
+def _suits(config: DfcanConfig, scenes: Scenes) -> None:
+    if config.channels != 1 and scenes.frames != {config.channels}:
+        raise ConfigError(
+            f"a network for {config.channels} frames cannot be trained on scenes of {sorted(scenes.frames)}"
+        )
+
+
+ARCHITECTURE = Architecture(
+    name="dfcan",
+    config=DfcanConfig,
+    network=Dfcan,
+    takes=Image.ONE,
+    gives=Image.FINER,
+    task=Task.SUPER_RESOLUTION,
+    words="super-resolves widefield images or SIM frames in one step",
+    sample=_sample,
+    fields=_fields,
+    suits=_suits,
+)

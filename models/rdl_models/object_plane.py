@@ -14,12 +14,16 @@ A second, small head says how wrong the result may be. It reads the body's featu
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from rdl_models.architecture import Architecture, Image, Scenes, Task
+from rdl_models.sample import Light, Sample
 
 UNSHUFFLE = 4
 """Pixels (each way) that go into the channels."""
@@ -176,7 +180,7 @@ class ObjectPlane(nn.Module):
         noise = x[:, self.config.images]
         return image, self.spread.combined(_cropped(functional.pixel_shuffle(told.float(), UNSHUFFLE), noise), noise)
 
-    def grown(self, config: ObjectPlaneConfig) -> "ObjectPlane":
+    def grown(self, config: ObjectPlaneConfig = SHIPPED) -> "ObjectPlane":
         """Return a network of more scales that has learnt what this one, of one scale, has.
 
         Its `before` and `after` blocks are the first and the last ones of this network; what the coarser scales say
@@ -338,3 +342,35 @@ def _cropped(image: Tensor, like: Tensor) -> Tensor:
     """Return the inside of a bordered image (n, 1, rows, columns), in the rows and columns of `like`."""
     rows, columns = like.shape[-2:]
     return image[:, 0, BORDER : BORDER + rows, BORDER : BORDER + columns]
+
+
+def _sample(config: ObjectPlaneConfig) -> tuple[Sample, ...]:
+    return (Light().images("images", config.images + config.maps),)
+
+
+def _fields(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
+    """Other sizes keep the shipped network's other settings."""
+    return {**vars(SHIPPED), **wanted}
+
+
+def _quicken(network: nn.Module) -> None:
+    from rdl_models.quick import QuickHeads  # which knows this file
+
+    if isinstance(network, ObjectPlane):
+        network.quick = QuickHeads()
+
+
+ARCHITECTURE = Architecture(
+    name="object-plane",
+    config=ObjectPlaneConfig,
+    network=ObjectPlane,
+    takes=Image.OBJECT_PLANE,
+    gives=Image.OBJECT_PLANE,
+    task=Task.OBJECT_PLANE,
+    words="denoises SIM series in the object plane: Wiener images and a noise map in, a denoised image out",
+    sample=_sample,
+    fields=_fields,
+    prepare=_quicken,
+    learning_rate=1.5e-3,
+    sees_patterns=False,
+)

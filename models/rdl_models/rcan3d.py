@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rdl_models.architecture import Architecture, Image, Task
 from rdl_models.blocks import conv, lrelu, rcan_groups
 from rdl_models.fnsm import CUTOFF_PER_UM, SLOPE_UM, Fnsm, FnsmConfig
 from rdl_models.limits import check_flags, check_number, check_whole
+from rdl_models.sample import Light, Sample, pixel
 
 TAIL = 4
 
@@ -66,3 +68,33 @@ class Rcan3d(nn.Module):
         features = lrelu(self.fnsm(x, pixel))
         out: Tensor = self.last(lrelu(self.widen(self.groups(features))))
         return out.float()
+
+    def denoised(self, stack: Tensor, pixel: float | Tensor) -> Tensor:
+        """Denoise stacks: what lies within the OTF's support, plus what the network adds.
+
+        Args:
+            stack: (n, z, y, x) float32, in units of its mean.
+            pixel: as in `forward`.
+
+        Returns:
+            The same shape and unit.
+        """
+        whole = stack[:, None]
+        out: Tensor = self.fnsm.mask(whole, pixel) + self(whole, pixel)
+        return out[:, 0]
+
+
+def _sample(config: Rcan3dConfig) -> tuple[Sample, ...]:
+    return Light().stack("stack", config.channels), pixel()
+
+
+ARCHITECTURE = Architecture(
+    name="rcan3d",
+    config=Rcan3dConfig,
+    network=Rcan3d,
+    takes=Image.STACK,
+    gives=Image.STACK,
+    task=Task.STACKS,
+    words="denoises z-stacks of a light sheet or a confocal (RCAN in space behind a Fourier noise suppression)",
+    sample=_sample,
+)

@@ -12,14 +12,19 @@ each through residual groups of its own, added, and through a common trunk. It i
 4.74 million parameters and 4.69 million multiplications a raw pixel and orientation at the published size.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rdl_live.errors import ConfigError
+from rdl_models.architecture import Architecture, Image, Scenes, Task
 from rdl_models.blocks import ChannelAttention, conv, lrelu, rcan_groups
 from rdl_models.fnsm import CUTOFF_PER_UM, SLOPE_UM, FnsmConfig, FourierMask
 from rdl_models.limits import check_flags, check_number, check_whole
+from rdl_models.sample import Light, Sample, pixel
 
 TAIL = 4
 """Times as many channels before the last convolution."""
@@ -160,3 +165,35 @@ def _calm(after: nn.Conv2d | nn.Conv3d, groups: int) -> None:
     """Make the layer after some residual groups small at first: each group, x + blocks(x), doubles its input."""
     with torch.no_grad():
         after.weight *= 0.5**groups
+
+
+def _sample(config: RdlSimConfig) -> tuple[Sample, ...]:
+    light = Light()
+    return light.images("generated", config.phases), light.images("noisy", config.phases), pixel()
+
+
+def _fields(wanted: Mapping[str, Any], scenes: Scenes) -> dict[str, Any]:
+    """Unlike the published network ours is trained for all optics at once."""
+    ours = RdlSimConfig(phases=scenes.phases[0], fnsm=True, cutoff=1.0, relative=True, residual=True)
+    return {**vars(ours), **wanted}
+
+
+def _suits(config: RdlSimConfig, scenes: Scenes) -> None:
+    if {config.phases} != set(scenes.phases):
+        raise ConfigError(
+            f"a network for {config.phases} phases cannot be trained on scenes of {sorted(set(scenes.phases))}"
+        )
+
+
+ARCHITECTURE = Architecture(
+    name="rdl-sim",
+    config=RdlSimConfig,
+    network=RdlSim,
+    takes=Image.RAW_FRAMES,
+    gives=Image.RAW_FRAMES,
+    task=Task.RAW_FRAMES,
+    words="denoises the raw frames of a SIM orientation (rationalized deep learning)",
+    sample=_sample,
+    fields=_fields,
+    suits=_suits,
+)

@@ -1,27 +1,41 @@
-"""The architectures by name. A new one is a file of its own and a line here."""
+"""The architectures by name. A new one is a file of its own and a line here, or an entry point of another package."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from torch import nn
 
+from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
-from rdl_models.dfcan import Dfcan, DfcanConfig
-from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
-from rdl_models.rcan3d import Rcan3d, Rcan3dConfig
-from rdl_models.rdl_sim import RdlSim, RdlSimConfig
+from rdl_models import dfcan, object_plane, rcan3d, rdl_sim
+from rdl_models.architecture import Architecture
 
-_ARCHITECTURES: dict[str, tuple[Callable[..., Any], Callable[[Any], nn.Module]]] = {
-    "dfcan": (DfcanConfig, Dfcan),
-    "object-plane": (ObjectPlaneConfig, ObjectPlane),
-    "rcan3d": (Rcan3dConfig, Rcan3d),
-    "rdl-sim": (RdlSimConfig, RdlSim),
-}
+ARCHITECTURES = Table(
+    "rdl_live.architectures",
+    Architecture,
+    (
+        dfcan.ARCHITECTURE,
+        object_plane.ARCHITECTURE,
+        rcan3d.ARCHITECTURE,
+        rdl_sim.ARCHITECTURE,
+    ),
+)
 
 
 def architectures() -> tuple[str, ...]:
     """Return the names of all architectures."""
-    return tuple(sorted(_ARCHITECTURES))
+    return ARCHITECTURES.names()
+
+
+def find_architecture(name: str) -> Architecture:
+    """Return the architecture of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    found = ARCHITECTURES.find(name)
+    if found is None:
+        raise ConfigError(f"there is no architecture {name!r}; there are {', '.join(architectures())}")
+    return found
 
 
 def build(architecture: str, config: Mapping[str, object]) -> nn.Module:
@@ -34,13 +48,11 @@ def build(architecture: str, config: Mapping[str, object]) -> nn.Module:
     Raises:
         ConfigError: no such architecture, or a configuration that it does not take.
     """
-    if architecture not in _ARCHITECTURES:
-        raise ConfigError(f"there is no architecture {architecture!r}; there are {', '.join(architectures())}")
-    make_config, make = _ARCHITECTURES[architecture]
+    kind = find_architecture(architecture)
     try:
-        made = make_config(**config)
+        made = kind.config(**config)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"architecture {architecture!r} does not take the configuration {dict(config)}: {error}"
         ) from error
-    return make(made)
+    return kind.network(made)

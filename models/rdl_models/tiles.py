@@ -14,8 +14,8 @@ from itertools import pairwise
 
 from torch import Tensor
 
+from rdl_models.architecture import Network
 from rdl_models.blocks import attentions
-from rdl_models.rdl_sim import RdlSim
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class _Tile:
     keep_high: int
 
 
-def by_tiles(network: RdlSim, inputs: Tensor, tile: int, *, means: list[Tensor] | None = None) -> Tensor:
+def by_tiles(network: Network, inputs: Tensor, tile: int, *, means: list[Tensor] | None = None) -> Tensor:
     """Return `network.local(inputs)` computed in tiles.
 
     Args:
@@ -39,7 +39,8 @@ def by_tiles(network: RdlSim, inputs: Tensor, tile: int, *, means: list[Tensor] 
     """
     rows, columns = (_tiles(length, tile, network.reach) for length in inputs.shape[-2:])
     if len(rows) == len(columns) == 1 and means is None:
-        return network.local(inputs)
+        whole: Tensor = network.local(inputs)
+        return whole
     found = field_means(network, inputs, tile) if means is None else means
     out = inputs.new_empty((len(inputs), network.config.phases, *inputs.shape[-2:]))
     with held(network, found):
@@ -52,7 +53,7 @@ def by_tiles(network: RdlSim, inputs: Tensor, tile: int, *, means: list[Tensor] 
     return out
 
 
-def field_means(network: RdlSim, inputs: Tensor, tile: int) -> list[Tensor]:
+def field_means(network: Network, inputs: Tensor, tile: int) -> list[Tensor]:
     """Return the average of the means that each attention sees in the tiles of a field, each (n, channels)."""
     rows, columns = (_tiles(length, tile, 0) for length in inputs.shape[-2:])
     sums: list[Tensor] = []
@@ -68,7 +69,7 @@ def field_means(network: RdlSim, inputs: Tensor, tile: int) -> list[Tensor]:
 
 
 @contextmanager
-def held(network: RdlSim, means: list[Tensor]) -> Iterator[None]:
+def held(network: Network, means: list[Tensor]) -> Iterator[None]:
     """Hold the means of the network's attentions at given values."""
     parts = list(attentions(network))
     try:
@@ -86,8 +87,8 @@ def _tiles(length: int, tile: int, margin: int) -> list[_Tile]:
     return [_Tile(max(0, low - margin), min(length, high + margin), low, high) for low, high in pairwise(edges)]
 
 
-def tile_for(network: RdlSim, inputs: Tensor, free_bytes: float, bytes_a_value: int = 4) -> int:
+def tile_for(network: Network, inputs: Tensor, free_bytes: float, bytes_a_value: int = 4) -> int:
     """Return the largest tile whose features (about 8 maps of the widest layers) fit into the memory that is free."""
     widest = max(8 * network.config.width, 3 * 4 * network.config.width)
     pixels = free_bytes / (len(inputs) * widest * bytes_a_value)
-    return max(16, int(pixels**0.5) - 2 * network.reach)
+    return max(16, int(pixels**0.5) - 2 * int(network.reach))

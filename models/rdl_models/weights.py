@@ -12,10 +12,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_models.architecture import Network
 from rdl_models.card import Card
-from rdl_models.object_plane import ObjectPlane
-from rdl_models.quick import QuickHeads
-from rdl_models.registry import build
+from rdl_models.registry import build, find_architecture
 
 SUFFIX = ".safetensors"
 FOLDER = Path(__file__).parent / "weights"
@@ -60,7 +59,7 @@ def read_card(path: Path) -> Card:
 class Weights:
     """A network in evaluation mode, and what its file says of it."""
 
-    network: nn.Module
+    network: Network
     card: Card
 
 
@@ -84,8 +83,7 @@ def load_weights(name: str | Path, device: torch.device | str = "cpu") -> Weight
         raise DataError(f"{path}: {error}; these weights are of another version of the program") from error
     _check_tensors(path, network, tensors)
     network.load_state_dict(tensors)
-    if isinstance(network, ObjectPlane):
-        network.quick = QuickHeads()
+    find_architecture(card.architecture).prepare(network)
     return Weights(network.eval().requires_grad_(False).to(device), card)
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rdl_live.acquire.core import hardware_of, open_core, shutdown
-    from rdl_live.acquire.delivery import FrameSink
     from rdl_live.acquire.devices import Devices
     from rdl_live.acquire.engine import SimEngine
     from rdl_live.acquire.estimate import Estimate, estimate_plan
     from rdl_live.acquire.events import PlanEvents, Shot
+    from rdl_live.acquire.fan_out import FrameListener, FrameSink
     from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.gratings import Grating, find_grating
     from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _HOME = {
     "core": ("hardware_of", "open_core", "shutdown"),
     "devices": ("Devices",),
-    "delivery": ("FrameSink",),
+    "fan_out": ("FrameListener", "FrameSink"),
     "engine": ("SimEngine",),
     "estimate": ("Estimate", "estimate_plan"),
     "events": ("PlanEvents", "Shot"),
@@ -69,6 +69,7 @@ __all__ = [
     "ChannelPatterns",
     "Devices",
     "Estimate",
+    "FrameListener",
     "FrameSink",
     "Grating",
     "IlluminationGuard",

@@ -44,7 +44,7 @@ class SimEngine(MDAEngine):
         devices: Devices,
         guard: IlluminationGuard,
         patterns: PatternStore,
-        deliver: Callable[[Frame | None, FrameTag], None],
+        deliver: Callable[[Frame | None, FrameTag, float], None],
         stopped: Callable[[], bool],
         *,
         stepped: bool,
@@ -58,7 +58,8 @@ class SimEngine(MDAEngine):
             devices: its devices by role.
             guard: makes it dark.
             patterns: pictures by pattern id.
-            deliver: given every frame, or None for a missing one; what it raises ends the run.
+            deliver: gets every frame, or None for a missing one, its tag, and when it was read (`time.perf_counter`);
+                what it raises ends the run.
             stopped: whether somebody wants the run to end.
             stepped: step the SLM by software.
             frames_per_series: raw frames of one series.
@@ -226,7 +227,7 @@ class SimEngine(MDAEngine):
             arrived += 1
             one = event.events[arrival.number]
             stamp = self._stamp(arrival.tags, began_s)
-            signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags)
+            signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
                 break
         # A frame that came twice has taken the place of an exposure.
@@ -261,14 +262,16 @@ class SimEngine(MDAEngine):
         except DeviceError as error:
             _LOG.warning("%s; the frame is marked missing", error)
             frame = None
-        yield self._hand_on(frame, event, stamp, {})
+        yield self._hand_on(frame, event, stamp, {}, time.perf_counter())
 
-    def _hand_on(self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any]) -> Any:
+    def _hand_on(
+        self, frame: Frame | None, event: MDAEvent, stamp: float | None, tags: Mapping[str, Any], read_s: float
+    ) -> Any:
         """Deliver a frame or a hole; return what the runner tells its listeners."""
         self.alive_s = time.monotonic()
         shot = shot_of(event)
         tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
-        self._deliver(frame, tag)
+        self._deliver(frame, tag, read_s)
         done = self.status
         self.status = replace(
             done,

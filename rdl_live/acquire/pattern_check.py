@@ -17,6 +17,8 @@ from rdl_live.optics.pattern import PatternSet
 
 Frame = npt.NDArray[np.generic]
 Complexes = npt.NDArray[np.complex128]
+Measured = tuple[Complexes, float]
+"""A frame's transform at the wave vector of each orientation, and its photons in all."""
 
 SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
@@ -73,7 +75,7 @@ class PatternCheck:
         self._dark = self._waves_y.sum(1) * np.array([w.sum() for w in waves_x])
         self._light_share = float((window_y**2).mean() * (window_x**2).mean())
 
-    def amplitudes(self, frame: Frame) -> tuple[Complexes, float]:
+    def measure(self, frame: Frame) -> Measured:
         """Return a frame's transform at the wave vector of each orientation, and its photons in all."""
         counts = frame.astype(np.float32)
         # In small pieces: for large ones BLAS calls its threads, which costs a hundred times what they save.
@@ -84,9 +86,8 @@ class PatternCheck:
         photons = (float(counts.sum(dtype=np.float64)) - self._offset * counts.size) * self._gain
         return (found - self._offset * self._dark) * self._gain, max(photons, 1.0)
 
-    def judge(self, frames: Sequence[Sequence[Frame]]) -> Verdict:
-        """Judge a whole series (angle, phase) of frames (y, x) [ADU]."""
-        measured = [[self.amplitudes(frame) for frame in row] for row in frames]
+    def judge(self, measured: Sequence[Sequence[Measured]]) -> Verdict:
+        """Judge a whole series from what was measured of its frames (angle, phase)."""
         found = np.array([[values for values, _ in row] for row in measured])  # (angle, phase, o)
         photons = np.array([[sum_ for _, sum_ in row] for row in measured])
         found = found * np.clip(photons.mean() / photons, *FLICKER)[..., None]

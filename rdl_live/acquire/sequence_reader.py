@@ -22,6 +22,8 @@ class Arrival(NamedTuple):
     number: int
     frame: npt.NDArray[Any] | None
     tags: Mapping[str, Any]
+    read_s: float
+    """When it was read, or missed, by `time.perf_counter` [s]."""
 
 
 def read_sequence(
@@ -52,12 +54,12 @@ def read_sequence(
         frames = list(arrivals)
         if len(frames) != count:
             if not stopped():
-                yield from (Arrival(i, None, {}) for i in range(count))
+                yield from (_hole(i) for i in range(count))
             return
-        yield from (Arrival(i, frame, tags) for i, (frame, tags) in enumerate(frames))
+        yield from (Arrival(i, *arrival) for i, arrival in enumerate(frames))
         return
     due = 0
-    for frame, tags in arrivals:
+    for frame, tags, read_s in arrivals:
         index = _counted(camera, tags)
         if due and index == due - 1:
             repeated(index)
@@ -67,19 +69,23 @@ def read_sequence(
                 f"{camera.device}: sent a frame with {camera.frame_index_tag} = {index} where {due} to {count - 1} can "
                 "come; check hardware.camera.frame_index_tag, which must count exposures from 0 in each sequence"
             )
-        yield from (Arrival(i, None, {}) for i in range(due, index))
-        yield Arrival(index, frame, tags)
+        yield from (_hole(i) for i in range(due, index))
+        yield Arrival(index, frame, tags, read_s)
         due = index + 1
         if due == count:
             return
     if not stopped():
-        yield from (Arrival(i, None, {}) for i in range(due, count))
+        yield from (_hole(i) for i in range(due, count))
+
+
+def _hole(number: int) -> Arrival:
+    return Arrival(number, None, {}, time.perf_counter())
 
 
 def _arrivals(
     core: "CMMCorePlus", camera: CameraRole, frame_s: float, stopped: Callable[[], bool]
-) -> Iterator[tuple[npt.NDArray[Any], Mapping[str, Any]]]:
-    """Yield what comes, until the camera has finished, or `stopped`."""
+) -> Iterator[tuple[npt.NDArray[Any], Mapping[str, Any], float]]:
+    """Yield what comes and when it was read, until the camera has finished, or `stopped`."""
     patience_s = camera.timeout_s + frame_s
     deadline = time.monotonic() + patience_s
     came = 0
@@ -89,7 +95,7 @@ def _arrivals(
                 frame, tags = core.popNextImageAndMD(fix=False)
             came += 1
             deadline = time.monotonic() + patience_s
-            yield frame, dict(tags)
+            yield frame, dict(tags), time.perf_counter()
         elif stopped():
             return
         elif not core.isSequenceRunning():

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
-from rdl_live.acquire.delivery import Delivery, Frame, FrameSink, OnFrame
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
 from rdl_live.acquire.events import PlanEvents
+from rdl_live.acquire.fan_out import Calls, FanOut, Frame, FrameListener, FrameSink, OnFrame
 from rdl_live.acquire.faults import raise_all
 from rdl_live.acquire.guard import IlluminationGuard
 from rdl_live.acquire.heartbeat import Heartbeat
@@ -65,7 +65,7 @@ class Acquisition:
             microscope: the microscope that it was opened with.
             plan: what to do.
             sink: the recorder. Whoever made it closes it.
-            on_frame: given each frame at once, None for a missing one; must not wait.
+            on_frame: called with each frame at once, None for a missing one; must not wait. See `listen`.
             on_warning: told what the user should know; goes to the log by default.
             check_patterns: flag frames in which the data show another pattern than planned.
 
@@ -92,7 +92,9 @@ class Acquisition:
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
         checks = made.checks() if check_patterns else {}
-        self._delivery = Delivery(sink, on_frame, checks, microscope.pattern.frames, self.tell)
+        self._fan_out = FanOut(sink, checks, microscope.pattern.frames, self.tell)
+        if on_frame is not None:
+            self.listen(Calls(on_frame))
         self._guard = IlluminationGuard(core, self.hardware)
         self._engine = SimEngine(
             core,
@@ -154,7 +156,17 @@ class Acquisition:
         """
         if self._thread is not None:
             raise DeviceError("the acquisition has been started; give it its recorder before")
-        self._delivery.sink = sink
+        self._fan_out.record_to(sink)
+
+    def listen(self, listener: FrameListener) -> None:
+        """Hand frames to somebody else, too; before the start only.
+
+        Raises:
+            DeviceError: it has been started.
+        """
+        if self._thread is not None:
+            raise DeviceError("the acquisition has been started; give it its listeners before")
+        self._fan_out.listen(listener)
 
     def run(self) -> RunReport:
         """Run to the end of the plan, or until `stop`.
@@ -230,9 +242,9 @@ class Acquisition:
         """How it went, so far."""
         return RunReport(
             self.status,
-            self._delivery.wrong_patterns,
-            self._delivery.unjudged,
-            self._delivery.processing_error,
+            self._fan_out.wrong_patterns,
+            self._fan_out.unjudged,
+            self._fan_out.listener_error,
             self._stop.is_set(),
             self._seconds,
             tuple(self._warnings),
@@ -283,7 +295,6 @@ class Acquisition:
         errors += [*self._engine.problems, *self._others]
         errors += self._focus_back()
         try:
-            self._delivery.flush()
             core.setAutoShutter(autoshutter)
             if before is not None:
                 core.mda.set_engine(before)
@@ -298,9 +309,9 @@ class Acquisition:
         except BaseException as error:
             self._error = error
 
-    def _deliver(self, frame: Frame | None, tag: FrameTag) -> None:
+    def _deliver(self, frame: Frame | None, tag: FrameTag, read_s: float) -> None:
         self._dose.count(tag)
-        self._delivery(frame, tag)
+        self._fan_out(frame, tag, read_s)
 
     def _heartbeat(self) -> Heartbeat:
         longest_s = 1e-3 * max(channel.exposure_ms for channel in self.plan.channels)

@@ -11,14 +11,15 @@ from rdl_live.cli._calibrate import calibrate
 from rdl_live.cli._compare import compare
 from rdl_live.cli._data import data
 from rdl_live.cli._demo import demo
-from rdl_live.cli._denoise import denoise
 from rdl_live.cli._doctor import doctor
 from rdl_live.cli._estimate import estimate
 from rdl_live.cli._live import live
 from rdl_live.cli._models import models
 from rdl_live.cli._open import open_
+from rdl_live.cli._options import Verbs
 from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
+from rdl_live.cli._restore import restore
 from rdl_live.cli._simulate import simulate
 from rdl_live.cli._train import train
 from rdl_live.errors import RdlError
@@ -26,15 +27,15 @@ from rdl_live.errors import RdlError
 USER_ERROR = 2
 """Exit code of everything that the user can mend."""
 
-app = typer.Typer(
+app = Verbs(
     name="rdl-live",
     help="Super-resolved images from structured-illumination microscopy (SIM).",
-    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command()(reconstruct)
-app.command()(denoise)
+app.command()(restore)
 app.command()(estimate)
 app.command()(simulate)
 app.command()(demo)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rdl_live.cli._options import Overwrite, Rig
+
 if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wait for
     from rdl_live.acquire import Acquisition, RunReport
     from rdl_live.files.recorder import Recorder, RecordingSummary
@@ -17,11 +19,9 @@ INTERRUPTED = 130
 
 def acquire(
     plan: Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="What to image, how often, with how much light.")],
-    microscope: Annotated[
-        Path, typer.Option("--microscope", metavar="M.yaml", help="Microscope file with a hardware section.")
-    ],
+    microscope: Rig,
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording that exists.")] = False,
+    overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, tell time, disk and dose, and turn no light on.")
     ] = False,

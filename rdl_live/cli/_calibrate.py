@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rdl_live.cli._options import Overwrite, Verbs
 from rdl_live.cli._show import progress_bar, show_warnings
 
-calibrate = typer.Typer(help="Measure what the microscope file needs to know.", no_args_is_help=True)
+calibrate = Verbs(help="Measure what the microscope file needs to know.")
 
 
 @calibrate.callback()
@@ -24,7 +25,7 @@ def camera(
         typer.Option(metavar="FLAT.tif", help="100 frames of steady light without structure; once for each level."),
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where camera.yaml, maps, report and picture go.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure offset, gain and read noise of every camera pixel by photon transfer; find hot pixels.
 

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite, Raw, Threads
 from rdl_live.cli._show import progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:  # torch takes a second to load
 
 
 def compare(
-    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording.")],
-    microscope: Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")],
+    raw: Raw,
+    microscope: MicroscopeFile,
     models: Annotated[
         str, typer.Option(metavar="A,B,...", help="Shipped names, weight files, or none; the first is the reference.")
     ],
@@ -25,9 +26,9 @@ def compare(
         typer.Option("--out", metavar="P.html", help="Page of pictures; by default RAW's name-compare.html."),
     ] = None,
     report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    channel: Channel = None,
+    threads: Threads = 2,
+    overwrite: Overwrite = False,
 ) -> None:
     """Compare denoisers on a recording: which predicts held-out photons better, and how sure is that?
 

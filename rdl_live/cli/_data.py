@@ -7,16 +7,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-data = typer.Typer(help="A catalogue of recordings to retrain on.", no_args_is_help=True)
+from rdl_live.cli._options import Channel, MicroscopeFile, Verbs
+
+data = Verbs(help="A catalogue of recordings to retrain on.")
 _File = Annotated[Path, typer.Option(metavar="C.json", help="The catalogue.")]
 
 
 @data.command()
 def add(
     raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Recordings of one microscope.")],
-    microscope: Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")],
+    microscope: MicroscopeFile,
     catalogue: _File = Path("catalogue.json"),
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    channel: Channel = None,
 ) -> None:
     """Measure light, bleaching, motion and patterns of recordings, and note them down.
 

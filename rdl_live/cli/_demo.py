@@ -33,8 +33,10 @@ def demo(
     denoise: Annotated[
         str | None, typer.Option(metavar="NAME", help="Denoiser: rdl (by default), none, or a weight file.")
     ] = None,
-    specimen: Annotated[str | None, typer.Option(help="Kind of specimen, as in `rdl-live simulate`.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another number, another specimen.")] = None,
+    specimen: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Kind of specimen, as in `rdl-live simulate`.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rdl_live._version import __version__
+from rdl_live.cli._options import AsJson
 
 GIB = 2**30
 LITTLE_MEMORY = 4 * GIB
@@ -55,7 +55,7 @@ COLOURS = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red"}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check this computer: versions, GPU, memory, disk, and whether all works without the internet.
 

@@ -1,23 +1,20 @@
 """`rdl-live estimate`: the patterns of a raw file, and how good they are."""
 
 import json
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from rdl_live.cli._options import AsJson, Channel, Device, MicroscopeFile, Raw
 from rdl_live.cli._show import pattern_table, show_warnings
 
 
 def estimate(
-    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")],
-    microscope: Annotated[
-        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, camera, pattern.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    raw: Raw,
+    microscope: MicroscopeFile,
+    as_json: AsJson = False,
+    device: Device = "auto",
+    channel: Channel = None,
 ) -> None:
     """Find the illumination patterns: direction, period, phases, modulation, and whether to trust them.
 
@@ -36,7 +33,7 @@ def estimate(
 
     with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel)) as run:
         patterns, warnings = run.estimate()
-        warnings += run.saturation_warnings()
+        warnings += run.saturation_warnings() + run.step_warnings()
     if as_json:
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {"patterns": pattern_records(patterns), "seconds": seconds, "warnings": warnings}

@@ -2,13 +2,28 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._options import (
+    Channel,
+    Device,
+    MicroscopeFile,
+    Minutes,
+    OverwriteTraining,
+    Planes,
+    Raws,
+    Resume,
+    Seed,
+    Steps,
+    Threads,
+    WeightsOut,
+    Workers,
+    checked_settings,
+)
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -19,27 +34,12 @@ if TYPE_CHECKING:  # torch takes a second to load
 UNCHANGED = 3
 """Exit code where training does not help: no weights were written."""
 
-_Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
-_Microscope = Annotated[Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file.")]
-_Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
-_Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
-_Steps = Annotated[int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable.")]
 _Start = Annotated[
     str | None,
     typer.Option("--from", metavar="NAME|W.safetensors", help="Weights to go on from; rdl, or none for z-stacks."),
 ]
 _Force = Annotated[bool, typer.Option("--force", help="Train even where it promises nothing.")]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
-_Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
-_Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
-_Workers = Annotated[int, typer.Option(min=0, help="Processes that simulate scenes for rehearsal.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
 _Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack time-lapses, no SIM series.")]
-_Planes = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
-]
-_Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
 
 VERBS = {
     "tis": """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
@@ -83,29 +83,28 @@ Example:
 """,
 }
 """Help of the verbs, which have all options in common."""
-Settings = TypeVar("Settings")
 
 
 def verb(scheme: str) -> Callable[..., None]:
     """Return the command of a scheme."""
 
     def command(
-        raws: _Raws,
-        microscope: _Microscope,
-        out: _Out,
-        minutes: _Minutes = 10.0,
-        steps: _Steps = None,
+        raws: Raws,
+        microscope: MicroscopeFile,
+        out: WeightsOut,
+        minutes: Minutes = 10.0,
+        steps: Steps = None,
         start: _Start = None,
         volume: _Volume = False,
-        planes: _Planes = None,
+        planes: Planes = None,
         force: _Force = False,
-        resume: _Resume = False,
-        overwrite: _Overwrite = False,
-        device: _Device = "auto",
-        threads: _Threads = 2,
-        workers: _Workers = 1,
-        seed: _Seed = 1,
-        channel: _Channel = None,
+        resume: Resume = False,
+        overwrite: OverwriteTraining = False,
+        device: Device = "auto",
+        threads: Threads = 2,
+        workers: Workers = 1,
+        seed: Seed = 1,
+        channel: Channel = None,
     ) -> None:
         import torch
 
@@ -153,7 +152,7 @@ def _learn_series(
     from rdl_live.train.recordings.run import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
-    settings, console = _checked(SelfSupSettings, wanted), _Console()
+    settings, console = checked_settings(SelfSupSettings, wanted), _Console()
     films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
@@ -178,19 +177,11 @@ def _learn_volumes(
 
     if wanted.get("scheme") == "split":
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")
-    settings, console = _checked(VolumeSettings, wanted), _Console()
+    settings, console = checked_settings(VolumeSettings, wanted), _Console()
     films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
     with _Shown(console, "of that of the noisy stacks") as shown:
         result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
-
-
-def _checked(kind: type[Settings], wanted: dict[str, Any]) -> Settings:
-    try:
-        return kind(**wanted)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"--{first['loc'][0]} {first['input']}: {first['msg'].lower()}") from error
 
 
 class _Console(Console):

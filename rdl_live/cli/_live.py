@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from rdl_live.cli._options import Rig
 from rdl_live.errors import ConfigError
 
 
 def live(
-    microscope: Annotated[
-        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file with a hardware section.")
-    ],
+    microscope: Rig,
     folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where recordings go; by default where they went last.")
     ] = None,

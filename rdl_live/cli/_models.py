@@ -7,7 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-models = typer.Typer(help="The denoisers' weights.", no_args_is_help=True)
+from rdl_live.cli._options import Overwrite, Verbs
+
+models = Verbs(help="The denoisers' weights.")
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Shipped weights, or a weight file.")]
 
 
@@ -48,9 +50,11 @@ def path(name: _Name) -> None:
 def export_model(
     name: _Name,
     out: Annotated[Path, typer.Option(metavar="P.zip", help="Package to write.")],
-    author: Annotated[str, typer.Option(help="Who trained them.")] = "a user of rdl-live",
-    license_id: Annotated[str, typer.Option("--license", help="SPDX identifier of their licence.")] = "BSD-3-Clause",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    author: Annotated[str, typer.Option(metavar="NAME", help="Who trained them.")] = "a user of rdl-live",
+    license_id: Annotated[
+        str, typer.Option("--license", metavar="SPDX", help="SPDX identifier of their licence.")
+    ] = "BSD-3-Clause",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write weights as a package of the bioimage.io model zoo, with a card in words, test input and output.
 
@@ -72,7 +76,7 @@ def import_model(
     out: Annotated[
         Path | None, typer.Option(metavar="W.safetensors", help="Weight file to write; named as its card by default.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Take weights out of a package: sizes, names and hashes are checked, and that they give the package's test output.
 

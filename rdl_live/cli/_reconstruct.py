@@ -6,15 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, Raw
 from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
 
 def reconstruct(
-    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")],
-    microscope: Annotated[
-        Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, camera, pattern.")
-    ],
+    raw: Raw,
+    microscope: MicroscopeFile,
     out: Annotated[
         Path | None,
         typer.Option(metavar="SR.tif", help="Image to write; by default RAW's name with -sr.tif, beside it."),
@@ -32,8 +31,8 @@ def reconstruct(
             metavar="N", min=1, max=64, help="With a denoiser: where nothing moves, use up to N series of a time-lapse."
         ),
     ] = 1.0,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")] = "auto",
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    device: Device = "auto",
+    channel: Channel = None,
     wiener: Annotated[
         float | None,
         typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
@@ -53,7 +52,7 @@ def reconstruct(
         str | None,
         typer.Option(metavar="ADDRESS|local:N", help="Compute on a dask cluster, such as tcp://host:8786."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Reconstruct a raw SIM series or time-lapse; find the patterns and say which of them to trust.
 

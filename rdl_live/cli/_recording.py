@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-RecordingPath = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")]
+from rdl_live.cli._options import AsJson, Overwrite, RecordingFolder
+
 Channel = Annotated[int, typer.Option(min=0, metavar="N", help="Colour, 0 for the first.")]
 Position = Annotated[int, typer.Option(min=0, metavar="N", help="Stage position, 0 for the first.")]
 Plane = Annotated[int, typer.Option("--z", min=0, metavar="N", help="Plane, 0 for the first.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
 
 
-def recover(recording: RecordingPath, as_json: AsJson = False) -> None:
+def recover(recording: RecordingFolder, as_json: AsJson = False) -> None:
     """Bring a recording in order after a crash of the program or the computer.
 
     Its length and its list of missing frames then say what the disk really holds. Nothing is deleted, and
@@ -54,7 +53,7 @@ def recover(recording: RecordingPath, as_json: AsJson = False) -> None:
     )
 
 
-def verify(recording: RecordingPath, as_json: AsJson = False) -> None:
+def verify(recording: RecordingFolder, as_json: AsJson = False) -> None:
     """Read a whole recording and compare every frame with the checksum taken when it was recorded.
 
     Exit code 0 if all is well, else 1. Changes nothing.
@@ -82,7 +81,7 @@ def verify(recording: RecordingPath, as_json: AsJson = False) -> None:
 
 
 def export(
-    recording: RecordingPath,
+    recording: RecordingFolder,
     out: Annotated[Path, typer.Argument(metavar="OUT.ome.tif", help="OME-TIFF to write.")],
     channel: Channel = 0,
     position: Position = 0,

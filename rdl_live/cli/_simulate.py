@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rdl_live._version import __version__
+from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite
 from rdl_live.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:  # torch takes a second to load, which `--help` need not wait for
@@ -22,32 +23,36 @@ if TYPE_CHECKING:  # torch takes a second to load, which `--help` need not wait 
 
 def simulate(
     out: Annotated[Path, typer.Argument(metavar="OUT.tif", help="Raw recording to write (OME-TIFF).")],
-    microscope: Annotated[
-        Path, typer.Option("--microscope", metavar="M.yaml", help="Microscope file: optics, camera, pattern.")
-    ],
+    microscope: MicroscopeFile,
     specimen: Annotated[
         str,
-        typer.Option(help="Kind: actin, beads, filaments, mitochondria, mixed, reticulum or rings.", show_default=True),
+        typer.Option(
+            metavar="KIND",
+            help="Kind: actin, beads, filaments, mitochondria, mixed, reticulum or rings.",
+            show_default=True,
+        ),
     ] = "filaments",
-    photons: Annotated[float, typer.Option(help="Mean photons per raw pixel and frame.")] = 100.0,
+    photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
     size: Annotated[str, typer.Option(metavar="N|YxX", help="Raw frame in pixels: 256 or 240x320.")] = "256",
-    time_points: Annotated[int, typer.Option(min=1, help="Number of series.")] = 1,
-    interval: Annotated[float, typer.Option(min=0, help="From one series to the next [s].")] = 1.0,
+    time_points: Annotated[int, typer.Option(metavar="N", min=1, help="Number of series.")] = 1,
+    interval: Annotated[float, typer.Option(metavar="N", min=0, help="From one series to the next [s].")] = 1.0,
     frame_time: Annotated[
-        float, typer.Option(min=0, help="From frame to frame [s]; 0: nothing moves within a series.")
+        float, typer.Option(metavar="N", min=0, help="From frame to frame [s]; 0: nothing moves within a series.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of specimen, patterns and noise.")] = 0,
-    modulation: Annotated[float, typer.Option(help="Modulation depth of the patterns, 0 to 1.")] = 0.8,
-    phase_jitter: Annotated[float, typer.Option(min=0, help="Random error of the phases [degrees].")] = 0.0,
-    flicker: Annotated[float, typer.Option(min=0, help="Random change of light, frame to frame.")] = 0.0,
-    density: Annotated[float, typer.Option(help="0.2 sparse, 1 usual, 3 crowded.")] = 1.0,
-    haze: Annotated[float, typer.Option(help="Out-of-focus share of the light, 0 to 1.")] = 0.0,
-    background: Annotated[float, typer.Option(help="Share of diffuse dye in focus, 0 to 1.")] = 0.0,
-    speed: Annotated[float, typer.Option(min=0, help="Speed of the structures [um/s].")] = 0.0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of specimen, patterns and noise.")] = 0,
+    modulation: Annotated[float, typer.Option(metavar="N", help="Modulation depth of the patterns, 0 to 1.")] = 0.8,
+    phase_jitter: Annotated[
+        float, typer.Option(metavar="N", min=0, help="Random error of the phases [degrees].")
+    ] = 0.0,
+    flicker: Annotated[float, typer.Option(metavar="N", min=0, help="Random change of light, frame to frame.")] = 0.0,
+    density: Annotated[float, typer.Option(metavar="N", help="0.2 sparse, 1 usual, 3 crowded.")] = 1.0,
+    haze: Annotated[float, typer.Option(metavar="N", help="Out-of-focus share of the light, 0 to 1.")] = 0.0,
+    background: Annotated[float, typer.Option(metavar="N", help="Share of diffuse dye in focus, 0 to 1.")] = 0.0,
+    speed: Annotated[float, typer.Option(metavar="N", min=0, help="Speed of the structures [um/s].")] = 0.0,
     bleach_time: Annotated[
-        float | None, typer.Option(help="Time to bleach to 1/e [s]; without it nothing bleaches.")
+        float | None, typer.Option(metavar="N", help="Time to bleach to 1/e [s]; without it nothing bleaches.")
     ] = None,
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")] = None,
+    channel: Channel = None,
     truth: Annotated[
         Path | None,
         typer.Option(metavar="TRUTH.tif", help="Also write the perfect super-resolved image(s), haze included."),
@@ -55,7 +60,7 @@ def simulate(
     patterns: Annotated[
         Path | None, typer.Option("--json", metavar="PATTERNS.json", help="Also write the true patterns.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Record a simulated specimen: a raw series or time-lapse, and on request its truth.
 
@@ -146,12 +151,13 @@ def _simulation(
 ) -> "Simulation":
     """Grow and set up, with the settings' own checks as errors that a user can read."""
     from rdl_live.files import load_camera_maps
+    from rdl_live.files.explain import plain_message
     from rdl_live.specimen import Simulation, SimulationSettings, SpecimenSettings
 
     try:
         specimen, settings = SpecimenSettings(**grown), SimulationSettings(**recorded)
     except ValidationError as error:
-        problems = (f"{_option(entry['loc'])} {entry['input']}: {entry['msg']}" for entry in error.errors())
+        problems = (f"{_option(entry['loc'])} {entry['input']}: {plain_message(entry)}" for entry in error.errors())
         raise ConfigError("; ".join(problems)) from error
     maps = load_camera_maps(scope.camera, settings.shape)
     return Simulation(scope, specimen, settings, channel=scope.channel(channel), maps=maps)

@@ -4,25 +4,34 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from rdl_live.cli._learn import VERBS, verb
+from rdl_live.cli._options import (
+    Device,
+    Minutes,
+    OverwriteTraining,
+    Resume,
+    Seed,
+    Steps,
+    Threads,
+    Verbs,
+    WeightsOut,
+    Workers,
+    checked_settings,
+)
 from rdl_live.errors import ConfigError
 
-_Out = Annotated[Path, typer.Option(metavar="W.safetensors", help="Weight file to write.")]
-_Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train.")]
-_Steps = Annotated[
-    int | None, typer.Option(metavar="N", help="Stop after so many steps instead; then repeatable to the last bit.")
-]
 _Start = Annotated[
     str | None,
     typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
 ]
 _Rate = Annotated[
     float | None,
-    typer.Option("--learning-rate", min=1e-6, max=0.1, help="Highest one; 1.5e-3, or 3e-4 for published networks."),
+    typer.Option(
+        "--learning-rate", min=1e-6, max=0.1, metavar="R", help="Highest one; 1.5e-3, or 3e-4 for published networks."
+    ),
 ]
 _Network = Annotated[
     list[str] | None,
@@ -35,21 +44,13 @@ _Board = Annotated[
     Path | None,
     typer.Option("--tensorboard", metavar="DIR", help="Also write there what TensorBoard shows (an extra package)."),
 ]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
-_Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
-_Threads = Annotated[int, typer.Option(min=1, help="CPU threads of the training itself.")]
-_Workers = Annotated[int, typer.Option(min=0, help="Processes that simulate; 0 simulates in between.")]
-_Batch = Annotated[int, typer.Option(min=1, help="Series a step, of each process.")]
-_Seed = Annotated[int, typer.Option(min=0, help="Of everything that is random.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
-_Size = Annotated[int, typer.Option(min=32, max=1024, help="Raw pixels each way of the scenes.")]
+_Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series a step, of each process.")]
+_Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Raw pixels each way of the scenes.")]
 
 OURS = "object-plane"
 _DENOISERS = (OURS, "rdl-sim")
-_RATES = {OURS: 1.5e-3}
-_PUBLISHED_RATE = 3e-4
 
-train = typer.Typer(help="Train networks on simulated data, or on your own recordings.", no_args_is_help=True)
+train = Verbs(help="Train networks on simulated data, or on your own recordings.")
 for _scheme, _help in VERBS.items():
     train.command(_scheme, help=_help)(verb(_scheme))
 
@@ -61,16 +62,19 @@ def _verbs() -> None:
 
 @train.command()
 def denoise(
-    out: _Out,
+    out: WeightsOut,
     architecture: Annotated[
         str, typer.Option(metavar="object-plane|rdl-sim", help="Our fast denoiser, or the published one on raw frames.")
     ] = OURS,
     network: _Network = None,
     phases: Annotated[
-        int | None, typer.Option(min=3, max=16, help="Frames an orientation; needed by rdl-sim (3), others learn all.")
+        int | None,
+        typer.Option(
+            min=3, max=16, metavar="N", help="Frames an orientation; needed by rdl-sim (3), others learn all."
+        ),
     ] = None,
-    minutes: _Minutes = 20.0,
-    steps: _Steps = None,
+    minutes: Minutes = 20.0,
+    steps: Steps = None,
     start: _Start = None,
     grow: Annotated[
         bool, typer.Option("--grow", help="With --from: weights of one scale get all scales of the shipped network.")
@@ -82,13 +86,13 @@ def denoise(
     size: _Size = 128,
     half: _Half = True,
     tensorboard: _Board = None,
-    resume: _Resume = False,
-    device: _Device = "auto",
-    threads: _Threads = 1,
-    workers: _Workers = 1,
+    resume: Resume = False,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 1,
     batch: _Batch = 4,
-    seed: _Seed = 1,
-    overwrite: _Overwrite = False,
+    seed: Seed = 1,
+    overwrite: OverwriteTraining = False,
 ) -> None:
     """Train a denoiser on simulated series and write its weights, with what they are valid for.
 
@@ -111,7 +115,7 @@ def denoise(
         also = "; DFCAN is trained by `rdl-live train sr`" if architecture == "dfcan" else ""
         raise ConfigError(f"--architecture {architecture}: choose {' or '.join(_DENOISERS)}{also}")
     scenes: dict[str, Any] = {"size": size}
-    if phases is not None or architecture == "rdl-sim":
+    if phases is not None or _sees_patterns(architecture):
         scenes["phases"] = (phases or 3,)
     wanted = {
         "architecture": architecture,
@@ -126,30 +130,32 @@ def denoise(
         "grow": grow,
         "error_only": error_only,
         "half_precision": half,
-        "learning_rate": rate or _RATES.get(architecture, _PUBLISHED_RATE),
+        "learning_rate": rate or _rate(architecture),
     }
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
 
 
 @train.command()
 def sr(
-    out: _Out,
-    frames: Annotated[int, typer.Option(help="1: from the widefield image; 9: from the 3 x 3 frames of a series.")] = 1,
+    out: WeightsOut,
+    frames: Annotated[
+        int, typer.Option(metavar="1|9", help="1: from the widefield image; 9: from the 3 x 3 frames of a series.")
+    ] = 1,
     network: _Network = None,
-    minutes: _Minutes = 20.0,
-    steps: _Steps = None,
+    minutes: Minutes = 20.0,
+    steps: Steps = None,
     start: _Start = None,
     rate: _Rate = None,
     size: _Size = 128,
     half: _Half = True,
     tensorboard: _Board = None,
-    resume: _Resume = False,
-    device: _Device = "auto",
-    threads: _Threads = 1,
-    workers: _Workers = 1,
+    resume: Resume = False,
+    device: Device = "auto",
+    threads: Threads = 1,
+    workers: Workers = 1,
     batch: _Batch = 2,
-    seed: _Seed = 1,
-    overwrite: _Overwrite = False,
+    seed: Seed = 1,
+    overwrite: OverwriteTraining = False,
 ) -> None:
     """Train DFCAN to super-resolve in one step, and write its weights.
 
@@ -177,9 +183,24 @@ def sr(
         "seed": seed,
         "start": start,
         "half_precision": half,
-        "learning_rate": rate or _PUBLISHED_RATE,
+        "learning_rate": rate or _rate("dfcan"),
     }
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+def _sees_patterns(architecture: str) -> bool:
+    """Whether a network is made for one number of phases; False for an architecture that the settings will refuse."""
+    from rdl_models import ARCHITECTURES
+
+    known = ARCHITECTURES.find(architecture)
+    return known is not None and known.sees_patterns
+
+
+def _rate(architecture: str) -> float:
+    from rdl_models import ARCHITECTURES
+
+    known = ARCHITECTURES.find(architecture)
+    return 1e-3 if known is None else known.learning_rate
 
 
 def _numbers(network: list[str] | None) -> dict[str, int | float | bool]:
@@ -213,15 +234,11 @@ def _train(
     from rdl_live.app.device import choose_device
     from rdl_live.train import Step, TrainSettings, train_denoiser
     from rdl_live.train.loop.processes import Processes
-    from rdl_live.train.simulated.task import TASKS
+    from rdl_live.train.simulated.task import task_of
 
-    try:
-        settings = TrainSettings.model_validate(wanted)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigError(f"--{first['loc'][-1]} {first['input']}: {first['msg'].lower()}") from error
+    settings = checked_settings(TrainSettings, wanted)
     torch.set_num_threads(threads)
-    reference = TASKS[settings.architecture].reference
+    reference = task_of(settings.architecture).reference
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
     with (

@@ -1,7 +1,7 @@
 """Turns validation errors into sentences: where, what value, what is wrong, what to do."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -55,13 +55,14 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel], raw: object) -> s
         return f"{path}: is missing; add it"
     if kind == "invalid_key":
         return f"{path}: a key must be text; put it in quotes, or remove it"
-    message = _remedy(problem)
+    message = plain_message(problem)
     if kind == "value_error" and isinstance(problem["input"], dict):
         return f"{path}: {message}"  # a rule over several fields, whose message names them
     return f"{path}: {_value(location, raw, problem['input'])} is wrong: {message}"
 
 
-def _remedy(problem: dict[str, Any]) -> str:
+def plain_message(problem: Mapping[str, Any]) -> str:
+    """Return what is wrong and what to do, of one of a `ValidationError`'s `errors()`: without pydantic's prefixes."""
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
@@ -74,7 +75,7 @@ def _remedy(problem: dict[str, Any]) -> str:
     return message[0].lower() + message[1:] + _found_unit(problem)
 
 
-def _found_unit(problem: dict[str, Any]) -> str:
+def _found_unit(problem: Mapping[str, Any]) -> str:
     """Hint at a unit that was written into a number."""
     if problem["type"] in ("float_parsing", "int_parsing"):
         return "; write the number alone, in the unit that the key ends with"

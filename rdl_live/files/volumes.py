@@ -66,13 +66,16 @@ class VolumeRecording:
         self.close()
 
 
-def open_volumes(path: str | Path, *, planes: int | None = None, channel: int | None = None) -> VolumeRecording:
+def open_volumes(
+    path: str | Path, *, planes: int | None = None, channel: int | None = None, stacked: bool = True
+) -> VolumeRecording:
     """Open a TIFF, OME-TIFF, MRC or OME-Zarr file as a time-lapse of z-stacks.
 
     Args:
         path: file, or folder of an OME-Zarr image.
         planes: of a stack; needed where the file does not name a z axis, and then they lie one after the other.
         channel: colour to read, from 0, where the file has several.
+        stacked: whether planes belong together; otherwise single images are stacks of one plane.
 
     Raises:
         DataError: not such a file, damaged, or its frames are no whole number of stacks; says what to do.
@@ -81,7 +84,7 @@ def open_volumes(path: str | Path, *, planes: int | None = None, channel: int | 
     raw = open_any(path)
     try:
         with naming(path):
-            frames = _folded(raw.stack, planes, channel)
+            frames = _folded(raw.stack, planes, channel, stacked)
             size = frames.shape[1] * raw.source.shape[0] * raw.source.shape[1] * raw.source.dtype.itemsize
             if size > MAX_SERIES_BYTES:
                 raise DataError(
@@ -94,7 +97,7 @@ def open_volumes(path: str | Path, *, planes: int | None = None, channel: int | 
     return VolumeRecording(path, raw, frames)
 
 
-def _folded(stack: Stack, planes: int | None, channel: int | None) -> npt.NDArray[np.int64]:
+def _folded(stack: Stack, planes: int | None, channel: int | None, stacked: bool) -> npt.NDArray[np.int64]:
     """Return the frame numbers (T, Z)."""
     colours = stack.size(Axis.CHANNEL)
     if channel is not None and not 0 <= channel < colours:
@@ -108,6 +111,8 @@ def _folded(stack: Stack, planes: int | None, channel: int | None) -> npt.NDArra
     found = stack.size(Axis.Z)
     if planes is None and found > 1:
         return stack.last(Axis.Z)
+    if planes is None and not stacked:
+        planes = 1
     if planes is None:
         raise DataError(f"{stack.describe()}: names no z axis; say with --planes how many planes make a stack")
     if found > 1 and found != planes:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.memory import Recalled, blended
 from rdl_live.restore.sampling import MULTIPLE, image_on, resized, spectrum_of, working_grid
-from rdl_models import ObjectPlane
+from rdl_models.architecture import EstimatesError
 
 PLAIN, NOISE = 1, 3
 """Places of the Wiener estimate and of the noise map among the inputs."""
@@ -65,7 +65,7 @@ def ask(
     """Show a batch of series to a network of images (no gradients flow into the inputs).
 
     Args:
-        network: `ObjectPlane`, or what takes the same inputs (on the finest grid if it has no `sampling`).
+        network: one that `EstimatesError`, or what takes the same inputs (on the finest grid if it has no `sampling`).
         relative: `Evidence.relative()`.
         recalled: the same together with the series before, shown where nothing moved.
         half: compute the convolutions in bfloat16.
@@ -97,7 +97,7 @@ def grid_of(network: nn.Module, target: Tensor) -> tuple[int, int]:
 
 def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, Tensor | None, int]:
     """Return a network's image, the standard error that it tells, each (n, y, x) float32, and the strips it took."""
-    if not isinstance(network, ObjectPlane):
+    if not isinstance(network, EstimatesError):
         return network(inputs).float(), None, 1
     while True:
         try:
@@ -110,8 +110,9 @@ def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, 
             return image.float(), None if sigma is None else sigma.float(), strips
         # Outside of the handler, so that the failed attempt's tensors are free.
         strips *= 2
-        if network.quick is not None:
-            network.quick.give_back()
+        quick = getattr(network, "quick", None)
+        if quick is not None:
+            quick.give_back()
         if inputs.device.type == "cuda":
             torch.cuda.empty_cache()
 

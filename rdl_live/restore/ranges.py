@@ -2,7 +2,7 @@
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Channel, Microscope
-from rdl_models import Card
+from rdl_models import ARCHITECTURES, Card
 
 FAR = 1.3
 """Values that lie beyond a range by more than this factor are refused; those in between are warned of."""
@@ -19,10 +19,14 @@ def check_microscope(card: Card, scope: Microscope, channel: Channel | None = No
         "na": scope.optics.na,
         "pixel_size_um": scope.optics.pixel_size_um,
         "emission_nm": (channel or scope.channels[0]).emission_nm,
-        "angles": float(geometry.angles),
-        "phases": float(geometry.phases),
-        "harmonics": float(geometry.harmonics),
     }
+    architecture = ARCHITECTURES.find(card.architecture)
+    if architecture is None or architecture.sees_patterns:
+        values |= {
+            "angles": float(geometry.angles),
+            "phases": float(geometry.phases),
+            "harmonics": float(geometry.harmonics),
+        }
     warnings = []
     for name, value in values.items():
         span = card.valid.get(name)

@@ -21,7 +21,7 @@ from rdl_live.optics.reconstruct.plan import Geometry
 from rdl_live.restore.evidence import Evidence, matched_spectrum
 from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.stabilize import photons_of, stabilized
-from rdl_models import RdlSim
+from rdl_models import Network
 from rdl_models.tiles import by_tiles, tile_for
 
 DENOISED_DAMPING = 0.1
@@ -36,7 +36,7 @@ class RawFrames:
 
     def __init__(
         self,
-        network: RdlSim,
+        network: Network,
         geometry: Geometry,
         patterns: PatternSet,
         target: Tensor,
@@ -49,7 +49,7 @@ class RawFrames:
         """Prepare.
 
         Args:
-            network: in evaluation mode, on the geometry's device.
+            network: for the task `Task.RAW_FRAMES`, in evaluation mode, on the geometry's device.
             geometry: of patterns and frame shape.
             patterns: estimated.
             target: T, the SR image's transfer (rows, columns).

@@ -38,7 +38,8 @@ from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.stripes import check_stripes
 from rdl_live.restore.suited import check_suited
-from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
+from rdl_models import Task, Weights, load_weights
+from rdl_models.architecture import EstimatesError
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Restorer:
     @property
     def tells_sigma(self) -> bool:
         """Whether `restore` gives a standard error: not all weights were trained for it."""
-        return isinstance(self._network, ObjectPlane) and self._network.spread is not None
+        return isinstance(self._network, EstimatesError) and self._network.spread is not None
 
     @property
     def strips(self) -> int:
@@ -247,7 +248,7 @@ class Restorer:
 
     def _raw_network(self, maps: CameraMaps | None) -> RawFrames | None:
         """Return the steps around a network that denoises raw frames; None where it works in the object plane."""
-        if not isinstance(self._network, RdlSim):
+        if self.card.task != Task.RAW_FRAMES:
             return None
         read = self.scope.camera.read_noise_e if maps is None else maps.read_noise_e.to(self.device)
         return RawFrames(

@@ -1,34 +1,38 @@
-"""Which weights denoise SIM series: not all networks do, and each of the others is for something else."""
+"""Which weights can do what is asked: each is for one task, which its card says."""
+
+from collections.abc import Collection
 
 from rdl_live.errors import ConfigError
-from rdl_models import Card
+from rdl_models import ARCHITECTURES, Card, Task
 
-OBJECT_PLANE = "object-plane"
-DENOISERS = (OBJECT_PLANE, "rdl-sim")
-"""Architectures that a `Restorer` takes."""
-_PURPOSE = {
-    "rcan3d": "denoise z-stacks: use them with `rdl-live restore STACKS --denoise`",
-    "dfcan": "super-resolve one image in one step: they are for comparison, and no verb uses them yet",
-    "rdl-sim": "denoise raw frames: use them with `rdl-live reconstruct --denoise` or in the window",
+SERIES: frozenset[str] = frozenset({Task.OBJECT_PLANE, Task.RAW_FRAMES})
+"""Tasks of weights that a `Restorer` takes."""
+_USE = {
+    Task.STACKS: "use them with `rdl-live restore STACKS --weights`",
+    Task.SUPER_RESOLUTION: "use them with `rdl-live restore IMAGE --weights`",
+    Task.OBJECT_PLANE: "use them with `rdl-live reconstruct --denoise` or in the window",
+    Task.RAW_FRAMES: "use them with `rdl-live reconstruct --denoise` or in the window",
 }
 
 
-def check_suited(card: Card, said: str, wanted: tuple[str, ...] = DENOISERS, what: str = "SIM series") -> None:
-    """Raise unless weights are of an architecture that can do what is asked.
+def check_suited(card: Card, said: str, tasks: Collection[str] = SERIES, what: str = "denoise SIM series") -> None:
+    """Raise unless weights are for a task that can do what is asked.
 
     Args:
         card: of the weights.
         said: how the user named them, option included.
-        wanted: architectures that can.
-        what: is to be denoised, for the message.
+        tasks: values of `Architecture.task` that can.
+        what: is asked of them, for the message.
 
     Raises:
-        ConfigError: they are of another architecture; the message says what these weights are for.
+        ConfigError: they are for another task; the message names both.
     """
-    if card.architecture in wanted:
+    if card.task in tasks:
         return
-    purpose = _PURPOSE.get(card.architecture, "are for something else")
+    known = ARCHITECTURES.find(card.architecture)
+    does = "" if known is None else f". It {known.words}"
+    use = next((f": {text}" for task, text in _USE.items() if task == card.task), "")
     raise ConfigError(
-        f"{said}: weights of architecture {card.architecture!r} cannot be used for {what}. They {purpose}. "
-        f"Here weights of {' or '.join(map(repr, wanted))} are needed, such as 'rdl'"
+        f"{said}: weights of architecture {card.architecture!r}, for {card.task or 'an unknown task'}, do not {what}"
+        f"{does}{use}. Here weights for {' or '.join(sorted(tasks))} are needed"
     )

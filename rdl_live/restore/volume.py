@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rdl_models import Rcan3d
+from rdl_models import Network
 
 TILE, SLAB = 128, 32
 """Voxels of a tile in the plane and along z."""
@@ -23,28 +23,12 @@ EDGE = 12
 _LEAST_MEAN = 0.01
 
 
-def predict(network: Rcan3d, stack: Tensor, pixel: float | Tensor) -> Tensor:
-    """Denoise small stacks in one piece.
-
-    Args:
-        network: of `relative` cut-off.
-        stack: (n, z, y, x) float32, in units of its mean.
-        pixel: x and y, as pixel x OTF cut-off; one number or (n,).
-
-    Returns:
-        The same shape and unit.
-    """
-    whole = stack[:, None]
-    out: Tensor = network.fnsm.mask(whole, pixel) + network(whole, pixel)
-    return out[:, 0]
-
-
 @torch.no_grad()
-def denoise_stack(network: Rcan3d, photons: Tensor, pixel: float, *, tile: int = TILE, slab: int = SLAB) -> Tensor:
+def denoise_stack(network: Network, photons: Tensor, pixel: float, *, tile: int = TILE, slab: int = SLAB) -> Tensor:
     """Denoise a stack of any size, tile by tile.
 
     Args:
-        network: the denoiser.
+        network: for the task `Task.STACKS`, of relative cut-off.
         photons: (z, y, x) float32.
         pixel: x and y, as pixel x OTF cut-off.
         tile: voxels of a tile in the plane, overlap included.
@@ -68,7 +52,7 @@ def denoise_stack(network: Rcan3d, photons: Tensor, pixel: float, *, tile: int =
         for y in axes[1]:
             for x in axes[2]:
                 place = (z, y, x)
-                piece = predict(network, (photons[place] / scale)[None], pixel)[0]
+                piece = network.denoised((photons[place] / scale)[None], pixel)[0]
                 weight = _weight(piece.shape, overlaps)
                 total[place] += weight * piece
                 weights[place] += weight

@@ -6,11 +6,12 @@ no threads. What cannot keep up is dropped as whole series, counted, and told.
 
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.background import background
+from rdl_live.stream.blocks import BlocksKey, SeriesBlocks
 from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.failures import HostStatus
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.host import Host, ThreadHost
-from rdl_live.stream.pipeline import Mode, Pipeline, PipelineStatus
+from rdl_live.stream.pipeline import Pipeline, PipelineStatus
 from rdl_live.stream.process_host import ProcessHost
 from rdl_live.stream.processing import Processing
 from rdl_live.stream.queue import Item, QueueStatus, SeriesQueue
@@ -20,12 +21,12 @@ from rdl_live.stream.series import Frame, Refusal, RefusedSeries, Series, Series
 
 __all__ = [
     "Assembler",
+    "BlocksKey",
     "Denoiser",
     "Frame",
     "Host",
     "HostStatus",
     "Item",
-    "Mode",
     "PatternHealth",
     "Pipeline",
     "PipelineRecipe",
@@ -39,6 +40,7 @@ __all__ = [
     "Restoration",
     "Result",
     "Series",
+    "SeriesBlocks",
     "SeriesKey",
     "SeriesQueue",
     "Tell",

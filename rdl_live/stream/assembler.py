@@ -1,6 +1,6 @@
 """From frames to whole series, by their tags alone: never by the order in which they come.
 
-Buffers are made once and used again; a frame costs one copy into its slot. 256 x 256 uint16: 9 us a frame.
+Frames that lie in a block of the queue's already are left there; others are copied into buffers that are made once.
 """
 
 from collections import OrderedDict
@@ -25,6 +25,8 @@ class _Open:
 
     frames: Frame
     filled: npt.NDArray[np.bool_]
+    borrowed: bool
+    """Whether its memory is a block of somebody else's."""
     pattern_ids: dict[int, tuple[int, int]] = field(default_factory=dict)
     exposed_s: float | None = None
     arrived_s: float = 0.0
@@ -47,10 +49,9 @@ class Assembler:
         dtype: npt.DTypeLike = np.uint16,
         open_series: int = 2,
         on_refused: OnRefused = lambda _: None,
-        memory: Callable[[], Frame] | None = None,
         on_frame: Callable[[Frame, tuple[int, int]], None] = lambda *_: None,
     ) -> None:
-        """Make the buffers.
+        """Prepare.
 
         Args:
             angles: orientations A.
@@ -59,29 +60,32 @@ class Assembler:
             dtype: of the camera's pixels.
             open_series: series that may be incomplete at a time; beyond it the oldest is refused.
             on_refused: told of each refused series, once.
-            memory: gives a buffer (A, P, y, x); by default plain memory.
-            on_frame: told of each frame in its place: buffer and (angle, phase).
+            on_frame: called with each frame in its place: its series' memory, and (angle, phase).
         """
         self._slots, self._shape, self._dtype = (angles, phases), shape, np.dtype(dtype)
         self._on_refused = on_refused
         self._on_frame = on_frame
-        memory = memory or (lambda: np.zeros((angles, phases, *shape), dtype))
-        self._free = [memory() for _ in range(open_series + 1)]
-        self._lent: Frame | None = None
+        self._spare: list[Frame] = []
+        self._lent: tuple[SeriesKey, _Open] | None = None
+        self._released: list[SeriesKey] = []
         self._open: OrderedDict[SeriesKey, _Open] = OrderedDict()
         self._limit = open_series
         self._over: OrderedDict[SeriesKey, bool] = OrderedDict()
         """Series that are over, and whether they were refused."""
 
-    def add(self, frame: Frame | None, tag: FrameTag, arrived_s: float = 0.0) -> Series | None:
+    def add(
+        self, frame: Frame | None, tag: FrameTag, arrived_s: float = 0.0, block: Frame | None = None
+    ) -> Series | None:
         """Take a frame (y, x) [ADU], or None for one that is missing; return the series that it completes.
 
         Args:
-            frame: copied.
+            frame: copied, unless there is a block.
             tag: where it belongs.
             arrived_s: when it arrived, by `time.perf_counter` [s].
+            block: memory (angle, phase, y, x) of the series in which the frame lies already; it is in use until
+                `released` names the series.
         """
-        self._take_back()
+        self.take_back()
         key, slot = SeriesKey.of(tag), (tag.angle, tag.phase)
         if key in self._over:
             if not self._over[key]:
@@ -89,7 +93,7 @@ class Assembler:
             return None
         refusal = self._refusal(frame, tag)
         if refusal is None:
-            opened = self._opened(key)
+            opened = self._opened(key, block)
             if opened.filled[slot]:
                 refusal = Refusal.OVER_COMPLETE
             elif tag.pattern_id is not None and opened.pattern_ids.setdefault(tag.pattern_id, slot) != slot:
@@ -98,7 +102,8 @@ class Assembler:
         if refusal is not None or frame is None:
             self._refuse(key, refusal or Refusal.MISSING, slot)
             return None
-        opened.frames[slot] = frame
+        if not opened.borrowed:
+            opened.frames[slot] = frame
         self._on_frame(opened.frames, slot)
         opened.filled[slot] = True
         opened.flags |= tag.flags
@@ -109,46 +114,59 @@ class Assembler:
 
     def flush(self) -> None:
         """Refuse what is incomplete: nothing more will come."""
-        self._take_back()
+        self.take_back()
         for key in list(self._open):
             self._refuse_incomplete(key)
 
     def _refusal(self, frame: Frame | None, tag: FrameTag) -> Refusal | None:
+        if tag.flags & FrameFlag.WRONG_PATTERN:  # also where only the verdict comes, after its frame
+            return Refusal.WRONG_PATTERN
         if frame is None or tag.flags & FrameFlag.MISSING:
             return Refusal.MISSING
-        if tag.flags & FrameFlag.WRONG_PATTERN:
-            return Refusal.WRONG_PATTERN
         fits = frame.shape == self._shape and frame.dtype == self._dtype
         if not fits or tag.angle >= self._slots[0] or tag.phase >= self._slots[1]:
             return Refusal.UNFIT
         return None
 
-    def _opened(self, key: SeriesKey) -> _Open:
+    def released(self) -> tuple[SeriesKey, ...]:
+        """Return the series that are over since the last call: their blocks are not needed any more."""
+        released, self._released = tuple(self._released), []
+        return released
+
+    def take_back(self) -> None:
+        """Take back the memory of the series that was given out last."""
+        if self._lent is not None:
+            self._put_away(*self._lent)
+            self._lent = None
+
+    def _opened(self, key: SeriesKey, block: Frame | None) -> _Open:
         if key not in self._open:
             if len(self._open) >= self._limit:
                 self._refuse_incomplete(next(iter(self._open)))
-            self._open[key] = _Open(self._free.pop(), np.zeros(self._slots, np.bool_))
+            frames = self._buffer() if block is None else block
+            self._open[key] = _Open(frames, np.zeros(self._slots, np.bool_), block is not None)
         return self._open[key]
+
+    def _buffer(self) -> Frame:
+        return self._spare.pop() if self._spare else np.zeros((*self._slots, *self._shape), self._dtype)
+
+    def _put_away(self, key: SeriesKey, opened: _Open | None) -> None:
+        if opened is not None and not opened.borrowed:
+            self._spare.append(opened.frames)
+        self._released.append(key)
 
     def _finished(self, key: SeriesKey) -> Series:
         opened = self._open.pop(key)
-        self._lent = opened.frames
+        self._lent = (key, opened)
         self._remember(key, refused=False)
         return Series(key, opened.frames, opened.exposed_s, opened.arrived_s, opened.flags)
-
-    def _take_back(self) -> None:
-        if self._lent is not None:
-            self._free.append(self._lent)
-            self._lent = None
 
     def _refuse_incomplete(self, key: SeriesKey) -> None:
         slots = np.argwhere(~self._open[key].filled).tolist()
         self._refuse(key, Refusal.INCOMPLETE, *((a, p) for a, p in slots))
 
     def _refuse(self, key: SeriesKey, refusal: Refusal, *slots: tuple[int, int]) -> None:
-        opened = self._open.pop(key, None)
-        if opened is not None:
-            self._free.append(opened.frames)
+        self._put_away(key, self._open.pop(key, None))
         self._remember(key, refused=True)
         self._on_refused(RefusedSeries(key, refusal, slots))
 

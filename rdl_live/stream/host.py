@@ -30,8 +30,13 @@ class Processor(Protocol):
     def status(self) -> PipelineStatus:
         """What has gone through."""
 
-    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
-        """Take a frame; return an image if it gives one."""
+    def push(
+        self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
+    ) -> Result | None:
+        """Take a frame, which lies in a block of its series; return an image if it gives one."""
+
+    def released(self) -> tuple[SeriesKey, ...]:
+        """Return the series whose blocks are not needed any more."""
 
     def use_denoiser(self, name: str) -> None:
         """Exchange the denoiser; the old one stays where this raises."""
@@ -98,7 +103,6 @@ class ThreadHost:
         self._pipeline, self._queue = pipeline, queue
         self._receivers = Receivers(receivers, tell)
         self._failures = Failures(tell)
-        self._failed_at: SeriesKey | None = None
         self._wishes: deque[tuple[str, Future[None]]] = deque()
         self._ended = False
         # A daemon, so that a program that forgets to stop it can end.
@@ -129,12 +133,16 @@ class ThreadHost:
         self._queue.close()
         if self._thread.ident is None:
             self._pipeline.finish()
+            self._queue.blocks.close()
             return True
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             self._queue.discard()
             self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        ended = not self._thread.is_alive()
+        if ended:
+            self._queue.blocks.close()
+        return ended
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
@@ -154,7 +162,6 @@ class ThreadHost:
                     self._catch_up()
                 continue
             result = self._pushed(item)
-            self._queue.give_back(item)
             if result is not None:
                 self._receivers.hand_out(result)
         self._ended = True
@@ -164,15 +171,19 @@ class ThreadHost:
     def _pushed(self, item: Item) -> Result | None:
         """Feed the pipeline; a series that failed, or all once it was given up, passes by."""
         key = SeriesKey.of(item.tag)
-        if self._failures.given_up or key == self._failed_at:
+        if self._failures.given_up:
+            self._queue.release((key,), lost=True)
             return None
+        block = None if item.block is None else self._queue.blocks[item.block]
         try:
-            result = self._pipeline.push(item.frame, item.tag, item.arrived_s)
+            result = self._pipeline.push(self._queue.frame(item), item.tag, item.arrived_s, block)
         except Exception as error:  # the pipeline's errors must not reach the acquisition
-            self._failed_at = key
             self._failures.add(error, key)
             self._pipeline.reset()
+            self._queue.release((key,), lost=True)
             return None
+        finally:
+            self._queue.release(self._pipeline.released())
         if result is not None:
             self._failures.succeed()
         return result

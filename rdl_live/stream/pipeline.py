@@ -2,15 +2,13 @@
 
     frame -> series -> photons -> (patterns, in the background) -> denoise -> reconstruct -> quality -> Result
 
-A 3 x 3 series of 256 x 256 takes about 10 ms on one CPU thread, one of 512 x 512 about 45 ms; a rolling refresh takes
-about half of that.
+A 3 x 3 series of 256 x 256 takes about 10 ms on one CPU thread, one of 512 x 512 about 45 ms.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import astuple, dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -28,18 +26,8 @@ from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
 from rdl_live.stream.health import Tell
 from rdl_live.stream.result import Quality, Result
-from rdl_live.stream.rolling import Rolled
 from rdl_live.stream.series import Frame, RefusedSeries, Series, SeriesKey
 from rdl_live.stream.upload import Upload
-
-
-class Mode(StrEnum):
-    """When an image is made."""
-
-    SERIES = "series"
-    """From each whole series."""
-    ROLLING = "rolling"
-    """With each raw frame, which takes the place of the one before it in the series."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,6 @@ class Pipeline:
         shape: tuple[int, int],
         executor: Executor,
         *,
-        mode: Mode = Mode.SERIES,
         dtype: npt.DTypeLike = np.uint16,
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
@@ -94,7 +81,6 @@ class Pipeline:
             channels: colours in the order that the frames' tags count.
             shape: (y, x) of a raw frame.
             executor: where patterns are estimated.
-            mode: an image for each series, or for each frame.
             dtype: of the camera's pixels.
             maps: per-pixel camera calibration.
             device: where to compute.
@@ -108,7 +94,7 @@ class Pipeline:
             on_refused: told of each series that is not reconstructed.
         """
         geometry = scope.pattern
-        self._scope, self._channels, self._mode = scope, tuple(channels), mode
+        self._scope, self._channels = scope, tuple(channels)
         self._maps = None if maps is None else maps.to(torch.device(device))
         self._denoiser, self._tell, self._on_refused = denoiser, tell, on_refused
         self._restoration, self._load = restoration, load
@@ -120,7 +106,6 @@ class Pipeline:
             dtype=dtype,
             open_series=1 + len(channels),
             on_refused=self._refuse,
-            memory=self._upload.buffer,
             on_frame=self._upload.sent,
         )
         self._estimations = [
@@ -138,18 +123,21 @@ class Pipeline:
             )
             for index, channel in enumerate(self._channels)
         ]
-        self._rolled: dict[int, Rolled] = {}
         self._told: set[str] = set()
         self._ended = False
         self._series = self._refused = self._results = self._awaiting = self._unusable = 0
 
-    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
+    def push(
+        self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
+    ) -> Result | None:
         """Take a raw frame (y, x) [ADU], None for a missing one; return an image if this frame gives one.
 
         Args:
-            frame: copied where it is kept.
+            frame: copied, unless there is a block.
             tag: where it belongs.
             arrived_s: when it arrived, by `time.perf_counter`; by default now.
+            block: memory (angle, phase, y, x) of the series, in which the frame lies already; in use until `released`
+                names the series.
 
         Raises:
             DataError: a channel that the plan does not have.
@@ -158,12 +146,17 @@ class Pipeline:
         if tag.channel >= len(self._channels):
             raise DataError(f"a frame of channel {tag.channel} came; there are {len(self._channels)}, counted from 0")
         arrived_s = time.perf_counter() if arrived_s is None else arrived_s
-        series = self._assembler.add(frame, tag, arrived_s)
-        if series is not None:
+        series = self._assembler.add(frame, tag, arrived_s, block)
+        if series is None:
+            return None
+        try:
             return self._whole(series)
-        if self._mode is Mode.ROLLING and frame is not None and not tag.flags:
-            return self._roll(frame, tag, arrived_s)
-        return None
+        finally:
+            self._assembler.take_back()
+
+    def released(self) -> tuple[SeriesKey, ...]:
+        """Return the series that are over since the last call: their blocks are not needed any more."""
+        return self._assembler.released()
 
     def finish(self) -> None:
         """Refuse what is incomplete: no more frames will come. An acquisition that was stopped is no fault to tell."""
@@ -173,7 +166,6 @@ class Pipeline:
     def reset(self) -> None:
         """Forget open series, after something went wrong."""
         self._assembler.flush()
-        self._rolled.clear()
 
     def use_denoiser(self, name: str) -> None:
         """Exchange the restoration, between two images; where the new one is refused the old one stays.
@@ -233,25 +225,7 @@ class Pipeline:
             return None
         photons = self._photons(series.frames)
         image = self._image(use, photons, series.key)
-        if self._mode is Mode.ROLLING:
-            self._rolled[series.key.channel] = Rolled(series.key.place, use, photons)
         return self._result(use, series, photons, image)
-
-    def _roll(self, frame: Frame, tag: FrameTag, arrived_s: float) -> Result | None:
-        """Exchange one frame of the last whole series; a new place or new patterns wait for a whole series."""
-        rolled = self._rolled.get(tag.channel)
-        key = SeriesKey.of(tag)
-        if rolled is None or rolled.place != key.place:
-            return None
-        light = self._photons(frame)
-        rolled.photons[tag.angle, tag.phase] = light
-        use = rolled.use
-        if self._denoiser is None and self._restoration is None:
-            image = Restored(use.reconstructor.update(light, tag.angle, tag.phase))
-        else:
-            image = self._image(use, rolled.photons, key)
-        series = Series(key, frame, tag.timestamp_s, arrived_s, tag.flags)
-        return self._result(use, series, rolled.photons, image, whole=False)
 
     def _image(self, use: Calibrated, photons: Tensor, key: SeriesKey) -> Restored:
         """Return the SR image of a whole series, with what is known of it."""
@@ -259,9 +233,7 @@ class Pipeline:
             return self._restoration.restore(photons, use.patterns, self._channels[key.channel], key.place)
         return Restored(use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns)))
 
-    def _result(
-        self, use: Calibrated, series: Series, photons: Tensor, image: Restored, *, whole: bool = True
-    ) -> Result | None:
+    def _result(self, use: Calibrated, series: Series, photons: Tensor, image: Restored) -> Result | None:
         if not bool(torch.isfinite(image.sr.sum())):
             self._unusable += 1
             self._tell_once(
@@ -288,7 +260,6 @@ class Pipeline:
             sigma=image.sigma,
             guards=image.guards,
             seen=self._estimations[series.key.channel].latest,
-            whole=whole,
         )
 
     def _quality(self, use: Calibrated, series: Series, photons: float) -> Quality:
@@ -311,8 +282,6 @@ class Pipeline:
 
     def _refuse(self, refused: RefusedSeries) -> None:
         self._refused += 1
-        # A frame of it may be in the rolling series already.
-        self._rolled.pop(refused.key.channel, None)
         if not self._ended:
             self._tell_once(str(refused), kind=refused.refusal)
         self._on_refused(refused)

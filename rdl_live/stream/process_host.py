@@ -1,7 +1,7 @@
 """`ProcessHost`: the pipeline in a process of its own, so that no crash, hang or hunger for memory of network or
 graphics driver can reach acquisition and recording.
 
-    SeriesQueue -> thread "rdl-feed" -> shared memory -> worker -> shared memory -> thread "rdl-results" -> receivers
+    SeriesQueue, in shared memory -> thread "rdl-feed" -> worker -> shared memory -> thread "rdl-results" -> receivers
 
 A worker that ends or does not answer is replaced: the user is told, the latest patterns are handed on, and images go
 on. The series that was with it is lost, and counted.
@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-
-import numpy as np
 
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.optics.pattern import PatternSet
@@ -74,7 +72,7 @@ class ProcessHost:
 
         Args:
             recipe: what the worker builds its pipeline from.
-            queue: where frames come from.
+            queue: where frames come from, in shared memory; it is let go of at the end of `stop`.
             receivers: called with each result, in a thread of the host; one that raises is told and called no more.
             tell: gets sentences for the user.
             hang_s: time in which a worker must answer for a frame [s].
@@ -85,9 +83,6 @@ class ProcessHost:
         self._receivers, self._failures = Receivers(receivers, tell), Failures(tell)
         self._changed = threading.Condition()
         self._link: Link | None = None
-        self._skip: SeriesKey | None = None
-        """A series that has begun with a worker that is gone, or that has failed."""
-        self._passed: SeriesKey | None = None
         self._no_more = self._abandoned = self._ended = False
         self._was_ready = threading.Event()
         self._before = PipelineStatus()
@@ -135,6 +130,7 @@ class ProcessHost:
         """Close the queue, let the worker finish what waits in it, and return whether it did in time."""
         self._queue.close()
         if self._listener.ident is None:
+            self._queue.blocks.close()
             return True
         self._listener.join(timeout_s)
         in_time = not self._listener.is_alive()
@@ -145,6 +141,7 @@ class ProcessHost:
                 self._changed.notify_all()
         self._listener.join(timeout_s)
         self._feeder.join(timeout_s)
+        self._queue.blocks.close()
         return in_time
 
     def use_denoiser(self, name: str) -> "Future[None]":
@@ -163,7 +160,6 @@ class ProcessHost:
             item = self._queue.take(0.2)
             if item is not None:
                 self._pass_on(item)
-                self._queue.give_back(item)
         with self._changed:
             self._no_more = True
             link = self._link
@@ -172,24 +168,29 @@ class ProcessHost:
             self._send(link, NoMore())
 
     def _pass_on(self, item: Item) -> None:
-        """Hand a frame to the worker; waits for one, and for a free slot."""
+        """Hand a frame to the worker; waits for one that may have more."""
         key = SeriesKey.of(item.tag)
         with self._changed:
-            while (link := self._link) is None or not link.ready or not link.free:
-                if self._abandoned or self._ended or self._failures.given_up or key == self._skip:
+            while (link := self._link) is None or not link.ready or link.full:
+                if self._useless or item.stale:
                     break
                 self._changed.wait(0.5)
-            if self._abandoned or self._ended or self._failures.given_up:
-                self._lost += key != self._passed
-                self._passed = key
+            if self._useless or link is None:
+                self._lost += self._useless and item.series is not None and not item.stale
+                self._queue.release((key,), lost=True)
                 return
-            if key == self._skip or link is None:
+            if item.stale:  # it began with a worker that is gone
                 return
-            slot = link.note(key, time.perf_counter())
+            link.note(key, time.perf_counter())
         try:
-            link.put(slot, item)
+            link.put(item)
         except OSError:
             _LOG.debug("a frame of %s went to a worker that has ended", key)
+
+    @property
+    def _useless(self) -> bool:
+        """Whether no frame will be computed any more."""
+        return self._abandoned or self._ended or self._failures.given_up
 
     def _send(self, link: Link, message: object) -> None:
         try:
@@ -234,9 +235,9 @@ class ProcessHost:
         with self._changed:
             self._link = None
             self._before += link.status
-            lost = 0 if finished else link.lost
+            lost = 0 if finished else len(link.series)
             self._lost += lost
-            self._skip = link.last
+            self._queue.release(link.series, lost=True)
             self._changed.notify_all()
         link.close()
         self._refuse_asked()
@@ -251,25 +252,17 @@ class ProcessHost:
             OSError: the system gives no process.
         """
         recipe = self._recipe
-        frame = recipe.shape[0] * recipe.shape[1] * np.dtype(recipe.dtype).itemsize
-        count = 2 * recipe.scope.pattern.frames
-        frames = SharedSlots(count, frame)
-        try:
-            images = SharedSlots(IMAGES, ImageSlots(recipe.shape).nbytes)
-        except BaseException:
-            frames.unlink()
-            frames.close()
-            raise
+        images = SharedSlots(IMAGES, ImageSlots(recipe.shape).nbytes)
         setup = Setup(
             recipe,
             self._device,
             self._denoise,
             tuple(self._patterns),
-            (frames.name, frames.count, frames.nbytes),
+            self._queue.blocks.key,
             (images.name, images.count, images.nbytes),
         )
         worker = take_worker(self._method)
-        link = Link(worker, setup, frames, images)
+        link = Link(worker, setup, images)
         try:
             if not worker.wait_started(START_S):
                 raise DeviceError(f"a process for it did not start within {START_S:g} s; restart the computer")
@@ -307,8 +300,9 @@ class ProcessHost:
 
     def _handle(self, link: Link, message: object) -> None:
         match message:
-            case Done(slot, status):
-                self._note(link, status, slot)
+            case Done(status, released):
+                self._note(link, status)
+                self._answered(link, released)
             case Made():
                 self._take(link, message)
             case Told(text):
@@ -324,7 +318,6 @@ class ProcessHost:
 
     def _welcome(self, link: Link) -> None:
         # From here on the memory lives as long as one of the two holds it, and no longer.
-        link.frames.unlink()
         link.images.unlink()
         with self._changed:
             link.ready = True
@@ -335,14 +328,17 @@ class ProcessHost:
         if over:
             self._send(link, NoMore())
 
-    def _note(self, link: Link, status: PipelineStatus, slot: int | None = None) -> None:
+    def _note(self, link: Link, status: PipelineStatus) -> None:
         with self._changed:
             if status.series > link.status.series:
                 self._fruitless = 0
             link.status = status
-            if slot is not None:
-                link.free.append(slot)
-                self._changed.notify_all()
+
+    def _answered(self, link: Link, released: tuple[SeriesKey, ...]) -> None:
+        with self._changed:
+            link.answered(released)
+            self._changed.notify_all()
+        self._queue.release(released)
 
     def _take(self, link: Link, made: Made) -> None:
         result = link.layout.take(link.images, made.slot, made.result, made.images, time.perf_counter())
@@ -364,8 +360,7 @@ class ProcessHost:
             self._failures.give_up(f"because it cannot be set up: {error}")
             self._was_ready.set()
             return
-        with self._changed:
-            self._skip = key
+        self._queue.release((key,), lost=True)
         self._failures.add(error, key)
 
     # When something goes wrong --------------------------------------------------------------------------

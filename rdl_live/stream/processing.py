@@ -13,7 +13,7 @@ from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import Pipeline, PipelineStatus
 from rdl_live.stream.recipe import PipelineRecipe
 from rdl_live.stream.result import Result
-from rdl_live.stream.series import Frame
+from rdl_live.stream.series import Frame, SeriesKey
 
 CPU = "cpu"
 GPU_ERRORS: tuple[type[BaseException], ...] = (
@@ -43,6 +43,7 @@ class Processing:
         self._device = device or recipe.device
         self._denoise = recipe.denoise if denoise is None else denoise
         self._before = PipelineStatus()
+        self._released: tuple[SeriesKey, ...] = ()
         self._executor = background()
         try:
             self._pipeline = self._built(begin_with)
@@ -55,7 +56,9 @@ class Processing:
         """What has gone through."""
         return self._before + self._pipeline.status
 
-    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
+    def push(
+        self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
+    ) -> Result | None:
         """As `Pipeline.push`.
 
         Raises:
@@ -63,7 +66,12 @@ class Processing:
             Exception: as `Pipeline.push`.
         """
         with self._guarded():
-            return self._pipeline.push(frame, tag, arrived_s)
+            return self._pipeline.push(frame, tag, arrived_s, block)
+
+    def released(self) -> tuple[SeriesKey, ...]:
+        """As `Pipeline.released`, also of a pipeline that was given up."""
+        lost, self._released = self._released, ()
+        return (*lost, *self._pipeline.released())
 
     @property
     def behind(self) -> bool:
@@ -112,6 +120,8 @@ class Processing:
         known = tuple(self._pipeline.patterns(index) for index in range(len(self._recipe.channels)))
         self._before = self.status
         self._device = CPU
+        self._pipeline.finish()
+        self._released += self._pipeline.released()
         # What still computes in the background holds on to the lost card; nobody waits for it.
         self._executor.shutdown(wait=False, cancel_futures=True)
         self._executor = background()

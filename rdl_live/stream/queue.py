@@ -1,30 +1,58 @@
-"""From the acquisition to the pipeline: a bounded queue that drops whole series, never a frame out of one."""
+"""From the acquisition to the pipeline: a bounded queue that drops whole series, never a frame out of one.
+
+A frame is copied once, into the block of its series; what waits and is passed on are places in blocks.
+"""
 
 import threading
-import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from rdl_live.files.recorder import FrameTag
+from rdl_live.stream.blocks import SeriesBlocks
 from rdl_live.stream.series import Frame, SeriesKey
 
 REMEMBERED = 64
-"""Series of which it is remembered whether they were begun or dropped."""
+"""Series of which it is remembered that they are over."""
 SPARE = 2
 """A series may bring so many times its number of frames before the rest is ignored."""
+IN_HAND = 3
+"""Blocks beyond those that wait: one is computed from, one is read ahead, one is filled."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
+class _Begun:
+    """A series that has a block."""
+
+    block: int
+    filled: npt.NDArray[np.bool_]
+    offered: int = 0
+    taken: bool = False
+    """Whether the consumer has seen a frame of it."""
+    over: bool = False
+    """Whether its block may belong to another series by now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """A frame on its way; give it back to the queue when it has been used."""
+    """A frame on its way to the pipeline."""
 
-    frame: Frame | None
-    """None stands for a frame that is missing."""
     tag: FrameTag
     arrived_s: float
-    """When it was offered, by `time.perf_counter` [s]."""
+    """When it was read from the camera, by `time.perf_counter` [s]."""
+    block: int | None
+    """The block that it lies in, at its angle and phase; None for a frame that is missing or does not fit."""
+    fits: bool = True
+    """Whether size, number type and indices are those of the run."""
+    series: _Begun | None = field(default=None, repr=False)
+
+    @property
+    def stale(self) -> bool:
+        """Whether its series is over already, and its block may hold another one."""
+        return self.series is not None and self.series.over
 
 
 @dataclass(frozen=True)
@@ -39,42 +67,67 @@ class QueueStatus:
     waiting_frames: int
     waiting_series: int
     """Series of which the consumer has seen nothing yet."""
-    buffers: int
-    """Frames' worth of memory that it holds, in use or not."""
+    blocks: int
+    """Series' worth of memory that it holds, in use or not."""
 
 
 class SeriesQueue:
     """Frames for one consumer. `offer` never waits; where the consumer is too slow, the oldest series that it has
-    not begun is dropped, all of it. Frames are copied into buffers that are used again.
+    not begun is dropped, all of it. The consumer says with `release` which series it is done with.
     """
 
-    def __init__(self, frames_per_series: int, capacity_series: int = 3) -> None:
-        """Let so many whole series wait, besides the one that the consumer is at."""
-        if frames_per_series < 1 or capacity_series < 1:
+    def __init__(
+        self,
+        shape: tuple[int, int, int, int],
+        capacity_series: int = 3,
+        *,
+        dtype: npt.DTypeLike = np.uint16,
+        shared: bool = False,
+        in_hand: int = IN_HAND,
+    ) -> None:
+        """Make the memory.
+
+        Args:
+            shape: (angle, phase, y, x) of a series.
+            capacity_series: whole series that may wait, besides those that the consumer is at.
+            dtype: of the camera's pixels.
+            shared: the consumer computes in another process.
+            in_hand: series that the consumer may hold; one more for each further colour that is interleaved.
+
+        Raises:
+            DeviceError: the computer has not enough shared memory.
+        """
+        if min(shape) < 1 or capacity_series < 1 or in_hand < 1:
             raise ValueError("a queue holds at least one series of at least one frame")
-        self._per_series, self._capacity = frames_per_series, capacity_series
+        self._slots, self._frame = shape[:2], shape[2:]
+        self._per_series, self._capacity = shape[0] * shape[1], capacity_series
+        self.blocks = SeriesBlocks(capacity_series + in_hand, shape, dtype, shared=shared)
+        self._free = deque(range(len(self.blocks)))
         self._waiting: deque[Item] = deque()
-        self._counts: OrderedDict[SeriesKey, int] = OrderedDict()
-        """Frames that were let in, of the series that the consumer has not begun; oldest first."""
-        self._begun: OrderedDict[SeriesKey, int] = OrderedDict()
-        self._dropped: OrderedDict[SeriesKey, int] = OrderedDict()
-        self._spare: list[Frame] = []
-        self._frames = self._series = self._dropped_series = self._made = 0
+        self._open: OrderedDict[SeriesKey, _Begun] = OrderedDict()
+        self._over: OrderedDict[SeriesKey, bool] = OrderedDict()
+        """Series without a block any more, and whether their further frames are ignored."""
+        self._frames = self._series = self._dropped_series = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def offer(self, frame: Frame | None, tag: FrameTag) -> None:
-        """Take a frame (y, x), or None for a missing one; it is copied. Any thread."""
-        arrived_s = time.perf_counter()
+    def offer(self, frame: Frame | None, tag: FrameTag, arrived_s: float) -> None:
+        """Take a frame (y, x), or None for a missing one; it is copied. Any thread.
+
+        Args:
+            frame: what the camera gave [ADU].
+            tag: where it belongs.
+            arrived_s: when it was read from the camera, by `time.perf_counter` [s].
+        """
         key = SeriesKey.of(tag)
         with self._changed:
             if self._closed:
                 return
             self._frames += 1
-            if not self._let_in(key):
-                return
-            self._waiting.append(Item(None if frame is None else self._copy(frame), tag, arrived_s))
-            self._changed.notify()
+            item = self._late(key, tag, arrived_s) if key in self._over else self._placed(key, frame, tag, arrived_s)
+            if item is not None:
+                self._waiting.append(item)
+                self._changed.notify()
 
     def take(self, timeout_s: float | None = None) -> Item | None:
         """Return the next frame; None after the timeout, or when nothing more will come."""
@@ -83,15 +136,31 @@ class SeriesQueue:
             if not self._waiting:
                 return None
             item = self._waiting.popleft()
-            key = SeriesKey.of(item.tag)
-            if key in self._counts:
-                _remember(self._begun, key, self._counts.pop(key))
+            if item.series is not None:
+                item.series.taken = True
             return item
 
-    def give_back(self, item: Item) -> None:
-        """Let the buffer of a frame be used again."""
+    def frame(self, item: Item) -> Frame | None:
+        """Return the frame (y, x) in its block; None if it is missing, an empty one if it does not fit."""
+        if not item.fits:
+            return np.zeros((0, 0), self.blocks.dtype)
+        if item.block is None or item.stale:
+            return None
+        place: Frame = self.blocks[item.block][item.tag.angle, item.tag.phase]
+        return place
+
+    def release(self, series: Iterable[SeriesKey], *, lost: bool = False) -> None:
+        """Let the blocks of series be used again: the consumer is done with them.
+
+        Args:
+            series: which; those that have no block are passed over.
+            lost: nobody wants their further frames, either.
+        """
         with self._changed:
-            self._put_away(item)
+            for key in series:
+                self._end(key, ignore=lost)
+            if lost:
+                self._waiting = deque(item for item in self._waiting if not item.stale)
 
     def close(self) -> None:
         """Take no more; what waits can still be fetched."""
@@ -103,8 +172,8 @@ class SeriesQueue:
         """Take no more, and forget what waits; its series count as dropped."""
         with self._changed:
             self._closed = True
-            while self._counts:
-                self._drop(next(iter(self._counts)))
+            for key in [key for key, series in self._open.items() if not series.taken]:
+                self._drop(key)
             self._waiting.clear()
             self._changed.notify_all()
 
@@ -119,50 +188,67 @@ class SeriesQueue:
         """What has gone through; any thread."""
         with self._changed:
             return QueueStatus(
-                self._frames, self._series, self._dropped_series, len(self._waiting), len(self._counts), self._made
+                self._frames,
+                self._series,
+                self._dropped_series,
+                len(self._waiting),
+                sum(not series.taken for series in self._open.values()),
+                len(self.blocks),
             )
 
-    def _let_in(self, key: SeriesKey) -> bool:
-        """Count a frame of a series, and say whether it may come in; make room for a new series."""
-        if key in self._dropped:
-            return False
-        for known in (self._begun, self._counts):
-            if key in known:
-                known[key] += 1
-                return known[key] <= SPARE * self._per_series
-        if len(self._counts) >= self._capacity:
-            self._drop(next(iter(self._counts)))
+    def _placed(self, key: SeriesKey, frame: Frame | None, tag: FrameTag, arrived_s: float) -> Item | None:
+        """Copy a frame into its series' block; None if it is not let in."""
+        series = self._open.get(key) or self._begin(key)
+        if series is None:
+            return None
+        series.offered += 1
+        if series.offered > SPARE * self._per_series:
+            return None
+        if frame is None:
+            return Item(tag, arrived_s, None, series=series)
+        place = (tag.angle, tag.phase)
+        inside = place[0] < self._slots[0] and place[1] < self._slots[1]
+        if not inside or frame.shape != self._frame or frame.dtype != self.blocks.dtype:
+            return Item(tag, arrived_s, None, fits=False, series=series)
+        if not series.filled[place]:  # a second one is passed on as a place only: the series may be computed already
+            series.filled[place] = True
+            np.copyto(self.blocks[series.block][place], frame)
+        return Item(tag, arrived_s, series.block, series=series)
+
+    def _late(self, key: SeriesKey, tag: FrameTag, arrived_s: float) -> Item | None:
+        """Return word of the first frame that came after its series was over."""
+        ignored, self._over[key] = self._over[key], True
+        return None if ignored else Item(tag, arrived_s, None)
+
+    def _begin(self, key: SeriesKey) -> _Begun | None:
+        """Give a new series a block, where need be that of the oldest one that waits; None if there is none."""
         self._series += 1
-        self._counts[key] = 1
-        return True
+        waiting = [other for other, series in self._open.items() if not series.taken]
+        if waiting and (len(waiting) >= self._capacity or not self._free):
+            self._drop(waiting[0])
+        if not self._free:
+            self._dropped_series += 1
+            self._remember(key, ignore=True)
+            return None
+        series = _Begun(self._free.popleft(), np.zeros(self._slots, np.bool_))
+        self._open[key] = series
+        return series
 
     def _drop(self, key: SeriesKey) -> None:
-        del self._counts[key]
-        _remember(self._dropped, key, 0)
         self._dropped_series += 1
-        kept = [item for item in self._waiting if SeriesKey.of(item.tag) != key]
-        for item in self._waiting:
-            if SeriesKey.of(item.tag) == key:
-                self._put_away(item)
-        self._waiting = deque(kept)
+        self._end(key, ignore=True)
+        self._waiting = deque(item for item in self._waiting if not item.stale)
 
-    def _copy(self, frame: Frame) -> Frame:
-        while self._spare:
-            buffer = self._spare.pop()
-            if buffer.shape == frame.shape and buffer.dtype == frame.dtype:
-                np.copyto(buffer, frame)
-                return buffer
-            self._made -= 1  # of another camera setting: let it go
-        self._made += 1
-        return frame.copy()
+    def _end(self, key: SeriesKey, *, ignore: bool) -> None:
+        series = self._open.pop(key, None)
+        if series is not None:
+            series.over = True
+            self._free.append(series.block)
+            self._remember(key, ignore=ignore)
+        elif ignore:
+            self._remember(key, ignore=True)
 
-    def _put_away(self, item: Item) -> None:
-        if item.frame is not None:
-            self._spare.append(item.frame)
-            item.frame = None
-
-
-def _remember(memory: "OrderedDict[SeriesKey, int]", key: SeriesKey, value: int) -> None:
-    memory[key] = value
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)
+    def _remember(self, key: SeriesKey, *, ignore: bool) -> None:
+        self._over[key] = ignore
+        if len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)

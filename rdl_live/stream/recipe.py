@@ -12,8 +12,9 @@ from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import LiveRestorer
 from rdl_live.restore.ranges import check_microscope
+from rdl_live.restore.suited import check_suited
 from rdl_live.stream.health import Tell
-from rdl_live.stream.pipeline import Mode, Pipeline
+from rdl_live.stream.pipeline import Pipeline
 from rdl_models import find_weights, read_card
 
 NO_DENOISER = "none"
@@ -32,7 +33,6 @@ class PipelineRecipe:
     """(y, x) of its first pixel on the camera's chip; None if it is not known."""
     dtype: str = "uint16"
     """Of the camera's pixels."""
-    mode: Mode = Mode.SERIES
     device: str = "cpu"
     denoise: str = NO_DENOISER
     """Name of weights, or a weight file."""
@@ -48,10 +48,11 @@ class PipelineRecipe:
         Raises:
             RdlError: camera maps that do not fit, weights that are damaged or made for another microscope.
         """
-        self._maps()
+        self.maps()
         if self.denoise == NO_DENOISER:
             return
         card = read_card(find_weights(self.denoise))
+        check_suited(card, f"--denoise {self.denoise}")
         unit = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
         for channel in self.channels:
             check_microscope(card, unit, channel)
@@ -84,9 +85,8 @@ class PipelineRecipe:
             self.channels,
             self.shape,
             executor,
-            mode=self.mode,
             dtype=self.dtype,
-            maps=self._maps(),
+            maps=self.maps(),
             device=torch.device(device),
             restoration=load(denoise),
             patterns=self.patterns,
@@ -96,7 +96,12 @@ class PipelineRecipe:
             load=load,
         )
 
-    def _maps(self) -> CameraMaps | None:
+    def maps(self) -> CameraMaps | None:
+        """Return the per-pixel camera calibration of the region in use; None where the microscope file has none.
+
+        Raises:
+            DataError: a map is missing, of another shape, or holds impossible values.
+        """
         return load_camera_maps(self.scope.camera, self.shape, self.corner)
 
     def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], LiveRestorer | None]:

@@ -1,4 +1,4 @@
-"""What the pipeline gives for each series (or, rolling, for each raw frame)."""
+"""What the pipeline gives for each series."""
 
 from dataclasses import dataclass
 
@@ -61,8 +61,6 @@ class Result:
     """What the guards say of the denoised image, where they were asked for this series."""
     seen: PatternSet | None = None
     """The patterns at the latest estimation, trusted or not: what the light is like now; None if none was made."""
-    whole: bool = True
-    """Whether all raw frames are of the series `key`; in the rolling mode some are of the one before."""
 
     @property
     def latency_s(self) -> float:

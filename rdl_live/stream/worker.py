@@ -11,10 +11,12 @@ from collections import deque
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
+import numpy as np
 import torch
 
 from rdl_live._heaps import keep
 from rdl_live.errors import ConfigError, DataError, DeviceError, OutputError, RdlError
+from rdl_live.stream.blocks import SeriesBlocks
 from rdl_live.stream.failures import in_words
 from rdl_live.stream.processing import Processing
 from rdl_live.stream.result import Result
@@ -61,7 +63,7 @@ class Worker:
         """Attach to the shared memory."""
         self._connection, self._setup = connection, setup
         self._lock = threading.Lock()
-        self._frames = SharedSlots(*setup.frames[1:], name=setup.frames[0])
+        self._frames = SeriesBlocks.attach(setup.frames)
         self._images = SharedSlots(*setup.images[1:], name=setup.images[0])
         self._layout = ImageSlots(setup.recipe.shape)
         self._free = deque(range(self._images.count))
@@ -83,6 +85,8 @@ class Worker:
         except Exception as error:  # the parent decides what is to be done
             self._send(Failed(None, portable(error)))
             return
+        if (memory := self._frames.memory) is not None:
+            pin(memory, torch.device(setup.device))
         pin(self._images.whole, torch.device(setup.device))
         self._send(Ready())
         while not isinstance(message := self._next(processing), NoMore):
@@ -111,16 +115,19 @@ class Worker:
             result = self._pushed(processing, message)
             if result is not None:
                 self._hand_on(result, processing)
-            self._send(Done(message.slot, processing.status))
+            self._send(Done(processing.status, processing.released()))
         elif isinstance(message, Fetched):
             self._free.append(message.slot)
         elif isinstance(message, UseDenoiser):
             self._send(Used(message.number, _refused(processing, message.name)))
 
     def _pushed(self, processing: Processing, message: Exposed) -> Result | None:
-        frame = None if message.shape is None else self._frames.array(message.slot, message.shape, message.dtype)
+        tag, block = message.tag, None if message.block is None else self._frames[message.block]
+        frame = None if block is None else block[tag.angle, tag.phase]
+        if not message.fits:
+            frame = np.zeros((0, 0), self._frames.dtype)
         try:
-            return processing.push(frame, message.tag, message.arrived_s)
+            return processing.push(frame, tag, message.arrived_s, block)
         except Exception as error:  # told to the parent, who counts
             processing.reset()
             self._send(Failed(SeriesKey.of(message.tag), portable(error)))

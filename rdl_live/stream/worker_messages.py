@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.blocks import BlocksKey
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.recipe import PipelineRecipe
 from rdl_live.stream.recycled import Recycled
@@ -25,19 +26,18 @@ class Setup:
     device: str
     denoise: str
     begin_with: tuple[PatternSet | None, ...]
-    frames: tuple[str, int, int]
-    """Shared memory for raw frames: name, slots, bytes a slot."""
+    frames: BlocksKey
+    """Shared memory of raw series."""
     images: tuple[str, int, int]
-    """Likewise for images."""
+    """Shared memory for images: name, slots, bytes a slot."""
 
 
 class Exposed(NamedTuple):
-    """To the worker: a raw frame is in a slot."""
+    """To the worker: a raw frame is in its series' block, at its angle and phase."""
 
-    slot: int
-    shape: tuple[int, ...] | None
-    """None: the frame is missing."""
-    dtype: str
+    block: int | None
+    """None: the frame is missing, or does not fit."""
+    fits: bool
     tag: FrameTag
     arrived_s: float
 
@@ -64,10 +64,11 @@ class Ready(NamedTuple):
 
 
 class Done(NamedTuple):
-    """From the worker: a frame's slot is free again."""
+    """From the worker: a frame was dealt with."""
 
-    slot: int
     status: PipelineStatus
+    released: tuple[SeriesKey, ...]
+    """Series whose blocks it does not need any more."""
 
 
 class Made(NamedTuple):

@@ -10,13 +10,10 @@ import signal
 import sys
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, SpawnContext
 from types import ModuleType
-
-import numpy as np
 
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item
@@ -28,7 +25,8 @@ from rdl_live.stream.worker_messages import Exposed, ImageSlots, Setup
 FORKSERVER, SPAWN = "forkserver", "spawn"
 IMAGES = 2
 """Slots for images: one is copied out while the next is made."""
-REMEMBERED = 64
+AHEAD_SERIES = 2
+"""So many series' worth of frames may be with a worker that it has not answered for."""
 _MAIN = threading.Lock()
 _reserve: "dict[str, WorkerProcess]" = {}
 _reserve_lock = threading.Lock()
@@ -116,73 +114,59 @@ class WorkerProcess:
 
 
 class Link:
-    """What goes to and fro between a host and one worker: slots, counts. Guarded by the host's lock."""
+    """What goes to and fro between a host and one worker: frames, images, counts. Guarded by the host's lock."""
 
-    def __init__(self, worker: WorkerProcess, setup: Setup, frames: SharedSlots, images: SharedSlots) -> None:
-        """Take a worker and the memory that is shared with it."""
-        self.worker, self.setup = worker, setup
-        self.frames, self.images = frames, images
+    def __init__(self, worker: WorkerProcess, setup: Setup, images: SharedSlots) -> None:
+        """Take a worker and the memory for images that is shared with it."""
+        self.worker, self.setup, self.images = worker, setup, images
         self.layout = ImageSlots(setup.recipe.shape)
-        self.free = deque(range(frames.count))
+        self._ahead = AHEAD_SERIES * setup.recipe.scope.pattern.frames
+        self._unanswered = 0
         self.ready = False
         self.status = PipelineStatus()
-        self.last: SeriesKey | None = None
-        """The series of which it got a frame last."""
-        self.series = 0
-        """Series of which it got a frame."""
         self.busy_since_s = 0.0
-        self._recent: OrderedDict[SeriesKey, None] = OrderedDict()
-        self._memory = threading.Lock()
-        self._closed = False
+        self._series: dict[SeriesKey, None] = {}
 
     @property
     def busy(self) -> bool:
         """Whether it has frames that it has not answered for."""
-        return len(self.free) < self.frames.count
+        return self._unanswered > 0
 
-    def note(self, key: SeriesKey, now_s: float) -> int:
-        """Count a frame that is to be sent; return the slot for it."""
+    @property
+    def full(self) -> bool:
+        """Whether it has as many of them as it may."""
+        return self._unanswered >= self._ahead
+
+    @property
+    def series(self) -> tuple[SeriesKey, ...]:
+        """The series that it got frames of and has not released."""
+        return tuple(self._series)
+
+    def note(self, key: SeriesKey, now_s: float) -> None:
+        """Count a frame that is to be sent."""
         if not self.busy:
             self.busy_since_s = now_s
-        if key not in self._recent:
-            self.series += 1
-            self._recent[key] = None
-            if len(self._recent) > REMEMBERED:
-                self._recent.popitem(last=False)
-        self.last = key
-        return self.free.popleft()
+        self._unanswered += 1
+        self._series[key] = None
 
-    def put(self, slot: int, item: Item) -> None:
-        """Copy a frame into its slot and send word of it.
+    def answered(self, released: tuple[SeriesKey, ...]) -> None:
+        """Count a frame that it has dealt with, and forget the series that it has released."""
+        self._unanswered -= 1
+        for key in released:
+            self._series.pop(key, None)
+
+    def put(self, item: Item) -> None:
+        """Send word of a frame.
 
         Raises:
             OSError: the worker has ended.
         """
-        shape, dtype = None, ""
-        if item.frame is not None:
-            fits = item.frame.nbytes <= self.frames.nbytes
-            # One that does not fit is passed as an empty one, which the pipeline refuses and tells.
-            frame = np.ascontiguousarray(item.frame) if fits else np.zeros((0, 0), item.frame.dtype)
-            shape, dtype = frame.shape, frame.dtype.str
-            with self._memory:
-                if self._closed:
-                    raise OSError("the worker has ended")
-                self.frames.array(slot, shape, dtype)[...] = frame
-        self.worker.send(Exposed(slot, shape, dtype, item.tag, item.arrived_s))
-
-    @property
-    def lost(self) -> int:
-        """Series that it got and did not account for."""
-        status = self.status
-        return max(self.series - status.series - status.refused, 0)
+        self.worker.send(Exposed(item.block, item.fits, item.tag, item.arrived_s))
 
     def close(self) -> None:
-        """Let go of the memory."""
-        with self._memory:
-            self._closed = True
-            for block in (self.frames, self.images):
-                block.unlink()
-                block.close()
+        """Let go of the memory for images."""
+        self.images.unlink()
+        self.images.close()
 
 
 def start_method() -> str:

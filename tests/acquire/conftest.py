@@ -40,6 +40,11 @@ class Keeper:
         self.frames.append(None)
         self.tags.append(tag)
 
+    def amend(self, tag: FrameTag) -> None:
+        """Take a verdict on a frame that came before."""
+        (number,) = (i for i, one in enumerate(self.tags) if (str(one), one.pattern_id) == (str(tag), tag.pattern_id))
+        self.tags[number] = tag
+
     @property
     def places(self) -> list[tuple[int, ...]]:
         """Time, position, z, channel, angle, phase, pattern id of all that came."""

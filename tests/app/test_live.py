@@ -15,7 +15,7 @@ from rdl_live.errors import ConfigError, DeviceError, OutputError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameFlag, open_recording
 from rdl_live.optics import Microscope, PatternSet, Reconstructor, evenly_spaced
-from rdl_live.stream import Mode, Result
+from rdl_live.stream import Result
 
 pytest.importorskip("pymmcore_plus")
 
@@ -99,15 +99,6 @@ def test_a_run_counts_light_delay_and_rate(scope: Microscope, tmp_path: Path) ->
     assert 0 < latency.p50 <= latency.p95
     assert outcome.denoiser == "none"
     assert not outcome.run.stopped
-
-
-def test_rolling_records_whole_series_only(scope: Microscope, tmp_path: Path) -> None:
-    images: list[Result] = []
-    options = LiveOptions(patterns=known_patterns(), mode=Mode.ROLLING, queue_series=50)
-    with LiveRun(scope, plan_of(5), tmp_path, options, prepare=fast, receivers=(images.append,)) as run:
-        outcome = done(run)
-    assert len(images) == outcome.stats.images == 1 + 4 * 9
-    assert outcome.sr.raw_frames == 5
 
 
 def test_a_slow_viewer_costs_images_and_no_raw_frame(scope: Microscope, tmp_path: Path) -> None:

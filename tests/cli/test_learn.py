@@ -91,7 +91,7 @@ def test_z_stacks_are_learnt_from_and_denoised(run: Run, scheme: tuple[str, ...]
     done = run("train", *scheme, *common, "--out", "W.safetensors", "--steps", 30, "--threads", 1)
     assert done.code == 0, done.words
     assert "of the contrast changes" in done.words
-    assert run("denoise", *common, "--weights", "W.safetensors", "--out", "out.tif").code == 0
+    assert run("restore", *common, "--weights", "W.safetensors", "--out", "out.tif").code == 0
     found = tifffile.imread("out.tif")
     raw = tifffile.imread("stacks.tif")
     assert found.shape == raw.shape
@@ -99,7 +99,7 @@ def test_z_stacks_are_learnt_from_and_denoised(run: Run, scheme: tuple[str, ...]
     scope = load_microscope(Path("M.yaml"))
     photons = (raw.astype(float) - scope.camera.offset_adu) * scope.camera.gain_e_per_adu
     assert found.mean() == pytest.approx(photons.mean(), rel=0.03)
-    again = run("denoise", *common, "--weights", "W.safetensors", "--out", "out.tif")
+    again = run("restore", *common, "--weights", "W.safetensors", "--out", "out.tif")
     assert again.code == 2
     assert "exists already" in again.words
     wrong = run("reconstruct", *common, "--denoise", "W.safetensors", "--out", "sr.tif")
@@ -114,8 +114,12 @@ def test_wrong_requests_on_z_stacks_are_refused(stacks: Path, run: Run) -> None:
         (("train", "split", *common, "--out", "W.safetensors", "--volume"), "tis or sis"),
         (("train", "tis", *common, "--out", "W.safetensors", "--planes", 8), "add --volume"),
         (("train", "sis", *common, "--out", "W.safetensors", "--from", "rdl"), "do not denoise z-stacks"),
-        (("denoise", *common, "--weights", "rdl", "--out", "o.tif"), "do not denoise z-stacks"),
-        (("denoise", *common, "--weights", "gone.safetensors", "--out", "o.tif"), "gone.safetensors"),
+        (
+            ("restore", *common, "--weights", "rdl", "--out", "o.tif", "--planes", 8),
+            "SIM series, which are no z-stacks",
+        ),
+        (("restore", *common, "--weights", "rdl", "--out", "o.tif"), "48 frames"),
+        (("restore", *common, "--weights", "gone.safetensors", "--out", "o.tif"), "gone.safetensors"),
     ):
         refused = run(*arguments)
         assert refused.code == 2, (arguments, refused.words)

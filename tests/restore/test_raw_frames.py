@@ -148,7 +148,7 @@ def test_weights_for_something_else_are_refused_with_what_they_are_for(
     scope: Microscope, record: Recorder, architecture: str
 ) -> None:
     other = Weights(build(architecture, {}), card(architecture=architecture, valid={}))
-    with pytest.raises(ConfigError, match=rf"{architecture}.*cannot be used for SIM series\. They "):
+    with pytest.raises(ConfigError, match=rf"{architecture}.*do not denoise SIM series\. It "):
         Restorer(scope, record(20.0).patterns, (64, 64), other)
 
 

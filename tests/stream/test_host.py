@@ -38,7 +38,7 @@ class Hosted:
     def __init__(self, scene: Scene, act: Callable[[int], None] = lambda _: None, capacity: int = 3) -> None:
         self.told: list[str] = []
         self.results: list[Result] = []
-        self.queue = SeriesQueue(9, capacity)
+        self.queue = SeriesQueue((3, 3, scene.side, scene.side), capacity)
         self.stage = Stage(act)
         side = (scene.side, scene.side)
         channels = scene.scope.channels[:1]
@@ -61,7 +61,7 @@ class Hosted:
     def offer(self, first: int, count: int, pause_s: float = 0.0) -> None:
         for number in range(first, first + count):
             for frame, tag in frames_of(self.series, number):
-                self.queue.offer(frame, tag)
+                self.queue.offer(frame, tag, time.perf_counter())
             if pause_s:
                 time.sleep(pause_s)
 
@@ -83,8 +83,10 @@ class Deferring:
         self._pipeline, self._fails = pipeline, fails
         self.behind, self.done = False, 0
 
-    def push(self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None) -> Result | None:
-        result = self._pipeline.push(frame, tag, arrived_s)
+    def push(
+        self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
+    ) -> Result | None:
+        result = self._pipeline.push(frame, tag, arrived_s, block)
         self.behind = self.behind or result is not None
         return result
 

@@ -1,4 +1,4 @@
-"""The pipeline: the same image as offline, series by series and rolling; nothing spoilt goes out."""
+"""The pipeline: the same image as offline, series by series; nothing spoilt goes out."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics import Camera, CameraMaps, Channel, PatternSet, Reconstructor
 from rdl_live.restore import Restored
-from rdl_live.stream import Mode, Pipeline, Result
+from rdl_live.stream import Pipeline, Result
 
 from .conftest import AtOnce, Frames, Scene, frames_of
 
@@ -62,7 +62,7 @@ def test_a_result_says_how_it_was_made(scene: Scene) -> None:
     result = fed(made(scene), series, 5)[-1]
     assert result is not None
     photons = (series.astype(np.float32) - 100) * 0.5
-    assert (result.key.time, result.channel, result.denoiser, result.whole) == (5, "488", "none", True)
+    assert (result.key.time, result.channel, result.denoiser) == (5, "488", "none")
     assert result.patterns == scene.patterns
     assert result.quality.photons_per_pixel == pytest.approx(photons.mean(), rel=1e-4)
     assert result.quality.brightest_adu == series.max()
@@ -98,6 +98,29 @@ def test_a_spoilt_series_gives_nothing_and_the_next_one_is_right(scene: Scene, f
     assert (pipeline.status.refused, pipeline.status.series, pipeline.status.results) == (2, 2, 2)
     assert len(told) == 1
     assert "angle 1 phase 1" in told[0]
+
+
+def test_a_block_is_used_where_it_lies_and_released_with_its_image(scene: Scene) -> None:
+    pipeline, copied = made(scene), made(scene)
+    for time in range(3):
+        block = scene.series(time).copy()
+        expected = fed(copied, scene.series(time), time)[-1]
+        results = [pipeline.push(block[tag.angle, tag.phase], tag, 0.0, block) for _, tag in frames_of(block, time)]
+        assert pipeline.released() == (results[-1].key,) if results[-1] else False
+        assert expected is not None
+        assert results[-1] is not None
+        assert torch.equal(results[-1].sr, expected.sr)
+
+
+def test_a_verdict_after_its_frame_refuses_the_series(scene: Scene) -> None:
+    pipeline = made(scene)
+    frames = frames_of(scene.series(1), 0)
+    for frame, tag in frames[:8]:
+        assert pipeline.push(frame, tag) is None
+    assert pipeline.push(None, dataclasses.replace(frames[2][1], flags=FrameFlag.WRONG_PATTERN)) is None
+    assert pipeline.push(*frames[8]) is None
+    assert pipeline.status.refused == 1
+    assert len(pipeline.released()) == 1
 
 
 def test_the_end_refuses_what_is_open_without_alarm(scene: Scene) -> None:
@@ -152,9 +175,8 @@ class Halver:
         return photons / 2
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_denoiser_stands_before_the_reconstruction(scene: Scene, mode: Mode) -> None:
-    plain, halved = made(scene, mode=mode), made(scene, mode=mode, denoiser=Halver())
+def test_a_denoiser_stands_before_the_reconstruction(scene: Scene) -> None:
+    plain, halved = made(scene), made(scene, denoiser=Halver())
     for time in range(2):
         series = scene.series(time)
         for one, two in zip(fed(plain, series, time), fed(halved, series, time), strict=True):
@@ -163,27 +185,6 @@ def test_a_denoiser_stands_before_the_reconstruction(scene: Scene, mode: Mode) -
                 assert close(2 * two.sr, one.sr)
                 assert torch.equal(two.widefield, one.widefield)
                 assert two.denoiser == "half"
-
-
-def test_rolling_gives_an_image_for_each_frame(scene: Scene) -> None:
-    pipeline = made(scene, mode=Mode.ROLLING)
-    first, second = scene.series(1), scene.series(2)
-    assert [one is not None for one in fed(pipeline, first, 0)] == [False] * 8 + [True]
-    rolled, mixed = fed(pipeline, second, 1), first.copy()
-    for (frame, tag), result in zip(frames_of(second, 1), rolled, strict=True):
-        mixed[tag.angle, tag.phase] = frame
-        assert result is not None
-        assert close(result.sr, offline(scene, first, mixed))
-        assert result.widefield.mean() == pytest.approx((mixed.mean() - 100) * 0.5, rel=1e-3)
-    assert [one.whole for one in rolled if one] == [False] * 8 + [True]
-
-
-def test_rolling_waits_for_a_whole_series_after_a_missing_frame(scene: Scene) -> None:
-    pipeline = made(scene, mode=Mode.ROLLING)
-    fed(pipeline, scene.series(1), 0)
-    spoilt = fed(pipeline, scene.series(2), 1, {3: FrameFlag.MISSING})
-    assert [one is not None for one in spoilt] == [True] * 3 + [False] * 6
-    assert [one is not None for one in fed(pipeline, scene.series(3), 2)] == [False] * 8 + [True]
 
 
 @pytest.mark.parametrize("level", [0, 100, 65535])
@@ -242,9 +243,8 @@ class Flat:
         return Restored(photons.mean().expand(2 * rows, 2 * columns))
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_a_restoration_takes_the_place_of_the_reconstruction(scene: Scene, mode: Mode) -> None:
-    pipeline, series = made(scene, mode=mode, restoration=Flat()), scene.series(0)
+def test_a_restoration_takes_the_place_of_the_reconstruction(scene: Scene) -> None:
+    pipeline, series = made(scene, restoration=Flat()), scene.series(0)
     results = [one for time in range(2) for one in fed(pipeline, series, time) if one is not None]
     assert results
     for result in results:

@@ -13,7 +13,7 @@ import pytest
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.restore.live import GUARD_EVERY_S
-from rdl_live.stream import Mode, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
+from rdl_live.stream import PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
 from rdl_live.stream.host import Host
 from rdl_live.stream.process_host import TRIES
 from rdl_live.stream.worker_process import SPAWN, drop_reserve, ending
@@ -30,7 +30,7 @@ class Hosted:
     def __init__(self, scene: Scene, capacity: int = 50, hang_s: float = 20.0, **changes: object) -> None:
         self.told: list[str] = []
         self.results: list[Result] = []
-        self.queue = SeriesQueue(9, capacity)
+        self.queue = SeriesQueue((3, 3, scene.side, scene.side), capacity, shared=True)
         self.scene, self.series = scene, scene.series(1)
         fields: dict[str, object] = {"patterns": (scene.patterns,), **changes}
         shape = (scene.side, scene.side)
@@ -53,7 +53,7 @@ class Hosted:
     def offer(self, first: int, count: int = 1) -> None:
         for number in range(first, first + count):
             for frame, tag in frames_of(self.series, number):
-                self.queue.offer(frame, tag)
+                self.queue.offer(frame, tag, time.perf_counter())
 
     def images(self, count: int) -> None:
         """Wait for so many images."""
@@ -92,7 +92,7 @@ def _nothing_left() -> Iterator[None]:
     yield
     _until(lambda: not {t for t in threading.enumerate() if t.name.startswith("rdl-")} - threads)
     if SHM.is_dir():
-        # Other programs may share the place; ours have been unlinked when their worker was ready.
+        # Other programs may share the place; ours are unlinked when the host stops.
         _until(lambda: not set(SHM.glob("psm_*")) - blocks)
 
 
@@ -102,12 +102,12 @@ def test_images_are_those_of_a_thread(scene: Scene) -> None:
     hosted.offer(0, 3)
     assert host.stop()
     in_thread: list[Result] = []
-    queue = SeriesQueue(9, 50)
+    queue = SeriesQueue((3, 3, scene.side, scene.side), 50)
     other = ThreadHost(Processing(hosted.recipe, hosted.told.append), queue, (in_thread.append,))
     other.start()
     for number in range(3):
         for frame, tag in frames_of(hosted.series, number):
-            queue.offer(frame, tag)
+            queue.offer(frame, tag, time.perf_counter())
     assert other.stop()
     assert [result.key.time for result in hosted.results] == [0, 1, 2]
     for ours, theirs in zip(hosted.results, in_thread, strict=True):
@@ -131,14 +131,6 @@ def test_patterns_are_found_in_the_process(scene: Scene) -> None:
     assert host.stop()
     assert hosted.results[0].patterns.trusted
     assert host.pipeline_status.estimations >= 1
-
-
-def test_rolling_gives_an_image_a_frame(scene: Scene) -> None:
-    hosted = Hosted(scene, mode=Mode.ROLLING)
-    host = hosted.host()
-    hosted.offer(0, 3)
-    assert host.stop()
-    assert len(hosted.results) == 1 + 2 * 9
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
@@ -168,12 +160,12 @@ def test_what_was_with_a_killed_worker_is_lost_and_counted(scene: Scene) -> None
     host = hosted.host()
     frames = frames_of(hosted.series, 0)
     for frame, tag in frames[:5]:
-        hosted.queue.offer(frame, tag)
+        hosted.queue.offer(frame, tag, time.perf_counter())
     _until(lambda: hosted.queue.status.waiting_frames == 0)
     _kill(host)
     _until(lambda: host.status.restarts == 1)
     for frame, tag in frames[5:]:
-        hosted.queue.offer(frame, tag)
+        hosted.queue.offer(frame, tag, time.perf_counter())
     hosted.offer(1, 4)
     assert host.stop()
     assert [result.key.time for result in hosted.results] == [1, 2, 3, 4]
@@ -261,7 +253,7 @@ def test_frames_of_another_size_are_refused(scene: Scene) -> None:
     hosted = Hosted(scene)
     host = hosted.host()
     for shape in ((32, 32), (256, 256)):
-        hosted.queue.offer(np.zeros(shape, np.uint16), FrameTag(shape[0]))
+        hosted.queue.offer(np.zeros(shape, np.uint16), FrameTag(shape[0]), time.perf_counter())
     hosted.offer(1000)
     assert host.stop()
     assert [result.key.time for result in hosted.results] == [1000]

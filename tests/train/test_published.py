@@ -22,7 +22,7 @@ from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import make_scene
 from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
-from rdl_live.train.simulated.task import TASKS, new_network
+from rdl_live.train.simulated.task import new_network, task_of
 from rdl_models import Span, load_weights
 from rdl_models.object_plane import SHIPPED
 
@@ -88,7 +88,7 @@ def test_similarity_is_the_usual_one() -> None:
 )
 def test_steps_lower_the_loss_of_the_scene_that_they_are_made_on(architecture: str, network: dict[str, int]) -> None:
     torch.manual_seed(0)
-    wanted, task = settings(architecture, network=network), TASKS[architecture]
+    wanted, task = settings(architecture, network=network), task_of(architecture)
     made, batch = new_network(wanted), task.make_batch([(task.make_scene(2, 0, SCENES), 0)])
     optimizer = torch.optim.Adam(made.parameters(), 1e-3)
     found = []
@@ -214,7 +214,7 @@ def test_series_of_different_numbers_of_frames_share_their_widefield_images() ->
 @pytest.mark.parametrize("architecture", ["rdl-sim", "dfcan"])
 def test_half_precision_is_for_convolutions_and_gives_nearly_the_same(architecture: str) -> None:
     torch.manual_seed(0)
-    task = TASKS[architecture]
+    task = task_of(architecture)
     made = new_network(settings(architecture))  # with FNSM, whose Fourier transforms need float32
     torch.nn.init.normal_(made.last.weight, std=0.05)
     batch = task.make_batch([(task.make_scene(2, 0, SCENES), 0)])

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
-from rdl_live.restore.suited import OBJECT_PLANE, check_suited
+from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.place import Place
-from rdl_models import Weights, load_weights
+from rdl_models import Task, Weights, load_weights
 
 NONE = "none"
 
@@ -56,7 +56,7 @@ def candidates(names: Sequence[str]) -> list[Candidate]:
 def _comparable(name: str) -> Weights:
     """Load weights that can predict held-out photons: those of networks that work in the object plane."""
     loaded = load_weights(name)
-    check_suited(loaded.card, f"--models {name}", (OBJECT_PLANE,), "a comparison by held-out photons")
+    check_suited(loaded.card, f"--models {name}", {Task.OBJECT_PLANE}, "predict held-out photons")
     return loaded
 
 

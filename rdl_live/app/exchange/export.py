@@ -8,6 +8,7 @@ import hashlib
 import io
 import warnings
 import zipfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ import torch
 import yaml
 
 from rdl_live._version import __version__
-from rdl_live.app.exchange.samples import Sample, described, output_of, sample_inputs
+from rdl_live.app.exchange.samples import described, output_of, sample_inputs
 from rdl_live.app.exchange.words import CITED, card_in_words, what_it_does
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import atomic_write
 from rdl_models import Card, Weights, find_weights, load_weights
+from rdl_models.sample import Sample
 
 SECTION = "rdl_live"
 """Of the description's free part: what an import needs."""
@@ -55,7 +57,7 @@ def export_package(name: str | Path, out: Path, *, author: str, license_id: str,
     if out.suffix != ".zip":
         raise OutputError(f"{out}: packages are .zip files; end the name of --out so")
     loaded = load_weights(name)
-    inputs = sample_inputs(loaded.network)
+    inputs = sample_inputs(loaded)
     output = output_of(loaded.network, inputs)
     files = {
         WEIGHTS: find_weights(name).read_bytes(),
@@ -72,7 +74,7 @@ def export_package(name: str | Path, out: Path, *, author: str, license_id: str,
 
 
 def _description(
-    card: Card, files: dict[str, bytes], inputs: list[Sample], output: Sample, author: str, license_id: str
+    card: Card, files: dict[str, bytes], inputs: Sequence[Sample], output: Sample, author: str, license_id: str
 ) -> dict[str, Any]:
     """Return the content of rdf.yaml."""
 

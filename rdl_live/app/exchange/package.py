@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import yaml
 
 from rdl_live.app.exchange.export import DESCRIPTION, SECTION
-from rdl_live.app.exchange.samples import Sample, output_of, sample_inputs
+from rdl_live.app.exchange.samples import output_of, sample_inputs
 from rdl_live.errors import DataError, OutputError
 from rdl_live.files import atomic_write
-from rdl_models import Card, load_weights
+from rdl_models import Card, Weights, load_weights
 from rdl_models.card import card_name
+from rdl_models.sample import Sample
 from rdl_models.weights import LARGEST_BYTES
 
 MOST_FILES = 64
@@ -131,7 +131,7 @@ def _imported(package: _Package, out: Path | None, overwrite: bool) -> tuple[Pat
             loaded = load_weights(temporary)
         except DataError as error:
             raise DataError(f"{package.path}: {str(error).replace(str(temporary), 'its weights')}") from error
-        _try(package.path, loaded.network, inputs, output)
+        _try(package.path, loaded, inputs, output)
     return target, loaded.card
 
 
@@ -178,17 +178,15 @@ def _tensor(package: _Package, entry: Any) -> npt.NDArray[np.float32]:
     return np.asarray(array)
 
 
-def _try(
-    path: Path, network: torch.nn.Module, inputs: list[npt.NDArray[np.float32]], output: npt.NDArray[np.float32]
-) -> None:
+def _try(path: Path, weights: Weights, inputs: list[npt.NDArray[np.float32]], output: npt.NDArray[np.float32]) -> None:
     """Compare what the network makes of the test's inputs with the test's output."""
-    known = sample_inputs(network)
+    known = sample_inputs(weights)
     shapes = [one.shape for one in inputs]
     if [len(shape) for shape in shapes] != [one.values.ndim for one in known]:
         raise DataError(f"{path}: its test inputs {shapes} are not those of its architecture")
     given = [Sample(one.name, one.axes, values) for one, values in zip(known, inputs, strict=True)]
     try:
-        found = output_of(network, given).values
+        found = output_of(weights.network, given).values
     except RuntimeError as error:
         raise DataError(f"{path}: its test inputs {shapes} do not fit its network") from error
     if found.shape != output.shape:

@@ -2,14 +2,8 @@
 
 from typing import Any
 
-from rdl_models import Card
+from rdl_models import ARCHITECTURES, Card, Task
 
-WHAT = {
-    "object-plane": "denoises SIM series in the object plane: Wiener images and a noise map in, a denoised image out",
-    "rdl-sim": "denoises the raw frames of a SIM orientation (rationalized deep learning)",
-    "dfcan": "super-resolves widefield images or SIM frames in one step",
-    "rcan3d": "denoises z-stacks of a light sheet or a confocal (RCAN in space behind a Fourier noise suppression)",
-}
 UNITS = {"na": "", "pixel_size_um": " um", "emission_nm": " nm", "photons": " photons a pixel"}
 CITED = (
     (
@@ -44,7 +38,8 @@ def card_in_words(card: Card) -> str:
 
 def what_it_does(card: Card) -> str:
     """Return half a sentence."""
-    return WHAT.get(card.architecture, "restores images")
+    known = ARCHITECTURES.find(card.architecture)
+    return "restores images" if known is None else known.words
 
 
 def _training(card: Card) -> list[str]:
@@ -70,8 +65,8 @@ def _span(name: str, low: float, high: float) -> str:
 
 def _use(card: Card) -> str:
     verb = (
-        "`rdl-live denoise STACKS --microscope M.yaml --weights W.safetensors --out OUT.tif`"
-        if card.architecture == "rcan3d"
+        "`rdl-live restore STACKS --microscope M.yaml --weights W.safetensors --out OUT.tif`"
+        if card.task == Task.STACKS
         else "`rdl-live reconstruct RAW --microscope M.yaml --denoise W.safetensors`"
     )
     return (

@@ -1,6 +1,5 @@
 """Small parts of a live run."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,46 +8,11 @@ from rdl_live.acquire import Acquisition, Plan
 from rdl_live.app.device import choose_device
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.app.reconstruct.report import pattern_records
-from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout, SrLayout
+from rdl_live.files.recorder import RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Frame, Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, Tell, ThreadHost
-
-_LOG = logging.getLogger(__name__)
-
-
-class Tee:
-    """The sink of a live run: the recorder first, whose errors end the run, then the processing, whose errors do not.
-
-    Frames come here with the verdict of the pattern check, which needs the whole series.
-    """
-
-    def __init__(self, then: Callable[[Frame | None, FrameTag], None] | None, tell: Tell) -> None:
-        """Pass frames on to `then`; the recorder is made later, for it must know what the acquisition will give."""
-        self.recorder: Recorder | None = None
-        self._then, self._tell = then, tell
-
-    def append(self, frame: Frame, tag: FrameTag) -> None:
-        """Record a frame and pass it on."""
-        if self.recorder is not None:
-            self.recorder.append(frame, tag)
-        self._pass_on(frame, tag)
-
-    def mark_missing(self, tag: FrameTag) -> None:
-        """Record a hole and pass it on."""
-        if self.recorder is not None:
-            self.recorder.mark_missing(tag)
-        self._pass_on(None, tag)
-
-    def _pass_on(self, frame: Frame | None, tag: FrameTag) -> None:
-        if self._then is None:
-            return
-        try:
-            self._then(frame, tag)
-        except Exception as error:  # whatever the processing does, the recording goes on
-            self._then = None
-            _LOG.exception("handing frames to the processing failed")
-            self._tell(f"processing gets no more frames ({type(error).__name__}: {error}); the recording goes on")
+from rdl_live.stream import Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, Tell, ThreadHost
+from rdl_live.stream.queue import IN_HAND
 
 
 def live_threads() -> int:
@@ -74,7 +38,6 @@ def recipe_of(
         shape=layout.frame,
         corner=acquisition.corner,
         dtype=str(layout.dtype),
-        mode=options.mode,
         device=str(choose_device(options.device)),
         denoise=options.denoise,
         patterns=options.patterns,
@@ -96,6 +59,22 @@ def host_of(
     if options.processing == "thread":
         return ThreadHost(Processing(recipe, tell), queue, receivers, tell)
     return ProcessHost(recipe, queue, receivers, tell, hang_s=options.hang_s)
+
+
+def queue_of(recipe: PipelineRecipe, options: LiveOptions) -> SeriesQueue:
+    """Return the queue between acquisition and processing, in memory that both can reach.
+
+    Raises:
+        DeviceError: the computer has not enough shared memory.
+    """
+    geometry = recipe.scope.pattern
+    return SeriesQueue(
+        (geometry.angles, geometry.phases, *recipe.shape),
+        options.queue_series,
+        dtype=recipe.dtype,
+        shared=options.processing == "process",
+        in_hand=IN_HAND + len(recipe.channels) - 1,
+    )
 
 
 def guessed(channel: Channel, nominal: PatternSet) -> Channel:

@@ -1,8 +1,9 @@
 """A live run, put together: core, acquisition, recorders, queue, pipeline.
 
-acquisition -+-> Recorder                                   every raw frame; its errors end the run
-             +-> SeriesQueue -> host (pipeline) -+-> SrRecorder
-                                                 +-> statistics, viewer
+acquisition -> fan-out -+-> Recorder                                   every raw frame; its errors end the run
+                        +-> SeriesQueue -> host (pipeline) -+-> SrRecorder
+                        |                                   +-> statistics, viewer
+                        +-> rate, viewer
 """
 
 import logging
@@ -18,16 +19,18 @@ import torch
 
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
+from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
-from rdl_live.app.live.parts import Tee, host_of, live_threads, made_how, recipe_of, sr_layout
+from rdl_live.app.live.parts import host_of, live_threads, made_how, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Frame, Host, Mode, Result, SeriesQueue
+from rdl_live.stream import Frame, Host, Result
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -88,6 +91,8 @@ class LiveRun:
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet] = {}
+        self.camera_maps: CameraMaps | None = None
+        """Per-pixel camera calibration of the region in use, once it is open."""
         self.stats, self._rate = ResultStats(), FrameRate()
 
     # From the first check to the dark -------------------------------------------------------------------
@@ -297,37 +302,30 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._queue = SeriesQueue(self.microscope.pattern.frames, self.options.queue_series)
-        self._rolling = self.options.mode is Mode.ROLLING
-        sink = Tee(None if self._rolling else self._queue.offer, self._tell)
-        self._acquisition = Acquisition(
-            core, self.microscope, self.plan, sink, on_frame=self._on_frame, on_warning=self._tell
-        )
+        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell)
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
         self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
         recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
         receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        self.camera_maps = recipe.maps()
+        self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
+        for listener in (self._queue, self._rate, Calls(self._frame_seen, "the view of raw frames")):
+            self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
-            self._raw = sink.recorder = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
+            self._raw = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
+            self._acquisition.record_to(self._raw)
             self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
             self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 
-    def _on_frame(self, frame: Frame | None, tag: FrameTag) -> None:
-        """In the acquisition's thread: count and pass on, never wait."""
-        self._rate.count(time.perf_counter())
-        self._frame_seen(frame, tag)
-        if self._rolling:  # cannot wait until the series is whole and its patterns are checked
-            self._queue.offer(frame, tag)
-
     def _record(self, result: Result) -> None:
-        """In the pipeline's thread: keep images of whole series."""
-        if self._sr is None or not result.whole:
+        """In the pipeline's thread: keep an image."""
+        if self._sr is None:
             return
         self._sr.append(
             result.sr.cpu().numpy(),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdl_live.stream import Result
+from rdl_live.files.recorder import FrameFlag, FrameTag
+from rdl_live.stream import Frame, Result
 
 RECENT_S = 3.0
 """Rates of a status line are over so many seconds."""
@@ -74,7 +75,7 @@ class ResultStats:
 
 
 class FrameRate:
-    """Raw frames a second of late; fed by one thread, asked by others."""
+    """Raw frames a second of late; a `FrameListener`, asked by others."""
 
     def __init__(self) -> None:
         self._arrived_s: deque[float] = deque(maxlen=3000)
@@ -82,12 +83,14 @@ class FrameRate:
         self.last_s = math.nan
         self.frames = 0
 
-    def count(self, now_s: float) -> None:
-        """Count one frame that arrived now, by `time.perf_counter`."""
-        self.first_s = self.first_s if self.frames else now_s
-        self.last_s = now_s
+    def offer(self, frame: Frame | None, tag: FrameTag, arrived_s: float) -> None:
+        """Count one frame that arrived then, by `time.perf_counter` [s], or that is missing."""
+        if frame is None and not tag.flags & FrameFlag.MISSING:
+            return  # a verdict on a frame that was counted
+        self.first_s = self.first_s if self.frames else arrived_s
+        self.last_s = arrived_s
         self.frames += 1
-        self._arrived_s.append(now_s)
+        self._arrived_s.append(arrived_s)
 
     @property
     def mean(self) -> float:

@@ -7,7 +7,7 @@ from rdl_live.acquire import RunReport
 from rdl_live.app.live.stats import Latency, ResultStats
 from rdl_live.files.recorder import RecordingSummary
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Mode, PipelineStatus
+from rdl_live.stream import PipelineStatus
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,6 @@ class LiveOptions:
     """How a run is processed."""
 
     denoise: str = "none"
-    mode: Mode = Mode.SERIES
     overwrite: bool = False
     queue_series: int = 3
     """Whole series that may wait for the pipeline; more would only show what is long past."""

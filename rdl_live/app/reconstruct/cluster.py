@@ -5,6 +5,7 @@ cluster, for tasks are pickled: use a scheduler of your own network only.
 """
 
 import contextlib
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from rdl_live.errors import ConfigError, DataError, DeviceError
 from rdl_live.optics import PatternSet
 
 if TYPE_CHECKING:
+    from rdl_live.app.reconstruct.machine import Machine
     from rdl_live.app.reconstruct.run import OfflineRun, Options
 
 LOCAL = "local:"
@@ -43,6 +45,10 @@ class Order:
     options: "Options"
     patterns: str
     """As JSON."""
+    levels: str = "null"
+    """Usual light of every frame (angle, phase), as JSON."""
+    model: int = 0
+    """Series that decides on the weights."""
 
 
 def check_cluster(name: str) -> int | None:
@@ -74,7 +80,14 @@ def cluster_images(run: "OfflineRun", patterns: PatternSet, name: str) -> Iterat
         DataError: a worker cannot read the recording.
     """
     plain = replace(run.options, cluster=None, workers=1)
-    order = Order(str(run.raw.resolve()), str(run.microscope.resolve()), plain, patterns.model_dump_json())
+    order = Order(
+        str(run.raw.resolve()),
+        str(run.microscope.resolve()),
+        plain,
+        patterns.model_dump_json(),
+        json.dumps(None if run.levels is None else run.levels.tolist()),
+        run.model,
+    )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
     step = max(1, min(TASK_SERIES, TASK_BYTES // size))
     with _client(name) as client:
@@ -104,9 +117,9 @@ def _taken(run: "OfflineRun", start: int, future: Any) -> Iterator[Computed]:
     except KilledWorker as error:
         raise DeviceError(f"--cluster: workers died again and again over series {start} and on: {error}") from error
     future.release()
-    for number, (sr, sigma) in enumerate(images):
+    for number, made in enumerate(images):
         # Read here as well: it is the check of the frames, and what the report's first series is taken from.
-        yield Computed(start + number, run.series(start + number), sr, sigma)
+        yield Computed(start + number, run.series(start + number), *made)
 
 
 @contextlib.contextmanager
@@ -142,21 +155,21 @@ def images_of_range(order: Order, start: int, stop: int) -> list[Images]:
     """
     import socket
 
-    from rdl_live.app.reconstruct.run import images_of
-
     torch.set_num_threads(1)
     try:
         run, machine = _opened(order)
-        return [images_of(machine, run.series(index)) for index in range(start, stop)]
+        return [machine(run.series(index)) for index in range(start, stop)]
     except DataError as error:
         raise DataError(f"worker on {socket.gethostname()}: {error}") from error
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> "tuple[OfflineRun, Any]":
+def _opened(order: Order) -> "tuple[OfflineRun, Machine]":
     """Return the recording and what makes its images; kept for the next task."""
-    from rdl_live.app.reconstruct.run import OfflineRun, calibrate
+    from rdl_live.app.reconstruct.run import OfflineRun
 
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
     patterns = PatternSet.model_validate_json(order.patterns)
-    return run, calibrate(run.reconstructor(patterns), run.series(0))
+    levels = json.loads(order.levels)
+    run.levels, run.model = None if levels is None else np.array(levels), order.model
+    return run, run.machine(patterns, run.series(order.model))

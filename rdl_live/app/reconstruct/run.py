@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +14,9 @@ import torch
 from rdl_live._version import __version__
 from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
+from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
+from rdl_live.app.reconstruct.ledger import Ledger
+from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
     Report,
@@ -26,7 +28,7 @@ from rdl_live.app.reconstruct.report import (
     raw_warnings,
 )
 from rdl_live.app.reconstruct.saturation import Saturation
-from rdl_live.app.reconstruct.series_stream import Computed, Images, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
@@ -41,8 +43,8 @@ from rdl_live.files import (
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.quality import decorrelation, negative_values
-from rdl_live.restore import Restored, Restorer
-from rdl_live.restore.memory import Memory
+from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
@@ -103,22 +105,6 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
 
-def calibrate(rec: Reconstructor | Restorer, first: np.ndarray) -> Reconstructor | Restorer:
-    """Let a recording's first series (angle, phase, y, x) decide on the weights, unless they are fixed; return `rec`.
-
-    So all series are treated alike, whichever thread or computer makes their images.
-    """
-    if rec.wiener is None:
-        rec.calibrate(first)
-    return rec
-
-
-def images_of(rec: Reconstructor | Restorer, series: np.ndarray, *, memory: Memory | None = None) -> Images:
-    """Return the SR image of a series of raw ADU (angle, phase, y, x), and its standard error where that is known."""
-    made = rec.restore(series, memory=memory) if isinstance(rec, Restorer) else Restored(rec(series))
-    return made.sr.cpu().numpy(), None if made.sigma is None else made.sigma.cpu().numpy()
-
-
 def sigma_path(out: Path) -> Path:
     """Return where the standard errors of an image go: beside it, sr.tif and sr-sigma.tif."""
     endings = (*(f".ome{one}" for one in SUFFIXES), *SUFFIXES)
@@ -159,6 +145,11 @@ class OfflineRun:
         except BaseException:
             self.close()
             raise
+        self.levels: np.ndarray | None = None
+        """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
+        self.model = 0
+        """Series that decides on the weights; known after `estimate`."""
+        self._looked_at: dict[int, SeriesVerdict] = {}
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
 
     def close(self) -> None:
@@ -210,7 +201,7 @@ class OfflineRun:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
         count = min(len(self.recording), ESTIMATE_SERIES)
         times = np.unique(np.linspace(0, len(self.recording) - 1, count).round().astype(int))
-        stack = np.stack([self.series(int(index)) for index in times])
+        stack = [self.series(int(index)) for index in times]
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
             raise DataError(
@@ -219,14 +210,37 @@ class OfflineRun:
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
         with self.watch.timed("estimate"):
-            patterns = self._patterns(stack)
+            patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
+            judge = self.judge(patterns)
+            self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
+            self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
+        late = (
+            0
+            if any(pattern.trusted for pattern in patterns)
+            else begins_late(judge.stripes(stack[0]), self.scope.pattern)
+        )
+        if late:
+            warnings.append(
+                f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
+                f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
+            )
         return patterns, warnings + pattern_warnings(patterns)
 
-    def _patterns(self, stack: np.ndarray) -> PatternSet:
+    def judge(self, patterns: PatternSet) -> SeriesJudge:
+        """Return what judges series against patterns."""
+        shape = (self.recording.shape[-2], self.recording.shape[-1])
+        return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
+
+    def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         try:
             return estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
         except DataError as error:
             raise DataError(f"{self.raw}: {error}") from error
+
+    def step_warnings(self) -> list[str]:
+        """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
+        wrong = {index: one.why for index, one in self._looked_at.items() if one.why}
+        return [f"series {index} (counted from 0) does not fit the patterns: {why}" for index, why in wrong.items()]
 
     def saturation_warnings(self) -> list[str]:
         """What was found in the time points that were read up to here."""
@@ -263,8 +277,11 @@ class OfflineRun:
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            first = self._all_series(rec, patterns, writer, spread, progress)
+            ledger = Ledger(patterns, self.scope.pattern, self._address())
+            first = self._all_series(rec, patterns, writer, spread, progress, ledger)
             self._judge(result, rec, *first)
+            result.warn(ledger.warnings())
+            result.extra["series"] = ledger.records()
             if isinstance(rec, Restorer):
                 self._guard(result, rec, first[0])
             writer.provenance["report"] = result.as_dict()
@@ -311,12 +328,16 @@ class OfflineRun:
         writer: SrWriter,
         sigma: SrWriter | None,
         progress: Progress,
+        ledger: Ledger,
     ) -> tuple[np.ndarray, torch.Tensor]:
-        """Reconstruct and write every time point; return the first raw series and its image."""
+        """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
         for made in self._waited_for(self._images(rec, patterns)):
-            kept = kept or (made.series, torch.from_numpy(made.sr))
+            if made.verdict is not None:
+                ledger.add(made.verdict, made.series)
+            if made.index == self.model:
+                kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
                 writer.write(made.sr)
                 if sigma is not None and made.sigma is not None:
@@ -331,21 +352,38 @@ class OfflineRun:
         total, options = len(self.recording), self.options
         if total == 0:
             raise DataError(f"{self.raw}: holds no time point")
-        first = self.series(0)
-        calibrate(rec, first)
+        first = self.series(self.model)
+        machine = self.machine(patterns, first, rec)
         if options.cluster is not None:
             return cluster_images(self, patterns, options.cluster)
         remembers = isinstance(rec, Restorer) and options.memory > 1
-        memory = rec.memory(options.memory) if isinstance(rec, Restorer) and remembers else None
         workers = 1 if remembers else options.workers or usual_workers(self.device, total)
-        stream: SeriesStream[Reconstructor | Restorer] = SeriesStream(
+        stream: SeriesStream[Machine] = SeriesStream(
             self.series,
-            lambda: calibrate(self.reconstructor(patterns), first),
-            partial(images_of, memory=memory),
+            lambda: self.machine(patterns, first),
+            lambda machine, series: machine(series),
             workers,
-            rec,
+            machine,
         )
         return stream.run(0, total)
+
+    def machine(
+        self, patterns: PatternSet, first: "np.ndarray[Any, Any]", rec: Reconstructor | Restorer | None = None
+    ) -> Machine:
+        """Return what makes and judges the images of series, with weights as `first` decides; any thread."""
+        rec = calibrate(rec or self.reconstructor(patterns), first)
+        remembers = isinstance(rec, Restorer) and self.options.memory > 1
+        memory = rec.memory(self.options.memory) if isinstance(rec, Restorer) and remembers else None
+        blurred = without_stripes(patterns)
+        return Machine(rec, lambda: calibrate(self.reconstructor(blurred), first), self.judge(patterns), memory)
+
+    def _address(self) -> dict[str, int]:
+        """Return which plane, position and channel the series are of."""
+        image = getattr(self.recording, "image", None)
+        channel = self.scope.channels.index(self.channel)
+        if image is None:
+            return {"plane": 0, "position": 0, "channel": channel}
+        return {"plane": image.z, "position": image.position, "channel": image.channel}
 
     def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
         """Count the time that images are waited for, without the reading in between."""

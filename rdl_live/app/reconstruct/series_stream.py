@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+from rdl_live.optics.quality.in_step import SeriesVerdict
 
 AHEAD = 2
 """Series that wait, read or computed, for each that is being computed."""
@@ -34,10 +36,19 @@ class Computed:
     """(2y, 2x) photons per raw pixel area."""
     sigma: npt.NDArray[np.float32] | None
     """Its standard error; None where that is not known."""
+    verdict: SeriesVerdict | None = None
+    """Whether the series fits the patterns."""
 
 
-Images = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]
-"""SR image and its standard error."""
+class Images(NamedTuple):
+    """What a machine makes of a series."""
+
+    sr: npt.NDArray[np.float32]
+    """SR image (2y, 2x)."""
+    sigma: npt.NDArray[np.float32] | None = None
+    """Its standard error, where that is known."""
+    verdict: SeriesVerdict | None = None
+    """Whether the series fits the patterns."""
 
 
 def usual_workers(device: torch.device, series: int) -> int:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.view.live.session import Images
 from rdl_live.view.panes.picture import Picture
 
@@ -28,6 +30,7 @@ class Mailbox:
         self._lock = threading.Lock()
         self._scope: Microscope | None = None
         self._pixel_um = 0.0
+        self._maps: CameraMaps | None = None
         self._names: tuple[str, ...] = ("",)
         self._raw: tuple[npt.NDArray[np.float32], int] | None = None
         self._latest = Images(0, "")
@@ -40,8 +43,13 @@ class Mailbox:
     def open(self, scope: Microscope, names: tuple[str, ...], pixel_um: float) -> None:
         """Take what frames of the next run are: their microscope, channels, and pixel [um]; older ones stay."""
         with self._lock:
-            self._scope, self._names, self._pixel_um = scope, names, pixel_um
+            self._scope, self._names, self._pixel_um, self._maps = scope, names, pixel_um, None
             self._raw_wanted = True
+
+    def calibrate(self, maps: CameraMaps | None) -> None:
+        """Take the per-pixel camera calibration of the region in use; None where the microscope file has none."""
+        with self._lock:
+            self._maps = maps
 
     def clear(self) -> None:
         """Forget all images: they are of another field."""
@@ -65,9 +73,7 @@ class Mailbox:
         scope = self._scope
         if frame is None or scope is None or not self._raw_wanted:
             return
-        photons = frame.astype(np.float32)
-        photons -= np.float32(scope.camera.offset_adu)
-        photons *= np.float32(scope.camera.gain_e_per_adu)
+        photons = to_photons(torch.from_numpy(np.ascontiguousarray(frame)), scope.camera, self._maps).numpy()
         light = tag.metadata.get("power_percent", 0.0) * tag.metadata.get("exposure_ms", 0.0)
         with self._lock:
             self._raw, self._raw_wanted = (photons, tag.channel), False

@@ -86,6 +86,7 @@ class SessionRun:
     def __enter__(self) -> Self:
         """See `LiveRun`."""
         self._run.__enter__()
+        self._bench.mailbox.calibrate(self._run.camera_maps)
         return self
 
     def __exit__(

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -44,14 +44,27 @@ class OpenBlock:
         Raises:
             DataError: the slot is filled already, or marked.
         """
-        indices = (tag.angle, tag.phase)[: len(self._inner)]
-        slot = int(np.ravel_multi_index(indices, self._inner)) if indices else 0
+        indices, slot = self._place(tag)
         if self._tags[slot] is not None:
             raise DataError(f"frame at {tag}: came twice; the first one is kept. Check the plan's indices")
         if frame is not None:
             self.values[indices] = frame
             self._numbers[slot] = number
         self._tags[slot] = tag
+
+    def amend(self, tag: FrameTag) -> bool:
+        """Add flags to those of a frame that came; return whether it did."""
+        slot = self._place(tag)[1]
+        before = self._tags[slot]
+        if before is None:
+            return False
+        self._tags[slot] = replace(before, flags=before.flags | tag.flags)
+        return True
+
+    def _place(self, tag: FrameTag) -> tuple[tuple[int, ...], int]:
+        """Return the indices of a frame within its series, and the slot that it has."""
+        indices = (tag.angle, tag.phase)[: len(self._inner)]
+        return indices, int(np.ravel_multi_index(indices, self._inner)) if indices else 0
 
     def records(self) -> tuple[FrameRecord, ...]:
         """Return what the journal shall keep, checksums computed."""

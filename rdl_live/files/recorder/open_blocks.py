@@ -47,6 +47,11 @@ class OpenBlocks:
             ready.append(self._take(tag.image))
         return ready
 
+    def amend(self, tag: FrameTag) -> bool:
+        """Add flags to a frame that came before; return whether its series is open still."""
+        block = self._open.get(tag.image)
+        return block is not None and block.time == tag.time and block.amend(tag)
+
     def take_all(self) -> list[OpenBlock]:
         """Return all open series, as they are."""
         return [self._take(image) for image in list(self._open)]

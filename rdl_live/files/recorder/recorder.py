@@ -60,6 +60,15 @@ class Recorder(StreamRecorder):
         """
         self._put(_plain(tag), None)
 
+    def amend(self, tag: FrameTag) -> None:
+        """Take the flags of a frame that came before, while its series is open; they are added to those it has.
+
+        Raises:
+            OutputError: as `append`.
+        """
+        if not self._amend(tag):
+            self._warn(f"frame at {tag}: its flags came after its series was written, and are not in the recording")
+
 
 def _plain(tag: FrameTag) -> FrameTag:
     """Copy the metadata now: what cannot be stored shall fail here, not in the writer thread."""

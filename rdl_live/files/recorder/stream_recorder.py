@@ -192,6 +192,11 @@ class StreamRecorder:
                 self._drain.put(block, self._limits.patience_s)
             self._drain.check()
 
+    def _amend(self, tag: FrameTag) -> bool:
+        with self._lock:
+            self._drain.check()
+            return self._open.amend(tag)
+
     def _warn(self, text: str) -> None:
         """Tell, and let no listener's defect cost a frame."""
         try:

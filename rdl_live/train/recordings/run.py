@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from rdl_live._version import __version__
-from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope
+from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.motion import Motion, longest, measure_motion
@@ -18,7 +18,7 @@ from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairStep, PairTrainer
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_live.train.simulated.run import Outputs, check_outputs
-from rdl_models import Card, ObjectPlane, Span, Weights, load_weights, save_weights
+from rdl_models import Card, Span, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
 
 _NEAR = 0.05
@@ -122,8 +122,7 @@ def starting_weights(name: str, film: Film) -> Weights:
         ConfigError: not there, of another architecture, or not made for this microscope.
     """
     loaded = load_weights(name)
-    if not isinstance(loaded.network, ObjectPlane):
-        raise ConfigError(f"--from {name}: weights of {loaded.card.architecture!r} cannot be trained further")
+    check_suited(loaded.card, f"--from {name}", {Task.OBJECT_PLANE}, "learn from noisy SIM series")
     check_microscope(loaded.card, film.scope, film.channel)
     return loaded
 

@@ -4,24 +4,23 @@ Each series' MSE counts relative to that of the generated frames, so that all li
 """
 
 import torch
-from torch import nn
 
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
 from rdl_live.train.loop.ssim import ssim
 from rdl_live.train.simulated.loss import Judged, curbed
 from rdl_live.train.simulated.raw_scene import RawBatch
-from rdl_models import RdlSim
+from rdl_models import Network
 
 SSIM = 0.1
 """Weight of 1 - SSIM."""
 _LEAST = 1e-3 * NOISE**2
 
 
-def judge_raw(network: nn.Module, batch: RawBatch, *, half: bool = False) -> Judged:
+def judge_raw(network: Network, batch: RawBatch, *, half: bool = False) -> Judged:
     """Denoise a batch of orientations and compare it with what has no noise.
 
     Args:
-        network: an `RdlSim`.
+        network: for the task `Task.RAW_FRAMES`.
         batch: frames.
         half: compute the convolutions in bfloat16.
 
@@ -29,8 +28,6 @@ def judge_raw(network: nn.Module, batch: RawBatch, *, half: bool = False) -> Jud
         What was found; of the pictures, the first frame of every orientation in units of the mean: generated, denoised,
         and the truth.
     """
-    if not isinstance(network, RdlSim):
-        raise TypeError(f"a network that denoises raw frames is needed, got {type(network).__name__}")
     mean, read = batch.mean, batch.read_variance
     generated, noisy, clean = (stabilized(one, mean, read) for one in (batch.generated, batch.noisy, batch.clean))
     pixel = batch.pixel_um * batch.cutoff if network.config.relative else batch.pixel_um

@@ -16,11 +16,11 @@ from rdl_live.train.loop.preview import save_preview
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
-from rdl_live.train.simulated.task import TASKS, new_network
+from rdl_live.train.simulated.task import new_network, task_of
 from rdl_live.train.simulated.trainer import Step, Trainer
-from rdl_models import Card, ObjectPlane, Span, find_weights, load_weights, read_card, save_weights
+from rdl_models import Card, Network, Span, find_weights, load_weights, read_card, save_weights
+from rdl_models.architecture import EstimatesError, Grows
 from rdl_models.card import card_name
-from rdl_models.object_plane import SHIPPED
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 PREVIEW_EVERY = 100
@@ -152,17 +152,17 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     if not settings.grow:
         return lambda: network
     try:
-        if not isinstance(network, ObjectPlane):
+        if not isinstance(network, Grows):
             raise ValueError(f"networks of {settings.architecture!r} do not grow")
-        grown = network.grown(SHIPPED)
+        grown = network.grown()
     except ValueError as error:
         raise ConfigError(f"--from {settings.start} --grow: {error}") from error
     return lambda: grown
 
 
-def _error_head(network: nn.Module, settings: TrainSettings) -> nn.Module:
+def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
     """Return the head that tells the error: a new one if the settings say how large."""
-    if not isinstance(network, ObjectPlane):
+    if not isinstance(network, EstimatesError):
         raise ConfigError(f"--error-only: networks of {settings.architecture!r} tell no error")
     try:
         if "spread" in settings.network:
@@ -176,7 +176,7 @@ def _error_head(network: nn.Module, settings: TrainSettings) -> nn.Module:
     return network.spread
 
 
-def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
+def _changed(network: Network, settings: TrainSettings) -> Network:
     """Return weights to go on from, on the grid that the settings want; nothing else of what makes images changes."""
     known, free = vars(network.config), {"sampling", "spread"} if settings.error_only else {"sampling"}
     unlike = [name for name, value in settings.network.items() if name not in free and known.get(name) != value]
@@ -185,7 +185,7 @@ def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
             f"--network {unlike[0]}: belongs to new networks; the size of --from {settings.start} is kept"
         )
     if "sampling" in settings.network:
-        if not isinstance(network, ObjectPlane):
+        if "sampling" not in known:
             raise ConfigError(f"--network sampling: networks of {settings.architecture!r} have none")
         try:
             network.config = replace(network.config, sampling=float(settings.network["sampling"]))
@@ -196,16 +196,16 @@ def _changed(network: nn.Module, settings: TrainSettings) -> nn.Module:
 
 def make_card(name: str, trainer: Trainer) -> Card:
     """Return the metadata of what was trained; scores it (a minute)."""
-    network, task = trainer.average, TASKS[trainer.settings.architecture]
+    network, architecture = trainer.average, trainer.settings.architecture
     return Card(
         name=name,
-        architecture=task.architecture,
+        architecture=architecture,
         config=vars(network.config),
         trained_on=_trained_on(trainer.settings),
         steps=trainer.progress.step,
         minutes=trainer.progress.seconds / 60,
         valid=valid_ranges(trainer.settings.scenes),
-        scores=held_out_scores(network, trainer.settings.scenes, task, device=trainer.device),
+        scores=held_out_scores(network, trainer.settings.scenes, task_of(architecture), device=trainer.device),
         program=f"rdl-live {__version__}",
     )
 

@@ -1,12 +1,13 @@
 """What is trained on, and for how long: frozen, and written into the weights."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from rdl_live.optics._base import Description
 from rdl_live.specimen import kind_names
-from rdl_models import Span
+from rdl_models import ARCHITECTURES, Span
 
 HELD_OUT = ("mixed", "reticulum")
 """Kinds of specimen that are never trained on, for judging."""
@@ -51,7 +52,8 @@ class SceneSettings(Description):
 class TrainSettings(Description):
     """How to train."""
 
-    architecture: Literal["object-plane", "rdl-sim", "dfcan"] = "object-plane"
+    architecture: str = "object-plane"
+    """A name in `rdl_models.architectures()`."""
     network: dict[str, int | float | bool] = Field(default={})
     """Fields of the new network's configuration that differ from the usual ones."""
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 20.0
@@ -79,3 +81,11 @@ class TrainSettings(Description):
     """Convolutions in bfloat16, everything else in float32."""
     seed: Annotated[int, Field(ge=0)] = 1
     scenes: SceneSettings = SceneSettings()
+
+    @field_validator("architecture")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if ARCHITECTURES.find(name) is None:
+            known = ", ".join(ARCHITECTURES.names())
+            raise PydanticCustomError("architecture", "input should be one of {known}", {"known": known})
+        return name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from rdl_live.optics import to_photons
@@ -17,7 +17,7 @@ from rdl_live.train.simulated.loss import Judged, curbed
 from rdl_live.train.simulated.raw_loss import SSIM
 from rdl_live.train.simulated.scene import flipped, set_up
 from rdl_live.train.simulated.settings import SceneSettings
-from rdl_models import Dfcan
+from rdl_models import Network
 
 _LEAST = 1e-3
 
@@ -79,16 +79,15 @@ def make_sr_batch(picks: Sequence[tuple[SrScene, int]]) -> SrBatch:
     return SrBatch(frames / mean[:, None, None, None], truth)
 
 
-def judge_sr(network: nn.Module, batch: SrBatch, *, half: bool = False) -> Judged:
+def judge_sr(network: Network, batch: SrBatch, *, half: bool = False) -> Judged:
     """Super-resolve a batch; errors count relative to those of the enlarged widefield image.
 
     Args:
-        network: a `Dfcan` for one image (it is given the widefield image) or for as many as the series has frames.
+        network: for `Task.SUPER_RESOLUTION`, made for one image (it is given the widefield image) or for as many as
+            the series has frames.
         batch: series and truths.
         half: compute the convolutions in bfloat16.
     """
-    if not isinstance(network, Dfcan):
-        raise TypeError(f"a network that super-resolves is needed, got {type(network).__name__}")
     truth, widefield = batch.truth[:, None], batch.frames.mean(dim=1, keepdim=True)
     inputs = widefield if network.config.channels == 1 else batch.frames
     with torch.autocast(truth.device.type, torch.bfloat16, enabled=half):

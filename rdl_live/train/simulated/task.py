@@ -1,4 +1,4 @@
-"""What is trained: each architecture with the scenes, batches and loss that belong to it."""
+"""What is trained on simulated scenes: each task with the scenes, batches and loss that belong to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
 from rdl_live.train.simulated.loss import Judged, judge
 from rdl_live.train.simulated.raw_loss import judge_raw
@@ -13,8 +14,8 @@ from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.scene import make_batch, make_scene
 from rdl_live.train.simulated.settings import TrainSettings
 from rdl_live.train.simulated.sr_task import judge_sr, make_sr_batch, make_sr_scene
-from rdl_models import Dfcan, DfcanConfig, RdlSim, RdlSimConfig, build
-from rdl_models.object_plane import SHIPPED
+from rdl_models import Task, build, find_architecture
+from rdl_models.architecture import Scenes
 
 
 class AnyScene(Protocol):
@@ -26,10 +27,11 @@ class AnyScene(Protocol):
 
 
 @dataclass(frozen=True)
-class Task:
+class SceneTask:
     """Functions of modules, so that they can be sent to other processes."""
 
-    architecture: str
+    name: str
+    """An `Architecture.task`."""
     make_scene: Callable[..., Any]
     """(seed, index, settings) -> `AnyScene`."""
     make_batch: Callable[..., Any]
@@ -40,14 +42,31 @@ class Task:
     """What errors are told relative to."""
 
 
-TASKS = {
-    task.architecture: task
-    for task in (
-        Task("object-plane", make_scene, make_batch, judge, "the Wiener estimate's"),
-        Task("rdl-sim", make_raw_scene, make_raw_batch, judge_raw, "the generated frames'"),
-        Task("dfcan", make_sr_scene, make_sr_batch, judge_sr, "the widefield image's"),
-    )
-}
+TASKS = Table(
+    "rdl_live.scene_tasks",
+    SceneTask,
+    (
+        SceneTask(Task.OBJECT_PLANE, make_scene, make_batch, judge, "the Wiener estimate's"),
+        SceneTask(Task.RAW_FRAMES, make_raw_scene, make_raw_batch, judge_raw, "the generated frames'"),
+        SceneTask(Task.SUPER_RESOLUTION, make_sr_scene, make_sr_batch, judge_sr, "the widefield image's"),
+    ),
+)
+
+
+def task_of(architecture: str) -> SceneTask:
+    """Return what networks of an architecture are trained to do on simulated scenes.
+
+    Raises:
+        ConfigError: there is no such architecture, or none that is trained on simulated scenes.
+    """
+    known = find_architecture(architecture)
+    found = TASKS.find(known.task)
+    if found is None:
+        raise ConfigError(
+            f"architecture {architecture!r}: networks for {known.task} are not trained on simulated series; there are "
+            f"scenes for {', '.join(TASKS.names())}"
+        )
+    return found
 
 
 def new_network(settings: TrainSettings) -> nn.Module:
@@ -56,26 +75,8 @@ def new_network(settings: TrainSettings) -> nn.Module:
     Raises:
         ConfigError: the configuration is not one of that architecture, or does not suit the scenes.
     """
-    scenes = settings.scenes
-    network = build(settings.architecture, {**_defaults(settings), **settings.network})
-    if isinstance(network, RdlSim) and {network.config.phases} != set(scenes.phases):
-        raise ConfigError(
-            f"a network for {network.config.phases} phases cannot be trained on scenes of {sorted(set(scenes.phases))}"
-        )
-    if isinstance(network, Dfcan):
-        frames = {angles * phases for angles in scenes.angles for phases in scenes.phases}
-        if network.config.channels != 1 and frames != {network.config.channels}:
-            raise ConfigError(
-                f"a network for {network.config.channels} frames cannot be trained on scenes of {sorted(frames)}"
-            )
+    architecture = find_architecture(settings.architecture)
+    scenes = Scenes(settings.scenes.angles, settings.scenes.phases)
+    network = build(settings.architecture, architecture.fields(settings.network, scenes))
+    architecture.suits(network.config, scenes)
     return network
-
-
-def _defaults(settings: TrainSettings) -> dict[str, object]:
-    """What differs from the published networks: trained for all optics at once, in units without bounds."""
-    if settings.architecture == "object-plane":
-        return vars(SHIPPED)
-    if settings.architecture == "rdl-sim":
-        ours = RdlSimConfig(phases=settings.scenes.phases[0], fnsm=True, cutoff=1.0, relative=True, residual=True)
-        return vars(ours)
-    return vars(DfcanConfig(residual=True))

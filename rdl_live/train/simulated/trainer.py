@@ -14,7 +14,7 @@ from rdl_live.train.loop.checkpoint import Progress, load_checkpoint, save_check
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.loss import Judged
 from rdl_live.train.simulated.settings import TrainSettings
-from rdl_live.train.simulated.task import TASKS
+from rdl_live.train.simulated.task import task_of
 from rdl_live.train.simulated.window import SceneWindow
 
 CHECKPOINT_EVERY_S = 60.0
@@ -71,7 +71,7 @@ class Trainer:
         self.settings, self.device, self._half = settings, torch.device(device), half
         self._processes = processes or Processes.alone()
         self._clock = clock
-        self._judge = TASKS[settings.architecture].judge
+        self._judge = task_of(settings.architecture).judge
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             made = network()

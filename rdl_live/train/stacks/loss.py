@@ -11,26 +11,25 @@ its sides, in which the gap cancels to first order and half of the noise as well
 import torch
 from torch import Tensor
 
-from rdl_live.restore.volume import predict
 from rdl_live.train.stacks.settings import VolumeScheme
 from rdl_live.train.stacks.stacks import Looks
-from rdl_models import Rcan3d
+from rdl_models import Network
 
 _DARKEST = 0.2
 """Relative to the mean: where the network sees less, the noise is taken to be of this light."""
 
 
-def interleaved_loss(network: Rcan3d, looks: Looks, scheme: VolumeScheme, gap: float) -> Tensor:
+def interleaved_loss(network: Network, looks: Looks, scheme: VolumeScheme, gap: float) -> Tensor:
     """Return the loss of a batch, about 1 for a perfect network."""
     if scheme is VolumeScheme.TIS:
-        found = predict(network, looks.shown, looks.pixel)
+        found = network.denoised(looks.shown, looks.pixel)
         return weighed(found, looks.target, found, looks)
-    even = predict(network, looks.shown[:, 0::2], looks.pixel)
+    even = network.denoised(looks.shown[:, 0::2], looks.pixel)
     found, odd = _between(even), _neighbours(looks.shown)
     loss = weighed(found, odd, found, looks, averaged=2)
     if gap:
         with torch.no_grad():
-            whole = predict(network, looks.shown, looks.pixel)
+            whole = network.denoised(looks.shown, looks.pixel)
         step = _between(whole[:, 0::2]) - _neighbours(whole)
         loss = (loss + gap * weighed(found - step, odd, found, looks, averaged=2)) / (1 + gap)
     return loss
@@ -59,17 +58,18 @@ def weighed(found: Tensor, target: Tensor, light: Tensor, looks: Looks, averaged
     return averaged * ((found - target).square() / variance).mean()
 
 
-def excess(network: Rcan3d, looks: Looks, shown_share: float) -> Tensor:
+def excess(network: Network, looks: Looks, shown_share: float) -> Tensor:
     """Return the mean square error on held-out photons / that of what is shown, (n,); unbiased.
 
     The noise of the target is known and taken off, so that 1 is no gain and 0 is the truth.
     """
-    found = predict(network, looks.shown, looks.pixel)
+    found: Tensor = network.denoised(looks.shown, looks.pixel)
     mean = looks.target.mean(dim=(1, 2, 3))
     variance = mean / looks.light + looks.read_variance
     # Both parts of the photons have noise of the same origin, in inverse proportion to their shares.
     reference = variance * (1 - shown_share) / shown_share
-    return ((found - looks.target).square().mean(dim=(1, 2, 3)) - variance) / reference
+    error: Tensor = (found - looks.target).square().mean(dim=(1, 2, 3))
+    return (error - variance) / reference
 
 
 def _wide(values: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ import torch
 
 from rdl_live._version import __version__
 from rdl_live.errors import ConfigError
+from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.verdict import CERTAIN, WORTH
 from rdl_live.train.simulated.run import Outputs, check_outputs
 from rdl_live.train.stacks.change import MOST, Change, measure_change
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 from rdl_live.train.stacks.stacks import Stacks, VolumeFilm
 from rdl_live.train.stacks.trainer import VolumeStep, VolumeTrainer, new_network
-from rdl_models import Card, Rcan3d, Span, load_weights, save_weights
+from rdl_models import Card, Span, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
 
 _NEAR = 0.05
@@ -83,7 +84,7 @@ def train_on_volumes(
         if change.of(other) <= MOST:
             text += f"; use `rdl-live train {other} --volume`"
         return VolumeResult(None, settings.scheme, change, None, (text,))
-    network = new_network(settings) if settings.start is None else _started(settings.start)
+    network = new_network(settings) if settings.start is None else _started(settings.start).network
     trainer = VolumeTrainer(network, Stacks(films, settings), device, checkpoint=outputs.checkpoint, resume=resume)
     for step in trainer.run():
         if watch(step):
@@ -107,11 +108,12 @@ def _most(changes: Sequence[Change]) -> Change:
     return Change(most([one.in_time for one in changes]), most([one.in_depth for one in changes]))
 
 
-def _started(name: str) -> Rcan3d:
+def _started(name: str) -> Weights:
     loaded = load_weights(name)
-    if not isinstance(loaded.network, Rcan3d) or not loaded.network.config.relative:
-        raise ConfigError(f"--from {name}: weights of {loaded.card.architecture!r} do not denoise z-stacks")
-    return loaded.network
+    check_suited(loaded.card, f"--from {name}", {Task.STACKS}, "denoise z-stacks")
+    if not loaded.network.config.relative:
+        raise ConfigError(f"--from {name}: their cut-off is not relative to that of the OTF; leave --from out")
+    return loaded
 
 
 def _verdict(trainer: VolumeTrainer) -> tuple[bool, str]:

@@ -43,10 +43,10 @@ class VolumeTrainer(TrainingLoop[Looks, None]):
 
     def _loss(self, batch: Looks) -> tuple[Tensor, None]:
         settings = self.settings
-        return interleaved_loss(_ours(self.state.network), batch.to(self.device), settings.scheme, settings.gap), None
+        return interleaved_loss(self.state.network, batch.to(self.device), settings.scheme, settings.gap), None
 
     def _errors(self, network: nn.Module) -> Tensor:
-        return torch.cat([excess(_ours(network), looks, SHOWN).cpu() for looks in self._held])
+        return torch.cat([excess(network, looks, SHOWN).cpu() for looks in self._held])
 
     def _identity(self) -> dict[str, object]:
         settings = self.settings.model_dump(mode="json", exclude=set(FREE))
@@ -60,10 +60,4 @@ def new_network(settings: VolumeSettings) -> Rcan3d:
         torch.manual_seed(settings.seed)
         network = Rcan3d(config)
     nn.init.zeros_(network.last.weight)
-    return network
-
-
-def _ours(network: nn.Module) -> Rcan3d:
-    if not isinstance(network, Rcan3d):
-        raise TypeError(f"a network of {type(network).__name__} does not denoise stacks")
     return network

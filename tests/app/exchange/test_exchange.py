@@ -70,7 +70,7 @@ def test_a_package_is_valid_and_gives_the_same_network_again(tmp_path: Path, arc
     target, card = import_package(out, tmp_path / "again.safetensors")
     before, after = load_weights(tmp_path / "small.safetensors"), load_weights(target)
     assert after.card == before.card == card
-    inputs = [torch.from_numpy(one.values) for one in sample_inputs(before.network)]
+    inputs = [torch.from_numpy(one.values) for one in sample_inputs(before)]
     one, other = before.network(*inputs), after.network(*inputs)
     assert float((one - other).abs().max()) <= 1e-5 * float(one.abs().max())
     with zipfile.ZipFile(out) as archive:

@@ -303,3 +303,24 @@ class TestSuperResolved:
                 recorder.append(bad, 0)
             recorder.append(self.image(0), 0)
         assert verify(path).verified == 1
+
+
+def test_a_verdict_amends_frames_of_an_open_series_and_is_reported_where_it_comes_too_late(tmp_path: Path) -> None:
+    told: list[str] = []
+    path = tmp_path / "a.ome.zarr"
+    first, *_, last = series(0)
+    verdict = FrameTag(*first, flags=FrameFlag.WRONG_PATTERN)
+    with Recorder(path, layout_of(), on_warning=told.append) as recorder:
+        for place in series(0)[:-1]:
+            recorder.append(frame_at(*place), tag_at(*place))
+        recorder.amend(verdict)
+        assert not told
+        recorder.append(frame_at(*last), tag_at(*last))
+        recorder.amend(verdict)  # its series is written
+    assert len(told) == 1
+    assert "after its series was written" in told[0]
+    with open_recording(path) as recording:
+        flags = recording.flags.reshape(-1)
+        assert FrameFlag(int(flags[0])) is FrameFlag.WRONG_PATTERN
+        assert not flags[1:].any()
+        np.testing.assert_array_equal(recording.read()[0, 0, 0], frame_at(*first))

@@ -1,0 +1,61 @@
+"""What makes the image of a series, and says whether the series fits the patterns: one for each thread."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from rdl_live.app.reconstruct.judge import SeriesJudge
+from rdl_live.app.reconstruct.series_stream import Images
+from rdl_live.optics import PatternSet, Reconstructor
+from rdl_live.restore import Restored, Restorer
+from rdl_live.restore.memory import Memory
+
+Maker = Reconstructor | Restorer
+
+
+def calibrate(rec: Maker, first: npt.NDArray[np.generic]) -> Maker:
+    """Let one series (angle, phase, y, x) of a recording decide on the weights, unless they are fixed; return `rec`.
+
+    So all series are treated alike, whichever thread or computer makes their images.
+    """
+    if rec.wiener is None:
+        rec.calibrate(first)
+    return rec
+
+
+def without_stripes(patterns: PatternSet) -> PatternSet:
+    """Return the same patterns, none of them trusted: what a series that is out of step is reconstructed with."""
+    return PatternSet(patterns=tuple(pattern.replace(trusted=False) for pattern in patterns))
+
+
+class Machine:
+    """Makes the image of one series after another; belongs to one thread at a time."""
+
+    def __init__(
+        self, maker: Maker, blurred: Callable[[], Maker], judge: SeriesJudge, memory: Memory | None = None
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            maker: for series that fit the patterns.
+            blurred: makes what is used for those that do not: an image without super-resolution, and without ghosts.
+            judge: whether a series fits.
+            memory: of the series before.
+        """
+        self.maker, self._blurred, self._judge, self._memory = maker, blurred, judge, memory
+        self._other: Maker | None = None
+
+    def __call__(self, series: npt.NDArray[np.generic]) -> Images:
+        """Return the image of a raw series (angle, phase, y, x) in ADU, its standard error, and the verdict."""
+        verdict = self._judge(series)
+        if verdict.trusted:
+            made = _restored(self.maker, series, self._memory)
+        else:
+            self._other = self._other or self._blurred()
+            made = _restored(self._other, series, None)
+        return Images(made.sr.cpu().numpy(), None if made.sigma is None else made.sigma.cpu().numpy(), verdict)
+
+
+def _restored(maker: Maker, series: npt.NDArray[np.generic], memory: Memory | None) -> Restored:
+    return maker.restore(series, memory=memory) if isinstance(maker, Restorer) else Restored(maker(series))

@@ -1,0 +1,67 @@
+"""One way in for all weights: the card of a weight file decides what is done with a recording."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
+from rdl_live.errors import ConfigError
+from rdl_live.files import check_output
+from rdl_live.restore.suited import SERIES, check_suited
+from rdl_models import find_weights, load_weights, read_card
+
+Progress = Callable[[str, int, int], None]
+
+
+def restore_file(
+    raw: Path,
+    microscope: Path,
+    weights: str,
+    out: Path,
+    *,
+    planes: int | None = None,
+    channel: str | None = None,
+    device: torch.device | str = "cpu",
+    overwrite: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> list[str]:
+    """Restore a recording as its weights can: SIM series, z-stacks or single images; return what the user should know.
+
+    Args:
+        raw: file.
+        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too.
+        weights: name of shipped weights, or a file.
+        out: OME-TIFF to write, float32 photons.
+        planes: of a stack, where the file does not say; not for SIM series.
+        channel: colour; the first where left out.
+        device: where to compute.
+        overwrite: replace a file that exists.
+        progress: notified of what is going on, done, total.
+
+    Raises:
+        RdlError: a file cannot be used, or weights, microscope and recording do not fit.
+    """
+    path = find_weights(weights)
+    check_output(out, overwrite, inputs=[raw, microscope, path])
+    card = read_card(path)
+    if card.task in SERIES:
+        if planes is not None:
+            raise ConfigError(f"--planes {planes}: weights {weights} are for SIM series, which are no z-stacks")
+        options = Options(channel=channel, denoise=weights, overwrite=overwrite)
+        with OfflineRun(raw, microscope, torch.device(device), options) as run:
+            return run.reconstruct(out, progress=progress).warnings
+    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
+    return restore_stacks(
+        raw,
+        microscope,
+        card,
+        RESTORATIONS[card.task](load_weights(path, device).network, weights),
+        out,
+        planes=planes,
+        channel=channel,
+        device=device,
+        overwrite=overwrite,
+        progress=progress,
+    )
