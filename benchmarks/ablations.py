@@ -11,10 +11,12 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -29,17 +31,18 @@ from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.sampling import image_on, spectrum_of
-from rdl_live.train import SceneSettings, Trainer, TrainSettings
+from rdl_live.train import SceneSettings, Training, TrainSettings
+from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.loss import Judged, judge
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import Batch
-from rdl_live.train.simulated.task import AnyScene, task_of
+from rdl_live.train.simulated.task import AnyScene, source_of
+from rdl_live.train.simulated.trainer import SimulatedTask
 from rdl_live.train.simulated.window import SceneWindow
 from rdl_models import ObjectPlane, RdlSim
 from rdl_models.object_plane import SHIPPED
@@ -217,10 +220,7 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     transform = BandTransform(geometry, case.scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
     photons = to_photons(case.adu[None], case.scope.camera)
-    matched = matched_spectrum(transform, geometry, case.adu[None])
-    damping, _ = measure_damping(geometry, matched[0], photons, read)
-    noise = torch.tensor([noise_power(geometry, photons, read)], dtype=torch.float32)
-    evidence = Evidence(matched, geometry.power[None], target[None], damping[None], noise)
+    evidence = measured(transform, geometry, target, case.adu[None], photons, read)
     relative, mean = evidence.relative(), evidence.photons[:, None, None]
     rings = rings_of(*geometry.sr_spectrum)
     if isinstance(network, RdlSim):
@@ -246,36 +246,41 @@ class Stream(SceneWindow):
         return self._made[number % len(self._made)]
 
 
-class AblationTrainer(Trainer):
-    """Trains on a `Stream`; what counts is the time that this process computes, whoever else is on the machine."""
+class AblationTask(SimulatedTask):
+    """Trains on a `Stream`."""
 
     def __init__(self, variant: Variant, scenes: Sequence[AnyScene]) -> None:
         twice = variant.steps == 2
-        super().__init__(Unrolled if twice else maker(variant.settings), variant.settings, clock=time.process_time)
+        super().__init__(Unrolled if twice else maker(variant.settings), variant.settings)
         self._stream = Stream(variant.settings, scenes)
         if twice:
             self._judge = judge_unrolled
 
-    def _window(self) -> SceneWindow:
-        return self._stream
+    @contextmanager
+    def batches(self, _processes: Processes) -> Iterator[Callable[[int], Any]]:
+        """Of the stream."""
+        with self._stream as stream:
+            yield stream.batch
 
 
 @cache
 def scenes_of(architecture: str, scenes: SceneSettings) -> list[AnyScene]:
     """Simulate what is trained on."""
-    return [task_of(architecture).make_scene(1, index, scenes) for index in range(SCENES)]
+    return [source_of(architecture).make_scene(1, index, scenes) for index in range(SCENES)]
 
 
 def train(variant: Variant, watch: Callable[[str], None]) -> tuple[nn.Module, int, float]:
     """Train a variant; return its averaged network, steps and minutes."""
-    trainer = AblationTrainer(variant, scenes_of(variant.settings.architecture, variant.settings.scenes))
+    task = AblationTask(variant, scenes_of(variant.settings.architecture, variant.settings.scenes))
+    # What counts is the time that this process computes, whoever else is on the machine.
+    training = Training(task, clock=time.process_time)
     mean, shown = 1.0, time.monotonic()
-    for step in trainer.run():
+    for step in training.run():
         mean += (step.gain - mean) / min(step.number, 50)
         if time.monotonic() - shown > 20:
             watch(f"{variant.name}: {100 * step.done:.0f} %  step {step.number}  {mean:.3f}")
             shown = time.monotonic()
-    return trainer.average.eval(), trainer.progress.step, trainer.progress.seconds / 60
+    return training.average, training.state.step, training.state.seconds / 60
 
 
 def score(variant: Variant, trained: tuple[nn.Module, int, float], found: Sequence[Case]) -> Outcome:

@@ -19,11 +19,12 @@ import torch
 
 from benchmarks.judging_cases import Case, Recorded, cases, described, record
 from rdl_live.restore import Restorer
+from rdl_live.train.loop.loop import Training
 from rdl_live.train.recordings.film import INSET
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.run import starting_weights
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
-from rdl_live.train.recordings.trainer import PairTrainer
+from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import gain
 from rdl_models import Weights
 
@@ -49,14 +50,15 @@ def measure(case: Case, steps: int) -> dict[str, Any]:
         seed=case.seed,
     )
     old = starting_weights("rdl", film)
-    trainer = PairTrainer(old.network, Moments([film], settings))
-    for _ in trainer.run():
+    moments = Moments([film], settings)
+    training = Training(PairTask(old.network, moments))
+    for _ in training.run():
         pass
-    found_any = trainer.state.best_step > 0
-    network = trainer.best if found_any else trainer.state.average
-    found = gain(trainer.moments, trainer.started, network)
+    found_any = training.state.best_step > 0
+    network = training.result if found_any else training.average
+    found = gain(moments, training.started, network)
     new = replace(old, network=network)
-    held = [moment.time for moment in trainer.moments.held]
+    held = [moment.time for moment in moments.held]
     other = record(case, seed=case.seed + OTHER_FIELD, times=2)
     elsewhere = found.elsewhere
     return {

@@ -27,8 +27,9 @@ from rdl_live.app.compare.candidate import candidates
 from rdl_live.app.compare.run import compare
 from rdl_live.app.retrain.films import open_film
 from rdl_live.restore import Restorer
+from rdl_live.train import train_on_films
 from rdl_live.train.recordings.film import Film
-from rdl_live.train.recordings.run import Result, train_on_films
+from rdl_live.train.recordings.run import Result
 from rdl_live.train.recordings.settings import SelfSupSettings
 
 

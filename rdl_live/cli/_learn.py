@@ -27,7 +27,7 @@ from rdl_live.cli._options import (
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
-    from rdl_live.train.loop.loop import LoopStep
+    from rdl_live.train.loop.loop import Step
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
 
@@ -109,8 +109,8 @@ def verb(scheme: str) -> Callable[..., None]:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.train.loop.outputs import Outputs, check_outputs
         from rdl_live.train.loop.processes import check_alone
-        from rdl_live.train.simulated.run import Outputs, check_outputs
 
         check_alone()
         torch.set_num_threads(threads)
@@ -149,7 +149,7 @@ def _learn_series(
     channel: str | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
-    from rdl_live.train.recordings.run import train_on_films
+    from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
@@ -204,7 +204,7 @@ class _Shown(Progress):
         self._task = self.add_task("first look at what is held out", total=1.0)
         self._held, self._reference = "", reference
 
-    def step(self, step: "LoopStep[Any]") -> None:
+    def step(self, step: "Step") -> None:
         """Show a step."""
         if step.look is not None:
             self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"

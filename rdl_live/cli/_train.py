@@ -234,11 +234,11 @@ def _train(
     from rdl_live.app.device import choose_device
     from rdl_live.train import Step, TrainSettings, train_denoiser
     from rdl_live.train.loop.processes import Processes
-    from rdl_live.train.simulated.task import task_of
+    from rdl_live.train.simulated.task import source_of
 
     settings = checked_settings(TrainSettings, wanted)
     torch.set_num_threads(threads)
-    reference = task_of(settings.architecture).reference
+    reference = source_of(settings.architecture).reference
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
     with (

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, matched_plan
-from rdl_live.optics.reconstruct.spectrum import frame_noise
+from rdl_live.optics.reconstruct.spectrum import frame_noise, measure_damping
 
 SR_AREA = 16
 """Spectra of the 2x grid are 4 times those of the raw grid, powers 16 times."""
@@ -143,3 +143,22 @@ def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> flo
 def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:
     """Return M of series (n, A, P, y, x) in camera units, (n, rows, columns) complex64."""
     return transform.spectrum(matched_plan(geometry), transform.light(frames))
+
+
+def measured(
+    transform: BandTransform, geometry: Geometry, target: Tensor, frames: Tensor, photons: Tensor, read_noise_e: float
+) -> Evidence:
+    """Return what one series says, its noise and its damping measured on itself.
+
+    Args:
+        transform: of the camera that gave the frames.
+        geometry: of patterns and frame shape.
+        target: T, (rows, columns).
+        frames: series (1, A, P, y, x) in camera units.
+        photons: the same in photons.
+        read_noise_e: root-mean-square read noise [electrons].
+    """
+    matched = matched_spectrum(transform, geometry, frames)
+    damping, _ = measure_damping(geometry, matched[0], photons, read_noise_e)
+    noise = torch.tensor([noise_power(geometry, photons, read_noise_e)], dtype=torch.float32)
+    return Evidence(matched, geometry.power[None], target[None], damping[None], noise)

@@ -7,23 +7,19 @@ import sys
 import time
 from pathlib import Path
 
-from rdl_live.train import Trainer
+from rdl_live.train import scene_training
 from tests.train.test_training import SETTINGS, tiny
 
 ENDLESS = """
 import sys
 from pathlib import Path
-from rdl_live.train import Trainer
+from rdl_live.train import scene_training
 from tests.train.test_training import SETTINGS, tiny
-trainer = Trainer(tiny, SETTINGS, checkpoint=Path(sys.argv[1]))
+trainer = scene_training(tiny, SETTINGS, checkpoint=Path(sys.argv[1]))
 next(iter(trainer.run()))
 print("ready", flush=True)
-from rdl_live.train.loop.checkpoint import Progress, save_checkpoint
-step = 0
 while True:
-    step += 1
-    progress = Progress(step, 1.0)
-    save_checkpoint(Path(sys.argv[1]), SETTINGS, progress, trainer.network, trainer.average, trainer._optimizer)
+    trainer.save()
 """
 
 
@@ -46,4 +42,4 @@ def test_22_killed_in_a_checkpoint(root: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        Trainer(tiny, SETTINGS, checkpoint=file, resume=True)  # a whole one, of some step
+        scene_training(tiny, SETTINGS, checkpoint=file, resume=True)  # a whole one, of some step

@@ -30,8 +30,7 @@ from rdl_live.files.recorder import (
 )
 from rdl_live.files.recorder.journal import decode_line, encode_line
 from rdl_live.optics.microscope import PatternGeometry
-from rdl_live.train import SceneSettings, TrainSettings
-from rdl_live.train.loop.checkpoint import Progress, load_checkpoint, save_checkpoint
+from rdl_live.train import SceneSettings, TrainSettings, scene_training
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, load_weights, read_card, save_weights
 
 from . import NAMES
@@ -385,16 +384,15 @@ def _checkpoint_target() -> Target:
     def read(content: bytes, folder: Path) -> None:
         path = folder / "a.checkpoint"
         path.write_bytes(content)
-        network, average = _tiny(), _tiny()
-        load_checkpoint(path, TRAINING, network, average, torch.optim.Adam(network.parameters()))
+        scene_training(_tiny, TRAINING, checkpoint=path, resume=True)
 
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "a.checkpoint"
-        network = _tiny()
-        optimizer = torch.optim.Adam(network.parameters())
-        network(torch.ones(1, 4, 8, 8)).sum().backward()
-        optimizer.step()
-        save_checkpoint(path, TRAINING, Progress(1, 2.0), network, _tiny(), optimizer)
+        training = scene_training(_tiny, TRAINING, checkpoint=path)
+        training.network(torch.ones(1, 4, 8, 8)).sum().backward()
+        training.state.optimizers["network"].step()
+        training.state.step, training.state.losses = 1, [1.0]
+        training.save()
         whole = path.read_bytes()
     return Target("checkpoint", (whole,), _mutate_safetensors, read)
 

@@ -13,7 +13,7 @@ import torch
 from skimage.metrics import structural_similarity
 
 from rdl_live.errors import ConfigError
-from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
+from rdl_live.train import SceneSettings, TrainSettings, scene_training, train_denoiser
 from rdl_live.train.loop.board import check_board
 from rdl_live.train.loop.processes import Processes, check_alone
 from rdl_live.train.loop.ssim import ssim
@@ -22,7 +22,7 @@ from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import make_scene
 from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
-from rdl_live.train.simulated.task import new_network, task_of
+from rdl_live.train.simulated.task import new_network, source_of
 from rdl_models import Span, load_weights
 from rdl_models.object_plane import SHIPPED
 
@@ -88,7 +88,7 @@ def test_similarity_is_the_usual_one() -> None:
 )
 def test_steps_lower_the_loss_of_the_scene_that_they_are_made_on(architecture: str, network: dict[str, int]) -> None:
     torch.manual_seed(0)
-    wanted, task = settings(architecture, network=network), task_of(architecture)
+    wanted, task = settings(architecture, network=network), source_of(architecture)
     made, batch = new_network(wanted), task.make_batch([(task.make_scene(2, 0, SCENES), 0)])
     optimizer = torch.optim.Adam(made.parameters(), 1e-3)
     found = []
@@ -122,13 +122,13 @@ def test_a_training_writes_weights_that_load(
 
 def test_an_interrupted_training_of_raw_frames_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     wanted, file = settings("rdl-sim", steps=4), tmp_path / "w.checkpoint"
-    straight = [step.loss for step in Trainer(maker(wanted), wanted).run()]
+    straight = [step.loss for step in scene_training(maker(wanted), wanted).run()]
     first = []
-    for step in Trainer(maker(wanted), wanted, checkpoint=file).run():
+    for step in scene_training(maker(wanted), wanted, checkpoint=file).run():
         first.append(step.loss)
         if len(first) == 2:
             break
-    rest = [step.loss for step in Trainer(maker(wanted), wanted, checkpoint=file, resume=True).run()]
+    rest = [step.loss for step in scene_training(maker(wanted), wanted, checkpoint=file, resume=True).run()]
     assert first + rest == straight
 
 
@@ -155,13 +155,13 @@ def test_tensorboard_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: 
 _ONE_OF_TWO = """
 import json, sys, torch
 torch.set_num_threads(1)
-from rdl_live.train import Trainer, TrainSettings
+from rdl_live.train import TrainSettings, scene_training
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated.run import maker
 
 settings = TrainSettings.model_validate_json(sys.argv[1])
 with Processes() as processes:
-    trainer = Trainer(maker(settings), settings, processes=processes)
+    trainer = scene_training(maker(settings), settings, processes=processes)
     losses = [step.loss for step in trainer.run()]
     total = sum(float(one.detach().double().abs().sum()) for one in trainer.network.parameters())
 print(json.dumps({"rank": processes.rank, "losses": losses, "total": total}))
@@ -170,7 +170,7 @@ print(json.dumps({"rank": processes.rank, "losses": losses, "total": total}))
 
 def test_two_processes_train_as_one_with_twice_the_batch() -> None:
     one = settings("rdl-sim", batch=2, window=4)
-    trainer = Trainer(maker(one), one)
+    trainer = scene_training(maker(one), one)
     alone = [step.loss for step in trainer.run()]
     total = sum(float(value.detach().double().abs().sum()) for value in trainer.network.parameters())
     half = one.replace(batch=1).model_dump_json()
@@ -214,7 +214,7 @@ def test_series_of_different_numbers_of_frames_share_their_widefield_images() ->
 @pytest.mark.parametrize("architecture", ["rdl-sim", "dfcan"])
 def test_half_precision_is_for_convolutions_and_gives_nearly_the_same(architecture: str) -> None:
     torch.manual_seed(0)
-    task = task_of(architecture)
+    task = source_of(architecture)
     made = new_network(settings(architecture))  # with FNSM, whose Fourier transforms need float32
     torch.nn.init.normal_(made.last.weight, std=0.05)
     batch = task.make_batch([(task.make_scene(2, 0, SCENES), 0)])

@@ -1,6 +1,7 @@
 """Training: scenes are repeatable, a step helps, a training that was interrupted goes on as if it had not been."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ import torch
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
-from rdl_live.train import SceneSettings, Trainer, TrainSettings, train_denoiser
+from rdl_live.train import SceneSettings, Training, TrainSettings, scene_training, train_denoiser
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.run import maker
@@ -26,7 +27,7 @@ def tiny() -> ObjectPlane:
     return ObjectPlane(ObjectPlaneConfig(width=8, blocks=1))
 
 
-def losses(trainer: Trainer, most: int = 99) -> list[float]:
+def losses(trainer: Training[Any], most: int = 99) -> list[float]:
     found = []
     for step in trainer.run():
         found.append(step.loss)
@@ -89,11 +90,11 @@ def test_steps_lower_the_loss_of_the_scene_that_they_are_made_on() -> None:
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    whole = Trainer(tiny, SETTINGS)
+    whole = scene_training(tiny, SETTINGS)
     straight = losses(whole)
     file = tmp_path / "w.checkpoint"
-    first = losses(Trainer(tiny, SETTINGS, checkpoint=file), 2)
-    resumed = Trainer(tiny, SETTINGS, checkpoint=file, resume=True)
+    first = losses(scene_training(tiny, SETTINGS, checkpoint=file), 2)
+    resumed = scene_training(tiny, SETTINGS, checkpoint=file, resume=True)
     assert first + losses(resumed) == straight
     for one, two in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
         assert torch.equal(one, two)
@@ -101,17 +102,17 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
 
 def test_a_checkpoint_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.checkpoint"
-    losses(Trainer(tiny, SETTINGS, checkpoint=file), 1)
+    losses(scene_training(tiny, SETTINGS, checkpoint=file), 1)
     with pytest.raises(DataError, match="seed = 1, now seed = 2"):
-        Trainer(tiny, SETTINGS.replace(seed=2), checkpoint=file, resume=True)
+        scene_training(tiny, SETTINGS.replace(seed=2), checkpoint=file, resume=True)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(DataError, match="not a whole checkpoint"):
-        Trainer(tiny, SETTINGS, checkpoint=file, resume=True)
+        scene_training(tiny, SETTINGS, checkpoint=file, resume=True)
 
 
 def test_processes_simulate_what_the_trainer_would() -> None:
-    alone = losses(Trainer(tiny, SETTINGS.replace(steps=2)))
-    assert losses(Trainer(tiny, SETTINGS.replace(steps=2, workers=1))) == alone
+    alone = losses(scene_training(tiny, SETTINGS.replace(steps=2)))
+    assert losses(scene_training(tiny, SETTINGS.replace(steps=2, workers=1))) == alone
 
 
 def test_a_training_writes_weights_with_all_that_belongs_to_them(
@@ -137,11 +138,11 @@ def test_a_training_writes_weights_with_all_that_belongs_to_them(
 def test_a_training_goes_on_from_other_weights(tmp_path: Path) -> None:
     shipped = load_weights("rdl").network
     settings = SETTINGS.replace(start="rdl", learning_rate=1e-9, steps=1)
-    trainer = Trainer(maker(settings), settings)
+    trainer = scene_training(maker(settings), settings)
     losses(trainer)
     for name, value in trainer.average.named_parameters():
         assert torch.allclose(value, shipped.get_parameter(name), atol=1e-6), name
-    random = Trainer(maker(SETTINGS), SETTINGS)
+    random = scene_training(maker(SETTINGS), SETTINGS)
     assert not torch.allclose(next(random.network.parameters()), next(shipped.parameters()))
     with pytest.raises(ConfigError, match="nothing-like-it"):
         train_denoiser(tmp_path / "w.safetensors", settings.replace(start="nothing-like-it"))

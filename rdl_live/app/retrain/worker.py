@@ -37,10 +37,10 @@ def main(text: str) -> int:
 
 def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Event) -> None:
     from rdl_live.app.retrain.films import open_films
-    from rdl_live.train.recordings.run import train_on_films
+    from rdl_live.train import train_on_films
+    from rdl_live.train.loop.loop import Step
+    from rdl_live.train.loop.outputs import Outputs, check_outputs
     from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
-    from rdl_live.train.recordings.trainer import PairStep
-    from rdl_live.train.simulated.run import Outputs, check_outputs
 
     out = Path(order["out"])
     outputs = Outputs(out)
@@ -62,7 +62,7 @@ def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Eve
         workers=0,
     )
 
-    def watch(step: PairStep) -> bool:
+    def watch(step: Step) -> bool:
         _say(
             phase="training",
             done=step.done,

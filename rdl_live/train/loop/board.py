@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from rdl_live.errors import ConfigError
-from rdl_live.train.simulated.trainer import Step
+from rdl_live.train.loop.loop import Step
 
 EVERY = 10
 """Steps from one number to the next."""

@@ -1,52 +1,32 @@
-"""The loop that trainings from recordings share: steps, averaged weights, looks at what is held out, checkpoints."""
+"""The engine: steps of any `TrainingTask`, averaged weights, looks at what is held out, checkpoints. There is one."""
 
 import copy
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import torch
 from torch import Tensor, nn
 
+from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.settings import FREE, HeldOutSettings
 from rdl_live.train.loop.state import State, load_state, save_state
+from rdl_live.train.loop.task import MAIN, Batch, Judged, TrainingTask
+from rdl_models import Network
 
-CHECKPOINT_EVERY_S = 30.0
+CHECKPOINT_EVERY_S = 60.0
 _LEAST_RATE = 0.01
+"""Learning rate at the end, relative to its highest."""
 _CLIP = 1.0
-
-Batch = TypeVar("Batch")
-Detail = TypeVar("Detail")
-
-
-class LoopSettings(Protocol):
-    """What the loop needs of a training's settings; see `SelfSupSettings` for what they mean."""
-
-    @property
-    def minutes(self) -> float: ...
-    @property
-    def steps(self) -> int | None: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup(self) -> float: ...
-    @property
-    def averaging(self) -> float: ...
-    @property
-    def anchor(self) -> float: ...
-    @property
-    def validate_every(self) -> int: ...
-    @property
-    def patience(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Look:
-    """The averaged weights on what is held out."""
+    """A network on what is held out."""
 
     step: int
     errors: Tensor
@@ -59,23 +39,27 @@ class Look:
 
 
 @dataclass(frozen=True)
-class LoopStep(Generic[Detail]):
-    """What a step tells."""
+class Step:
+    """What a step gives."""
 
     number: int
+    """1, 2, 3, ..."""
     done: float
     """Share of the training."""
     loss: float
-    judged: Detail | None
-    """More of this step, where there is."""
+    gain: float
+    """See `Judged`; 1 where it is not known."""
+    learning_rate: float
+    judged: Judged
+    """The batch, for `MAIN` (or whichever network learnt last)."""
     look: Look | None
     """What is held out, where it was looked at after this step."""
-    before: Look
-    """What is held out, with the weights that were started from."""
+    before: Look | None
+    """What is held out, with the weights that were started from; None where nothing is."""
 
 
-class TrainingLoop(ABC, Generic[Batch, Detail]):
-    """Trains one network. What is learnt from, and how it is judged, is told by a subclass.
+class Training(Generic[Batch]):
+    """One training.
 
     Every random number depends on the seed and the step alone, so that a training which was taken up again goes on as
     if it had not been interrupted.
@@ -83,66 +67,73 @@ class TrainingLoop(ABC, Generic[Batch, Detail]):
 
     def __init__(
         self,
-        network: nn.Module,
-        settings: LoopSettings,
+        task: TrainingTask[Batch],
         device: torch.device | str = "cpu",
         *,
         checkpoint: Path | None = None,
         resume: bool = False,
+        processes: Processes | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Prepare, and look at what is held out with the weights that are started from.
+
+        Args:
+            task: what is trained.
+            device: where.
+            checkpoint: file to keep the state in, once a minute and at the end.
+            resume: go on from that file.
+            processes: those that train together; this one alone where left out.
+            clock: gives the seconds that count as training; `time.process_time` where a machine is shared.
 
         Raises:
             DataError: the checkpoint to resume from is missing, damaged or of another training.
         """
-        self.device, self._loop = torch.device(device), settings
-        self.started = copy.deepcopy(network).to(self.device).requires_grad_(False).eval()
-        """The weights that were started from."""
-        mine = copy.deepcopy(self.started).requires_grad_(True).train()
-        self._start = [parameter.detach().clone() for parameter in mine.parameters()]
-        average, best = (copy.deepcopy(mine).requires_grad_(False).eval() for _ in range(2))
-        self.state = State(mine, average, best, torch.optim.Adam(mine.parameters(), settings.learning_rate))
-        self._checkpoint = checkpoint
-        self.before = self._look(best, 0)
-        """With the weights that were started from."""
+        self.task, self.device, self.settings = task, torch.device(device), task.settings
+        self._processes, self._clock, self._checkpoint = processes or Processes.alone(), clock, checkpoint
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            networks = {name: one.to(self.device) for name, one in task.networks().items()}
+        self.started: Network = _still(networks[MAIN])
+        """The network as training began."""
+        self._first = [parameter.detach().clone() for parameter in networks[MAIN].parameters()]
+        optimizers = {name: self._optimizer(name, network) for name, network in networks.items()}
+        self.state = State(networks, optimizers, average=_still(networks[MAIN]))
+        self.before = self._look(self.started, 0)
+        """What is held out, with the weights that were started from; None where nothing is."""
         self.after = self.before
         """With the best ones."""
+        if self.before is not None:
+            self.state.best = _still(networks[MAIN])
         if resume and checkpoint is not None:
-            load_state(checkpoint, self.state, self._identity())
-            self.after = self._look(self.state.best, self.state.best_step)
+            load_state(checkpoint, self.state, self._identity(), _defaults(type(self.settings)))
+            if self.state.best is not None:
+                self.after = self._look(self.state.best, self.state.best_step)
 
     @property
-    def best(self) -> nn.Module:
-        """The averaged weights that did best on what is held out; those of the start where none did better."""
-        return self.state.best
+    def network(self) -> Network:
+        """The network that learns, as it is now."""
+        return self.state.network
 
-    @abstractmethod
-    def _batch(self, step: int) -> Batch:
-        """Return what a step learns from; called in another thread, while the step before is learnt from."""
+    @property
+    def average(self) -> Network:
+        """Its average over the last steps."""
+        return self.state.average
 
-    @abstractmethod
-    def _loss(self, batch: Batch) -> tuple[Tensor, Detail | None]:
-        """Return the loss of the network of `self.state`, with its gradient, and what else is to be told."""
+    @property
+    def result(self) -> Network:
+        """What the training gives: the average, or where something is held out the one that did best on that."""
+        return self.state.average if self.state.best is None else self.state.best
 
-    @abstractmethod
-    def _errors(self, network: nn.Module) -> Tensor:
-        """Return the errors (tiles,) on what is held out."""
-
-    @abstractmethod
-    def _identity(self) -> dict[str, object]:
-        """Return what must be the same when the training is taken up again."""
-
-    def run(self) -> Iterator[LoopStep[Detail]]:
+    def run(self) -> Iterator[Step]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()
-        with ThreadPoolExecutor(1) as ahead:
+        with self.task.batches(self._processes) as draw, _Batches(draw, ahead=self.task.ahead) as batches:
             try:
-                coming = ahead.submit(self._batch, self.state.step)
                 while self._done() < 1 and not self._exhausted():
-                    batch = coming.result()
-                    # The next batch is made while this one is learnt from.
-                    coming = ahead.submit(self._batch, self.state.step + 1)
-                    yield self._step(batch)
+                    start = self._clock()
+                    last = self.settings.steps is not None and self.state.step + 1 >= self.settings.steps
+                    batch = batches.take(self.state.step, more=not last)
+                    yield self._step(batch.to(self.device), start)
                     if time.perf_counter() - saved > CHECKPOINT_EVERY_S:
                         self.save()
                         saved = time.perf_counter()
@@ -151,56 +142,100 @@ class TrainingLoop(ABC, Generic[Batch, Detail]):
 
     def save(self) -> None:
         """Write the checkpoint, if there is a file for it."""
-        if self._checkpoint is not None:
+        if self._checkpoint is not None and self._processes.leads:
             save_state(self._checkpoint, self.state, self._identity())
 
-    def _done(self, more_s: float = 0.0) -> float:
-        """Return the share of the training that is over; `more_s` are seconds that are not yet counted."""
-        settings, state = self._loop, self.state
-        if settings.steps is not None:
-            return state.step / settings.steps
-        return (state.seconds + more_s) / (60 * settings.minutes)
+    def _identity(self) -> dict[str, Any]:
+        return {**self.settings.model_dump(mode="json", exclude=set(FREE)), **self.task.identity()}
+
+    def _optimizer(self, name: str, network: Network) -> torch.optim.Adam:
+        taught = [one for one in network.parameters() if one.requires_grad]
+        return torch.optim.Adam(taught, self.settings.learning_rate * self.task.rate(name))
+
+    def _done(self) -> float:
+        """Return the share of the training that is over."""
+        if self.settings.steps is not None:
+            return self.state.step / self.settings.steps
+        return self.state.seconds / (60 * self.settings.minutes)
 
     def _exhausted(self) -> bool:
         """Whether what is held out has not got better for long."""
-        state, settings = self.state, self._loop
+        state, settings = self.state, self.settings
+        if self.before is None or not isinstance(settings, HeldOutSettings):
+            return False
         return state.step - state.best_step >= settings.patience * settings.validate_every
 
-    def _step(self, batch: Batch) -> LoopStep[Detail]:
-        start, state = time.perf_counter(), self.state
+    def _step(self, batch: Batch, start: float) -> Step:
+        state = self.state
         rate = self._rate(self._done())
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        loss, detail = self._loss(batch)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.network.parameters(), _CLIP)
-        state.optimizer.step()
-        self._settle(rate)
+        judged: dict[str, Judged] = {}
+        for turn in self.task.turns(state.step):
+            judged[turn] = self._learnt(turn, batch, rate)
+        if MAIN in judged:
+            self._settle(rate)
+        told = judged.get(MAIN) or list(judged.values())[-1]
+        loss = self._processes.mean(float(told.loss.detach()))
+        gain = 1.0 if told.gain is None else self._processes.mean(told.gain)
         state.step += 1
-        state.losses.append(float(loss.detach()))
-        look = None
-        if state.step % self._loop.validate_every == 0 or self._done(time.perf_counter() - start) >= 1:
-            look = self._looked()
-        state.seconds += time.perf_counter() - start
-        return LoopStep(state.step, min(1.0, self._done()), state.losses[-1], detail, look, self.before)
+        state.losses.append(loss)
+        before = state.seconds
+        state.seconds = self._processes.leaders(before + self._clock() - start)
+        look = self._looked()
+        if look is not None:
+            state.seconds = self._processes.leaders(before + self._clock() - start)
+        return Step(state.step, min(1.0, self._done()), loss, gain, rate, told, look, self.before)
+
+    def _learnt(self, turn: str, batch: Batch, rate: float) -> Judged:
+        """Let one network learn; the others are not changed and get no gradients."""
+        network, optimizer = self.state.networks[turn], self.state.optimizers[turn]
+        for group in optimizer.param_groups:
+            group["lr"] = rate * self.task.rate(turn)
+        others = [
+            parameter
+            for name, one in self.state.networks.items()
+            if name != turn
+            for parameter in one.parameters()
+            if parameter.requires_grad
+        ]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            judged = self.task.judge(turn, self.state.networks, batch)
+            optimizer.zero_grad(set_to_none=True)
+            judged.loss.backward()  # type: ignore[no-untyped-call]
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+        self._processes.average_gradients(network)
+        nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
+        optimizer.step()
+        return judged
 
     def _settle(self, rate: float) -> None:
-        """Pull the weights towards those of the start, and the average towards the weights."""
-        state = self.state
-        keep = min(self._loop.averaging, (1 + state.step) / (10 + state.step))
-        pull = min(1.0, rate * self._loop.anchor)
+        """Pull the weights towards those of the start, and the average towards the weights; faster in the beginning."""
+        state, settings = self.state, self.settings
+        keep = min(settings.averaging, (1 + state.step) / (10 + state.step))
+        pull = min(1.0, rate * settings.anchor) if isinstance(settings, HeldOutSettings) else 0.0
         with torch.no_grad():
             for mean, value, first in zip(
-                state.average.parameters(), state.network.parameters(), self._start, strict=True
+                state.average.parameters(), state.network.parameters(), self._first, strict=True
             ):
-                value.lerp_(first, pull)
+                if not value.requires_grad:
+                    continue
+                if pull:
+                    value.lerp_(first, pull)
                 mean.lerp_(value, 1 - keep)
 
-    def _looked(self) -> Look:
-        """Look at what is held out; keep the weights if they are the best so far."""
-        state = self.state
+    def _looked(self) -> Look | None:
+        """Look at what is held out, where it is time; keep the weights if they are the best so far."""
+        state, settings = self.state, self.settings
+        if self.after is None or state.best is None or not isinstance(settings, HeldOutSettings):
+            return None
+        if state.step % settings.validate_every and self._done() < 1:
+            return None
         look = self._look(state.average, state.step)
+        if look is None:
+            return None
         state.looks.append((look.step, look.error))
         if look.error < self.after.error:
             self.after, state.best_step = look, look.step
@@ -208,13 +243,60 @@ class TrainingLoop(ABC, Generic[Batch, Detail]):
         return look
 
     @torch.no_grad()
-    def _look(self, network: nn.Module, step: int) -> Look:
-        return Look(step, self._errors(network))
+    def _look(self, network: Network, step: int) -> Look | None:
+        errors = self.task.errors(network)
+        return None if errors is None else Look(step, errors)
 
     def _rate(self, done: float) -> float:
         """Return the learning rate: a linear rise, then a cosine."""
-        highest, warmup = self._loop.learning_rate, self._loop.warmup
+        highest, warmup = self.settings.learning_rate, self.settings.warmup
         if done < warmup:
             return highest * max(done / warmup, _LEAST_RATE)
         fallen = 0.5 + 0.5 * math.cos(math.pi * (done - warmup) / (1 - warmup))
         return highest * (_LEAST_RATE + (1 - _LEAST_RATE) * fallen)
+
+
+def held_out(training: Training[Any]) -> tuple[Look, Look]:
+    """Return what is held out before and after a training of a task that holds something out.
+
+    Raises:
+        TypeError: of one that does not.
+    """
+    if training.before is None or training.after is None:
+        raise TypeError(f"{type(training.task).__name__} holds nothing out")
+    return training.before, training.after
+
+
+class _Batches(Generic[Batch]):
+    """Batches of growing steps, the next one made in another thread meanwhile if wanted. A context manager."""
+
+    def __init__(self, draw: Callable[[int], Batch], *, ahead: bool) -> None:
+        self._draw = draw
+        self._thread = ThreadPoolExecutor(1) if ahead else None
+        self._coming: Future[Batch] | None = None
+
+    def __enter__(self) -> "_Batches[Batch]":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def take(self, step: int, *, more: bool) -> Batch:
+        """Return the batch of a step; `more` says that the next step's will be wanted as well."""
+        if self._thread is None:
+            return self._draw(step)
+        coming = self._coming or self._thread.submit(self._draw, step)
+        batch = coming.result()
+        self._coming = self._thread.submit(self._draw, step + 1) if more else None
+        return batch
+
+
+def _still(network: Network) -> Network:
+    """Return a copy that does not learn."""
+    return copy.deepcopy(network).requires_grad_(False).eval()
+
+
+def _defaults(settings: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = settings().model_dump(mode="json")
+    return found

@@ -1,6 +1,5 @@
 """A recording to learn from: raw frames in memory, the microscope that made them, the patterns found in them."""
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,8 +16,8 @@ from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.restore.evidence import Evidence, matched_spectrum, measured
+from rdl_live.train.loop.held_out import fingerprint
 
 STRIDE = 0.75
 """Distance of neighbouring tiles, relative to their size, at most."""
@@ -77,11 +76,6 @@ class Film:
         if self.maps is None:
             return self.scope.camera.read_noise_e
         return self.maps.crop(tile.top, tile.left, tile.shape).read_noise_e
-
-
-def fingerprint(series: npt.NDArray[np.generic]) -> str:
-    """Return what tells one recording from another: a hash of its first series (A, P, y, x)."""
-    return hashlib.sha256(np.ascontiguousarray(series).tobytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,13 +143,8 @@ class Tile:
             photons: of this tile.
             share: of the photons that these are; the read noise has been shared likewise.
         """
-        series = photons[None]
-        matched = self.matched(photons)[None]
-        read = self.film.read_noise_e * math.sqrt(share)
-        damping, _ = measure_damping(self.geometry, matched[0], series, read)
-        noise = torch.tensor([noise_power(self.geometry, series, read)], dtype=torch.float32)
-        whole = Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
-        return whole.relative()
+        series, read = photons[None], self.film.read_noise_e * math.sqrt(share)
+        return measured(self._transform, self.geometry, self.target, series, series, read).relative()
 
 
 def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:

@@ -10,6 +10,7 @@ The second term is what noise alone gives; without it E is an unbiased estimate 
 relative to N mean_k G^2 T^2 / D, about the error of the Wiener estimate of what was shown.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -40,6 +41,11 @@ class PairJudged:
     """What the network was shown, as Wiener images (n, y, x)."""
     fused: Tensor
     """What came out, (n, y, x)."""
+
+    @property
+    def gain(self) -> float:
+        """Root of the mean error relative to that of the Wiener estimate; an unbiased error may be negative."""
+        return math.sqrt(max(float(self.ratio.mean()), 0.0))
 
 
 def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> PairJudged:

@@ -11,15 +11,14 @@ from torch import Tensor
 
 from rdl_live.errors import DataError
 from rdl_live.restore.evidence import Evidence
+from rdl_live.train.loop.held_out import held_count, neighbours
 from rdl_live.train.recordings.film import Film, Tile, tiles
 from rdl_live.train.recordings.judge import TILE, spread
-from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
+from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
 from rdl_live.train.recordings.place import held_place
 from rdl_live.train.recordings.questions import FOLDS, Question, excess, questions
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 
-HELD_OUT = 0.15
-"""Share of the time points that are held out, at the end of each recording."""
 LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
 """Time points of a recording that are needed to hold some out."""
 _HELD_LEAST = {Scheme.TIS: 3, Scheme.SPLIT: 2}
@@ -145,7 +144,7 @@ def divide(films: Sequence[Film], scheme: Scheme) -> tuple[list[Moment], list[Mo
     for film in films:
         if len(film) < LEAST[scheme]:
             continue
-        count = max(_HELD_LEAST[scheme], math.ceil(HELD_OUT * len(film)))
+        count = held_count(len(film), _HELD_LEAST[scheme])
         early, late = tuple(range(len(film) - count)), tuple(range(len(film) - count, len(film)))
         learnt += [Moment(film, time, early) for time in early]
         held += [Moment(film, time, late) for time in late]

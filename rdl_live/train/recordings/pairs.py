@@ -15,9 +15,6 @@ from rdl_live.optics.quality.frc import thin
 from rdl_live.restore.evidence import Evidence
 from rdl_live.train.recordings.film import Tile
 
-MOST_NEIGHBOURS = 10
-"""Averaged in a target: its noise then hardly counts beside that of what is shown."""
-
 
 @dataclass(frozen=True)
 class Pairs:
@@ -56,21 +53,6 @@ def tis_pair(shown: Evidence, others: Sequence[Evidence], inside: Tensor) -> Pai
     matched = torch.stack([one.matched for one in others]).mean(dim=0)
     noise = torch.stack([one.noise for one in others]).sum(dim=0) / len(others) ** 2
     return Pairs(shown, matched, noise, inside[None])
-
-
-def neighbours(time: int, times: Sequence[int], reach: int) -> list[int]:
-    """Return the time points of the other parity within `reach`, at most `MOST_NEIGHBOURS` and the nearest of them.
-
-    There are as many before as after, in which steady motion cancels; where one side has no more of them, only those
-    are taken that are within a third of the reach.
-    """
-    known = set(times)
-    found = []
-    for step in range(1, reach + 1, 2):
-        sides = [one for one in (time - step, time + step) if one in known]
-        if len(sides) == 2 or step <= max(1, reach // 3):
-            found += sides
-    return sorted(found[:MOST_NEIGHBOURS])
 
 
 def joined(pairs: Sequence[Pairs]) -> Pairs:

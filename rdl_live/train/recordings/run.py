@@ -3,28 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from rdl_live._version import __version__
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
+from rdl_live.train.loop.held_out import valid_near
+from rdl_live.train.loop.loop import Step, Training
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.run import finished, make_card
+from rdl_live.train.loop.task import TrainingTask
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.motion import Motion, longest, measure_motion
-from rdl_live.train.recordings.preview import save_before_after
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
-from rdl_live.train.recordings.trainer import PairStep, PairTrainer
+from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
-from rdl_live.train.simulated.run import Outputs, check_outputs
-from rdl_models import Card, Span, Task, Weights, load_weights, save_weights
+from rdl_models import Card, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
-
-_NEAR = 0.05
-"""Weights are valid for optics that differ by so much from those of the recordings."""
-_LIGHT = 3.0
-"""... and for light that differs by this factor."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Result:
     """What was found and done, for the user."""
 
 
-def train_on_films(
+def learn(
     films: Sequence[Film],
     out: Path,
     settings: SelfSupSettings,
@@ -52,8 +50,9 @@ def train_on_films(
     resume: bool = False,
     overwrite: bool = False,
     name: str | None = None,
-    watch: Callable[[PairStep], bool | None] = lambda _: None,
+    watch: Callable[[Step], bool | None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
+    rehearse: Callable[[PairTask], TrainingTask[Any]] | None = None,
 ) -> Result:
     """Go on training the denoiser on noisy recordings alone.
 
@@ -69,6 +68,7 @@ def train_on_films(
         name: of the weights; by default that of the file.
         watch: told of every step; ends the training by returning True (the checkpoint is kept).
         tell: told what is found on the way, in sentences.
+        rehearse: mixes what was learnt before into the task, against forgetting; `rdl_live.train.train_on_films` does.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -89,29 +89,30 @@ def train_on_films(
         words.append("nothing was trained: use `rdl-live train split` (or `train auto`) on this recording")
         return Result(None, settings.scheme, motion, None, tuple(words))
     half = quick_half(torch.device(device))
-    trainer = PairTrainer(
-        start.network, Moments(films, settings), device, checkpoint=outputs.checkpoint, resume=resume, half=half
+    moments = Moments(films, settings)
+    task = PairTask(start.network, moments, device, half=half)
+    training = Training(
+        task if rehearse is None else rehearse(task), device, checkpoint=outputs.checkpoint, resume=resume
     )
-    share = noise_share(trainer.held)
+    share = noise_share(task.held)
     if share < BRIGHT and not force:
         words.append(
             f"bright data: the noise is {share:.1%} of the image's contrast, so that there is next to nothing to "
             "denoise; nothing was trained, keep the weights that you have"
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
-    stopped = _trained(trainer, outputs, watch)
-    if stopped:
+    if not finished(training, outputs, watch):
         words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
         return Result(None, settings.scheme, motion, None, tuple(words))
-    found = gain(trainer.moments, trainer.started, trainer.best) if trainer.state.best_step else NOTHING
+    found = gain(moments, training.started, training.result) if training.state.best_step else NOTHING
     words.append(found.words)
     outputs.checkpoint.unlink(missing_ok=True)
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
-    called = name or card_name(out.name.removesuffix(".safetensors"))
-    card = make_card(called, start.card, trainer, films, found, motion)
-    save_weights(out, trainer.best, card, overwrite=overwrite)
+    called = name or card_name(out.name.removesuffix(SUFFIX))
+    card = _card(called, start.card, training, moments, films, found, motion)
+    save_weights(out, training.result, card, overwrite=overwrite)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
 
@@ -127,22 +128,17 @@ def starting_weights(name: str, film: Film) -> Weights:
     return loaded
 
 
-def _trained(trainer: PairTrainer, outputs: Outputs, watch: Callable[[PairStep], bool | None]) -> bool:
-    """Run to the end; return whether the watcher ended it."""
-    for step in trainer.run():
-        if step.look is not None:
-            save_before_after(outputs.preview, trainer)
-        if watch(step):
-            return True
-    save_before_after(outputs.preview, trainer)
-    return False
-
-
-def make_card(
-    name: str, start: Card, trainer: PairTrainer, films: Sequence[Film], found: Gain, motion: Motion | None
+def _card(
+    name: str,
+    start: Card,
+    training: Training[Any],
+    moments: Moments,
+    films: Sequence[Film],
+    found: Gain,
+    motion: Motion | None,
 ) -> Card:
     """Return the metadata of weights that were trained on recordings."""
-    held = {id(moment.film): moment.fellows for moment in trainer.moments.held}
+    held = {id(moment.film): moment.fellows for moment in moments.held}
     recordings = [
         {
             "name": film.name,
@@ -150,37 +146,27 @@ def make_card(
             "time_points": len(film),
             "first": film.first,
             "held_out": [film.first + time for time in held.get(id(film), ())],
-            "held_out_place": None if (place := trainer.moments.places[id(film)]) is None else place.record(),
+            "held_out_place": None if (place := moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),
         }
         for film in films
     ]
-    scope, light = films[0].scope, [float(film.photons(0).mean()) for film in films]
-    centre = {
-        "na": scope.optics.na,
-        "pixel_size_um": scope.optics.pixel_size_um,
-        "emission_nm": films[0].channel.emission_nm,
-    }
-    valid = dict(start.valid)
-    valid |= {key: Span(low=(1 - _NEAR) * value, high=(1 + _NEAR) * value) for key, value in centre.items()}
-    valid["photons"] = Span(low=min(light) / _LIGHT, high=max(light) * _LIGHT)
-    return Card(
-        name=name,
-        architecture=start.architecture,
-        config=start.config,
+    near = valid_near(films[0].scope, films[0].channel, [float(film.photons(0).mean()) for film in films])
+    return make_card(
+        name,
+        training,
+        start.architecture,
         trained_on={
-            "scheme": str(trainer.settings.scheme),
-            "settings": trainer.settings.model_dump(mode="json"),
+            "scheme": str(moments.settings.scheme),
+            "settings": moments.settings.model_dump(mode="json"),
             "recordings": recordings,
             "motion_nm": None if motion is None else round(min(motion.per_point_nm, 1e6), 1),
-            "best_step": trainer.state.best_step,
+            "best_step": training.state.best_step,
             "from": start.name,
             "before": start.trained_on,
         },
-        steps=start.steps + trainer.state.step,
-        minutes=start.minutes + trainer.state.seconds / 60,
-        valid=valid,
+        valid={**start.valid, **near},
         scores={"held_out_to_start": round(found.ratio, 4)},
-        program=f"rdl-live {__version__}",
+        before=start,
     )

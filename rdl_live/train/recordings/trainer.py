@@ -1,81 +1,83 @@
-"""The training from SIM recordings: steps on noisy pairs, now and then on simulated scenes."""
+"""The training from SIM recordings, as the engine wants it: pairs of noisy looks, tiles that are held out."""
 
-import math
-from collections.abc import Iterator
-from pathlib import Path
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from rdl_live.train.loop.loop import Look, LoopStep, TrainingLoop
-from rdl_live.train.loop.state import FREE
+from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.task import MAIN, Pictures, TrainingTask
+from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.judge import Reference
 from rdl_live.train.recordings.loss import PairJudged, judge_pairs
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.pairs import Pairs
-from rdl_live.train.recordings.questions import Question
-from rdl_live.train.recordings.scenes import scene_settings
-from rdl_live.train.simulated.loss import judge
-from rdl_live.train.simulated.window import SceneWindow
+from rdl_live.train.recordings.settings import SelfSupSettings
+from rdl_models import Network
 
-__all__ = ["Look", "PairStep", "PairTrainer"]
-
-PairStep = LoopStep[PairJudged]
-"""`judged` is None for steps on simulated scenes."""
+_ROWS = 3
+"""Of the preview."""
 
 
-class PairTrainer(TrainingLoop[Pairs, PairJudged]):
+class PairTask(TrainingTask[Pairs]):
     """Goes on training one network."""
 
     def __init__(
-        self,
-        network: nn.Module,
-        moments: Moments,
-        device: torch.device | str = "cpu",
-        *,
-        checkpoint: Path | None = None,
-        resume: bool = False,
-        half: bool = False,
+        self, network: Network, moments: Moments, device: torch.device | str = "cpu", *, half: bool = False
     ) -> None:
-        """Prepare, and look at what is held out with the weights that are started from.
+        """Prepare.
 
-        Raises:
-            DataError: the checkpoint to resume from is missing, damaged or of another training.
+        Args:
+            network: to start from; is not changed.
+            moments: what there is to learn from.
+            device: where.
+            half: mixed precision.
         """
-        self.settings, self.moments, self._half = moments.settings, moments, half
-        self._held = [question.to(device) for question in moments.judged()]
-        self._reference: Reference | None = None
-        self._window: SceneWindow | None = None
-        super().__init__(network, self.settings, device, checkpoint=checkpoint, resume=resume)
-
-    @property
-    def held(self) -> list[Question]:
+        self.settings: SelfSupSettings = moments.settings
+        self.moments, self._started, self.half = moments, network, half
+        self.held = [question.to(device) for question in moments.judged()]
         """What is held out: it chooses among the weights, see `Moments.judged`."""
-        return self._held
+        self._reference: Reference | None = None
 
-    def run(self) -> Iterator[PairStep]:
-        """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
-        with SceneWindow(scene_settings(self.moments, self.settings)) as window:
-            self._window = window
-            yield from super().run()
+    def networks(self) -> Mapping[str, Network]:
+        """A copy of the one that is started from."""
+        return {MAIN: self.network()}
 
-    def _batch(self, step: int) -> Pairs:
-        return self.moments.batch(step)
+    def network(self) -> Network:
+        """Return a copy of the network that is started from, ready to learn."""
+        return copy.deepcopy(self._started).requires_grad_(True).train()
 
-    def _loss(self, batch: Pairs) -> tuple[Tensor, PairJudged | None]:
-        network, step = self.state.network, self.state.step
-        turn = math.floor(step * self.settings.rehearsal)
-        if self._window is not None and math.floor((step + 1) * self.settings.rehearsal) > turn:
-            return judge(network, self._window.batch(turn).to(self.device), half=self._half).loss, None
-        judged = judge_pairs(network, batch.to(self.device), half=self._half)
-        return judged.loss, judged
+    @contextmanager
+    def batches(self, processes: Processes) -> Iterator[Callable[[int], Pairs]]:
+        """Pairs of tiles; see `Moments`."""
+        yield self.moments.batch
 
-    def _errors(self, network: nn.Module) -> Tensor:
+    def judge(self, turn: str, networks: Mapping[str, Network], batch: Pairs) -> PairJudged:
+        """Compare the one look, restored, with the other."""
+        return judge_pairs(networks[turn], batch, half=self.half)
+
+    def errors(self, network: Network) -> Tensor:
+        """On what is held out, relative to the network that is started from, which is asked first."""
         if self._reference is None:
-            self._reference = Reference(self.started, self._held)
+            self._reference = Reference(network, self.held)
         return self._reference.errors(network)
 
-    def _identity(self) -> dict[str, object]:
-        settings = self.settings.model_dump(mode="json", exclude=set(FREE))
-        recordings = sorted({moment.film.fingerprint for moment in self.moments.learnt})
-        return {**settings, "recordings": recordings}
+    def identity(self) -> dict[str, Any]:
+        """The recordings."""
+        return {"recordings": sorted({moment.film.fingerprint for moment in self.moments.learnt})}
+
+    @torch.no_grad()
+    def pictures(self, started: Network, present: Network, judged: Any) -> Pictures:
+        """Held-out tiles: Wiener estimate, before the training, after it."""
+        rows = []
+        for asked in self.held[:: max(1, len(self.held) // _ROWS)][:_ROWS]:
+            # Beyond the tile lies its margin: its own mirror images.
+            height, width = (2 * size for size in asked.tile.shape)
+            spectra = [
+                answer(network, asked.tile, asked.photons, asked.evidence) for network in (None, started, present)
+            ]
+            rows.append([asked.plain_image(one)[:height, :width] for one in spectra])
+        return rows

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rdl_live.train.loop.held_out import WORTH
 from rdl_live.train.recordings.bootstrap import Interval
 from rdl_live.train.recordings.judge import Judged, Progress, measure, other_patterns
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.questions import Question
 
-CERTAIN = 2.5
-"""Standard errors by which the gain of a training on stacks must exceed nothing."""
-WORTH = 0.985
-"""Error relative to that of the weights started from, above which a change is not worth a new file."""
 BRIGHT = 0.04
 """Noise of the Wiener image relative to its contrast, below which there is hardly anything to denoise."""
 

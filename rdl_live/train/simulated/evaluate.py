@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from rdl_live.train.simulated.settings import HELD_OUT, SceneSettings
-from rdl_live.train.simulated.task import SceneTask
+from rdl_live.train.simulated.task import SceneSource
 from rdl_models import Span
 
 LEVELS = (2.0, 5.0, 20.0, 100.0, 1000.0)
@@ -17,7 +17,7 @@ _SEED = 0x5C0BE5
 def held_out_scores(
     network: nn.Module,
     scenes: SceneSettings,
-    task: SceneTask,
+    task: SceneSource,
     *,
     levels: tuple[float, ...] = LEVELS,
     count: int = SCENES,

@@ -38,6 +38,11 @@ class Judged:
     covered: float | None = None
     """Share of pixels within the nominal 90 % interval; None where the network tells no error."""
 
+    @property
+    def gain(self) -> float:
+        """Root of the mean square error relative to the reference's, averaged over the batch; below 1 is a gain."""
+        return float(self.ratio.sqrt().mean())
+
 
 def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
     """Restore a batch and compare it with the truth.

@@ -1,67 +1,27 @@
 """A whole training: from settings to a weight file, with previews on the way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from rdl_live._version import __version__
-from rdl_live.errors import ConfigError, DataError, OutputError
+from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
-from rdl_live.train.loop.board import Board, check_board
-from rdl_live.train.loop.preview import save_preview
+from rdl_live.train.loop.board import check_board
+from rdl_live.train.loop.loop import Step, Training
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
 from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
-from rdl_live.train.simulated.task import new_network, task_of
-from rdl_live.train.simulated.trainer import Step, Trainer
+from rdl_live.train.simulated.task import new_network, source_of
+from rdl_live.train.simulated.trainer import scene_training
 from rdl_models import Card, Network, Span, find_weights, load_weights, read_card, save_weights
 from rdl_models.architecture import EstimatesError, Grows
 from rdl_models.card import card_name
-
-CHECKPOINT_SUFFIX = ".checkpoint"
-PREVIEW_EVERY = 100
-"""Steps from one preview picture to the next."""
-_SUFFIX = ".safetensors"
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Where a training writes: all beside the weights."""
-
-    weights: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        """State of the training."""
-        return self.weights.with_name(f"{self.weights.name}{CHECKPOINT_SUFFIX}")
-
-    @property
-    def preview(self) -> Path:
-        """Some scenes as they are restored at the moment."""
-        return self.weights.with_name(f"{self.weights.name.removesuffix(_SUFFIX)}-preview.png")
-
-
-def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:
-    """Raise unless a training may write there.
-
-    Raises:
-        OutputError: the weights exist, a checkpoint would be lost, or there is no such folder.
-        DataError: there is no checkpoint to resume from.
-    """
-    if outputs.weights.suffix != _SUFFIX:
-        raise OutputError(f"{outputs.weights}: weights are {_SUFFIX} files; end the name of --out so")
-    if not outputs.weights.parent.is_dir():
-        raise OutputError(f"{outputs.weights}: there is no folder {outputs.weights.parent}; make it first")
-    if outputs.weights.exists() and not overwrite:
-        raise OutputError(f"{outputs.weights}: exists already; choose another --out or pass --overwrite")
-    if resume and not outputs.checkpoint.is_file():
-        raise DataError(f"{outputs.checkpoint}: there is no checkpoint to resume from; train without --resume")
-    if not resume and outputs.checkpoint.exists() and not overwrite:
-        raise OutputError(f"{outputs.checkpoint}: a training was left here; go on with --resume or pass --overwrite")
 
 
 def train_denoiser(
@@ -103,7 +63,7 @@ def train_denoiser(
     # No one writes before all have looked.
     processes.wait()
     half = settings.half_precision and quick_half(torch.device(device))
-    trainer = Trainer(
+    training = scene_training(
         maker(settings),
         settings,
         device,
@@ -112,20 +72,10 @@ def train_denoiser(
         half=half,
         processes=processes,
     )
-    shown = Board(board) if board is not None and processes.leads else None
-    for step in trainer.run():
-        if step.number % PREVIEW_EVERY == 1 and processes.leads:
-            save_preview(outputs.preview, step.judged)
-            if shown is not None:
-                shown.picture(outputs.preview, step.number)
-        if shown is not None:
-            shown.step(step)
-        watch(step)
-    if shown is not None:
-        shown.close()
-    card = make_card(name or card_name(out.name.removesuffix(_SUFFIX)), trainer)
+    finished(training, outputs, watch, processes=processes, board=board)
+    card = _card(name or card_name(out.name.removesuffix(SUFFIX)), training, settings)
     if processes.leads:
-        save_weights(out, trainer.average, card, overwrite=overwrite or resume)
+        save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
 
 
@@ -194,19 +144,16 @@ def _changed(network: Network, settings: TrainSettings) -> Network:
     return network
 
 
-def make_card(name: str, trainer: Trainer) -> Card:
+def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:
     """Return the metadata of what was trained; scores it (a minute)."""
-    network, architecture = trainer.average, trainer.settings.architecture
-    return Card(
-        name=name,
-        architecture=architecture,
-        config=vars(network.config),
-        trained_on=_trained_on(trainer.settings),
-        steps=trainer.progress.step,
-        minutes=trainer.progress.seconds / 60,
-        valid=valid_ranges(trainer.settings.scenes),
-        scores=held_out_scores(network, trainer.settings.scenes, task_of(architecture), device=trainer.device),
-        program=f"rdl-live {__version__}",
+    scores = held_out_scores(training.result, settings.scenes, source_of(settings.architecture), device=training.device)
+    return make_card(
+        name,
+        training,
+        settings.architecture,
+        trained_on=_trained_on(settings),
+        valid=valid_ranges(settings.scenes),
+        scores=scores,
     )
 
 

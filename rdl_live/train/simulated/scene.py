@@ -15,8 +15,7 @@ from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.specimen import SimulatedSeries, simulate
 from rdl_live.train.simulated.draw import draw_microscope, draw_photons, draw_specimen, estimated
 from rdl_live.train.simulated.settings import SceneSettings
@@ -74,10 +73,7 @@ class Setup:
         """Return what a series (1, A, P, y, x) of ADU says, in photons."""
         read = self.scope.camera.read_noise_e
         photons = to_photons(series, self.scope.camera)
-        matched = matched_spectrum(self.transform, self.geometry, series)
-        damping, _ = measure_damping(self.geometry, matched[0], photons, read)
-        noise = torch.tensor([noise_power(self.geometry, photons, read)], dtype=torch.float32)
-        return Evidence(matched, self.geometry.power[None], self.target[None], damping[None], noise)
+        return measured(self.transform, self.geometry, self.target, series, photons, read)
 
     def exposures(self, rng: np.random.Generator, settings: SceneSettings) -> Iterator[tuple[float, Tensor]]:
         """Draw light levels; yield each with its series (1, A, P, y, x) float32 ADU, unless nothing is seen in it."""

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from rdl_live.optics._base import Description
 from rdl_live.specimen import kind_names
+from rdl_live.train.loop.settings import LoopSettings
 from rdl_models import ARCHITECTURES, Span
 
 HELD_OUT = ("mixed", "reticulum")
@@ -49,22 +50,17 @@ class SceneSettings(Description):
         return self.kinds or tuple(name for name in kind_names() if name not in HELD_OUT)
 
 
-class TrainSettings(Description):
+class TrainSettings(LoopSettings):
     """How to train."""
 
     architecture: str = "object-plane"
     """A name in `rdl_models.architectures()`."""
     network: dict[str, int | float | bool] = Field(default={})
     """Fields of the new network's configuration that differ from the usual ones."""
-    minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 20.0
-    steps: Annotated[int, Field(ge=1)] | None = None
-    """Stop after so many steps instead of after `minutes`; then every number is the same in every run."""
     batch: Annotated[int, Field(ge=1, le=256)] = 4
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1.5e-3
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
-    """Share of the training in which the learning rate rises; then it falls as a cosine."""
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.9985
-    """Of the weights, from step to step (exponential moving average)."""
     window: Annotated[int, Field(ge=1)] = 768
     """Scenes that a batch is drawn from; 3 MB each with the usual size and exposures."""
     reuse: Annotated[int, Field(ge=1)] = 24
@@ -79,7 +75,6 @@ class TrainSettings(Description):
     """Train nothing but the head that tells the error: the images of the weights to start from stay as they are."""
     half_precision: bool = True
     """Convolutions in bfloat16, everything else in float32."""
-    seed: Annotated[int, Field(ge=0)] = 1
     scenes: SceneSettings = SceneSettings()
 
     @field_validator("architecture")

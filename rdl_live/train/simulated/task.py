@@ -1,4 +1,4 @@
-"""What is trained on simulated scenes: each task with the scenes, batches and loss that belong to it."""
+"""Simulated scenes for each task: how scenes and batches are made, and what is to be minimised."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class AnyScene(Protocol):
 
 
 @dataclass(frozen=True)
-class SceneTask:
+class SceneSource:
     """Functions of modules, so that they can be sent to other processes."""
 
     name: str
@@ -42,29 +42,29 @@ class SceneTask:
     """What errors are told relative to."""
 
 
-TASKS = Table(
-    "rdl_live.scene_tasks",
-    SceneTask,
+SOURCES = Table(
+    "rdl_live.scenes",
+    SceneSource,
     (
-        SceneTask(Task.OBJECT_PLANE, make_scene, make_batch, judge, "the Wiener estimate's"),
-        SceneTask(Task.RAW_FRAMES, make_raw_scene, make_raw_batch, judge_raw, "the generated frames'"),
-        SceneTask(Task.SUPER_RESOLUTION, make_sr_scene, make_sr_batch, judge_sr, "the widefield image's"),
+        SceneSource(Task.OBJECT_PLANE, make_scene, make_batch, judge, "the Wiener estimate's"),
+        SceneSource(Task.RAW_FRAMES, make_raw_scene, make_raw_batch, judge_raw, "the generated frames'"),
+        SceneSource(Task.SUPER_RESOLUTION, make_sr_scene, make_sr_batch, judge_sr, "the widefield image's"),
     ),
 )
 
 
-def task_of(architecture: str) -> SceneTask:
+def source_of(architecture: str) -> SceneSource:
     """Return what networks of an architecture are trained to do on simulated scenes.
 
     Raises:
         ConfigError: there is no such architecture, or none that is trained on simulated scenes.
     """
     known = find_architecture(architecture)
-    found = TASKS.find(known.task)
+    found = SOURCES.find(known.task)
     if found is None:
         raise ConfigError(
             f"architecture {architecture!r}: networks for {known.task} are not trained on simulated series; there are "
-            f"scenes for {', '.join(TASKS.names())}"
+            f"scenes for {', '.join(SOURCES.names())}"
         )
     return found
 

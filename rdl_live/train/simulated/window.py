@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from rdl_live.train.simulated.settings import TrainSettings
-from rdl_live.train.simulated.task import AnyScene, task_of
+from rdl_live.train.simulated.task import AnyScene, source_of
 
 _AHEAD = 8
 """Scenes that each process may be ahead."""
@@ -33,7 +33,7 @@ class SceneWindow:
             world: how many there are. Together they get the batches that one process gets of `world` times the size.
         """
         self._settings, self._rank, self._world = settings, rank, world
-        self._task = task_of(settings.architecture)
+        self._task = source_of(settings.architecture)
         self._scenes: dict[int, AnyScene] = {}
         self._pending: dict[int, Future[AnyScene]] = {}
         self._pool: ProcessPoolExecutor | None = None

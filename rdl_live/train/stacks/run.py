@@ -4,25 +4,22 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from rdl_live._version import __version__
 from rdl_live.errors import ConfigError
 from rdl_live.restore.suited import check_suited
-from rdl_live.train.recordings.verdict import CERTAIN, WORTH
-from rdl_live.train.simulated.run import Outputs, check_outputs
+from rdl_live.train.loop.held_out import CERTAIN, WORTH, valid_near
+from rdl_live.train.loop.loop import Look, Step, Training, held_out
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.stacks.change import MOST, Change, measure_change
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 from rdl_live.train.stacks.stacks import Stacks, VolumeFilm
-from rdl_live.train.stacks.trainer import VolumeStep, VolumeTrainer, new_network
-from rdl_models import Card, Span, Task, Weights, load_weights, save_weights
+from rdl_live.train.stacks.trainer import ARCHITECTURE, VolumeTask, new_network
+from rdl_models import Card, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
-
-_NEAR = 0.05
-"""Weights are valid for optics that differ by so much from those of the recordings."""
-_LIGHT = 3.0
-"""... and for light that differs by this factor."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ def train_on_volumes(
     device: torch.device | str = "cpu",
     resume: bool = False,
     overwrite: bool = False,
-    watch: Callable[[VolumeStep], bool | None] = lambda _: None,
+    watch: Callable[[Step], bool | None] = lambda _: None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> VolumeResult:
     """Train a denoiser of z-stacks on noisy recordings alone.
@@ -84,19 +81,23 @@ def train_on_volumes(
         if change.of(other) <= MOST:
             text += f"; use `rdl-live train {other} --volume`"
         return VolumeResult(None, settings.scheme, change, None, (text,))
-    network = new_network(settings) if settings.start is None else _started(settings.start).network
-    trainer = VolumeTrainer(network, Stacks(films, settings), device, checkpoint=outputs.checkpoint, resume=resume)
-    for step in trainer.run():
-        if watch(step):
-            words = (f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume",)
-            return VolumeResult(None, settings.scheme, change, trainer.after.error, words)
+    started = None if settings.start is None else _started(settings.start)
+    stacks = Stacks(films, settings)
+    task = VolumeTask(new_network(settings) if started is None else started.network, stacks, device)
+    training = Training(task, device, checkpoint=outputs.checkpoint, resume=resume)
+    ended = finished(training, outputs, watch)
+    before, after = held_out(training)
+    if not ended:
+        words = (f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume",)
+        return VolumeResult(None, settings.scheme, change, after.error, words)
     outputs.checkpoint.unlink(missing_ok=True)
-    helped, text = _verdict(trainer)
+    helped, text = _verdict(before, after)
     if not helped:
-        return VolumeResult(None, settings.scheme, change, trainer.after.error, (text,))
-    card = _card(card_name(out.name.removesuffix(".safetensors")), trainer, films, change)
-    save_weights(out, trainer.best, card, overwrite=overwrite)
-    return VolumeResult(card, settings.scheme, change, trainer.after.error, (text,))
+        return VolumeResult(None, settings.scheme, change, after.error, (text,))
+    architecture = ARCHITECTURE if started is None else started.card.architecture
+    card = _card(card_name(out.name.removesuffix(SUFFIX)), architecture, training, stacks, change, after)
+    save_weights(out, training.result, card, overwrite=overwrite)
+    return VolumeResult(card, settings.scheme, change, after.error, (text,))
 
 
 def _most(changes: Sequence[Change]) -> Change:
@@ -116,13 +117,13 @@ def _started(name: str) -> Weights:
     return loaded
 
 
-def _verdict(trainer: VolumeTrainer) -> tuple[bool, str]:
+def _verdict(start: Look, end: Look) -> tuple[bool, str]:
     """Return whether it helps, certainly and worth it, and the words."""
-    errors = trainer.after.errors
+    errors = end.errors
     error, spread = float(errors.mean()), float(errors.std(correction=1)) / math.sqrt(len(errors))
     gain_db = -10 * math.log10(max(error, 1e-4))
     # What was started from is the standard, and the noisy stacks themselves (1) where that is worse.
-    before = min(1.0, trainer.before.error)
+    before = min(1.0, start.error)
     found = (
         f"on held-out photons the mean square error is {error:.3f} of that of the noisy stacks ({gain_db:.1f} dB less; "
         f"{before:.3f} before the training)"
@@ -132,44 +133,33 @@ def _verdict(trainer: VolumeTrainer) -> tuple[bool, str]:
     return False, f"training did not help: {found}; nothing is written"
 
 
-def _card(name: str, trainer: VolumeTrainer, films: Sequence[VolumeFilm], change: Change) -> Card:
+def _card(name: str, architecture: str, training: Training[Any], stacks: Stacks, change: Change, after: Look) -> Card:
     """Return the metadata of what was trained."""
-    scope, channel = films[0].scope, films[0].channel
-    centre = {
-        "na": scope.optics.na,
-        "pixel_size_um": scope.optics.pixel_size_um,
-        "emission_nm": channel.emission_nm,
-    }
-    valid = {key: Span(low=(1 - _NEAR) * value, high=(1 + _NEAR) * value) for key, value in centre.items()}
-    light = [film.means[0] for film in films]
-    valid["photons"] = Span(low=min(light) / _LIGHT, high=max(light) * _LIGHT)
+    films, settings = stacks.films, stacks.settings
     recordings = [
         {
             "name": film.name,
             "fingerprint": film.fingerprint,
             "time_points": len(film),
             "planes": film.frames.shape[1],
-            "held_out": sorted(trainer.stacks.held[id(film)]),
-            "microscope": scope.name,
+            "held_out": sorted(stacks.held[id(film)]),
+            "microscope": film.scope.name,
             "photons": round(film.means[0], 3),
         }
         for film in films
     ]
-    return Card(
-        name=name,
-        architecture="rcan3d",
-        config=vars(trainer.best.config),
+    return make_card(
+        name,
+        training,
+        architecture,
         trained_on={
-            "scheme": str(trainer.settings.scheme),
-            "settings": trainer.settings.model_dump(mode="json"),
+            "scheme": str(settings.scheme),
+            "settings": settings.model_dump(mode="json"),
             "recordings": recordings,
             "change": {"in_time": change.in_time, "in_depth": change.in_depth},
-            "best_step": trainer.state.best_step,
-            "from": trainer.settings.start,
+            "best_step": training.state.best_step,
+            "from": settings.start,
         },
-        steps=trainer.state.step,
-        minutes=trainer.state.seconds / 60,
-        valid=valid,
-        scores={"held_out_error": round(trainer.after.error, 4)},
-        program=f"rdl-live {__version__}",
+        valid=valid_near(films[0].scope, films[0].channel, [film.means[0] for film in films]),
+        scores={"held_out_error": round(after.error, 4)},
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rdl_live.optics._base import Description
+from rdl_live.train.loop.settings import HeldOutSettings
 
 
 class VolumeScheme(StrEnum):
@@ -17,13 +17,10 @@ class VolumeScheme(StrEnum):
     """Spatially interleaved: the even planes of a stack predict the odd ones."""
 
 
-class VolumeSettings(Description):
+class VolumeSettings(HeldOutSettings):
     """How to train."""
 
     scheme: VolumeScheme = VolumeScheme.TIS
-    minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 10.0
-    steps: Annotated[int, Field(ge=1)] | None = None
-    """Stop after so many steps instead of after `minutes`; then every number is the same in every run."""
     width: Annotated[int, Field(ge=2, le=256)] = 16
     """Channels of the network; 64 as published."""
     groups: Annotated[int, Field(ge=1, le=32)] = 2
@@ -36,17 +33,7 @@ class VolumeSettings(Description):
     depth: Annotated[int, Field(ge=6, le=256)] = 16
     """Planes that a step sees."""
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """Of the weights, from step to step (exponential moving average)."""
-    anchor: Annotated[float, Field(ge=0)] = 0.0
-    """Pull towards the weights that were started from, relative to the learning rate."""
     gap: Annotated[float, Field(ge=0)] = 1.0
     """Weight of the gap-amending term of SiS."""
-    validate_every: Annotated[int, Field(ge=1)] = 50
-    """Steps from one look at the held-out time points to the next."""
-    patience: Annotated[int, Field(ge=1)] = 8
-    """Looks without a gain after which the training ends."""
     start: str | None = None
     """Weights to go on from; random ones where left out."""
-    seed: Annotated[int, Field(ge=0)] = 1

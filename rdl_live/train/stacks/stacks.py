@@ -1,6 +1,5 @@
 """Z-stack time-lapses to learn from, divided into what is learnt from and what judges."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,9 @@ from rdl_live.errors import DataError
 from rdl_live.optics import Channel, Microscope, to_photons
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.quality.frc import thin
-from rdl_live.train.recordings.film import fingerprint
-from rdl_live.train.recordings.pairs import neighbours
+from rdl_live.train.loop.held_out import fingerprint, held_count, neighbours
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 
-HELD_OUT = 0.15
-"""Share of the time points that are held out, at the end of each recording."""
 LEAST_TIMES = {VolumeScheme.TIS: 6, VolumeScheme.SIS: 3}
 LEAST_PLANES = {VolumeScheme.TIS: 1, VolumeScheme.SIS: 6}
 REACH = 1
@@ -182,7 +178,7 @@ def held_times(film: VolumeFilm, scheme: VolumeScheme) -> set[int]:
             f"{film.name}: {times} time points of {planes} planes are too little to learn from by {scheme}: "
             f"{LEAST_TIMES[scheme]} and {LEAST_PLANES[scheme]} are needed (the last time points judge); record more"
         )
-    return set(range(times - max(1, math.ceil(HELD_OUT * times)), times))
+    return set(range(times - held_count(times), times))
 
 
 def joined(looks: Sequence[Looks]) -> Looks:

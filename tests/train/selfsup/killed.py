@@ -12,23 +12,24 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.train import Training, pair_training
 from rdl_live.train.loop import loop
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.settings import SelfSupSettings
-from rdl_live.train.recordings.trainer import PairTrainer
 from rdl_models import ObjectPlane, ObjectPlaneConfig
 
 CHECKPOINT, SLOW = "w.checkpoint", "slow"
 
 
-def trainer(steps: int, checkpoint: Path | None) -> PairTrainer:
+def trainer(steps: int, checkpoint: Path | None) -> Training[Any]:
     """Return the training, taken up again if there is a checkpoint."""
     scope = Microscope(
         name="test",
@@ -45,7 +46,7 @@ def trainer(steps: int, checkpoint: Path | None) -> PairTrainer:
     torch.manual_seed(0)
     network = ObjectPlane(ObjectPlaneConfig(width=8, blocks=1, spread=4))
     resume = checkpoint is not None and checkpoint.is_file()
-    return PairTrainer(network, Moments([film], settings), checkpoint=checkpoint, resume=resume)
+    return pair_training(network, Moments([film], settings), checkpoint=checkpoint, resume=resume)
 
 
 def train(folder: Path, steps: int) -> None:

@@ -6,9 +6,10 @@ import torch
 
 from rdl_live.optics import Otf
 from rdl_live.optics.pattern import illumination
+from rdl_live.train.loop.held_out import neighbours
 from rdl_live.train.recordings.film import Tile, shifted, tiles
 from rdl_live.train.recordings.loss import error_ratio, plain_spectrum
-from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, neighbours, split_pair, tis_pair
+from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
 
 from .conftest import SCOPE, MakeFilm, truth_of
 

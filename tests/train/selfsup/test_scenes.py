@@ -5,8 +5,8 @@ import pytest
 from rdl_live.optics import Optics
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
-from rdl_live.train.recordings.scenes import scene_settings
 from rdl_live.train.recordings.settings import SelfSupSettings
+from rdl_live.train.retraining import scene_settings
 from rdl_live.train.simulated.scene import make_scene
 
 from .conftest import SCOPE, MakeFilm

@@ -1,17 +1,17 @@
 """Training from noisy recordings: it helps, it is honest where it does not, and it can be interrupted."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from rdl_live.errors import DataError, OutputError
+from rdl_live.train import Training, pair_training, train_on_films
 from rdl_live.train.recordings.bootstrap import Interval
 from rdl_live.train.recordings.judge import Judged
 from rdl_live.train.recordings.moments import Moments, divide
-from rdl_live.train.recordings.run import train_on_films
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
-from rdl_live.train.recordings.trainer import PairTrainer
 from rdl_live.train.recordings.verdict import Gain
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Span, load_weights, save_weights
 
@@ -41,9 +41,9 @@ def start(tmp_path: Path) -> Path:
     return path
 
 
-def trainer(film: object, settings: SelfSupSettings = SETTINGS, **more: object) -> PairTrainer:
+def trainer(film: object, settings: SelfSupSettings = SETTINGS, **more: object) -> Training[Any]:
     torch.manual_seed(0)
-    return PairTrainer(ObjectPlane(TINY), Moments([film], settings), **more)  # type: ignore[list-item, arg-type]
+    return pair_training(ObjectPlane(TINY), Moments([film], settings), **more)  # type: ignore[list-item, arg-type]
 
 
 def test_the_last_time_points_are_held_out(make_film: MakeFilm) -> None:
@@ -134,7 +134,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(make_film: MakeFi
     assert first + [step.loss for step in resumed.run()] == whole
     assert resumed.state.losses == whole
     assert resumed.state.looks == straight.state.looks
-    for one, other in zip(straight.best.parameters(), resumed.best.parameters(), strict=True):
+    for one, other in zip(straight.result.parameters(), resumed.result.parameters(), strict=True):
         assert torch.equal(one, other)
     with pytest.raises(DataError, match="seed = 1, now seed = 2"):
         trainer(film, settings.replace(seed=2), checkpoint=file, resume=True)

@@ -1,6 +1,7 @@
 """Training from noisy z-stacks alone: it helps, says which scheme suits, and can be interrupted."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.restore.volume import denoise_stack
 from rdl_live.specimen import simulate_volume
+from rdl_live.train import Training
 from rdl_live.train.stacks.change import measure_change
 from rdl_live.train.stacks.loss import excess
 from rdl_live.train.stacks.run import train_on_volumes
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 from rdl_live.train.stacks.stacks import SHOWN, Stacks, VolumeFilm
-from rdl_live.train.stacks.trainer import VolumeTrainer, new_network
+from rdl_live.train.stacks.trainer import VolumeTask, new_network
 from rdl_models import Rcan3d, load_weights
 
 SCOPE = Microscope(
@@ -90,8 +92,8 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     recorded, file = film(times=6)[0], tmp_path / "w.checkpoint"
     settings = SETTINGS.replace(steps=8, validate_every=3, scheme=VolumeScheme.SIS)
 
-    def trainer(**more: object) -> VolumeTrainer:
-        return VolumeTrainer(new_network(settings), Stacks([recorded], settings), **more)  # type: ignore[arg-type]
+    def trainer(**more: object) -> Training[Any]:
+        return Training(VolumeTask(new_network(settings), Stacks([recorded], settings)), **more)  # type: ignore[arg-type]
 
     whole = [step.loss for step in trainer().run()]
     first = []
