@@ -12,7 +12,7 @@ from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import valid_near
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.loop.task import TrainingTask
 from rdl_live.train.recordings.film import Film
@@ -39,6 +39,7 @@ class Result:
     """What was found and done, for the user."""
 
 
+@exclusive
 def learn(
     films: Sequence[Film],
     out: Path,
@@ -112,7 +113,7 @@ def learn(
         return Result(None, settings.scheme, motion, found, tuple(words))
     called = name or card_name(out.name.removesuffix(SUFFIX))
     card = _card(called, start.card, training, moments, films, found, motion)
-    save_weights(out, training.result, card, overwrite=overwrite)
+    save_weights(out, training.result, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
 
