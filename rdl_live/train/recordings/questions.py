@@ -87,13 +87,13 @@ class Question:
 
 
 def excess(film: Film) -> float:
-    """Return the noise variance that the frames show beyond the OTF, relative to what light and camera should give.
+    """Return how many counts go together in the noise: e of V = e m + (e r)^2, V measured beyond the OTF's cut-off.
 
-    1 where the camera is as described (or cannot be checked): a wrong gain, or a camera that multiplies electrons,
-    shows here. Photons that are divided as if they had less noise than they have would share what is left.
+    1 where the camera is as described (or cannot be checked): a gain that is wrong by e, or a camera that multiplies
+    electrons, shows here. Photons that are divided as if they had less noise than they have would share what is left.
     """
     otf = Otf.of(film.scope, film.channel)
-    measured, expected = 0.0, 0.0
+    measured, light, read = 0.0, 0.0, 0.0
     # The window weighs the middle of the field, where there may be more light than at its edges.
     window = window2d(film.shape)
     share = window.square() / window.square().sum()
@@ -104,8 +104,10 @@ def excess(film: Film) -> float:
         if found is None:
             return 1.0
         measured += float(found.mean())
-        expected += max(float((photons.mean(dim=(0, 1)) * share).sum()), 0.0) + film.read_noise_e**2
-    ratio = measured / expected if expected > 0 else 1.0
+        light += max(float((photons.mean(dim=(0, 1)) * share).sum()), 0.0)
+        read += film.read_noise_e**2
+    # The positive root, written so that it also serves a camera without read noise.
+    ratio = 2 * measured / max(light + math.sqrt(light**2 + 4 * read * measured), 1e-12)
     return min(max(ratio, 0.1), 10.0) if abs(ratio - 1) > _EXCESS else 1.0
 
 
@@ -163,11 +165,10 @@ def divided(
 ) -> list[Tensor]:
     """Divide photons into so many equal parts with independent noise; see `thin`.
 
-    Where the noise is `noise_excess` times what it should be, that many counts go together: in units of them the
-    variance is the mean.
+    Where `noise_excess` counts go together, they are divided in units of them: in these the variance is the mean.
     """
     found, rest = [], photons / noise_excess
-    read = torch.as_tensor(read_noise_e) / math.sqrt(noise_excess)
+    read = torch.as_tensor(read_noise_e)
     for left in range(parts, 1, -1):
         one, rest = thin(rest, 1 / left, read_noise_e=read * math.sqrt(left / parts), generator=generator)
         found.append(one)
