@@ -76,13 +76,7 @@ def estimate_patterns(
         DataError: wrong axes, or values that are not finite.
     """
     channel = channel or scope.channels[0]
-    raw = as_series(series, scope).to(device)
-    exposure = Exposure.of(raw, scope.camera, maps)
-    # A mean shows what any of its terms is, in a fraction of the time.
-    if not bool(torch.isfinite(exposure.levels).all()):
-        raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
-    otf = Otf.of(scope, channel)
-    bands = separate(exposure, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
+    bands = bands_of(series, scope, channel, maps, device)
     lowest, highest = search_range(scope, channel)
     peaks = _peaks(bands, lowest, highest, channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
@@ -102,6 +96,26 @@ def estimate_patterns(
             for pattern, doubt in zip(patterns, doubts, strict=True)
         ]
     return PatternSet(patterns=tuple(patterns))
+
+
+def bands_of(
+    series: np.ndarray | Tensor,
+    scope: Microscope,
+    channel: Channel | None,
+    maps: CameraMaps | None,
+    device: torch.device | str,
+) -> Bands:
+    """Return the separated bands of series of raw ADU; see `estimate_patterns`.
+
+    Raises:
+        DataError: wrong axes, or values that are not finite.
+    """
+    raw = as_series(series, scope).to(device)
+    exposure = Exposure.of(raw, scope.camera, maps)
+    # A mean shows what any of its terms is, in a fraction of the time.
+    if not bool(torch.isfinite(exposure.levels).all()):
+        raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
+    return separate(exposure, Otf.of(scope, channel), scope.pattern.harmonics, scope.camera.read_noise_e)
 
 
 def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> list[Peak | None]:
@@ -142,16 +156,17 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
 
 def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> Pattern:
     k0, found = max(
-        (_fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
+        (fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
         key=lambda fit: fit[1].coherence,
     )
     steps = fit_steps(bands, orientation, found)
     doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
     if not (doubt or confirmed or peak.rival is None):
-        _, other = _fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
+        _, other = fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
         doubt = verdict.doubt_of_rival(found.coherence, other.coherence)
     doubt = doubt or verdict.doubt_of_steps(steps)
-    depths = [steps.modulation]
+    # A quotient by a power that is known to a relative error r is too large by about r^2.
+    depths = [steps.modulation / (1 + steps.scale_sigma**2)]
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
@@ -159,7 +174,7 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0) for value in depths),
+        modulation=tuple(min(max(value, 0.0), 2.0 if doubt else 1.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,
@@ -167,7 +182,8 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
     ).canonical()
 
 
-def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
+def fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
+    """Return k0 refined from a start within half an FFT pixel [cycles/um], and the amplitudes there."""
     overlap = Overlap(bands, start)
     sideband = overlap.cut(bands.spectra[1][:, orientation])
     k0 = refine_k0(bands, overlap, sideband)

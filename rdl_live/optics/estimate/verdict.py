@@ -82,7 +82,7 @@ def doubt_of_steps(steps: Steps) -> str:
             f"modulation {modulation:.2f} is too weak to use: check polarisation, focus and that the "
             "beams interfere on the sample"
         )
-    if modulation > _MOST_MODULATION:
+    if modulation > _MOST_MODULATION * (1 + 3 * steps.scale_sigma):
         return (
             f"modulation {modulation:.2f} is above 1, which light cannot do: check camera.offset_adu "
             "and the wavelength, NA and pixel size in the microscope file"

@@ -15,7 +15,8 @@ from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, matched_spectrum, measured
 from rdl_live.train.loop.held_out import fingerprint
 
@@ -58,6 +59,13 @@ class Film:
         maps = self.maps
         return self.scope.camera.read_noise_e if maps is None else float(maps.read_noise_e.square().mean().sqrt())
 
+    @cached_property
+    def excess(self) -> float:
+        """Fixed noise of the widefield; see `Geometry.excess`."""
+        times = sorted({0, len(self) // 2, len(self) - 1})
+        photons = torch.stack([self.photons(time) for time in times])
+        return series_noise(photons, Otf.of(self.scope, self.channel), self.read_noise_e).excess
+
     def under(self, patterns: PatternSet) -> "Film":
         """Return the same recording as if its patterns were others."""
         return replace(self, patterns=patterns)
@@ -93,6 +101,7 @@ class Tile:
     def __post_init__(self) -> None:
         film = self.film
         geometry = build_geometry(Otf.of(film.scope, film.channel), self.patterns, self.shape)
+        geometry = with_excess(geometry, film.excess)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.
         object.__setattr__(self, "_transform", BandTransform(geometry, Camera(), None))

@@ -22,7 +22,7 @@ from rdl_live.optics import PatternSet, estimate_patterns
 from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.bootstrap import Draws, Interval, Values, interval, root_quotient
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
-from rdl_live.train.recordings.questions import FOLDS, Question, excess, questions
+from rdl_live.train.recordings.questions import FOLDS, Question, noise_gain, questions
 
 TILE = 128
 BLOCK = 16
@@ -169,14 +169,14 @@ def measure(
     if not places or not times:
         raise DataError(f"{film.name}: nothing is left to judge by; compare on another recording")
     places = [places[index] for index in spread(range(len(places)), max(1, MOST_PIECES // len(times)))]
-    noise, generator = excess(film), torch.Generator().manual_seed(_SEED)
+    noise, generator = noise_gain(film), torch.Generator().manual_seed(_SEED)
     pieces: list[list[_Piece]] = []
     for number, time in enumerate(times):
         row = []
         for index, place in enumerate(places):
             progress("predicting held-out photons", number * len(places) + index, len(times) * len(places))
             moved = [Tile(film.under(one), place.top, place.left, place.shape) for one in others]
-            asked = list(questions(place, time, generator, noise_excess=noise, others=moved))
+            asked = list(questions(place, time, generator, gain=noise, others=moved))
             row.append(_asked(asked, networks))
         pieces.append(row)
     whole = torch.ones(film.shape) if area is None else area

@@ -16,7 +16,7 @@ from rdl_live.train.recordings.film import Film, Tile, tiles
 from rdl_live.train.recordings.judge import TILE, spread
 from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
 from rdl_live.train.recordings.place import held_place
-from rdl_live.train.recordings.questions import FOLDS, Question, excess, questions
+from rdl_live.train.recordings.questions import FOLDS, Question, noise_gain, questions
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 
 LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
@@ -90,12 +90,12 @@ class Moments:
             pieces = tiles(film, TILE) if place is None else place.tiles(film, TILE)
             wanted += [(tile, moment.time) for moment in side if moment.film is film for tile in pieces]
         chosen = [wanted[index] for index in spread(range(len(wanted)), JUDGED)]
-        noise = {id(tile.film): excess(tile.film) for tile, _ in chosen}
+        noise = {id(tile.film): noise_gain(tile.film) for tile, _ in chosen}
         generator = torch.Generator().manual_seed(settings.seed)
         turns = min(FOLDS, math.ceil(JUDGED / len(chosen)))
         for number, (tile, time) in enumerate(chosen):
             folds = [(number + turn) % FOLDS for turn in range(turns)]
-            yield from questions(tile, time, generator, noise_excess=noise[id(tile.film)], folds=folds)
+            yield from questions(tile, time, generator, gain=noise[id(tile.film)], folds=folds)
 
     def _learnt_tiles(self, film: Film) -> list[Tile]:
         found = [(tile, self._learnt_inside(tile)) for tile in tiles(film, self.settings.tile)]

@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from rdl_live.optics.noise_floor import noise_variance, window2d
+from rdl_live.optics.noise_floor import window2d
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.quality.frc import thin
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence
 from rdl_live.train.recordings.film import Film, Tile
 
@@ -86,28 +87,20 @@ class Question:
         return self.evidence.image(spectrum[None])[0]
 
 
-def excess(film: Film) -> float:
+def noise_gain(film: Film) -> float:
     """Return how many counts go together in the noise: e of V = e m + (e r)^2, V measured beyond the OTF's cut-off.
 
     1 where the camera is as described (or cannot be checked): a gain that is wrong by e, or a camera that multiplies
     electrons, shows here. Photons that are divided as if they had less noise than they have would share what is left.
     """
-    otf = Otf.of(film.scope, film.channel)
-    measured, light, read = 0.0, 0.0, 0.0
+    times = range(0, len(film), max(1, len(film) // _LOOKED_AT))
+    photons = torch.stack([film.photons(time) for time in times])
+    measured = series_noise(photons, Otf.of(film.scope, film.channel), film.read_noise_e).changing
     # The window weighs the middle of the field, where there may be more light than at its edges.
-    window = window2d(film.shape)
-    share = window.square() / window.square().sum()
-    for time in range(0, len(film), max(1, len(film) // _LOOKED_AT)):
-        photons = film.photons(time)
-        mean = photons.mean(dim=(-2, -1), keepdim=True)
-        found = noise_variance((photons - mean) * window, otf)
-        if found is None:
-            return 1.0
-        measured += float(found.mean())
-        light += max(float((photons.mean(dim=(0, 1)) * share).sum()), 0.0)
-        read += film.read_noise_e**2
+    window = window2d(film.shape).square()
+    light = max(float((photons.mean(dim=(0, 1, 2)) * window).sum() / window.sum()), 0.0)
     # The positive root, written so that it also serves a camera without read noise.
-    ratio = 2 * measured / max(light + math.sqrt(light**2 + 4 * read * measured), 1e-12)
+    ratio = 2 * measured / max(light + math.sqrt(light**2 + 4 * film.read_noise_e**2 * measured), 1e-12)
     return min(max(ratio, 0.1), 10.0) if abs(ratio - 1) > _EXCESS else 1.0
 
 
@@ -116,7 +109,7 @@ def questions(
     time: int,
     generator: torch.Generator,
     *,
-    noise_excess: float = 1.0,
+    gain: float = 1.0,
     others: Sequence[Tile] = (),
     folds: Sequence[int] = range(FOLDS),
 ) -> Iterator[Question]:
@@ -126,12 +119,12 @@ def questions(
         tile: where.
         time: when.
         generator: divides the photons.
-        noise_excess: see `excess`.
+        gain: see `noise_gain`.
         others: the same place under other patterns.
         folds: which of the parts.
     """
     photons = tile.film.photons(time, tile)
-    parts = divided(photons, FOLDS, tile.read_noise(), generator, noise_excess)
+    parts = divided(photons, FOLDS, tile.read_noise(), generator, gain)
     for number in folds:
         part = parts[number]
         shown = photons - part
@@ -139,7 +132,7 @@ def questions(
         seen = evidence.power[0] > SUPPORT
         transfer = torch.where(seen, evidence.power[0], 1)
         weight = torch.where(seen, (transfer / (transfer + SHARP * evidence.damping[0])).sqrt(), 0)
-        halves = divided(part, 2, math.sqrt(1 / FOLDS) * torch.as_tensor(tile.read_noise()), generator, noise_excess)
+        halves = divided(part, 2, math.sqrt(1 / FOLDS) * torch.as_tensor(tile.read_noise()), generator, gain)
 
         def image(
             place: Tile, counted: Tensor, share: float, weight: Tensor = weight, evidence: Evidence = evidence
@@ -161,15 +154,15 @@ def questions(
 
 
 def divided(
-    photons: Tensor, parts: int, read_noise_e: float | Tensor, generator: torch.Generator, noise_excess: float = 1.0
+    photons: Tensor, parts: int, read_noise_e: float | Tensor, generator: torch.Generator, gain: float = 1.0
 ) -> list[Tensor]:
     """Divide photons into so many equal parts with independent noise; see `thin`.
 
-    Where `noise_excess` counts go together, they are divided in units of them: in these the variance is the mean.
+    Where `gain` counts go together, they are divided in units of them: in these the variance is the mean.
     """
-    found, rest = [], photons / noise_excess
+    found, rest = [], photons / gain
     read = torch.as_tensor(read_noise_e)
     for left in range(parts, 1, -1):
         one, rest = thin(rest, 1 / left, read_noise_e=read * math.sqrt(left / parts), generator=generator)
         found.append(one)
-    return [noise_excess * one for one in (*found, rest)]
+    return [gain * one for one in (*found, rest)]

@@ -13,7 +13,7 @@ from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
 from rdl_live.train.recordings.judge import Judged, Reference, measure
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.place import held_place
-from rdl_live.train.recordings.questions import FOLDS, Question, divided, excess, questions
+from rdl_live.train.recordings.questions import FOLDS, Question, divided, noise_gain, questions
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_models import ObjectPlane, ObjectPlaneConfig
 
@@ -93,10 +93,10 @@ def test_what_lies_beyond_the_frame_does_not_count(make_film: MakeFilm) -> None:
 
 def test_parts_of_the_photons_add_up_and_share_no_noise_even_where_the_gain_is_wrong(make_film: MakeFilm) -> None:
     film = make_film(photons=5.0, times=12, size=80)
-    assert excess(film) == pytest.approx(1.0, abs=0.05)
+    assert noise_gain(film) == pytest.approx(1.0, abs=0.05)
     camera = SCOPE.camera.model_copy(update={"gain_e_per_adu": 1.0})
     wrong = replace(film, scope=SCOPE.replace(camera=camera.model_dump()))
-    found = excess(wrong)
+    found = noise_gain(wrong)
     assert found == pytest.approx(2.0, rel=0.06)
     photons = wrong.photons(0)
     parts = divided(photons, FOLDS, 1.0, torch.Generator().manual_seed(1), found)
@@ -104,10 +104,10 @@ def test_parts_of_the_photons_add_up_and_share_no_noise_even_where_the_gain_is_w
     torch.testing.assert_close(sum(parts), photons, atol=1e-3, rtol=1e-4)
     mean = 2 * truth_of(film)
 
-    def shared(noise_excess: float) -> float:
+    def shared(gain: float) -> float:
         generator, total, size = torch.Generator().manual_seed(2), 0.0, 0.0
         for time in range(12):
-            one = divided(wrong.photons(time), FOLDS, 1.0, generator, noise_excess)[0]
+            one = divided(wrong.photons(time), FOLDS, 1.0, generator, gain)[0]
             rest = wrong.photons(time) - one
             mine, its = one - mean / FOLDS, rest - mean * (1 - 1 / FOLDS)
             total += float((mine * its).sum())
