@@ -1,11 +1,13 @@
 """Is the judge of retraining right? `python -m benchmarks.judging --out FILE.jsonl`, which goes on where it was left.
 
 For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it, and the
-judge compares them with those that they came from, without the truth; then the truth is asked. Where no weights did
-better on what is held out, the last ones are judged, which are worse as a rule. One JSON line a case.
+judge compares them with those that they came from, without the truth; then the truth is asked. Each recording is
+trained on twice, gently and at a rate that does harm as a rule. Where no weights did better on what is held out, the last ones
+are judged. One JSON line a training.
 """
 
 import argparse
+import copy
 import json
 import sys
 import time
@@ -21,22 +23,28 @@ from benchmarks.judging_cases import Case, Recorded, cases, described, record
 from rdl_live.restore import Restorer
 from rdl_live.train.loop.loop import Training
 from rdl_live.train.recordings.film import INSET
+from rdl_live.train.recordings.judge import measure as measured
+from rdl_live.train.recordings.judge import other_patterns, spread
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.run import starting_weights
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
-from rdl_live.train.recordings.verdict import gain
-from rdl_models import Weights
+from rdl_live.train.recordings.verdict import Gain
+from rdl_models import Network, Weights
 
 OTHER_FIELD = 1000
+RATES = (6e-4, 4e-3)
+"""Learning rates."""
+PLACE_TIMES = 4
+"""Time points that judge the part of the field that nothing is learnt from."""
 TOLERATED = 1.01
 """True ratio above which weights must not be written."""
 
 
-def measure(case: Case, steps: int) -> dict[str, Any]:
-    """Train, judge, and ask the truth."""
+def measure(case: Case, steps: int) -> list[dict[str, Any]]:
+    """Train gently and harshly on one recording, judge both, and ask the truth."""
     start = time.perf_counter()
-    recorded = record(case)
+    recorded, other = record(case), record(case, seed=case.seed + OTHER_FIELD, times=2)
     film = recorded.film
     settings = SelfSupSettings(
         scheme=Scheme(case.scheme),
@@ -46,33 +54,51 @@ def measure(case: Case, steps: int) -> dict[str, Any]:
         workers=0,
         rehearsal=0.0,
         validate_every=steps,
-        learning_rate=case.rate,
         seed=case.seed,
     )
-    old = starting_weights("rdl", film)
-    moments = Moments([film], settings)
-    training = Training(PairTask(old.network, moments))
+    old, moments = starting_weights("rdl", film), Moments([film], settings)
+    task = PairTask(old.network, moments)
+    trained = [_trained(task, settings.replace(learning_rate=rate)) for rate in RATES]
+    held = [moment.time for moment in moments.held]
+    networks, others = [old.network, *(network for network, _ in trained)], other_patterns(film)
+    here = measured(film, networks, held, others=others)
+    place = moments.places[id(film)]
+    apart = (
+        None
+        if place is None
+        else measured(film, networks, spread(range(1, len(film), 2), PLACE_TIMES), area=place.area(film), others=others)
+    )
+    rows = []
+    for number, (network, chosen) in enumerate(trained, start=1):
+        found = Gain(here.judged(number), None if apart is None else apart.judged(number))
+        new = replace(old, network=network)
+        rows.append(
+            {
+                **described(case),
+                "rate": RATES[number - 1],
+                "true": true_ratio(recorded, held, old, new),
+                "true_other_field": true_ratio(other, range(2), old, new),
+                "judged": found.here.ratio.record(),
+                "standing": found.here.standing,
+                "elsewhere": None if found.elsewhere is None else found.elsewhere.ratio.record(),
+                "written": chosen and found.helped,
+                "chosen": chosen,
+                "steps": steps,
+                "seconds": round(time.perf_counter() - start, 1),
+            }
+        )
+    return rows
+
+
+def _trained(task: PairTask, settings: SelfSupSettings) -> tuple[Network, bool]:
+    """Return the network that a training gives, and whether it did better on what is held out than the first one."""
+    mine = copy.copy(task)
+    mine.settings = settings
+    training = Training(mine)
     for _ in training.run():
         pass
-    found_any = training.state.best_step > 0
-    network = training.result if found_any else training.average
-    found = gain(moments, training.started, network)
-    new = replace(old, network=network)
-    held = [moment.time for moment in moments.held]
-    other = record(case, seed=case.seed + OTHER_FIELD, times=2)
-    elsewhere = found.elsewhere
-    return {
-        **described(case),
-        "true": true_ratio(recorded, held, old, new),
-        "true_other_field": true_ratio(other, range(2), old, new),
-        "judged": found.here.ratio.record(),
-        "standing": found.here.standing,
-        "elsewhere": None if elsewhere is None else elsewhere.ratio.record(),
-        "written": found_any and found.helped,
-        "chosen": found_any,
-        "steps": steps,
-        "seconds": round(time.perf_counter() - start, 1),
-    }
+    chosen = training.state.best_step > 0
+    return (training.result if chosen else training.average), chosen
 
 
 def true_ratio(recorded: Recorded, times: Sequence[int], old: Weights, new: Weights) -> float:
@@ -121,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Go on with the cases; return 1 where the judge was wrong too often."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="a line a case; gone on with")
-    parser.add_argument("--steps", type=int, default=60, help="of each training (default 60)")
+    parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
     options = parser.parse_args(arguments)
@@ -131,16 +157,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
     left = [one for one in cases()[first::count] if one.name not in done][: options.most]
     for case in left:
-        row = measure(case, options.steps)
-        rows.append(row)
+        found = measure(case, options.steps)
+        rows += found
         with options.out.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
-        print(json.dumps({"case": case.name, **{key: row[key] for key in ("true", "judged", "standing", "written")}}))
-        sys.stdout.flush()
-    found = summary(rows)
-    print(json.dumps(found, indent=2))
-    right = (found["interval_holds_truth"] or 0) >= 0.9 and found["wrong_with_confidence"] <= len(rows) / 60
-    return 0 if right and not found["harm_written_or_called_better"] else 1
+            lines.write("".join(json.dumps(row) + "\n" for row in found))
+        for row in found:
+            told = {key: row[key] for key in ("rate", "true", "judged", "standing", "written")}
+            print(json.dumps({"case": case.name, **told}), flush=True)
+    table = summary(rows)
+    print(json.dumps(table, indent=2))
+    right = (table["interval_holds_truth"] or 0) >= 0.9 and table["wrong_with_confidence"] <= len(rows) / 60
+    return 0 if right and not table["harm_written_or_called_better"] else 1
 
 
 def _known(path: Path) -> list[dict[str, Any]]:

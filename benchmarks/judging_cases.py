@@ -41,8 +41,6 @@ class Case:
     trouble: str = ""
     """`gain`, `fixed` or `patterns`: what of the description is wrong."""
     seed: int = 1
-    rate: float = 6e-4
-    """Learning rate; a high one makes weights worse."""
     size: int = 96
     times: int = 12
 
@@ -78,10 +76,7 @@ def cases() -> list[Case]:
         Case(kind, photons, motion, scheme, seed=81)
         for kind, photons, (motion, scheme) in product(FOREIGN, (2.0, 5.0, 20.0), (("rest", "split"), ("slow", "tis")))
     ]
-    # A third of them with a rate at which training does harm.
-    order = np.random.default_rng(1).permutation(len(found))
-    mixed = [found[index] for index in order]
-    return [Case(**{**asdict(one), "rate": 4e-3}) if number % 3 == 2 else one for number, one in enumerate(mixed)]
+    return [found[index] for index in np.random.default_rng(1).permutation(len(found))]
 
 
 def record(case: Case, *, seed: int | None = None, times: int | None = None) -> Recorded:
