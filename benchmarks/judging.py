@@ -2,8 +2,8 @@
 
 For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it, and the
 judge compares them with those that they came from, without the truth; then the truth is asked. Each recording is
-trained on twice, gently and at a rate that does harm as a rule. Where no weights did better on what is held out, the last ones
-are judged. One JSON line a training.
+trained on twice, gently and at a rate that does harm as a rule. Where no weights did better on what is held out, the
+last ones are judged. One JSON line a training.
 """
 
 import argparse
