@@ -199,7 +199,8 @@ class OfflineRun:
             nyquist = 0.5 / stated
             found.append(
                 f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
-                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): correct "
+                "optics.pixel_size_um if it is wrong, else use a higher magnification"
             )
         return found
 
