@@ -33,7 +33,7 @@ def live(
     if denoise is not None:
         from rdl_live.app.denoiser import check_denoiser
 
-        check_denoiser(denoise)
+        check_denoiser(denoise, live=True)
     from rdl_live.app.windows.live import microscope_session, run_window
     from rdl_live.view.common.memory import Memory
 
