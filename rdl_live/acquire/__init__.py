@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.fan_out import FrameListener, FrameSink
     from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.gratings import Grating, find_grating
-    from rdl_live.acquire.guard import IlluminationGuard, stopped_by_signals
+    from rdl_live.acquire.guard import IlluminationGuard
     from rdl_live.acquire.layout import recording_layout
     from rdl_live.acquire.pattern_check import PatternCheck, Verdict
     from rdl_live.acquire.plan import (
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
         live_plan,
         load_plan,
     )
-    from rdl_live.acquire.run_status import RunReport, RunStatus
+    from rdl_live.acquire.progress import Progress, Skipped
+    from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
+    from rdl_live.acquire.system_end import stopped_by_signals
 
 _HOME = {
     "core": ("hardware_of", "open_core", "shutdown"),
@@ -43,7 +45,7 @@ _HOME = {
     "events": ("PlanEvents", "Shot"),
     "faults": ("ManyProblemsError",),
     "gratings": ("Grating", "find_grating"),
-    "guard": ("IlluminationGuard", "stopped_by_signals"),
+    "guard": ("IlluminationGuard",),
     "layout": ("recording_layout",),
     "pattern_check": ("PatternCheck", "Verdict"),
     "plan": (
@@ -58,9 +60,11 @@ _HOME = {
         "live_plan",
         "load_plan",
     ),
-    "run_status": ("RunReport", "RunStatus"),
+    "progress": ("Progress", "Skipped"),
+    "run_status": ("Lamp", "RunReport", "RunStatus"),
     "session": ("Acquisition",),
     "slm_patterns": ("ChannelPatterns", "channel_patterns"),
+    "system_end": ("stopped_by_signals",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -73,6 +77,7 @@ __all__ = [
     "FrameSink",
     "Grating",
     "IlluminationGuard",
+    "Lamp",
     "Limits",
     "ManyProblemsError",
     "PatternCheck",
@@ -80,12 +85,14 @@ __all__ = [
     "Plan",
     "PlanChannel",
     "PlanEvents",
+    "Progress",
     "Region",
     "RunReport",
     "RunStatus",
     "SeriesIndex",
     "Shot",
     "SimEngine",
+    "Skipped",
     "TimePlan",
     "Verdict",
     "ZPlan",

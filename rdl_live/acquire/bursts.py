@@ -26,12 +26,12 @@ def bursts(
         if burst and shot.first:
             whole = len(burst) % cycle_of(burst) == 0
             if (seconds >= longest_s and whole) or longest_s == 0 or not _goes_on(burst, event, joins):
-                yield _joined(burst)
+                yield joined(burst)
                 burst, seconds = [], 0.0
         burst.append(event)
         seconds += 1e-3 * (shot.exposure_ms + frame_extra_ms)
     if burst:
-        yield _joined(burst)
+        yield joined(burst)
 
 
 def cycle_of(burst: list[MDAEvent] | tuple[MDAEvent, ...]) -> int:
@@ -56,7 +56,8 @@ def _goes_on(burst: list[MDAEvent], event: MDAEvent, joins: Callable[[Shot, Shot
     return joins(before, shot)
 
 
-def _joined(burst: list[MDAEvent]) -> SequencedEvent:
+def joined(burst: list[MDAEvent]) -> SequencedEvent:
+    """Return the one event that stands for these."""
     first, last = burst[0], burst[-1]
     return SequencedEvent(
         events=tuple(burst),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
 
+CAMERA_THREAD = "AcquisitionThread"
+"""Class of the thread in which pymmcore-plus runs the sequence of a camera in Python."""
 CAMERA_END_S = 15.0
 """How long a camera may take to end its last exposure when the core is shut down."""
 
@@ -121,7 +123,7 @@ def await_cameras(patience_s: float = CAMERA_END_S) -> None:
     """
     deadline = time.monotonic() + patience_s
     for thread in threading.enumerate():
-        if type(thread).__name__ == "AcquisitionThread" and thread is not threading.current_thread():
+        if type(thread).__name__ == CAMERA_THREAD and thread is not threading.current_thread():
             thread.join(max(deadline - time.monotonic(), 0.0))
 
 

@@ -51,8 +51,8 @@ class Devices:
         self.verify(setting)
         self._known[setting.place] = setting.value
 
-    def verify(self, setting: Setting) -> None:
-        """Raise DeviceError unless a property reads as it was set."""
+    def verify(self, setting: Setting) -> str:
+        """Return what a property reads; raise DeviceError unless that is as it was set."""
         device, name = setting.place
         with asking(device, f"reading {name}"):
             found = self.core.getProperty(device, name)
@@ -61,6 +61,19 @@ class Devices:
                 f"{device}: {name} was set to {setting.value} but reads back {found}; check the device, or take a "
                 "value that it can reach"
             )
+        return str(found)
+
+    def light(self, light: ChannelLight, percent: float) -> float:
+        """Light one channel and no other; return its power as read back [percent].
+
+        Raises:
+            DeviceError: refused, or reads back otherwise.
+        """
+        found = ""
+        for setting in self.lighting(light, percent):
+            self.set(setting)
+            found = self.verify(setting)
+        return float(found) / light.power.per_percent
 
     def lighting(self, light: ChannelLight, percent: float) -> list[Setting]:
         """Return what lights one channel and no other, its power last."""

@@ -16,15 +16,17 @@ from pymmcore_plus.core._sequencing import SequencedEvent
 from pymmcore_plus.mda import MDAEngine
 from useq import MDAEvent
 
-from rdl_live.acquire.bursts import bursts, cycle_of
+from rdl_live.acquire.bursts import bursts, cycle_of, joined
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.events import Shot, shot_of
 from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
 from rdl_live.acquire.pattern_store import PatternStore
-from rdl_live.acquire.run_status import RunStatus
+from rdl_live.acquire.progress import Pace, Skipped
+from rdl_live.acquire.run_status import Lamp, RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
+from rdl_live.acquire.skipping import Skipping
 from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 
@@ -32,6 +34,8 @@ _LOG = logging.getLogger(__name__)
 
 MISSING_IN_A_ROW = 3
 """So many failed exposures are no accident any more: the run ends."""
+HELD_S = 0.5
+"""Colours that hardware switches in turn, faster than anybody can read, are shown together for so long."""
 Frame = npt.NDArray[Any]
 
 
@@ -50,6 +54,7 @@ class SimEngine(MDAEngine):
         stepped: bool,
         frames_per_series: int,
         burst_s: float = 10.0,
+        skipping: Skipping | None = None,
     ) -> None:
         """Only take what is needed; nothing is set.
 
@@ -64,6 +69,7 @@ class SimEngine(MDAEngine):
             stepped: step the SLM by software.
             frames_per_series: raw frames of one series.
             burst_s: about how long one hardware sequence may last [s].
+            skipping: what to do with series that fail; by default the first ends the run.
         """
         super().__init__(core, use_hardware_sequencing=not stepped, restore_initial_state=False)
         self._devices, self._guard, self._patterns = devices, guard, patterns
@@ -72,13 +78,26 @@ class SimEngine(MDAEngine):
         self._cycle = LightCycle(devices)
         self._loaded: tuple[int, ...] = ()
         self._open = self._slm_runs = False
+        self._lamp: Lamp | None = None
+        self._lamps: dict[Lamp, float] = {}
+        """When each was lit last; exchanged as a whole, for others read it."""
         self._failed_in_a_row = self._repeats = 0
         placed = stepped or self._hardware.camera.frame_index_tag is not None
         self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
+        self._skipping = skipping or Skipping(None)
+        self._handed = 0
+        """Frames of the event that have been handed on."""
         self._began_s = time.perf_counter()
+        self._first_s = self._busy_since_s = 0.0
+        self._busy_s = 0.0
+        self._ended_s: float | None = None
+        self.leave_out: Callable[[Frame | None, FrameTag, float], None] = deliver
+        """Given the frames that a skipped series lacks, as holes; they were not exposed."""
         self.status = RunStatus(stepped=stepped)
         self.alive_s = time.monotonic()
         """When it last did something [s], for the watchdog's heartbeat."""
+        self.opened_s = 0.0
+        """When the shutter was last asked to open [s], by `time.monotonic`."""
         self.beat: Callable[[], None] = lambda: None
         """Called before the light comes on."""
         self.tell: Callable[[str], None] = _LOG.warning
@@ -90,6 +109,30 @@ class SimEngine(MDAEngine):
     def lit(self) -> bool:
         """Whether the light path is open, as far as the devices have said; any thread."""
         return self._open
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample while the light path is open, as the devices have confirmed it; any thread.
+
+        Where hardware switches colours within a sequence, all that were lit within `HELD_S`.
+        """
+        since_s = time.monotonic() - HELD_S
+        lamps, now = self._lamps, self._lamp
+        return tuple(one for one, at_s in lamps.items() if one == now or at_s > since_s) if self._open else ()
+
+    @property
+    def pace(self) -> Pace:
+        """What was gone through, and how long it took; any thread."""
+        gone = self.status.series + len(self._skipping.skipped)
+        if not self._first_s:
+            return Pace(gone)
+        now_s, since_s = self._ended_s or time.perf_counter(), self._busy_since_s
+        return Pace(gone, now_s - self._first_s, self._busy_s + (now_s - since_s if since_s else 0.0))
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Series that failed, and that the plan went on without; any thread."""
+        return tuple(self._skipping.skipped)
 
     # What the runner calls ------------------------------------------------------------------------------
 
@@ -113,46 +156,59 @@ class SimEngine(MDAEngine):
         """Make everything ready for the exposure, the shutter last.
 
         Raises:
-            DeviceError: anything that could not be set; nothing was exposed.
+            DeviceError: anything that could not be set; nothing was exposed. Not where the series may be skipped.
         """
+        self._busy_since_s = time.perf_counter()
+        self._first_s = self._first_s or self._busy_since_s
+        self._handed = 0
         try:
-            self.alive_s = time.monotonic()
-            first = event.events[0] if isinstance(event, SequencedEvent) else event
-            shot = shot_of(first)
-            if shot.first or not self._open:
-                self._place(first)
-            if isinstance(event, SequencedEvent):
-                self._prepare_burst(event)
-            else:
-                self._devices.show(self._patterns.image(shot.pattern_id))
-            if not self._open:
-                self.beat()
-                self._open = True  # also if it fails half-way: then it is to be closed
-                self._devices.shutter(True)
+            self._make_ready(event)
+        except DeviceError as error:
+            self._skipping.failed = self._skippable(error)
         except BaseException:
             self.go_dark()
             raise
 
     def exec_event(self, event: MDAEvent) -> Iterator[Any]:
-        """Expose, and hand on each frame with its tag."""
+        """Expose, and hand on each frame with its tag; what fails is skipped where the plan says so."""
         try:
-            if isinstance(event, SequencedEvent):
-                yield from self._run_burst(event)
-            else:
-                yield from self._run_step(event)
+            rest: MDAEvent | None = event
+            while rest is not None:
+                error = self._skipping.take_failed()
+                if error is None:
+                    try:
+                        yield from self._expose(rest)
+                        return
+                    except DeviceError as caught:
+                        error = self._skippable(caught)
+                rest = self._left_after(rest, error)
+                if rest is not None:
+                    self._try_again(rest)
         except BaseException:
             self.go_dark()
             raise
+
+    def _expose(self, event: MDAEvent) -> Iterator[Any]:
+        if not self._open:
+            return  # it was stopped while it was made ready
+        if isinstance(event, SequencedEvent):
+            yield from self._run_burst(event)
+        else:
+            yield from self._run_step(event)
 
     def teardown_event(self, event: MDAEvent) -> None:
         """Close the shutter where the next frame is not due yet."""
         if self._open and not event.keep_shutter_open:
             self._devices.shutter(False)
             self._open = False  # not before: a shutter that hangs is open
+        if self._busy_since_s:
+            self._busy_s += time.perf_counter() - self._busy_since_s
+            self._busy_since_s = 0.0
 
     def teardown_sequence(self, sequence: Any) -> None:
         """Go dark, whatever came."""
         del sequence
+        self._ended_s = time.perf_counter()
         self.go_dark()
 
     def go_dark(self) -> None:
@@ -168,19 +224,79 @@ class SimEngine(MDAEngine):
             {camera: [self._stop_camera], slm: [self._stop_slm], "sequenced properties": [self._cycle.stop]}
         )
 
+    # Skipping what fails --------------------------------------------------------------------------------
+
+    def _skippable(self, error: DeviceError) -> DeviceError:
+        """Go dark; return the error where the plan may go on without the series, raise it where not."""
+        problems = len(self.problems)
+        self.go_dark()
+        if not self._skipping.wanted or self._stopped() or len(self.problems) > problems:
+            raise error
+        return error
+
+    def _left_after(self, event: MDAEvent, error: DeviceError) -> MDAEvent | None:
+        """Mark what the failed series lacks as missing, and return what comes after it in this event.
+
+        Raises:
+            DeviceError: too many in a row failed; or nothing is missing, so that the error is one of all frames.
+        """
+        events = list(event.events) if isinstance(event, SequencedEvent) else [event]
+        left = events[self._handed :]
+        if not left:
+            raise error
+        series = shot_of(left[0]).series
+        here = [one for one in left if shot_of(one).series == series]
+        for one in here:
+            self.alive_s = time.monotonic()
+            tag = shot_of(one).tag(None, FrameFlag.MISSING)
+            self.leave_out(None, tag, time.perf_counter())
+            self.status = replace(self.status, missing=self.status.missing + 1, time_point=series.time)
+        self._failed_in_a_row = 0
+        told = self._skipping.add(shot_of(left[0]), error)
+        if told:
+            self.tell(told)
+        return joined(left[len(here) :]) if len(left) > len(here) else None
+
+    def _try_again(self, event: MDAEvent) -> None:
+        """Make the rest of an event ready."""
+        self._handed = 0
+        try:
+            self._make_ready(event)
+        except DeviceError as error:
+            self._skipping.failed = self._skippable(error)
+
     # Making ready ---------------------------------------------------------------------------------------
+
+    def _make_ready(self, event: MDAEvent) -> None:
+        self.alive_s = time.monotonic()
+        first = event.events[0] if isinstance(event, SequencedEvent) else event
+        shot = shot_of(first)
+        self._skipping.check(shot)
+        if shot.first or not self._open:
+            self._place(first)
+        if isinstance(event, SequencedEvent):
+            self._prepare_burst(event)
+        else:
+            self._devices.show(self._patterns.image(shot.pattern_id))
+        if not self._open and not self._stopped():  # a stop that came meanwhile must find no light
+            self.beat()
+            self.opened_s = time.monotonic()
+            self._open = True  # also if it fails half-way: then it is to be closed
+            self._devices.shutter(True)
+            if self._stopped():  # meanwhile, and the guard may have closed it before it was opened
+                self.go_dark()
 
     def _place(self, event: MDAEvent) -> None:
         """Move, and set exposure and light of a series."""
         shot = shot_of(event)
         if event.x_pos is not None and event.y_pos is not None:
-            self._devices.move_xy(event.x_pos, event.y_pos)
+            with self._skipping.moving(shot):
+                self._devices.move_xy(event.x_pos, event.y_pos)
         if event.z_pos is not None:
             self._devices.move_z(event.z_pos)
         self._devices.exposure(shot.exposure_ms)
-        for setting in self._devices.lighting(shot.light, shot.power_percent):
-            self._devices.set(setting)
-            self._devices.verify(setting)
+        self._lamps = {}
+        self._shine(Lamp(shot.channel, self._devices.light(shot.light, shot.power_percent)))
 
     def _prepare_burst(self, event: SequencedEvent) -> None:
         slm = self._hardware.slm.device
@@ -195,6 +311,11 @@ class SimEngine(MDAEngine):
             self._slm_runs = True
             self.mmcore.startSLMSequence(slm)
         self._check_place(0, "before the first exposure")
+
+    def _shine(self, lamp: Lamp) -> None:
+        """Note what is lit from now on."""
+        self._lamp = lamp
+        self._lamps = {**self._lamps, lamp: time.monotonic()}
 
     def _check_place(self, expected: int, when: str) -> None:
         """Compare what the SLM says that it shows with what it should show."""
@@ -226,6 +347,9 @@ class SimEngine(MDAEngine):
         for arrival in read_sequence(core, camera, count, frame_s, self._stopped, self._came_twice):
             arrived += 1
             one = event.events[arrival.number]
+            if self._cycle.switches and arrival.number + 1 < count:
+                coming = shot_of(event.events[arrival.number + 1])
+                self._shine(Lamp(coming.channel, coming.power_percent))
             stamp = self._stamp(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
@@ -269,7 +393,10 @@ class SimEngine(MDAEngine):
     ) -> Any:
         """Deliver a frame or a hole; return what the runner tells its listeners."""
         self.alive_s = time.monotonic()
+        self._handed += 1
         shot = shot_of(event)
+        if shot.last:
+            self._skipping.succeeded()
         tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
         self._deliver(frame, tag, read_s)
         done = self.status

@@ -30,6 +30,10 @@ class Estimate:
     warnings: tuple[str, ...]
     total_dose_j_cm2: float | None = None
     """Likewise of all channels together."""
+    point_s: float = 0.0
+    """What one time point takes [s]."""
+    rest_s: float = 0.0
+    """From one time point to the next [s]."""
 
     def __str__(self) -> str:
         """Tell it in a line."""
@@ -38,7 +42,7 @@ class Estimate:
             for name, dose in self.dose_j_cm2.items()
         ]
         length = "a time point (until stopped)" if self.endless else "in all"
-        parts = [f"{self.series} series", f"{self.frames} raw frames", _span(self.duration_s), _size(self.raw_bytes)]
+        parts = [f"{self.series} series", f"{self.frames} raw frames", span(self.duration_s), _size(self.raw_bytes)]
         return f"{', '.join([*parts, *doses])} {length}"
 
 
@@ -83,6 +87,8 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
         dose_j_cm2={name: None if dose is None else points * dose for name, dose in point.colours.items()},
         warnings=tuple(warnings),
         total_dose_j_cm2=None if point.together is None else points * point.together,
+        point_s=one_s,
+        rest_s=rest_s,
     )
     _check_limits(plan, estimate)
     return estimate
@@ -107,7 +113,7 @@ def _check_limits(plan: Plan, estimate: Estimate) -> None:
         problems += _total_dose(estimate.total_dose_j_cm2, limits.total_dose_j_cm2)
     if limits.duration_s is not None and estimate.duration_s > limits.duration_s:
         problems.append(
-            f"it would take {_span(estimate.duration_s)}, above limits.duration_s {limits.duration_s:g} s; plan less"
+            f"it would take {span(estimate.duration_s)}, above limits.duration_s {limits.duration_s:g} s; plan less"
         )
     if limits.disk_gb is not None and estimate.raw_bytes > 1e9 * limits.disk_gb:
         problems.append(
@@ -131,7 +137,8 @@ def _total_dose(dose: float | None, limit: float) -> list[str]:
     ]
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """Return a time in words."""
     if seconds < 90:
         return f"{seconds:.3g} s"
     minutes = seconds / 60

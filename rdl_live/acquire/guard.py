@@ -6,13 +6,11 @@ camera's exposure-out, and have an interlock. The guard forces the safe state at
 
 import atexit
 import logging
-import signal
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from types import FrameType, TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rdl_live.acquire.devices import Devices
@@ -141,29 +139,3 @@ def _exit_of(guard: "weakref.ref[IlluminationGuard]") -> Step:
             _LOG.critical("at exit: %s", error)
 
     return at_exit
-
-
-@contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Let SIGINT and SIGTERM call `stop` (which must only ask, and return at once) within the block.
-
-    A second signal of the kind raises KeyboardInterrupt. The list that is given holds the signals that came. In
-    other than the main thread nothing is changed: Python allows it only there.
-    """
-    came: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        stop()
-        if came.count(number) > 1:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

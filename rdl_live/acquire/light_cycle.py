@@ -19,6 +19,11 @@ class LightCycle:
         self._devices = devices
         self._running: list[Place] = []
 
+    @property
+    def switches(self) -> bool:
+        """Whether a trigger steps the light now."""
+        return bool(self._running)
+
     def can_switch(self, one: ChannelLight, other: ChannelLight) -> bool:
         """Return whether a trigger can switch from one channel to another."""
         if one is other:

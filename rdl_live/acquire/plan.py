@@ -107,6 +107,8 @@ class Plan(Description):
     """Part of the camera chip; by default as the camera is set."""
     sequence: Literal["auto", "hardware", "software"] = "auto"
     """Whether the SLM is stepped by the camera (hardware), by software, or as the microscope can."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What to do where a series fails: end the run, or go on without it (in the dark meanwhile; it is named)."""
     limits: Limits = Limits()
 
     @field_validator("channels")

@@ -1,6 +1,17 @@
 """How far a run has come, and how it ended."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from rdl_live.acquire.progress import Progress
+
+
+class Lamp(NamedTuple):
+    """A colour that is lit."""
+
+    channel: str
+    power_percent: float
+    """In percent of full, as read back; where hardware steps the light within a sequence, as loaded into it."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +47,5 @@ class RunReport:
     """Which limit of the plan turned the light off before the plan's end, in the user's words."""
     dose_j_cm2: float | None = None
     """Light on the field of view that had most, all colours together; None if it is not known."""
+    progress: Progress | None = None
+    """How far the plan came, whether in time, what is missing and why."""

@@ -13,12 +13,14 @@ from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
 from rdl_live.acquire.events import PlanEvents
 from rdl_live.acquire.fan_out import Calls, FanOut, Frame, FrameListener, FrameSink, OnFrame
-from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.faults import raise_all, told
 from rdl_live.acquire.guard import IlluminationGuard
 from rdl_live.acquire.heartbeat import Heartbeat
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
-from rdl_live.acquire.run_status import RunReport, RunStatus
+from rdl_live.acquire.progress import Progress, progress_of
+from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
+from rdl_live.acquire.skipping import Skipping
 from rdl_live.acquire.thread_errors import told_of_thread_errors
 from rdl_live.acquire.thread_work import ThreadWork
 from rdl_live.errors import ConfigError, DeviceError, RdlError
@@ -34,6 +36,8 @@ _running: "WeakKeyDictionary[CMMCorePlus, ref[Acquisition]]" = WeakKeyDictionary
 """Weak on both sides: an acquisition holds its core, and neither would ever go."""
 _running_lock = threading.Lock()
 
+DARK_S = 0.3
+"""After a stop the run has so long to go dark by itself; then the guard does it, whatever holds the run."""
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
 COMPUTES_S = 20.0
@@ -87,7 +91,7 @@ class Acquisition:
         self._given_up = False
         self._others: list[BaseException] = []
         """What ended the run from other threads."""
-        self._seconds = 0.0
+        self._seconds = self._dark_s = 0.0
         self._limit = DoseGuard(microscope, made.field_um)
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
@@ -106,8 +110,9 @@ class Acquisition:
             stepped=self.stepped,
             frames_per_series=microscope.pattern.frames,
             burst_s=LIVE_BURST_S if plan.endless else 10.0,
+            skipping=Skipping(lambda: self.plan),
         )
-        self._engine.tell = self.tell
+        self._engine.tell, self._engine.leave_out = self.tell, self._fan_out
 
     # What the user asks ---------------------------------------------------------------------------------
 
@@ -129,7 +134,13 @@ class Acquisition:
     @property
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
-        return self._engine.lit
+        # A run that hangs does not know that it was made dark from another thread.
+        return self._engine.lit and self._engine.opened_s > self._dark_s
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._engine.lamps if self.lit else ()
 
     def make_safe(self) -> None:
         """Turn the light off now, from any thread, also while a device holds the run.
@@ -137,7 +148,9 @@ class Acquisition:
         Raises:
             DeviceError: what is not dark, or did not answer.
         """
+        began_s = time.monotonic()
         self._guard.make_safe()
+        self._dark_s = began_s
 
     @property
     def dose_j_cm2(self) -> float | None:
@@ -205,8 +218,11 @@ class Acquisition:
 
     def stop(self) -> None:
         """Ask it to stop, and return at once; the light goes off within a second. Any thread, any number of times."""
+        first = not self._stop.is_set()
         self._stop.set()
         self.core.mda.cancel()
+        if first and self.running:
+            threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True).start()
 
     def wait(self, timeout_s: float | None = None) -> RunReport:
         """Wait for the end, and return how it went.
@@ -250,7 +266,29 @@ class Acquisition:
             tuple(self._warnings),
             self._limit.reached,
             self._dose.j_cm2,
+            self.progress,
         )
+
+    @property
+    def progress(self) -> Progress:
+        """How far the plan has come, whether in time, what is missing and why; any thread."""
+        engine, ended = self._engine, self._thread is not None and not self.running
+        return progress_of(
+            self.estimate,
+            self.plan.series_per_time_point,
+            engine.pace,
+            engine.skipped,
+            ended=ended,
+            why=self._why_ended if ended else "",
+        )
+
+    @property
+    def _why_ended(self) -> str:
+        if self._error is not None:
+            return told(self._error)
+        if self._limit.reached is not None:
+            return self._limit.reached
+        return "it was stopped" if self._stop.is_set() else ""
 
     def follow(self, plan: Plan) -> None:
         """Exchange the plan of an endless acquisition: power and exposure follow from the next time point on.
@@ -331,9 +369,19 @@ class Acquisition:
         self._others.append(error)
         self.stop()
 
+    def _see_dark(self) -> None:
+        """After a stop: if a device holds the run with the light on, turn it off from here."""
+        deadline = time.monotonic() + DARK_S
+        while self.lit and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if self.lit:
+            # What is wrong is told by the run's own end, or by `wait` where it does not come to it.
+            for error in self._made_safe():
+                _LOG.warning("after the stop: %s", error)
+
     def _made_safe(self) -> list[BaseException]:
         try:
-            self._guard.make_safe()
+            self.make_safe()
         except DeviceError as error:
             return [error]
         return []

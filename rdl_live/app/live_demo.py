@@ -206,6 +206,7 @@ def demo_report(outcome: LiveOutcome, settings: DemoSettings) -> dict[str, Any]:
         "seconds": round(outcome.run.seconds, 3),
         "size": settings.size,
         "stopped": outcome.run.stopped,
+        "progress": outcome.run.progress.as_record() if outcome.run.progress else None,
         "series_refused": status.refused,
         "series_before_patterns": status.awaiting_patterns,
         "pattern_estimations": status.estimations,

@@ -21,6 +21,7 @@ from rdl_live.cli._reconstruct import reconstruct
 from rdl_live.cli._recording import export, recover, verify
 from rdl_live.cli._restore import restore
 from rdl_live.cli._simulate import simulate
+from rdl_live.cli._terminal import lasting_streams
 from rdl_live.cli._train import train
 from rdl_live.errors import RdlError
 
@@ -61,15 +62,19 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Super-resolved images from structured-illumination microscopy (SIM)."""
+    del version
+    context.with_resource(lasting_streams())
 
 
 def main() -> None:
     """Run the command; errors that the user can mend are printed without a traceback and exit with code 2."""
-    try:
-        app()
-    except RdlError as error:
-        Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(USER_ERROR)
+    with lasting_streams():
+        try:
+            app()
+        except RdlError as error:
+            Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            sys.exit(USER_ERROR)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from rdl_live.cli._options import Overwrite, Rig
+from rdl_live.errors import RdlError
 
 if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wait for
     from rdl_live.acquire import Acquisition, RunReport
@@ -64,7 +65,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
 
     with (
         Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
-        stopped_by_signals(acquisition.stop) as signals,
+        stopped_by_signals(acquisition.stop, acquisition.make_safe) as signals,
     ):
         acquisition.record_to(recorder)
         acquisition.start()
@@ -72,18 +73,29 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
             while acquisition.running:
                 time.sleep(0.1)
                 line.update(_progress(acquisition, recorder))
-        report = acquisition.wait()
+        try:
+            report = acquisition.wait()
+        except RdlError:
+            console.print(f"ended early: {acquisition.progress.done}", style="yellow", markup=False)
+            raise
+        finally:
+            recorder.remarks["progress"] = acquisition.progress.as_record()
         summary = recorder.close()
     _tell_end(console, report, summary)
     return INTERRUPTED if signal.SIGINT in signals else 0
 
 
 def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
-    now, planned = acquisition.status, acquisition.estimate
-    of = "" if planned.endless else f" of {planned.series}"
+    from rdl_live.acquire.estimate import span
+
+    now, progress = acquisition.status, acquisition.progress
     on_disk = recorder.status
     lost = f", {now.missing} missing" if now.missing else ""
-    return f"series {now.series}{of}, {now.frames} raw frames{lost}, {on_disk.written_bytes / 1e6:.0f} MB on disk"
+    late = f", {span(progress.remaining_s)} left" if progress.is_late and progress.remaining_s is not None else ""
+    skipped = f", {len(progress.skipped)} skipped" if progress.skipped else ""
+    return (
+        f"{progress.done}{late}{skipped}, {now.frames} raw frames{lost}, {on_disk.written_bytes / 1e6:.0f} MB on disk"
+    )
 
 
 def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
@@ -92,6 +104,8 @@ def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary"
         f"{ended} after {report.seconds:.1f} s: {summary.series} whole series, {summary.raw_frames} raw frames in "
         f"{summary.path} ({summary.bytes / 1e6:.1f} MB), the light is off (read back)"
     )
+    if report.progress is not None and (report.progress.lack or report.progress.is_late):
+        console.print(f"of the plan: {report.progress}", style="yellow", markup=False)
     if summary.missing:
         console.print(f"{summary.missing} frames are missing, and marked as such", style="yellow")
     if report.wrong_patterns:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite, Raw, Threads
+from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite, PatternsFrom, Raw, Threads
 from rdl_live.cli._show import progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -27,6 +27,7 @@ def compare(
     ] = None,
     report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
     channel: Channel = None,
+    patterns: PatternsFrom = None,
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
@@ -60,7 +61,7 @@ def compare(
     chosen = candidates(models.split(","))
     with progress_bar() as progress:
         progress("finding the patterns", 0, 1)
-        opened = open_film(raw, microscope, channel=channel)
+        opened = open_film(raw, microscope, channel=channel, patterns=patterns)
         found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
     write_page(target, found, overwrite=overwrite)
     if report is not None:

@@ -14,6 +14,7 @@ from rdl_live.cli._options import (
     MicroscopeFile,
     Minutes,
     OverwriteTraining,
+    PatternsFrom,
     Planes,
     Raws,
     Resume,
@@ -105,6 +106,7 @@ def verb(scheme: str) -> Callable[..., None]:
         workers: Workers = 1,
         seed: Seed = 1,
         channel: Channel = None,
+        patterns: PatternsFrom = None,
     ) -> None:
         import torch
 
@@ -130,11 +132,14 @@ def verb(scheme: str) -> Callable[..., None]:
         if start is not None:
             wanted["start"] = start
         if scheme == "sis" or volume:
+            if patterns is not None:
+                raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
         elif planes is not None:
             raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
-            _learn_series(raws, microscope, out, wanted | {"workers": workers}, common, channel=channel)
+            wanted |= {"workers": workers}
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, patterns=patterns)
 
     return command
 
@@ -147,13 +152,14 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
     from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, tell=console.tell)
+    films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
     with _Shown(console, "of Wiener's") as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")

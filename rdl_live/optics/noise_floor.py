@@ -1,5 +1,6 @@
 """The camera's white noise, read off the frames themselves: beyond the OTF's cut-off there is nothing else."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -23,9 +24,9 @@ def tukey(n: int, taper: float = TAPER, device: torch.device | str = "cpu") -> T
     return torch.where(edge < 1, 0.5 - 0.5 * torch.cos(torch.pi * edge.clamp(max=1)), 1.0).to(torch.float32)
 
 
-def window2d(shape: tuple[int, int], device: torch.device | str = "cpu") -> Tensor:
+def window2d(shape: tuple[int, int], device: torch.device | str = "cpu", taper: float = TAPER) -> Tensor:
     """Return the separable window of a frame, (y, x) float32."""
-    return tukey(shape[0], device=device)[:, None] * tukey(shape[1], device=device)
+    return tukey(shape[0], taper, device)[:, None] * tukey(shape[1], taper, device)
 
 
 def power_beyond(power: Tensor, otf: Otf) -> Tensor | None:
@@ -42,6 +43,69 @@ def power_beyond(power: Tensor, otf: Otf) -> Tensor | None:
     if count < _LEAST_SHARE * mask.numel():
         return None
     return (power.flatten(-2) @ mask.flatten()).to(torch.float64) / count
+
+
+def half_power_beyond(power: Tensor, otf: Otf, columns: int) -> Tensor | None:
+    """Return the mean power beyond the OTF's cut-off from the half-plane of real images.
+
+    Args:
+        power: |rfft2|^2, (..., y, columns // 2 + 1), float32.
+        otf: detection OTF.
+        columns: of the images.
+
+    Returns:
+        As `power_beyond`.
+    """
+    zones = zones_beyond(power, otf, columns)
+    return None if zones is None else (zones.powers * zones.sizes).sum(dim=-1) / zones.sizes.sum()
+
+
+@dataclass(frozen=True)
+class Zones:
+    """The spectrum beyond the cut-off in two zones, near and far from it."""
+
+    powers: Tensor
+    """Mean power, (..., 2) float64."""
+    sizes: Tensor
+    """Samples of the whole plane, (2,) float64."""
+
+
+def zones_beyond(power: Tensor, otf: Otf, columns: int) -> Zones | None:
+    """Return the mean power in the nearer and the farther half of the samples beyond the cut-off.
+
+    White noise has the same in both; what leaks out of the OTF's support at the frame's edges falls off.
+
+    Args:
+        power: |rfft2|^2, (..., y, columns // 2 + 1), float32.
+        otf: detection OTF.
+        columns: of the images.
+
+    Returns:
+        None as `power_beyond`.
+    """
+    weights = _zone_weights(otf, (power.shape[-2], columns), power.device)
+    if weights is None:
+        return None
+    sizes = weights.sum(dim=1, dtype=torch.float64)
+    return Zones((power.flatten(-2) @ weights.T).to(torch.float64) / sizes, sizes)
+
+
+@lru_cache(maxsize=8)
+def _zone_weights(otf: Otf, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Weights (2, y x (x // 2 + 1)) of the samples in `zones_beyond`; None where they are too few."""
+    kx, ky = frequencies(shape, otf.pixel_um, half=True, device=device)
+    k = torch.hypot(kx, ky)
+    weight = torch.full_like(k, 2.0)
+    # All columns but the first and, of an even number, the last stand for two.
+    weight[:, 0] = 1
+    if shape[1] % 2 == 0:
+        weight[:, -1] = 1
+    beyond = k > _BEYOND * otf.cutoff
+    if float(weight[beyond].sum()) < _LEAST_SHARE * shape[0] * shape[1]:
+        return None
+    middle = k[beyond].median()
+    zones = torch.stack([weight * (beyond & (k <= middle)), weight * (beyond & (k > middle))])
+    return zones.flatten(1).to(torch.float32)
 
 
 def noise_variance(tapered: Tensor, otf: Otf) -> Tensor | None:

@@ -14,18 +14,23 @@ import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
 
+from rdl_live.errors import ConfigError
 from rdl_live.optics._base import Description
-from rdl_live.optics.forward import ForwardModel
-from rdl_live.optics.fourier import good_size
+from rdl_live.optics.aberration import AberrationSettings, aberrated
+from rdl_live.optics.forward import Imaging
+from rdl_live.optics.fourier import frequencies, good_size
 from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
 from rdl_live.optics.noise import CameraMaps, expose
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.sensor import Sensor, SensorSettings
 from rdl_live.optics.target import sr_target
+from rdl_live.specimen.light import LightSettings, fading, shine, weakened
 from rdl_live.specimen.nominal import nominal_patterns
 from rdl_live.specimen.settings import SpecimenSettings
 from rdl_live.specimen.specimen import Specimen
 
+_LIGHT_SEED = 0x11647
 MARGIN_PX = 16
 """Raw pixels simulated beyond the view on every side, at least."""
 SR_FACTOR = 2
@@ -55,6 +60,12 @@ class SimulationSettings(Description):
     """Standard deviation of the phase errors of the nominal patterns [degrees]; the same in every series."""
     flicker: Annotated[float, Field(ge=0, le=0.3)] = 0.0
     """Standard deviation of the light from frame to frame, relative to its mean."""
+    light: LightSettings = LightSettings()
+    """How the illumination differs from the nominal one."""
+    optics: AberrationSettings = AberrationSettings()
+    """How the light's way differs from that of the microscope file."""
+    sensor: SensorSettings = SensorSettings()
+    """How the chip's pixels differ."""
 
 
 @dataclass(frozen=True)
@@ -108,21 +119,28 @@ class Simulation:
         """
         self.settings = settings = settings or SimulationSettings()
         self.microscope, self._maps = microscope, maps
-        self.patterns = patterns or nominal_patterns(
+        nominal = patterns or nominal_patterns(
             microscope,
             channel,
             seed=settings.seed,
             modulation=settings.modulation,
             phase_jitter_deg=settings.phase_jitter_deg,
         )
+        rng = np.random.default_rng([settings.seed, _LIGHT_SEED])
+        self.patterns = weakened(nominal, settings.light, rng)
+        self._fading = fading(microscope.pattern.frames, settings.light, rng)
         self.patterns.check(microscope.pattern.angles, microscope.pattern.phases)
         self._otf = Otf.of(microscope, channel)
         field = (good_size(settings.shape[0] + 2 * MARGIN_PX), good_size(settings.shape[1] + 2 * MARGIN_PX))
         fine = (field[0] * settings.upsample, field[1] * settings.upsample)
         self.specimen = Specimen(specimen, fine, self._otf.pixel_um / settings.upsample)
-        light = _seen_from_margin(self.patterns, MARGIN_PX * self._otf.pixel_um)
-        self._model = ForwardModel(self._otf, light, field, upsample=settings.upsample)
-        seen = self._model.imaging.forward(self.specimen.density() + self.specimen.haze())
+        seen_from_margin = _seen_from_margin(self.patterns, MARGIN_PX * self._otf.pixel_um)
+        fine_um = self._otf.pixel_um / settings.upsample
+        self._light = shine(seen_from_margin, settings.light, fine, fine_um, rng, self._turns())
+        true_otf = aberrated(self._otf, settings.optics, microscope, channel)
+        self._imaging = Imaging(true_otf, field, upsample=settings.upsample)
+        self._sensor = self._chip(settings.sensor)
+        seen = self._imaging.forward(self._lit(self.specimen.density() + self.specimen.haze()))
         # A view that is empty by chance is not blown up to the photons of a full one.
         self._photons = settings.photons / max(float(self._view(seen).mean()), 0.02)
 
@@ -132,6 +150,23 @@ class Simulation:
     def __iter__(self) -> Iterator[SimulatedSeries]:
         """Go through the time points."""
         return (self.series(index) for index in range(len(self)))
+
+    def _chip(self, settings: SensorSettings) -> Sensor | None:
+        """Return the chip; None for one of equal pixels, or of pixels whose calibration is given."""
+        if settings.ideal:
+            return None
+        if self._maps is not None:
+            raise ConfigError(
+                "the microscope file gives maps of its camera's pixels, and another chip is to be simulated: "
+                "leave out offset_file, gain_file and variance_file, or take the ideal chip"
+            )
+        return Sensor(settings, self.microscope.camera, self.settings.shape, self.settings.seed)
+
+    def exposed(self, expected: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the camera makes of frames (..., y, x) of expected photons, uint16 ADU."""
+        if self._sensor is not None:
+            return self._sensor.expose(expected, generator)
+        return expose(expected, self.microscope.camera, generator=generator, maps=self._maps)
 
     def series(self, index: int) -> SimulatedSeries:
         """Return one time point; the same each time it is asked for."""
@@ -144,7 +179,7 @@ class Simulation:
         middle = start + 0.5 * (frames - 1) * self.settings.frame_time_s
         return SimulatedSeries(
             time_s=start,
-            adu=expose(expected, self.microscope.camera, generator=generator, maps=self._maps),
+            adu=self.exposed(expected, generator),
             expected=expected,
             truth=self._target(self.specimen.density(middle)),
             haze=self._target(self.specimen.haze(middle)),
@@ -156,21 +191,45 @@ class Simulation:
         geometry = self.microscope.pattern
         noise = torch.randn((geometry.angles, geometry.phases), generator=generator)
         gains = (1 + self.settings.flicker * noise).clamp(min=0.1)
+        for angle, phase in product(range(geometry.angles), range(geometry.phases)):
+            gains[angle, phase] *= float(self._fading[self._turn(angle, phase)])
         return gains / gains.mean()
 
     def _expected(self, start_s: float, flicker: Tensor) -> Tensor:
         """Return the series without noise, (angle, phase, y, x) photons."""
-        geometry, imaging = self.microscope.pattern, self._model.imaging
+        geometry, imaging = self.microscope.pattern, self._imaging
         frames, previous = [], None
         for angle, phase in product(range(geometry.angles), range(geometry.phases)):
-            time = start_s + self._turn(angle, phase) * self.settings.frame_time_s
+            turn = self._turn(angle, phase)
+            time = start_s + turn * self.settings.frame_time_s
             if time != previous:
-                focus, previous = self.specimen.density(time), time
-                haze = imaging.forward(self.specimen.haze(time))
-            seen = imaging.forward(focus * self._model.light[angle, phase])
-            seen = seen + haze * self.patterns[angle].gains[phase]
+                focus, previous = self._lit(self.specimen.density(time)), time
+                haze = imaging.forward(self._lit(self.specimen.haze(time)))
+            seen = imaging.forward(focus * self._light.frames[angle, phase])
+            seen = self._drifted(seen + haze * self.patterns[angle].gains[phase], self._light.drift_um[angle, phase])
             frames.append(self._view(seen) * (self._photons * flicker[angle, phase]))
         return torch.stack(frames).reshape(geometry.angles, geometry.phases, *self.settings.shape)
+
+    def _lit(self, image: Tensor) -> Tensor:
+        """Return what a fine image of the specimen gives in the beam."""
+        return image if self._light.envelope is None else image * self._light.envelope
+
+    def _drifted(self, frame: Tensor, way_um: np.ndarray) -> Tensor:
+        """Return a frame (y, x) of the field moved by (x, y) um."""
+        if not way_um.any():
+            return frame
+        shape = (frame.shape[-2], frame.shape[-1])
+        kx, ky = frequencies(shape, self._otf.pixel_um, half=True)
+        turn = (-2 * np.pi * (kx * way_um[0] + ky * way_um[1])).to(torch.float32)
+        moved: Tensor = torch.fft.irfft2(torch.fft.rfft2(frame) * torch.polar(torch.ones_like(turn), turn), s=shape)
+        return moved
+
+    def _turns(self) -> np.ndarray:
+        """Return when each frame is taken within its series, (angle, phase)."""
+        geometry = self.microscope.pattern
+        return np.array(
+            [[self._turn(angle, phase) for phase in range(geometry.phases)] for angle in range(geometry.angles)]
+        )
 
     def _turn(self, angle: int, phase: int) -> int:
         """Return when a frame is taken within its series, 0, 1, 2, ..."""
@@ -182,7 +241,7 @@ class Simulation:
     def _target(self, image: Tensor) -> Tensor:
         """Return the view of a fine image as a perfect SR image shows it, (2y, 2x) photons per raw pixel."""
         target = sr_target(
-            image * self._photons,
+            self._lit(image) * self._photons,
             self._otf,
             self.patterns,
             upsample=self.settings.upsample,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rdl_live.specimen.aggregates import aggregates
 from rdl_live.specimen.domain import Domain
 from rdl_live.specimen.motion import Trajectories
 from rdl_live.specimen.registry import builder
@@ -25,6 +26,12 @@ MARGIN_UM = 1.0
 DEFOCUS_UM = ((0.5, 0.45), (1.5, 0.55))
 """Blur of the planes out of focus (standard deviation [um]) and their shares of the haze."""
 DYE_BLUR_UM = 1.2
+GLOW_BLUR_UM = 2.5
+CELL_BLUR_UM = 2.0
+CELL_EDGE = 0.08
+"""Steepness of a cell's edge, in deviations of the noise whose level it is: some tenths of a um."""
+BEYOND = 0.01
+"""What is left beyond the edge, relative to the cell."""
 COARSE_UM = 0.1
 """Grid on which what is blurred is drawn [um]."""
 
@@ -52,30 +59,46 @@ class Specimen:
         self._grid = (shape[0] + 2 * self._margin, shape[1] + 2 * self._margin)
         self._size_um = (self._grid[0] * pixel_um, self._grid[1] * pixel_um)
         self._coarse = (math.ceil(self._size_um[0] / COARSE_UM), math.ceil(self._size_um[1] / COARSE_UM))
-        self._focus = _Layer(self._grow("focus"), self._draw_sharp)
+        self._focus = self._structures()
         self._planes = [
             (share, _Layer(self._grow(f"plane {sigma_um}"), self._drawer(sigma_um)))
             for sigma_um, share in DEFOCUS_UM
             if settings.haze > 0
         ]
         self._dye = self._grow_dye() if settings.background > 0 else None
+        self._cell = self._grow_cell() if settings.cell < 1 else None
+        self._glow = self._grow_glow() if settings.glow > 0 else None
 
     def density(self, time_s: float = 0.0) -> Tensor:
-        """Return what is in focus at a time [s], (y, x) float32, at least 0; mean at time 0: 1 - haze."""
-        image = self._focus.at(time_s)
+        """Return what is in focus at a time [s], (y, x) float32, at least 0.
+
+        Mean at time 0: (1 - haze) (1 - glow), or less where a cell covers only part of the field.
+        """
+        (share, layer), *more = self._focus
+        image = layer.at(time_s) * share
+        for share, layer in more:
+            image = image.add(layer.at(time_s), alpha=share)
         if self._dye is not None:
             image = torch.lerp(image, self._dye, self.settings.background)
-        return image * ((1 - self.settings.haze) * self._bleaching(time_s))
+        if self._cell is not None:
+            image = image * self._cell
+        return image * ((1 - self.settings.haze) * (1 - self.settings.glow) * self._bleaching(time_s))
 
     def haze(self, time_s: float = 0.0) -> Tensor:
-        """Return the blurred light from out of focus at a time [s], (y, x) float32; mean at time 0: haze.
+        """Return the light without detail at a time [s], (y, x) float32: what is out of focus, and the glow.
 
-        Defocus leaves nothing of a fine pattern, so this is to be imaged without one.
+        Defocus leaves nothing of a fine pattern, so this is to be imaged without one. Mean at time 0: what `density`
+        leaves of 1, or less where a cell covers only part of the field.
         """
         image = torch.zeros(self.shape)
         for share, plane in self._planes:
             image += share * plane.at(time_s)
-        return image * (self.settings.haze * self._bleaching(time_s))
+        if self._cell is not None:
+            image *= self._cell
+        image *= self.settings.haze * (1 - self.settings.glow) * self._bleaching(time_s)
+        if self._glow is not None:
+            image += self.settings.glow * self._glow
+        return image
 
     def _bleaching(self, time_s: float) -> float:
         lifetime = self.settings.bleach_time_s
@@ -86,9 +109,21 @@ class Specimen:
         names = [zlib.crc32(name.encode()) for name in (self.settings.kind, part)]
         return np.random.default_rng([self.settings.seed, *names])
 
-    def _grow(self, part: str) -> list[Trajectories]:
+    def _structures(self) -> list[tuple[float, "_Layer"]]:
+        """Return what is in focus: layers of mean 1, and their shares."""
+        settings = self.settings
+        layers = [(1.0, _Layer(self._grow("focus"), self._draw_sharp))]
+        if settings.also is not None:
+            layers = _diluted(layers, settings.also_share, self._grow("also", settings.also), self._draw_sharp)
+        if settings.aggregates > 0:
+            domain = Domain(self._size_um, self._rng("aggregates"))
+            clumps = [Trajectories(aggregates(domain), domain, settings.speed_um_s)]
+            layers = _diluted(layers, settings.aggregates, clumps, self._draw_sharp)
+        return layers
+
+    def _grow(self, part: str, kind: str | None = None) -> list[Trajectories]:
         domain = Domain(self._size_um, self._rng(part), self.settings.density)
-        clouds = builder(self.settings.kind)(domain)
+        clouds = builder(kind or self.settings.kind)(domain)
         return [Trajectories(cloud, domain, self.settings.speed_um_s) for cloud in clouds]
 
     def _draw_sharp(self, position_um: Tensor, weight: Tensor) -> Tensor:
@@ -114,14 +149,36 @@ class Specimen:
             for axis in (0, 1)
         ]
 
+    def _uneven(self, part: str, blur_um: float) -> Tensor:
+        """Return smooth noise of deviation 1, (y, x) float32."""
+        down, across = self._blurs(blur_um)
+        noise = torch.from_numpy(self._rng(part).standard_normal(self._coarse)).to(torch.float32)
+        # A blur of sigma takes white noise of pixel c to the deviation c / (2 sigma sqrt(pi)).
+        return (down @ noise @ across.T) * (2 * math.sqrt(math.pi) * blur_um / COARSE_UM)
+
     def _grow_dye(self) -> Tensor:
         """Return the dye in the cytosol: smooth, positive, uneven by about a third, with the mean 1."""
-        down, across = self._blurs(DYE_BLUR_UM)
-        noise = torch.from_numpy(self._rng("dye").standard_normal(self._coarse)).to(torch.float32)
-        uneven = down @ noise @ across.T
-        # A blur of sigma takes white noise of pixel c to the deviation c / (2 sigma sqrt(pi)).
-        dye = torch.exp(uneven * (0.3 * 2 * math.sqrt(math.pi) * DYE_BLUR_UM / COARSE_UM))
+        dye = torch.exp(0.3 * self._uneven("dye", DYE_BLUR_UM))
         return dye / dye.mean()
+
+    def _grow_glow(self) -> Tensor:
+        """Return light without detail: nearly even, with the mean 1."""
+        glow = torch.exp(0.15 * self._uneven("glow", GLOW_BLUR_UM))
+        return glow / glow.mean()
+
+    def _grow_cell(self) -> Tensor:
+        """Return where the cell is: 1 in it, `BEYOND` outside, with an edge as thin as a lamella's."""
+        height = self._uneven("cell", CELL_BLUR_UM)
+        sample = height[:: max(1, self.shape[0] // 64), :: max(1, self.shape[1] // 64)]
+        edge = torch.quantile(sample.flatten(), 1 - self.settings.cell)
+        return BEYOND + (1 - BEYOND) * torch.sigmoid((height - edge) / CELL_EDGE)
+
+
+def _diluted(
+    layers: list[tuple[float, "_Layer"]], share: float, parts: list[Trajectories], draw: Draw
+) -> list[tuple[float, "_Layer"]]:
+    """Return the layers with another one that takes this share of the light."""
+    return [*((one * (1 - share), layer) for one, layer in layers), (share, _Layer(parts, draw))]
 
 
 class _Layer:

@@ -44,10 +44,17 @@ ORPHANED = 3
 """Exit code of a worker whose parent is gone."""
 
 
+def terminal_signals() -> set[signal.Signals]:
+    """Return the signals that a terminal sends to all of its processes: keys, and its end."""
+    names = ("SIGINT", "SIGQUIT", "SIGTSTP", "SIGHUP")
+    return {getattr(signal, name) for name in names if hasattr(signal, name)}
+
+
 def serve(connection: Connection) -> None:
     """Be a worker until the end; what the process runs."""
-    # Ctrl-C reaches every process of a terminal, and is the parent's to handle.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # They reach every process of a terminal, and are the parent's to handle.
+    for number in terminal_signals():
+        signal.signal(number, signal.SIG_IGN)
     keep()
     threading.Thread(target=_end_with_parent, name="rdl-parent", daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent has closed its end: nobody is there to tell

@@ -19,7 +19,7 @@ from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
-from rdl_live.stream.worker import serve
+from rdl_live.stream.worker import serve, terminal_signals
 from rdl_live.stream.worker_messages import Exposed, ImageSlots, Setup
 
 FORKSERVER, SPAWN = "forkserver", "spawn"
@@ -104,7 +104,7 @@ class WorkerProcess:
 
     def _start(self) -> None:
         try:
-            with _without_main(), _deaf_to_ctrl_c():
+            with _without_main(), _deaf_to_the_terminal():
                 self._process.start()
         except (OSError, EOFError) as error:
             self._error = OSError(f"no process could be started ({error})")
@@ -226,12 +226,12 @@ def _without_main() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a new process inherit that Ctrl-C is not for it, until it says so itself."""
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """Let a new process inherit that Ctrl-C and the terminal's end are not for it, until it says so itself."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, terminal_signals())
     try:
         yield
     finally:

@@ -1,11 +1,14 @@
 """A seeded random user of the window: `python -m tests.app.clicker [SECONDS] [SEED]`, on any screen.
 
-Clicks, drags, types and turns whatever is there, for a given time; counts exceptions, and looks for leaks.
+Clicks, drags, types and turns whatever is there, for a given time, at a simulated microscope of three colours; runs
+plans, and presses Esc in every window, menu, list and field. Counts exceptions, looks for leaks, compares the light bar
+with the simulated world at every moment, and the powers with what it chose.
 """
 
 import gc
 import os
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -14,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
@@ -24,21 +28,33 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QApplication,
+    QCheckBox,
     QComboBox,
     QFileDialog,
+    QMenu,
     QMessageBox,
     QSlider,
     QWidget,
 )
 
+from benchmarks.light_watch import LightWatch
+from rdl_live.app.config_files import config_file
+from rdl_live.app.denoiser import DEFAULT
+from rdl_live.app.quiet import quiet_micro_manager
+from rdl_live.app.session.goals import Wishes
 from rdl_live.app.session.session import LiveSession
-from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+from rdl_live.app.windows.live import qt_application
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
-from rdl_live.view.live.session import Activity, Severity
+from rdl_live.view.live.session import Activity, Settings, Severity
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.panes.canvas import ImageCanvas
 from rdl_live.view.panes.histogram_strip import HistogramStrip
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+    from rdl_devices.sim.world import World
 
 LEFT = Qt.MouseButton.LeftButton
 KEYS = (Qt.Key.Key_L, Qt.Key.Key_K, Qt.Key.Key_R, Qt.Key.Key_T, Qt.Key.Key_D, Qt.Key.Key_Z, Qt.Key.Key_0, Qt.Key.Key_1)
@@ -62,6 +78,20 @@ class Outcome:
     """What the session told, and how often."""
     lit: bool = True
     ended: bool = False
+    compared: int = 0
+    """How often the light bar was compared with the world, and of these with light."""
+    compared_lit: int = 0
+    differences: list[str] = field(default_factory=list)
+    """Where they differed."""
+    colours: list[str] = field(default_factory=list)
+    """Colours that were lit together, or one after the other within a second."""
+    escapes: Counter[str] = field(default_factory=Counter)
+    """Where Esc was pressed while there was light."""
+    dark_ms: list[float] = field(default_factory=list)
+    """After how long it was dark then."""
+    plans: int = 0
+    powers: list[str] = field(default_factory=list)
+    """Powers that changed by themselves."""
 
 
 class Clicker:
@@ -72,13 +102,25 @@ class Clicker:
         self.outcome = Outcome()
         self.application = qt_application()
         memory = Memory(f"clicker-{seed}")
-        self.session: LiveSession = demo_session(DemoWishes(size=size), memory)
+        self.world: World | None = None
+        self.watch = LightWatch(lambda: self.world)
+        corner = (512 - size) // 2
+        settings = Settings("488", 50.0, 10.0, (corner, corner, size, size), DEFAULT)
+        scope = config_file("demo-multicolour.yaml")
+        self.session = LiveSession(scope, Wishes(settings), prepare=self._prepare)
         self.widget = SimWidget(self.session, memory, folder)
         self.window = MainWindow(self.widget, "clicker")
         self.window.asks = False
         self.window.showNormal()
         self.window.resize(1366, 768)
         self.session.start()
+
+    def _prepare(self, core: "CMMCorePlus") -> None:
+        from rdl_devices.sim import world_of
+
+        quiet_micro_manager()
+        self.world = world_of(core)
+        self.watch.forget()
 
     def run(self, seconds: float) -> Outcome:
         """Use the window for so long, then close it."""
@@ -94,8 +136,10 @@ class Clicker:
         QMessageBox.question = lambda *_, **__: QMessageBox.StandardButton.No  # type: ignore[method-assign]
         QMessageBox.warning = lambda *_, **__: QMessageBox.StandardButton.Ok  # type: ignore[method-assign]
         try:
-            self._use(seconds)
-            self._end()
+            with self.watch:
+                self._use(seconds)
+                self._end()
+            self._note_light()
         finally:
             sys.excepthook, threading.excepthook = before
             QFileDialog.getSaveFileName, QFileDialog.getOpenFileName, QFileDialog.getExistingDirectory = dialogs
@@ -128,7 +172,86 @@ class Clicker:
             ("live", lambda: QTest.mouseClick(self.widget.buttons["live"], LEFT)),
             ("resize", self._resize),
             ("reconnect", self._reconnect),
+            ("plan", self._plan),
+            ("plan", self._plan),
+            ("escape", self._escape),
+            ("escape", self._escape),
         ]
+
+    def _plan(self) -> None:
+        """Make a plan of some colours in the editor, with clicks, and run it."""
+        tools = self.widget.tools
+        tools.show_plan()
+        if tools.plan is None:
+            return  # the devices are not loaded
+        model = tools.plan.model
+        before = {name: model.light_of(name)["power_percent"] for name in model.lights}
+        for box in tools.plan.findChildren(QCheckBox):
+            if box.objectName().startswith("plan-channel-") and self.dice.random() < 0.6:
+                box.click()
+        for name, power in before.items():
+            if (now := model.light_of(name)["power_percent"]) != power:
+                self.outcome.powers.append(f"{name}: {power:g} -> {now:g}")
+        if model.get("time", "points") is None or model.get("time", "points") > 20:
+            model.set(("time", "points"), self.dice.randrange(2, 12))
+        if self.dice.random() < 0.5:
+            model.set(("time", "interval_s"), self.dice.choice((0.0, 0.5, 1.0)))
+        self._wait(0.05)
+        before_run = self.session.snapshot.activity
+        QTest.mouseClick(tools.plan.summary.run, LEFT)
+        if model.ready and before_run is not Activity.RECORDING:
+            self.outcome.plans += 1
+            self._wait(self.dice.choice((0.5, 2.0, 4.0)))
+
+    def _escape(self) -> None:
+        """Press Esc somewhere; where there is light, it must go off at this first press."""
+        if not self.watch.light and self.dice.random() < 0.8:
+            self.session.live()
+            deadline = time.monotonic() + 5.0
+            while not self.watch.light and time.monotonic() < deadline:
+                self._wait(0.02)
+        places = self._places_for_escape()
+        name, target = self.dice.choice(places)
+        if name in ("menu", "list"):
+            target = self._opened(target)
+        lit = bool(self.watch.light)
+        QTest.keyClick(target, Qt.Key.Key_Escape)
+        began = time.perf_counter()
+        if not lit:
+            self._close_popups()
+            return
+        self.outcome.escapes[name] += 1
+        while self.watch.light and time.perf_counter() < began + 1.0:
+            self._wait(0.005)
+        if self.watch.light:
+            self.outcome.defects.append(f"Esc in {name} {target.objectName()!r}: there is light after 1 s")
+        self.outcome.dark_ms.append(1e3 * (time.perf_counter() - began))
+        self._close_popups()
+
+    def _places_for_escape(self) -> list[tuple[str, QWidget]]:
+        tops = [one for one in self.application.topLevelWidgets() if one.isVisible()]
+        places = [(f"window {top.objectName() or type(top).__name__}", top) for top in tops]
+        fields = [one for top in tops for one in top.findChildren(QWidget) if one.isVisible() and one.focusPolicy()]
+        if fields:
+            places += [(f"field {type(one).__name__}", one) for one in self.dice.sample(fields, min(3, len(fields)))]
+        bar = self.window.menuBar()
+        menus = [] if bar is None else [action.menu() for action in bar.actions()]
+        places += [("menu", menu) for menu in menus if menu is not None]
+        places += [("list", one) for one in self.window.findChildren(QComboBox) if one.isVisible() and one.isEnabled()]
+        return places
+
+    def _opened(self, target: QWidget) -> QWidget:
+        """Open a menu or a drop-down list, and return what has the keys then."""
+        if isinstance(target, QMenu):
+            target.popup(self.window.mapToGlobal(QPoint(50, 50)))
+        elif isinstance(target, QComboBox):
+            target.showPopup()
+        return QApplication.activePopupWidget() or target
+
+    def _close_popups(self) -> None:
+        while (popup := QApplication.activePopupWidget()) is not None:
+            popup.close()
+            self._wait(0.005)
 
     def _any(self, kind: type[QWidget]) -> QWidget | None:
         found = [
@@ -208,7 +331,15 @@ class Clicker:
             QApplication.processEvents()
             # What is to be deleted waits for the loop of Qt, which does not run here.
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+            self.widget.refresh()
+            snapshot = self.session.snapshot
+            self.watch.compare(lamps_of(self.widget.bars.light.text()), f"({snapshot.activity}, {snapshot.plan!r})")
             time.sleep(0.005)
+
+    def _note_light(self) -> None:
+        watch, outcome = self.watch, self.outcome
+        outcome.compared, outcome.compared_lit, outcome.differences = watch.compared, watch.lit, watch.differences
+        outcome.colours = sorted("+".join(sorted(one)) for one in watch.colours if one)
 
     def _look(self) -> None:
         self.outcome.memory_mb.append(resident_mb())
@@ -217,10 +348,7 @@ class Clicker:
         self.outcome.widgets.append(len(self.application.allWidgets()))
 
     def _end(self) -> None:
-        from rdl_devices.sim import world_of
-
-        bench = self.session._bench
-        world = None if bench is None or bench.core is None else world_of(bench.core)
+        world = self.world
         self.session.stop()
         deadline = time.monotonic() + 30
         while self.session.snapshot.activity.busy and time.monotonic() < deadline:
@@ -241,6 +369,13 @@ class Clicker:
         import traceback
 
         self.outcome.exceptions.append("".join(traceback.format_exception(kind, error, trace)))
+
+
+def lamps_of(bar: str) -> list[tuple[str, float]]:
+    """Return the colours and powers that a light bar names; none where it says that it is dark."""
+    if "LIGHT ON" not in bar:
+        return []
+    return [(name, float(power)) for name, power in re.findall(r"(\w+), ([\d.e+-]+) %", bar)]
 
 
 def _opens_menu(button: QAbstractButton) -> bool:
@@ -266,5 +401,16 @@ if __name__ == "__main__":
     print("exceptions", len(found.exceptions), *found.exceptions[:3], sep="\n")
     print("defects", found.defects)
     print("told", *found.told.most_common(), sep="\n  ")
+    print("light bar compared", found.compared, "times, with light", found.compared_lit, "colours", found.colours)
+    print("differences", len(found.differences), *found.differences[:10], sep="\n  ")
+    print("plans", found.plans, "powers that changed", found.powers)
+    print(
+        "Esc with light on",
+        sum(found.escapes.values()),
+        dict(found.escapes),
+        "dark after [ms], most",
+        max(found.dark_ms, default=0),
+    )
     print("light on at the end", found.lit, "ended", found.ended)
-    sys.exit(bool(found.exceptions or found.defects or found.lit or not found.ended))
+    wrong = found.exceptions or found.defects or found.differences or found.powers
+    sys.exit(bool(wrong or found.lit or not found.ended))

@@ -16,6 +16,9 @@ def test_a_random_user_breaks_nothing(tmp_path: Path, seconds: float, seed: int)
     outcome = Clicker(seed, tmp_path / "recordings", size=96).run(seconds)
     assert outcome.exceptions == []
     assert outcome.defects == []
+    assert outcome.differences == []
+    assert outcome.powers == []
+    assert outcome.compared > 10 * seconds
     assert not outcome.lit
     assert outcome.ended
     assert sum(outcome.did.values()) > 10

@@ -148,7 +148,7 @@ def test_another_region_begins_live_view_anew(sitting: Sitting) -> None:
     sitting.session.live()
     sitting.image()
     sitting.session.change(region=(16, 32, 64, 48))
-    sitting.until(lambda: (i := sitting.images) and i.sim is not None and i.sim.pixels.shape == (96, 128))
+    sitting.until(lambda: (i := sitting.images) and i["sim"] is not None and i["sim"].pixels.shape == (96, 128))
     assert sitting.images is not None
     assert sitting.images["raw"] is not None
     assert sitting.images["raw"].pixels.shape == (48, 64)

@@ -13,9 +13,8 @@ from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.restore import LiveRestorer, Restorer, Unit
-from rdl_live.restore.evidence import Evidence, matched_spectrum, noise_power
+from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
@@ -59,11 +58,8 @@ def seen(scope: Microscope, series: SimulatedSeries) -> tuple[Geometry, torch.Te
     geometry = build_geometry(Otf.of(scope), series.patterns, (adu.shape[-2], adu.shape[-1]))
     transform = BandTransform(geometry, scope.camera, None)
     photons, read = transform.photons(adu), scope.camera.read_noise_e
-    matched = matched_spectrum(transform, geometry, adu)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
-    damping, _ = measure_damping(geometry, matched[0], photons, read)
-    noise = torch.tensor([noise_power(geometry, photons, read)])
-    return geometry, target, photons, Evidence(matched, geometry.power[None], target[None], damping[None], noise)
+    return geometry, target, photons, measured(transform, geometry, target, adu, photons, read)
 
 
 @pytest.mark.parametrize("mean", [0.5, 20.0, 2000.0])

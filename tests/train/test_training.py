@@ -15,6 +15,7 @@ from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import flipped, make_batch, make_scene
 from rdl_live.train.simulated.settings import HELD_OUT
+from rdl_live.train.simulated.unkind import KIND
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
 
 SCENES = SceneSettings(size=32, exposures=1, angles=(3,), phases=(3,), photons=Span(low=5, high=50))
@@ -44,7 +45,7 @@ def test_a_scene_is_the_same_each_time_and_no_two_are_alike() -> None:
 
 
 def test_the_truth_of_a_batch_has_the_mean_of_the_data() -> None:
-    scenes = SCENES.replace(size=64, photons=Span(low=200, high=200))
+    scenes = SCENES.replace(size=64, photons=Span(low=200, high=200), unkind=KIND)
     batch = make_batch([(make_scene(5, index, scenes), 0) for index in range(3)])
     seen = batch.evidence.wiener()[..., :128, :128]
     assert torch.allclose(batch.truth.mean(dim=(1, 2)), seen.mean(dim=(1, 2)), rtol=0.05)
@@ -126,10 +127,10 @@ def test_a_training_writes_weights_with_all_that_belongs_to_them(
     loaded = load_weights(out)
     assert loaded.card == card
     assert (card.name, card.steps, card.architecture) == ("mine", 1, "object-plane")
-    assert card.valid["photons"] == SCENES.photons
+    assert card.valid["photons"] == Span(low=5 * SCENES.unkind.dimmer, high=50)
     assert card.valid["harmonics"] == Span(low=1, high=1)
     assert card.trained_on["scenes"]["size"] == 32
-    assert set(card.scores) == {f"{kind}@5" for kind in HELD_OUT}
+    assert set(card.scores) == {f"{kind}@5{more}" for kind in HELD_OUT for more in ("", " unkind")}
     assert (tmp_path / "mine-preview.png").stat().st_size > 1000
     with pytest.raises(OutputError, match="exists already"):
         train_denoiser(out, settings)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from rdl_live._heaps import few_arenas, give_back
-from rdl_live.acquire import Acquisition, Plan, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
@@ -206,6 +206,11 @@ class LiveRun:
         return self._acquisition is not None and self._acquisition.lit
 
     @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._acquisition.lamps if self._acquisition is not None else ()
+
+    @property
     def running(self) -> bool:
         """Whether the acquisition runs."""
         return self._acquisition is not None and self._acquisition.running
@@ -285,6 +290,11 @@ class LiveRun:
         )
 
     @property
+    def progress(self) -> Progress | None:
+        """How far the plan has come, whether in time, what is missing and why; None before it is open."""
+        return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
     def _written(self) -> int:
         if self._raw is None:
             return 0
@@ -359,7 +369,8 @@ class LiveRun:
             self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
-        remarks = {"warnings": list(self.warnings)}
+        progress = None if acquisition is None else acquisition.progress.as_record()
+        remarks = {"warnings": list(self.warnings), "progress": progress}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)

@@ -1,6 +1,7 @@
 """From a raw file to a super-resolved file: what `rdl-live reconstruct` and `estimate` do."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from rdl_live._version import __version__
 from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
+from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.preview import save_preview
@@ -42,14 +44,18 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
 _PIXEL_TOLERANCE = 0.02
+_NOISE_PIXELS = 2**24
+"""Of the time points on which the noise is measured."""
 
 SIGMA = "-sigma"
 """Added to the image's name for the file of its standard errors."""
@@ -76,6 +82,8 @@ class Options:
     overwrite: bool = False
     workers: int | None = None
     """Series that are computed at a time; None: one for each core."""
+    patterns: Path | None = None
+    """Report, JSON of `estimate` or recording whose patterns are used; None: they are estimated."""
     cluster: str | None = None
     """Address of a dask scheduler, or local:N; None: compute here."""
 
@@ -145,6 +153,12 @@ class OfflineRun:
         except BaseException:
             self.close()
             raise
+        self.noise: SeriesNoise | None = None
+        """Measured by `estimate`."""
+        self.patterns_from: dict[str, Any] | None = None
+        """Where the patterns come from, if they are given; see `JointFit`."""
+        self._known: KnownPatterns | None = None
+        self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
         self.model = 0
@@ -185,7 +199,8 @@ class OfflineRun:
             nyquist = 0.5 / stated
             found.append(
                 f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
-                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): correct "
+                "optics.pixel_size_um if it is wrong, else use a higher magnification"
             )
         return found
 
@@ -209,6 +224,7 @@ class OfflineRun:
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        self.noise = self._noise(stack)
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -224,18 +240,48 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
-        return patterns, warnings + pattern_warnings(patterns)
+        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
 
+    def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
+        """Measure the noise of some of the time points."""
+        most = max(1, _NOISE_PIXELS // series[0].size)
+        chosen = series[:: max(1, len(series) // most)][:most]
+        counts = torch.from_numpy(np.stack([one.astype(np.float32) for one in chosen]))
+        photons = to_photons(counts, self.scope.camera, self.maps)
+        return series_noise(photons, Otf.of(self.scope, self.channel), self.scope.camera.read_noise_e)
+
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
+        """Return the patterns of some time points: estimated, or fitted to those given."""
+        scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self._known is None and self.options.patterns is not None:
+            self._known = known_patterns(self.options.patterns, scope, self._estimated_elsewhere)
+        known = self._known
         try:
-            return estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
+            if known is None:
+                return estimate_patterns(stack, scope, channel=channel, maps=maps, device=device)
+            fit = refit_patterns(stack, scope, known.patterns, channel=channel, maps=maps, device=device)
         except DataError as error:
             raise DataError(f"{self.raw}: {error}") from error
+        fits = [None if one is None else one.record() for one in fit.fits]
+        self.patterns_from = {**known.record(), "orientations": fits}
+        self._fit_warnings = list(fit.warnings)
+        return fit.patterns
+
+    def _estimated_elsewhere(self, raw: Path) -> PatternSet:
+        """Return the patterns of another recording of this microscope and channel."""
+        with OfflineRun(raw, self.microscope, self.device, Options(channel=self.options.channel)) as other:
+            return other.estimate()[0]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the estimation found besides patterns, for reports."""
+        fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
+        given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
+        return {"fixed_pattern_e": fixed, **given}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -259,13 +305,14 @@ class OfflineRun:
         Raises:
             RdlError: something is wrong with data, patterns or outputs; nothing is then written.
         """
-        check_output(out, self.options.overwrite, inputs=[self.raw, self.microscope])
+        inputs = [path for path in (self.raw, self.microscope, self.options.patterns) if path is not None]
+        check_output(out, self.options.overwrite, inputs=inputs)
         if not out.name.lower().endswith(SUFFIXES):
             raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         sigma = sigma_path(out) if self._tells_sigma() else None
         outputs = [path for path in (out, sigma, report, preview) if path is not None]
         for path in outputs:
-            check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
+            check_output(path, self.options.overwrite, inputs=inputs)
         if len({path.resolve() for path in outputs}) < len(outputs):
             raise ConfigError("--out, --report and --preview must be different files")
         total = len(self.recording)
@@ -413,6 +460,7 @@ class OfflineRun:
             "channel": self.channel.name,
             "denoiser": self.options.denoise,
             "photons_per_pixel": quality.photons_per_pixel,
+            **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
 

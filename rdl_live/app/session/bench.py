@@ -193,6 +193,8 @@ class Bench:
             says="a device does not answer" if self.broken else "ready",
             stalled_s=0.0,
             light=self.light,
+            lamps=(),
+            plan="",
             readings=readings,
             recording=recording,
             disk_free_bytes=disk_free(wishes.folder),

@@ -40,10 +40,20 @@ class Wishes:
     """Fields of `DemoKnobs` that were turned."""
     folder: Path = Path()
     """Where recordings go: whose disk is watched."""
+    lights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Power and exposure that each channel had when another was chosen."""
 
     def changed(self, **settings: object) -> Self:
-        """Return the same with some fields of `Settings` changed."""
+        """Return the same with some fields of `Settings` changed.
+
+        A channel that is chosen again gets the power and exposure that it had: another one's are not its own.
+        """
         known = {one.name for one in fields(Settings)}
         if unknown := set(settings) - known:
             raise TypeError(f"Settings has no field {', '.join(sorted(unknown))}")
-        return replace(self, settings=replace(self.settings, **settings))  # type: ignore[arg-type]
+        old, lights = self.settings, self.lights
+        if settings.get("channel", old.channel) != old.channel:
+            lights = {**lights, old.channel: (old.power_percent, old.exposure_ms)}
+            power, exposure = lights.get(str(settings["channel"]), (old.power_percent, old.exposure_ms))
+            settings = {"power_percent": power, "exposure_ms": exposure, **settings}
+        return replace(self, settings=replace(old, **settings), lights=lights)  # type: ignore[arg-type]

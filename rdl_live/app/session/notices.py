@@ -16,7 +16,7 @@ class Notices:
     """The last notices of a session."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come in the middle of `add`
         self._all: deque[Notice] = deque(maxlen=KEPT)
         self._count = 0
         self._last_s = 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.disk import disk_free
 from rdl_live.app.live.run import RAW, LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
@@ -16,6 +16,7 @@ from rdl_live.app.session.goals import Goal, Kind, Wishes
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Frame, Result
+from rdl_live.view.live.progress_words import late_words
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ class SessionRun:
         self._denoiser = settings.denoiser
         self.kept_denoiser: str | None = None
         """Denoiser that stays in use because another could not be had; None once it has been asked for again."""
-        self._dark = False
-        """Whether the light was turned off from here, whatever the acquisition says."""
         self.dose_before = 0.0
         self._doubts: tuple[str, ...] = ()
         self._refused = 0
@@ -112,7 +111,6 @@ class SessionRun:
     def make_safe(self) -> None:
         """Turn the light off now; any thread."""
         self._run.make_safe()
-        self._dark = True
 
     @property
     def running(self) -> bool:
@@ -122,7 +120,12 @@ class SessionRun:
     @property
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
-        return self._run.lit and not self._dark
+        return self._run.lit
+
+    @property
+    def lamps(self) -> tuple[Lamp, ...]:
+        """What lights the sample now, as set and read back; empty in the dark; any thread."""
+        return self._run.lamps
 
     def follow(self, wishes: Wishes) -> None:
         """Pass changed wishes on.
@@ -204,6 +207,9 @@ class SessionRun:
             recording=None,
             demo=self._bench.knobs(wishes),
             stage_um=self._bench.stage_um,
+            plan=self.goal.plan.name if self.goal.plan is not None else "",
+            light=Light.ON if self.lit else Light.OFF,
+            lamps=self.lamps,
         )
         activity = activity or _AT[self.goal.kind]
         if not self._run.opened:
@@ -216,7 +222,6 @@ class SessionRun:
             activity=activity,
             says=self._says(status),
             stalled_s=self._stalled_s(wishes),
-            light=Light.ON if self.lit else Light.OFF,
             recording=self._recording(status),
             counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, self._refused),
             readings=self._readings(status),
@@ -237,7 +242,7 @@ class SessionRun:
     def _says(self, status: LiveStatus) -> str:
         if self.goal.kind is Kind.RECORD:
             planned = "" if self.plan.endless else f" of {self._planned}"
-            return f"recording series {status.series}{planned}"
+            return f"recording series {status.series}{planned}{late_words(self._run.progress)}"
         if status.raw_frames == 0:
             return "waiting for the camera …"
         if self._latest is None:
@@ -259,6 +264,7 @@ class SessionRun:
             running=self.running,
             seconds=time.monotonic() - self._began_s,
             raw=self.goal.folder / RAW,
+            progress=self._run.progress if self.goal.plan is not None else None,
         )
 
     def _readings(self, status: LiveStatus) -> Readings:

@@ -70,6 +70,8 @@ class LiveSession:
         self._bench: Bench | None = None
         self._run: SessionRun | None = None
         self._snapshot = Snapshot(says="loading the devices …", settings=self._wishes.settings)
+        self.ended: list[Callable[[], object]] = []
+        """Called once when it is asked to close."""
         # A daemon: a device that hangs for ever must not keep the process from its end.
         self._thread = threading.Thread(target=self._work, name="rdl-session", daemon=True)
 
@@ -82,7 +84,15 @@ class LiveSession:
 
     @property
     def snapshot(self) -> Snapshot:
-        """How it is."""
+        """How it is. Its light is that of the moment when it is asked for."""
+        run, snapshot = self._run, self._snapshot
+        if run is None or snapshot.light is Light.UNKNOWN:
+            return snapshot
+        lamps, light = run.lamps, Light.ON if run.lit else Light.OFF
+        if (lamps, light) != (snapshot.lamps, snapshot.light):
+            with self._changed:
+                if self._run is run:
+                    self._snapshot = replace(self._snapshot, lamps=lamps, light=light)
         return self._snapshot
 
     @property
@@ -127,6 +137,16 @@ class LiveSession:
             self._show(replace(self._snapshot, activity=Activity.STOPPING, says="stopping …"))
             threading.Thread(target=self._see_dark, args=(run,), name="rdl-dark", daemon=True).start()
 
+    def make_safe(self) -> None:
+        """Turn the light off now, whatever runs; any thread. Waits for the devices, a second at most."""
+        run = self._run
+        if run is not None:
+            self._tried(run.make_safe)
+
+    def tell(self, severity: Severity, text: str, details: str = "") -> None:
+        """Add a notice; any thread."""
+        self._told.add(severity, text, details)
+
     def change(self, **settings: object) -> None:
         """Change fields of `Settings`."""
         with self._changed:
@@ -159,6 +179,8 @@ class LiveSession:
 
     def close(self) -> None:
         """Stop, go dark, unload; returns at once."""
+        while self.ended:
+            self.ended.pop()()
         self.stop()
         with self._changed:
             self._closing = True
@@ -323,9 +345,9 @@ class LiveSession:
             time.sleep(0.01)
         if run.lit:
             dark = self._tried(run.make_safe)
-            self._show(replace(self._snapshot, light=Light.OFF if dark else Light.UNKNOWN))
+            self._show(replace(self._snapshot, light=Light.OFF if dark else Light.UNKNOWN, lamps=()))
         else:
-            self._show(replace(self._snapshot, light=Light.OFF))
+            self._show(replace(self._snapshot, light=Light.OFF, lamps=()))
 
     def _want(self, goal: Goal) -> None:
         with self._changed:

@@ -8,18 +8,16 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Wishes
 from rdl_live.app.session.session import LiveSession
+from rdl_live.app.windows.endings import guard_host, window_endings
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.session import Settings
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QApplication
 
     from rdl_live.optics.microscope import Microscope
-    from rdl_live.view.live.main_window import MainWindow
     from rdl_live.view.live.sim_widget import SimWidget
 
 _LOG = logging.getLogger(__name__)
@@ -112,7 +109,8 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
     """Return the widget for a core that another program owns (pymmcore-gui, napari, a script).
 
     The core keeps its devices when the widget is closed; they must be those that the microscope's hardware section
-    names. The host closes the widget's session: `widget.session.close()`.
+    names. The host closes the widget's session: `widget.session.close()`. Until then signals and exceptions that would
+    end the host's process turn the light off first (the host's own handlers follow), as does a widget that is deleted.
 
     Args:
         core: open, with its devices loaded.
@@ -121,9 +119,12 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
     from rdl_live.app.retrain.desk import RetrainDesk
     from rdl_live.view.live.sim_widget import SimWidget
 
-    memory = Memory("docked")
+    # Each microscope has its own memory: the power of one is not that of another.
+    name = Path(microscope).stem if isinstance(microscope, Path | str) else microscope.name
+    memory = Memory(f"docked-{name}")
     session = LiveSession(microscope, Wishes(recalled(memory, Settings(power_percent=5.0))), core=core)
     widget = SimWidget(session, memory, retrainer=RetrainDesk(session))
+    session.ended.append(guard_host(session))
     session.start()
     return widget
 
@@ -168,7 +169,7 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     window.show()
     # Not before the window is painted: loading takes the interpreter's lock for seconds.
     QTimer.singleShot(50, session.start)
-    with _closed_by_signals(window) as signals:
+    with window_endings(session, window) as signals:
         application.exec()
     recordings.close()
     desk.cancel()
@@ -193,26 +194,6 @@ def qt_application() -> "QApplication":
     application = found if isinstance(found, QApplication) else QApplication(["rdl-live"])
     application.setApplicationName("rdl-live")
     return application
-
-
-@contextmanager
-def _closed_by_signals(window: "MainWindow") -> Iterator[list[int]]:
-    """Let SIGINT and SIGTERM close the window without a question; the screen's timer lets Python see them."""
-    came: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        window.asks = False
-        window.close()
-
-    before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {
-        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _denoiser(name: object, default: str) -> str:

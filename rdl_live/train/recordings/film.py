@@ -15,7 +15,8 @@ from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.train.loop.held_out import fingerprint
 
@@ -56,6 +57,13 @@ class Film:
         maps = self.maps
         return self.scope.camera.read_noise_e if maps is None else float(maps.read_noise_e.square().mean().sqrt())
 
+    @cached_property
+    def excess(self) -> float:
+        """Fixed noise of the widefield; see `Geometry.excess`."""
+        times = sorted({0, len(self) // 2, len(self) - 1})
+        photons = torch.stack([self.photons(time) for time in times])
+        return series_noise(photons, Otf.of(self.scope, self.channel), self.read_noise_e).excess
+
     def photons(self, time: int, tile: "Tile | None" = None) -> Tensor:
         """Return the photons (A, P, y, x) of a time point, or of a tile of it."""
         window = (slice(None), slice(None)) if tile is None else tile.window
@@ -90,6 +98,7 @@ class Tile:
             film.patterns, self.left * film.scope.optics.pixel_size_um, self.top * film.scope.optics.pixel_size_um
         )
         geometry = build_geometry(Otf.of(film.scope, film.channel), moved, self.shape)
+        geometry = with_excess(geometry, film.excess)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.
         object.__setattr__(self, "_transform", BandTransform(geometry, Camera(), None))

@@ -171,12 +171,19 @@ def _trained_on(settings: TrainSettings) -> dict[str, Any]:
 
 def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:
     """Return what weights trained on these scenes are made for."""
+    harsh = scenes.unkind
+    usual = {"na": scenes.na, "pixel_size_um": scenes.pixel_size_um, "photons": scenes.photons}
+    harmonics = 1
+    if harsh.share > 0:
+        further = {"na": harsh.na, "pixel_size_um": harsh.pixel_um}
+        for name, drawn in further.items():
+            usual[name] = Span(low=min(usual[name].low, drawn.low), high=max(usual[name].high, drawn.high))
+        usual["photons"] = Span(low=scenes.photons.low * harsh.dimmer, high=scenes.photons.high)
+        harmonics = 2 if harsh.nonlinear > 0 and 5 in scenes.phases else 1
     return {
-        "na": scenes.na,
-        "pixel_size_um": scenes.pixel_size_um,
+        **usual,
         "emission_nm": scenes.emission_nm,
-        "photons": scenes.photons,
         "angles": Span(low=min(scenes.angles), high=max(scenes.angles)),
         "phases": Span(low=min(scenes.phases), high=max(scenes.phases)),
-        "harmonics": Span(low=1, high=1),
+        "harmonics": Span(low=1, high=harmonics),
     }

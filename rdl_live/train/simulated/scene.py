@@ -10,14 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rdl_live.optics import Microscope, Otf, PatternSet, expose, to_photons
+from rdl_live.optics import Microscope, Otf, PatternSet, to_photons
+from rdl_live.optics.aberration import AberrationSettings, aberrated
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
-from rdl_live.specimen import SimulatedSeries, simulate
-from rdl_live.train.simulated.draw import draw_microscope, draw_photons, draw_specimen, estimated
+from rdl_live.specimen import SimulatedSeries, Simulation, simulate
+from rdl_live.train.simulated.draw import (
+    Conditions,
+    draw_conditions,
+    draw_microscope,
+    draw_photons,
+    draw_specimen,
+    estimated,
+    is_unkind,
+)
 from rdl_live.train.simulated.settings import SceneSettings
 
 _LEAST_LIGHT = 0.05
@@ -60,6 +70,8 @@ class Setup:
     """A drawn microscope and specimen, ready to be exposed; everything but the exposures."""
 
     scope: Microscope
+    conditions: Conditions
+    simulation: Simulation
     recorded: SimulatedSeries
     """At a mean of 1 photon a pixel."""
     patterns: PatternSet
@@ -73,15 +85,16 @@ class Setup:
         """Return what a series (1, A, P, y, x) of ADU says, in photons."""
         read = self.scope.camera.read_noise_e
         photons = to_photons(series, self.scope.camera)
-        return measured(self.transform, self.geometry, self.target, series, photons, read)
+        geometry = with_excess(self.geometry, series_noise(photons, self.geometry.otf, read).excess)
+        return measured(self.transform, geometry, self.target, series, photons, read)
 
     def exposures(self, rng: np.random.Generator, settings: SceneSettings) -> Iterator[tuple[float, Tensor]]:
         """Draw light levels; yield each with its series (1, A, P, y, x) float32 ADU, unless nothing is seen in it."""
         camera = self.scope.camera
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         for _ in range(settings.exposures):
-            light = draw_photons(rng, settings)
-            adu = expose(self.recorded.expected * light, camera, generator=generator)
+            light = draw_photons(rng, self.conditions)
+            adu = self.simulation.exposed(self.recorded.expected * light, generator)
             series = adu.to(torch.float32)[None]
             if float(to_photons(series, camera).mean()) >= _LEAST_LIGHT:
                 yield light, series
@@ -89,24 +102,22 @@ class Setup:
 
 def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
     """Draw a microscope and a specimen."""
-    scope = draw_microscope(rng, settings)
+    unkind = is_unkind(rng, settings)
+    scope = draw_microscope(rng, settings, unkind=unkind)
     shape = (settings.size, settings.size)
-    recorded = simulate(
-        scope,
-        draw_specimen(rng, settings),
-        photons=1.0,
-        shape=shape,
-        seed=int(rng.integers(2**31)),
-        modulation=float(rng.uniform(settings.modulation.low, settings.modulation.high)),
-        phase_jitter_deg=float(rng.choice([0.0, 3.0, 8.0])),
-        flicker=float(rng.uniform(settings.flicker.low, settings.flicker.high)),
-    ).series(0)
+    specimen = draw_specimen(rng, settings, unkind=unkind)
+    conditions = draw_conditions(rng, settings, scope.camera, unkind=unkind)
+    seed = int(rng.integers(2**31))
+    simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **conditions.recorded)
+    recorded = simulation.series(0)
     otf = Otf.of(scope)
-    patterns = estimated(recorded.patterns, rng, settings.size * otf.pixel_um)
+    if conditions.damping_um > 0:
+        otf = aberrated(otf, AberrationSettings(damping_um=conditions.damping_um), scope)
+    patterns = estimated(recorded.patterns, rng, settings.size * otf.pixel_um, conditions)
     geometry = build_geometry(otf, patterns, shape)
     transform = BandTransform(geometry, scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
-    return Setup(scope, recorded, patterns, geometry, transform, target)
+    return Setup(scope, conditions, simulation, recorded, patterns, geometry, transform, target)
 
 
 def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
@@ -122,7 +133,9 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
         return make_scene(seed, index + 2**40, settings)
     together, first = stacked(parts), parts[0]
     # The optics are those of all exposures, and a window holds hundreds of scenes.
-    same = {"power": first.power.expand_as(together.power), "target": first.target.expand_as(together.target)}
+    same = {"target": first.target.expand_as(together.target)}
+    if all(torch.equal(part.power, first.power) for part in parts):
+        same["power"] = first.power.expand_as(together.power)
     return Scene(replace(together, **same), setup.recorded.total, tuple(levels))
 
 

@@ -8,10 +8,13 @@ from pydantic_core import PydanticCustomError
 from rdl_live.optics._base import Description
 from rdl_live.specimen import kind_names
 from rdl_live.train.loop.settings import LoopSettings
+from rdl_live.train.simulated.unkind import UnkindSettings
 from rdl_models import ARCHITECTURES, Span
 
 HELD_OUT = ("mixed", "reticulum")
 """Kinds of specimen that are never trained on, for judging."""
+RARE = ("empty",)
+"""Kinds that are drawn only as seldom as the unkind settings say."""
 
 
 class SceneSettings(Description):
@@ -44,10 +47,13 @@ class SceneSettings(Description):
     kinds: tuple[str, ...] = ()
     """Kinds of specimen; all but `HELD_OUT` where left out."""
 
+    unkind: UnkindSettings = UnkindSettings()
+    """What goes wrong in part of the scenes, where the ranges above are widened."""
+
     @property
     def chosen_kinds(self) -> tuple[str, ...]:
         """The kinds that are drawn from."""
-        return self.kinds or tuple(name for name in kind_names() if name not in HELD_OUT)
+        return self.kinds or tuple(name for name in kind_names() if name not in HELD_OUT + RARE)
 
 
 class TrainSettings(LoopSettings):

@@ -5,6 +5,8 @@ import math
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QSlider, QWidget
 
+from rdl_live.view.common.no_wheel import without_wheel
+
 STEPS = 400
 
 
@@ -61,6 +63,8 @@ class NumberRow(QWidget):
         grid.addWidget(label, 0, 0)
         grid.addWidget(self.box, 0, 1)
         grid.addWidget(self.slider, 1, 0, 1, 2)
+        for widget in (self.box, self.slider):
+            without_wheel(widget)
         self.box.valueChanged.connect(self._typed)
         self.slider.valueChanged.connect(self._slid)
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live.view.common.no_wheel import without_wheel
 from rdl_live.view.common.number_row import NumberRow
 from rdl_live.view.common.wrapped import wrapped
 from rdl_live.view.live.session import Activity, DemoKnobs, Session, Snapshot
@@ -52,6 +53,7 @@ class ControlPanel(QWidget):
         self.channel.setObjectName("channel")
         self.channel.setToolTip("Laser line, with the colour that the microscope file gives it")
         self.channel.activated.connect(lambda _: self._session.change(channel=self.channel.currentText()))
+        without_wheel(self.channel)
         self._channel_row = QWidget()
         row = QHBoxLayout(self._channel_row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -158,9 +160,11 @@ class ControlPanel(QWidget):
         _say(self.region_words, "as the camera is set" if region is None else f"{region[2]} x {region[3]} pixels")
         _say(self.light_words, self._light_in_words(snapshot))
         # A recording stays what it was begun as: what cannot be changed now does not pretend to be.
-        recording = snapshot.activity is Activity.RECORDING
+        planned, recording = bool(snapshot.plan), snapshot.activity is Activity.RECORDING
         for widget in (self.channel, self.drag, self.whole):
-            widget.setEnabled(not recording)
+            widget.setEnabled(not recording and not planned)
+        for row in (self.power, self.exposure):
+            row.setEnabled(not planned)
         self._show_demo(snapshot.demo)
 
     def _show_denoisers(self, names: tuple[str, ...]) -> None:
@@ -190,6 +194,8 @@ class ControlPanel(QWidget):
 
     def _light_in_words(self, snapshot: Snapshot) -> str:
         settings, microscope = snapshot.settings, self._session.microscope
+        if snapshot.plan:
+            return f"Locked: the plan {snapshot.plan!r} sets the light. The bar above shows what is on."
         if microscope is None or settings.channel not in snapshot.channels:
             return ""
         full = snapshot.powers_w_cm2[snapshot.channels.index(settings.channel)]

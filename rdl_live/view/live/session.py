@@ -13,6 +13,8 @@ from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
     from rdl_live.acquire.plan import Plan
+    from rdl_live.acquire.progress import Progress
+    from rdl_live.acquire.run_status import Lamp
     from rdl_live.optics.microscope import Microscope
     from rdl_live.optics.pattern import PatternSet
 
@@ -120,6 +122,8 @@ class Recording:
     """Since its start."""
     raw: Path
     """The raw recording."""
+    progress: "Progress | None" = None
+    """How far the plan has come, whether in time, what is missing and why; None where it is of live view."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +167,10 @@ class Snapshot:
     stalled_s: float = 0.0
     """For how long the camera has given nothing, where that is too long [s]; 0 where all is well."""
     light: Light = Light.OFF
+    lamps: "tuple[Lamp, ...]" = ()
+    """What lights the sample, as set and read back; empty in the dark. Not what is set for the next live view."""
+    plan: str = ""
+    """Name of the plan that runs; "" where live view, a snap or a recording of live view does."""
     settings: Settings = field(default_factory=Settings)
     channels: tuple[str, ...] = ()
     powers_w_cm2: tuple[float | None, ...] = ()

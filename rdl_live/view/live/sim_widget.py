@@ -11,6 +11,7 @@ from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import (
     QApplication,
+    QDockWidget,
     QFileDialog,
     QFrame,
     QGroupBox,
@@ -37,6 +38,7 @@ from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.regions import dragged_region
 from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot, title_of
 from rdl_live.view.live.state_bars import StateBars
+from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.live.tool_windows import ToolWindows
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.live.traces import TraceModel
@@ -84,6 +86,7 @@ class SimWidget(QWidget):
         self.images: Images | None = None
         """What is shown."""
         self._notice = 0
+        self._was_shown = False
         self._denoiser = OFF
         self._patterns: object = self
         self.traces, self.trust = TraceModel(), ImageTrust()
@@ -108,6 +111,12 @@ class SimWidget(QWidget):
         self._timer.timeout.connect(self.refresh)
         self._timer.start(REFRESH_MS)
         self.refresh()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            StopKey.of(application).add(session)
+            # Not a method of this object, which is gone by then.
+            self.destroyed.connect(partial(StopKey.of(application).remove, session))
+            self.destroyed.connect(session.close)
 
     # What can be done -----------------------------------------------------------------------------------
 
@@ -118,7 +127,8 @@ class SimWidget(QWidget):
         add("acquire", "record", "Record", "Ctrl+R", "Record every raw frame until you stop", self.record)
         tip = "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on"
         add("acquire", "plan", "Plan …", "Ctrl+P", tip, self.tools.show_plan)
-        add("acquire", "stop", "STOP", "Esc", "Stop everything and turn the light off; always works", session.stop)
+        tip = "Stop everything and turn the light off; works in every window, dialog and menu (Esc)"
+        add("acquire", "stop", "STOP   (Esc)", "", tip, session.stop)  # the key is `StopKey`'s
         if self.tools.retrain is not None:
             tip = "Make the denoiser better for your cells, from what you recorded, while imaging goes on"
             add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
@@ -239,6 +249,8 @@ class SimWidget(QWidget):
     def refresh(self) -> None:
         """Look after the session, and show what is new; called at the screen's rate."""
         snapshot = self.session.snapshot
+        if snapshot.activity.busy and self._is_closed():
+            self.session.stop()  # light that nobody sees
         for notice in self.session.notices(self._notice):
             self._notice = notice.number
             self.notices.add(notice)
@@ -443,9 +455,24 @@ class SimWidget(QWidget):
         )
         self.memory.save()
 
+    def _is_closed(self) -> bool:
+        """Whether window or dock was closed after it had been shown; not where it is minimised, or behind a tab."""
+        self._was_shown = self._was_shown or self.isVisible()
+        if not self._was_shown or self.isVisible():
+            return False
+        parent: QWidget | None = self
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parentWidget()
+        action = None if parent is None else parent.toggleViewAction()
+        window = self.window()
+        return (window is not None and window.isHidden()) or (action is not None and not action.isChecked())
+
     def end(self) -> None:
         """Look after the session no more."""
         self._timer.stop()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            StopKey.of(application).remove(self.session)
         self.remember()
 
     def sizeHint(self) -> QSize:  # noqa: N802

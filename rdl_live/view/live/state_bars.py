@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from rdl_live.view.common import words
 from rdl_live.view.common.theme import AMBER, DEEP_RED, RED
+from rdl_live.view.live.progress_words import ended_words, late_words
 from rdl_live.view.live.session import Activity, Light, Snapshot
 
 
@@ -25,15 +26,17 @@ class StateBars(QWidget):
         """Show how it is."""
         self.light.say(*light_words(snapshot))
         self.recording.say(*recording_words(snapshot))
+        self.recording.setToolTip(recording_help(snapshot))
 
 
 def light_words(snapshot: Snapshot) -> tuple[str, str]:
     """Return text and colour ("" for none) of the light's bar."""
-    settings = snapshot.settings
     if snapshot.light is Light.UNKNOWN:
         return "THE LIGHT MAY BE ON: look, and turn it off by hand", AMBER
     if snapshot.light is Light.ON:
-        return f"LIGHT ON   {settings.channel}, {settings.power_percent:.3g} %", RED
+        lamps = "  +  ".join(f"{lamp.channel}, {lamp.power_percent:.3g} %" for lamp in snapshot.lamps)
+        plan = f"   plan {snapshot.plan!r}" if snapshot.plan else ""
+        return f"LIGHT ON   {lamps}{plan}", RED
     return "light off", ""
 
 
@@ -42,10 +45,24 @@ def recording_words(snapshot: Snapshot) -> tuple[str, str]:
     recording = snapshot.recording
     if snapshot.activity is Activity.RECORDING and recording is not None:
         done = f"series {recording.series}" + ("" if recording.planned is None else f" of {recording.planned}")
-        return f"RECORDING   {done}   {words.span(recording.seconds)}", DEEP_RED
+        progress = recording.progress
+        skipped = f", {len(progress.skipped)} skipped" if progress is not None and progress.skipped else ""
+        return f"RECORDING   {done}   {words.span(recording.seconds)}{late_words(progress)}{skipped}", DEEP_RED
+    if recording is not None and recording.progress is not None:
+        # How far a plan came stays until the next recording, whatever was dismissed.
+        text, _ = ended_words(recording.progress, words.size(recording.written_bytes))
+        return text, AMBER if recording.progress.lack else ""
     if recording is not None:
         return f"recorded {words.count(recording.series)} series, {words.size(recording.written_bytes)}", ""
     return "not recording", ""
+
+
+def recording_help(snapshot: Snapshot) -> str:
+    """Return the tooltip of the recording's bar: all that there is to say."""
+    recording = snapshot.recording
+    if recording is not None and recording.progress is not None and snapshot.activity is not Activity.RECORDING:
+        return ended_words(recording.progress, words.size(recording.written_bytes))[1]
+    return recording_words(snapshot)[0]
 
 
 class _Bar(QLabel):

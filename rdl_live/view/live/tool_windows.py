@@ -76,7 +76,9 @@ class ToolWindows(QObject):
         pixel_um, region = microscope.optics.pixel_size_um, settings.region or (0, 0, 512, 512)
         field_um = (region[3] * pixel_um, region[2] * pixel_um)
         light = (settings.channel, settings.power_percent, settings.exposure_ms)
-        return presets(microscope, Now(*light, field_um, snapshot.stage_um))
+        lights = {} if self.plan is None else self.plan.model.lights
+        lights = {name: one for name, one in lights.items() if one[0] > 0 and one[1] > 0}  # it may be a draft yet
+        return presets(microscope, Now(*light, field_um, snapshot.stage_um, lights))
 
     def _run(self, plan: "Plan") -> None:
         self._owner.session.record(self._owner.new_folder(plan.name), plan)

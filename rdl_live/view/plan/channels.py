@@ -55,9 +55,7 @@ class _Row:
             box.setEnabled(used)
             box.blockSignals(True)
             # What a colour would get if it were used is shown as well.
-            value = self._model.get("channels", index or 0, field)
-            if value is not None:
-                box.setValue(value)
+            box.setValue(self._model.light_of(self._name)[field])
             box.blockSignals(False)
 
     def _changed(self, field: str, value: float) -> None:

@@ -44,6 +44,7 @@ SEQUENCES = {
     "hardware": "by the camera's trigger (fastest)",
     "software": "by software (slow, works with any SLM)",
 }
+ON_ERROR = {"stop": "end the plan, in the dark", "skip": "skip it, name it, go on with the rest"}
 # Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
 BOXES = (
     "QCheckBox::indicator:unchecked { border: 1px solid #8a8a8f; border-radius: 2px; background: palette(base); "
@@ -218,6 +219,10 @@ class PlanEditor(QWidget):
         )
         self._bound.append(bound)
         form.addRow("Order", box)
+        tip = "What to do where a position, or a series, fails: a stage that does not move, a camera that stalls"
+        failing, bound = bound_choice(self.model, ("on_error",), ON_ERROR, tip, "plan-on-error")
+        self._bound.append(bound)
+        form.addRow("If one fails", failing)
         return group
 
     def _limit_group(self) -> QGroupBox:

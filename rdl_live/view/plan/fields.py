@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSignalBlocker, Qt
+from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QDoubleSpinBox, QSizePolicy, QSpinBox, QWidget
 
+from rdl_live.view.common.no_wheel import without_wheel
 from rdl_live.view.plan.model import FieldPath, PlanModel
 
 
@@ -24,18 +25,6 @@ class Bound:
     def change(self, value: Any) -> None:
         """Write to the draft."""
         self._model.set(self._path, value)
-
-
-class _NoWheel(QObject):
-    """The wheel scrolls the editor; it turns a number only where that has the focus."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Keep the wheel from widgets without focus; called by Qt."""
-        turned = event is not None and event.type() == QEvent.Type.Wheel
-        if turned and event is not None and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
 
 
 class _PlainBox(QDoubleSpinBox):
@@ -92,7 +81,7 @@ def bound_choice(
     box.setObjectName(name)
     box.setMinimumContentsLength(8)
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    _quiet(box)
+    without_wheel(box)
     bound = Bound(model, path, box, lambda value: box.setCurrentIndex(max(box.findData(value), 0)))
     box.currentIndexChanged.connect(lambda _: bound.change(box.currentData()))
     return box, bound
@@ -106,9 +95,4 @@ def _prepare(box: QAbstractSpinBox, unit: str, tip: str, name: str) -> None:
     box.setKeyboardTracking(False)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setMinimumWidth(box.fontMetrics().averageCharWidth() * 14)
-    _quiet(box)
-
-
-def _quiet(widget: QWidget) -> None:
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.installEventFilter(_NoWheel(widget))
+    without_wheel(box)

@@ -39,6 +39,9 @@ class PlanModel:
         self._free: int | None = None
         self._draft: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}
+        self._lights: dict[str, dict[str, float]] = {}
+        """Power and exposure that each colour had last, in the plan or before it was taken out."""
+        self._last_light: dict[str, float] = {}
         self.plan: Plan | None = None
         """What the draft says; None while it has mistakes."""
         self.problems: tuple[str, ...] = ()
@@ -99,19 +102,40 @@ class PlanModel:
             self._judge()
 
     def use_channel(self, name: str, used: bool) -> None:
-        """Add a channel to the plan, or take it out; a new one gets the light of the first."""
+        """Add a channel to the plan, or take it out; see `light_of` for the light of one that is added."""
         channels = self._draft["channels"]
         known = [channel["name"] for channel in channels]
         if used and name not in known:
-            light = channels[0] if channels else {"power_percent": 10.0, "exposure_ms": 10.0}
-            channels.append({**light, "name": name})
+            channels.append({"name": name, **self.light_of(name)})
             order = {lit: index for index, lit in enumerate(self.channels)}
             channels.sort(key=lambda channel: order.get(channel["name"], len(order)))
         elif not used and name in known:
+            self._remember_lights()
             channels.pop(known.index(name))
         else:
             return
         self._judge()
+
+    def light_of(self, name: str) -> dict[str, float]:
+        """Return power and exposure of a channel: as it has them, as it had them last, or those of the first channel.
+
+        Nothing but the user changes a power: one that was taken out and comes back has what it had.
+        """
+        self._remember_lights()
+        return dict(self._lights.get(name, self._last_light))
+
+    @property
+    def lights(self) -> dict[str, tuple[float, float]]:
+        """Power and exposure of all channels that are in the plan, or were."""
+        self._remember_lights()
+        return {name: (one["power_percent"], one["exposure_ms"]) for name, one in self._lights.items()}
+
+    def _remember_lights(self) -> None:
+        for number, channel in enumerate(self._draft["channels"]):
+            light = {field: channel[field] for field in ("power_percent", "exposure_ms")}
+            self._lights[channel["name"]] = light
+            if number == 0:
+                self._last_light = light
 
     def add_place(self, x_um: float, y_um: float, z_um: float | None = None, name: str = "") -> None:
         """Add a position."""
@@ -133,6 +157,8 @@ class PlanModel:
 
     def load(self, plan: Plan) -> None:
         """Take another plan."""
+        if self._draft:
+            self._remember_lights()
         self._draft = plan.model_dump(mode="json")
         self._kept = plan.model_dump(mode="json")
         self._judge()

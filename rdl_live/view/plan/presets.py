@@ -1,7 +1,7 @@
 """Plans to start from, made for this microscope, this light and this place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rdl_live.acquire.plan import Place, Plan, PlanChannel, TimePlan, ZPlan
 from rdl_live.optics.microscope import Microscope
@@ -23,6 +23,8 @@ class Now:
     """Height and width of what the camera sees [um]."""
     stage_um: tuple[float, float] | None = None
     """Where the stage is, (x, y) [um], if that is known."""
+    lights: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Power and exposure that other channels had last; one that had none gets those of the moment."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ def lit_channels(microscope: Microscope) -> tuple[str, ...]:
 
 
 def _channels(now: Now, names: Sequence[str]) -> tuple[PlanChannel, ...]:
-    return tuple(PlanChannel(name=name, power_percent=now.power_percent, exposure_ms=now.exposure_ms) for name in names)
+    moment = (now.power_percent, now.exposure_ms)
+    lights = {name: moment if name == now.channel else now.lights.get(name, moment) for name in names}
+    return tuple(PlanChannel(name=name, power_percent=light[0], exposure_ms=light[1]) for name, light in lights.items())
 
 
 def _time_lapse(now: Now) -> Preset:
