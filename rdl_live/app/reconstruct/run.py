@@ -169,6 +169,8 @@ class OfflineRun:
         self.defects = NO_DEFECTS
         """Hot and dead pixels; known after `estimate`, and filled in all series from then on."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._photons = 0.0
+        """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
 
     def close(self) -> None:
@@ -391,9 +393,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        light = 0.0
         for made in self._waited_for(self._images(rec, patterns)):
             if made.verdict is not None:
                 ledger.add(made.verdict, made.series)
+            light += float(to_photons(torch.from_numpy(made.series), self.scope.camera, self.maps).mean()) / total
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
@@ -403,6 +407,7 @@ class OfflineRun:
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
+        self._photons = light
         return kept
 
     def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
@@ -470,7 +475,7 @@ class OfflineRun:
             "microscope": self.scope.name,
             "channel": self.channel.name,
             "denoiser": self.options.denoise,
-            "photons_per_pixel": quality.photons_per_pixel,
+            "photons_per_pixel": self._photons,
             **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
