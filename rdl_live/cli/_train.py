@@ -49,7 +49,6 @@ _Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series a step, of
 _Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Raw pixels each way of the scenes.")]
 
 OURS = "object-plane"
-_DENOISERS = (OURS, "rdl-sim")
 
 train = Verbs(help="Train networks on simulated data, or on your own recordings.")
 for _scheme, _help in VERBS.items():
@@ -112,9 +111,10 @@ def denoise(
 
         torchrun --nproc-per-node 4 --no-python rdl-live train denoise --out large.safetensors --device cuda
     """
-    if architecture not in _DENOISERS:
+    denoisers = _denoisers()
+    if architecture not in denoisers:
         also = "; DFCAN is trained by `rdl-live train sr`" if architecture == "dfcan" else ""
-        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(_DENOISERS)}{also}")
+        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(denoisers)}{also}")
     scenes: dict[str, Any] = {"size": size}
     if phases is not None or _sees_patterns(architecture):
         scenes["phases"] = (phases or 3,)
@@ -187,6 +187,14 @@ def sr(
         "learning_rate": rate or _rate("dfcan"),
     }
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
+
+
+def _denoisers() -> list[str]:
+    """Return the architectures of networks that denoise SIM series."""
+    from rdl_live.restore.suited import SERIES
+    from rdl_models import architectures, find_architecture
+
+    return [name for name in architectures() if find_architecture(name).task in SERIES]
 
 
 def _sees_patterns(architecture: str) -> bool:
