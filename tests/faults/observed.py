@@ -3,9 +3,10 @@
     python -m tests.faults.observed LOG VERB [ARGUMENTS]
 
 A thread writes the world's truth to LOG, one line each 10 ms, as long as the process lives: the time, whether light
-reaches the sample, and what lets it. It takes orders from stdin, one a line: `close` the window, `answer-yes` to its
-questions, `raise` in the view, `raise-engine`, `raise-recorder`, `hang DEVICE`. The verb `docked` is a host's window
-with the widget in it. With OBSERVED_RECORDS=FOLDER a window records there, with OBSERVED_IDLE=1 it does nothing.
+reaches the sample, what lets it, and the value of the hardware watchdog's line. It takes orders from stdin, one a line:
+`close` the window, `answer-yes` to its questions, `raise` in the view, `raise-engine`, `raise-recorder`, `hang DEVICE`.
+The verb `docked` is a host's window with the widget in it. With OBSERVED_RECORDS=FOLDER a window records there, with
+OBSERVED_IDLE=1 it does nothing.
 """
 
 import json
@@ -33,6 +34,7 @@ def truth(world: World) -> dict[str, Any]:
         "shutter": light.shutter_open,
         "enabled": any(line.enabled for line in light.lines.values()),
         "percent": max(line.aotf_percent for line in light.lines.values()),
+        "beat": getattr(getattr(light.interlock, "__self__", None), "_value", None),
     }
 
 
