@@ -24,6 +24,7 @@ from rdl_live.app.reconstruct.report import (
     Report,
     calibration_warnings,
     negative_warning,
+    noise_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -224,6 +225,7 @@ class OfflineRun:
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
         self.noise = self._noise(stack)
+        warnings += noise_warnings(self.noise)
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
