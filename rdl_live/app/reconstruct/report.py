@@ -8,7 +8,6 @@ from torch import Tensor
 
 from rdl_live.optics import Microscope, PatternSet
 from rdl_live.optics.microscope import Camera
-from rdl_live.optics.series_noise import SeriesNoise
 from rdl_live.optics.quality import (
     Flicker,
     ModulationContrast,
@@ -18,6 +17,7 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
 _ORIENTATIONS = 0.3
