@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdl_models.architecture import Architecture, Image, Scenes, Task
+from rdl_models.architecture import Architecture, Image, Scenes, Task, later
 from rdl_models.sample import Light, Sample
 
 UNSHUFFLE = 4
@@ -353,13 +353,6 @@ def _fields(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
     return {**vars(SHIPPED), **wanted}
 
 
-def _quicken(network: nn.Module) -> None:
-    from rdl_models.quick import QuickHeads  # which knows this file
-
-    if isinstance(network, ObjectPlane):
-        network.quick = QuickHeads()
-
-
 ARCHITECTURE = Architecture(
     name="object-plane",
     config=ObjectPlaneConfig,
@@ -370,7 +363,7 @@ ARCHITECTURE = Architecture(
     words="denoises SIM series in the object plane: Wiener images and a noise map in, a denoised image out",
     sample=_sample,
     fields=_fields,
-    prepare=_quicken,
+    prepare=later("rdl_models.quick", "quicken"),
     learning_rate=1.5e-3,
     sees_patterns=False,
 )

@@ -108,7 +108,8 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.live import DemoWishes, demo_session, run_window
+    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)

@@ -40,6 +40,10 @@ class SeriesNoise:
     """Of what is the same in all frames and no structure can be; 0 where none is certain."""
     frames: int
     """Frames of a series."""
+    fixed_measured: float = 0.0
+    """`fixed` as measured, certain or not; may be below 0."""
+    fixed_sigma: float = 0.0
+    """Its standard error; 0 where it cannot be measured."""
     smoothed: bool = False
     """Whether pixels were interpolated or smoothed: the noise is then not white, and was read near the cut-off."""
 
@@ -69,11 +73,12 @@ def series_noise(photons: Tensor, otf: Otf, read_noise_e: float = 0.0) -> Series
     faded = _beyond(photons, otf, _FADED)
     # A specimen without noise leaks most into what is near; it is far below what light would have.
     smoothed = bool(whole.changing[1] < SMOOTHED * whole.changing[0]) and changing > _LEAST_SHOT * level
-    fixed = 0.0 if faded is None else faded.fixed()
+    measured, sigma = (0.0, 0.0) if faded is None else faded.fixed()
+    fixed = measured if measured > CERTAIN * sigma else 0.0
     if smoothed:
         within = max(_within(photons, otf), changing)
         changing, fixed = within, fixed * within / changing
-    return SeriesNoise(changing, fixed, frames, smoothed)
+    return SeriesNoise(changing, fixed, frames, measured, sigma, smoothed)
 
 
 def _within(photons: Tensor, otf: Otf) -> float:
@@ -116,15 +121,15 @@ class _Beyond:
             return float(zones[0])
         return float((zones * self.sizes).sum() / self.sizes.sum())
 
-    def fixed(self) -> float:
-        """Return the variance that all frames have in common, 0 where it may be chance.
+    def fixed(self) -> tuple[float, float]:
+        """Return the variance that all frames have in common, and its standard error.
 
         A pattern of the pixels is in both zones; what is in one of them alone is the specimen's.
         """
         excess = self.of_mean - self.changing / self.frames
         zone = 0 if bool(self.changing[1] < SMOOTHED * self.changing[0]) else int(excess.argmin())
         sigma = float(self.of_mean[zone] / self.sizes[zone].sqrt())
-        return float(excess[zone]) if float(excess[zone]) > CERTAIN * sigma else 0.0
+        return float(excess[zone]), sigma
 
 
 def _beyond(photons: Tensor, otf: Otf, taper: float) -> _Beyond | None:

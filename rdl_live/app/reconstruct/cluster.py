@@ -169,6 +169,7 @@ def _opened(order: Order) -> "tuple[OfflineRun, Machine]":
     from rdl_live.app.reconstruct.run import OfflineRun
 
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
+    run.settle_camera()
     patterns = PatternSet.model_validate_json(order.patterns)
     levels = json.loads(order.levels)
     run.levels, run.model = None if levels is None else np.array(levels), order.model

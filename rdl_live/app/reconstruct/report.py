@@ -24,7 +24,7 @@ _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
-_FIXED_EXCESS = 0.2
+FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
 
@@ -50,7 +50,11 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         for index, pattern in enumerate(patterns, start=1)
         if not pattern.trusted
     ]
-    if len(doubts) == len(patterns):
+    common = {pattern.doubt for pattern in patterns}
+    if len(doubts) == len(patterns) > 1 and len(common) == 1 and (doubt := common.pop()):
+        doubts = [f"all orientations: {doubt}"]
+        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
+    elif len(doubts) == len(patterns):
         doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     elif doubts:
         doubts.append(
@@ -138,7 +142,7 @@ def noise_warnings(noise: SeriesNoise) -> list[str]:
             "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
             "the camera's own frames where they still exist; the noise was measured within the OTF instead"
         )
-    if noise.excess > _FIXED_EXCESS:
+    if noise.excess > FIXED_EXCESS:
         found.append(
             f"a fixed pattern of {math.sqrt(noise.fixed):.2f} e rms is the same in all frames (offsets that differ "
             "from pixel to pixel): measure it by `rdl-live calibrate offset` from recordings of any specimen, or by "

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdl_live.app.windows.live import qt_application
+from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope

@@ -20,6 +20,7 @@ from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import Steps, fit_steps
+from rdl_live.optics.estimate.transfer import Profile, profile, structure_beyond
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.otf import Otf
@@ -31,6 +32,8 @@ _BEYOND_NA = 1.12
 """Illumination may enter at a larger NA than the detection's (TIRF): up to this factor where nothing is said."""
 _STRONG = 20.0
 """Score of a peak on the plain map of shifts from which the fine map would tell nothing more."""
+_AT_LIMIT = 0.985
+"""Share of the finest pattern searched from which the real one may be finer."""
 _DARK = 0.02
 """Orientations without any light are taken to be this bright, relative to the series."""
 
@@ -90,12 +93,20 @@ def estimate_patterns(
     fits = agreeing(options)
     deepest = max((abs(fit.found.mean_amplitude) for fit in fits if fit is not None), default=0.0)
     steps = _all_steps(bands, fits)
-    patterns = [
-        _nothing(bands, orientation, lowest, highest)
-        if peak is None or fit is None
-        else _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest)
-        for orientation, (peak, fit) in enumerate(zip(peaks, fits, strict=True))
-    ]
+    patterns, profiles = [], []
+    for orientation, (peak, fit) in enumerate(zip(peaks, fits, strict=True)):
+        if peak is None or fit is None:
+            patterns.append(_nothing(bands, orientation, lowest, highest))
+            continue
+        pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest)
+        patterns.append(pattern)
+        profiles += [strips] if pattern.trusted else []
+    limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
+    optics = verdict.doubt_of_optics(
+        profiles, beyond=structure_beyond(bands), at_limit=2 * sum(limits) > len(limits), cutoff=bands.otf.cutoff
+    )
+    if optics:
+        patterns = [pattern.replace(trusted=False, doubt=optics) for pattern in patterns]
     for judge in (verdict.doubt_of_neighbours, verdict.doubt_of_period, verdict.doubt_of_isolation):
         doubts = judge(patterns)
         patterns = [
@@ -188,8 +199,11 @@ def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
 
 def _pattern(
     bands: Bands, orientation: int, peak: Peak, fit: Fit, steps: Steps, confirmed: bool, deepest: float
-) -> Pattern:
-    """Return the pattern of a fitted peak; `deepest` is the largest |z| of all orientations."""
+) -> tuple[Pattern, Profile]:
+    """Return the pattern of a fitted peak and its contrast strip by strip.
+
+    `deepest` is the largest |z| of all orientations.
+    """
     k0, found = fit.k0, fit.found
     doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
     if not (doubt or confirmed or peak.rival is None):
@@ -204,16 +218,18 @@ def _pattern(
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
-    return Pattern(
+    pattern = Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0 if doubt else 1.0) for value in depths),
+        modulation=tuple(min(max(value, 0.0), 1.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,
         doubt=doubt,
     ).canonical()
+    overlap = Overlap(bands, k0)
+    return pattern, profile(bands, orientation, k0, overlap, overlap.cut(bands.spectra[1][:, orientation]))
 
 
 def fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
