@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from torch import Tensor
@@ -20,6 +21,7 @@ from rdl_live.optics.quality import (
 from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
+_DIM = 0.9
 _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
@@ -43,6 +45,21 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
     ]
 
 
+def dim_frames(patterns: PatternSet) -> list[str]:
+    """Return a sentence for every orientation with a frame that is dimmer than its others."""
+    found = []
+    for angle, pattern in enumerate(patterns):
+        usual = median(pattern.gains)
+        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
+        share = pattern.gains[least] / usual if usual > 0 else 1.0
+        if share < _DIM and pattern.trusted:
+            found.append(
+                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
+                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
+            )
+    return found
+
+
 def pattern_warnings(patterns: PatternSet) -> list[str]:
     """Return a sentence for every pattern that is not trusted, and what that means for the image."""
     doubts = [
@@ -60,7 +77,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         doubts.append(
             "super-resolution is missing along the orientations that are not trusted; they add widefield only"
         )
-    return doubts
+    return doubts + dim_frames(patterns)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,10 @@ from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
+from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
@@ -166,7 +169,11 @@ class OfflineRun:
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
         self.model = 0
         """Series that decides on the weights; known after `estimate`."""
+        self.defects = NO_DEFECTS
+        """Hot and dead pixels; known after `estimate`, and filled in all series from then on."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._photons = 0.0
+        """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
 
     def close(self) -> None:
@@ -213,7 +220,7 @@ class OfflineRun:
             series: np.ndarray = self.recording.read(index, index + 1)[0]
         check_frames(series, str(self.raw), first_time=index)
         self._saturated.add(index, series)
-        return series
+        return self.defects.mend(series)
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
@@ -222,11 +229,17 @@ class OfflineRun:
         stack = [self.series(int(index)) for index in times]
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
+            if odd := rescaled(stack[0]) + signed(stack[0]):
+                raise DataError(f"{self.raw}: {odd[0]}")
             raise DataError(
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        otf = Otf.of(self.scope, self.channel)
+        self.defects = find_defects(np.stack(stack), otf)
+        stack = [self.defects.mend(one) for one in stack]
+        warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
         self.noise = self._noise(stack)
         warnings += self.settle_camera()
         with self.watch.timed("estimate"):
@@ -398,9 +411,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        light = 0.0
         for made in self._waited_for(self._images(rec, patterns)):
             if made.verdict is not None:
                 ledger.add(made.verdict, made.series)
+            light += float(to_photons(torch.from_numpy(made.series), self.scope.camera, self.maps).mean()) / total
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
@@ -410,6 +425,7 @@ class OfflineRun:
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
+        self._photons = light
         return kept
 
     def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
@@ -477,7 +493,7 @@ class OfflineRun:
             "microscope": self.scope.name,
             "channel": self.channel.name,
             "denoiser": self.options.denoise,
-            "photons_per_pixel": quality.photons_per_pixel,
+            "photons_per_pixel": self._photons,
             **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
