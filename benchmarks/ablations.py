@@ -30,7 +30,8 @@ from rdl_live.optics import Microscope, Otf, PatternSet, Reconstructor, estimate
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import build_geometry
+from rdl_live.optics.reconstruct.plan import build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
@@ -220,6 +221,7 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     transform = BandTransform(geometry, case.scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
     photons = to_photons(case.adu[None], case.scope.camera)
+    geometry = with_excess(geometry, series_noise(photons, geometry.otf, read).excess)
     evidence = measured(transform, geometry, target, case.adu[None], photons, read)
     relative, mean = evidence.relative(), evidence.photons[:, None, None]
     rings = rings_of(*geometry.sr_spectrum)

@@ -5,7 +5,7 @@ import json
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import AsJson, Channel, Device, MicroscopeFile, Raw
+from rdl_live.cli._options import AsJson, Channel, Device, MicroscopeFile, PatternsFrom, Raw
 from rdl_live.cli._show import pattern_table, show_warnings
 
 
@@ -15,6 +15,7 @@ def estimate(
     as_json: AsJson = False,
     device: Device = "auto",
     channel: Channel = None,
+    patterns: PatternsFrom = None,
 ) -> None:
     """Find the illumination patterns: direction, period, phases, modulation, and whether to trust them.
 
@@ -26,18 +27,20 @@ def estimate(
         rdl-live estimate cell.tif --microscope M.yaml
 
         rdl-live estimate cell.tif --microscope M.yaml --json
+
+        rdl-live estimate dim.tif --microscope M.yaml --patterns bright.tif
     """
     from rdl_live.app.device import choose_device
     from rdl_live.app.reconstruct.report import pattern_records
     from rdl_live.app.reconstruct.run import OfflineRun, Options
 
-    with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel)) as run:
-        patterns, warnings = run.estimate()
+    with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel, patterns=patterns)) as run:
+        found, warnings = run.estimate()
         warnings += run.saturation_warnings() + run.step_warnings()
     if as_json:
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
-        record = {"patterns": pattern_records(patterns), "seconds": seconds, "warnings": warnings}
+        record = {"patterns": pattern_records(found), **run.facts(), "seconds": seconds, "warnings": warnings}
         typer.echo(json.dumps(record, indent=2, allow_nan=False))
         return
-    Console(highlight=False).print(pattern_table(patterns))
+    Console(highlight=False).print(pattern_table(found))
     show_warnings(warnings)

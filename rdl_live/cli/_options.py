@@ -23,6 +23,14 @@ Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the f
 Planes = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
 ]
+PatternsFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--patterns",
+        metavar="FROM",
+        help="Use the patterns of a brighter recording, of a report, or of estimate --json; phases are fitted anew.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
@@ -33,7 +41,7 @@ Settings = TypeVar("Settings")
 
 # Of trainings.
 WeightsOut = Annotated[Path, typer.Option("--out", metavar="W.safetensors", help="Weight file to write.")]
-Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
+Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most; with --resume, in all.")]
 Steps = Annotated[
     int | None,
     typer.Option(metavar="N", help="Stop after this many steps instead; the result is then the same every time."),

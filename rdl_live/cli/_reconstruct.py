@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, Raw
+from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, PatternsFrom, Raw
 from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -33,6 +33,7 @@ def reconstruct(
     ] = 1.0,
     device: Device = "auto",
     channel: Channel = None,
+    patterns: PatternsFrom = None,
     wiener: Annotated[
         float | None,
         typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
@@ -65,6 +66,8 @@ def reconstruct(
 
         rdl-live reconstruct cell.tif -m M.yaml --out sr.tif --report report.json --preview preview.png
 
+        rdl-live reconstruct dim.tif -m M.yaml --denoise rdl --patterns bright-report.json
+
         rdl-live reconstruct night.ome.zarr -m M.yaml --cluster tcp://server:8786
     """
     from rdl_live.app.device import choose_device
@@ -82,6 +85,7 @@ def reconstruct(
         channel=channel,
         denoise=denoise,
         memory=memory,
+        patterns=patterns,
         wiener=wiener,
         apodization=Apodization(apodization),
         attenuation=notch,

@@ -28,7 +28,7 @@ def simulate(
         str,
         typer.Option(
             metavar="KIND",
-            help="Kind: actin, beads, filaments, mitochondria, mixed, reticulum or rings.",
+            help="Kind: actin, beads, empty, filaments, mitochondria, mixed, reticulum or rings.",
             show_default=True,
         ),
     ] = "filaments",
@@ -48,6 +48,25 @@ def simulate(
     density: Annotated[float, typer.Option(metavar="N", help="0.2 sparse, 1 usual, 3 crowded.")] = 1.0,
     haze: Annotated[float, typer.Option(metavar="N", help="Out-of-focus share of the light, 0 to 1.")] = 0.0,
     background: Annotated[float, typer.Option(metavar="N", help="Share of diffuse dye in focus, 0 to 1.")] = 0.0,
+    glow: Annotated[
+        float, typer.Option(metavar="N", help="Share of all light that has no pattern and no detail.")
+    ] = 0.0,
+    also: Annotated[str | None, typer.Option(metavar="KIND", help="A second kind in the same field.")] = None,
+    aggregates: Annotated[
+        float, typer.Option(metavar="N", help="Share of the structures' light in a few bright clumps.")
+    ] = 0.0,
+    cell: Annotated[
+        float, typer.Option(metavar="N", help="Share of the field that a cell covers; 1: no edge in view.")
+    ] = 1.0,
+    camera: Annotated[
+        str, typer.Option(metavar="ideal|scmos|emccd", help="Chip: equal pixels, or uneven ones as real cameras have.")
+    ] = "ideal",
+    light: Annotated[
+        str, typer.Option(metavar="ideal|usual|poor", help="Evenness of beam, contrast and brightness; drift.")
+    ] = "ideal",
+    optics: Annotated[
+        str, typer.Option(metavar="ideal|usual|poor", help="Transfer function: ideal, or below that.")
+    ] = "ideal",
     speed: Annotated[float, typer.Option(metavar="N", min=0, help="Speed of the structures [um/s].")] = 0.0,
     bleach_time: Annotated[
         float | None, typer.Option(metavar="N", help="Time to bleach to 1/e [s]; without it nothing bleaches.")
@@ -73,6 +92,8 @@ def simulate(
 
         rdl-live simulate raw.tif --microscope M.yaml --specimen rings --photons 20 --truth truth.tif
 
+        rdl-live simulate hard.tif --microscope M.yaml --photons 4 --camera scmos --light poor --optics usual --glow 0.4
+
         rdl-live simulate film.tif --microscope M.yaml --time-points 50 --interval 2 --speed 0.05 --haze 0.4
     """
     from rdl_live.files import atomic_write, check_output, load_microscope
@@ -88,6 +109,10 @@ def simulate(
         "density": density,
         "haze": haze,
         "background": background,
+        "glow": glow,
+        "also": also,
+        "aggregates": aggregates,
+        "cell": cell,
         "speed_um_s": speed,
         "bleach_time_s": bleach_time,
     }
@@ -101,6 +126,7 @@ def simulate(
         "modulation": modulation,
         "phase_jitter_deg": phase_jitter,
         "flicker": flicker,
+        **_conditions(camera, light, optics),
     }
     simulation = _simulation(scope, channel, grown, recorded)
     records = pattern_records(simulation)
@@ -115,6 +141,24 @@ def simulate(
         if truth is not None:
             ideal = files.enter_context(_truth_writer(truth, simulation, channel, made_by, overwrite))
         _record(simulation, raw, ideal)
+
+
+def _conditions(camera: str, light: str, optics: str) -> dict[str, Any]:
+    """Return chip, light and optics by their names, as the records of a recording hold them."""
+    from rdl_live.optics.aberration import ABERRATIONS
+    from rdl_live.optics.sensor import SENSORS
+    from rdl_live.specimen.light import LIGHTS
+
+    found = {}
+    for field, option, name, known in (
+        ("sensor", "--camera", camera, SENSORS),
+        ("light", "--light", light, LIGHTS),
+        ("optics", "--optics", optics, ABERRATIONS),
+    ):
+        if name not in known:
+            raise ConfigError(f"{option} {name!r}: there is no such one; choose {', '.join(known)}")
+        found[field] = known[name].model_dump()
+    return found
 
 
 def pattern_records(simulation: "Simulation") -> list[dict[str, Any]]:

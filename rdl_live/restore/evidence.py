@@ -16,7 +16,8 @@ from torch import Tensor
 
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, matched_plan
-from rdl_live.optics.reconstruct.spectrum import frame_noise, measure_damping
+from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.optics.series_noise import SeriesNoise, series_noise
 
 SR_AREA = 16
 """Spectra of the 2x grid are 4 times those of the raw grid, powers 16 times."""
@@ -134,10 +135,9 @@ def _shift(frequency: Tensor, size: int) -> Tensor:
     return torch.polar(torch.ones_like(frequency), -2 * math.pi * frequency * (size - 1))
 
 
-def noise_power(geometry: Geometry, photons: Tensor, read_noise_e: float) -> float:
-    """Return N of the SR half-plane for a series (1, A, P, y, x) of photons, from its own noise floor."""
-    floor = frame_noise(geometry, photons, read_noise_e)
-    return SR_AREA * geometry.noise * floor * geometry.padded[0] * geometry.padded[1]
+def noise_power(geometry: Geometry, noise: SeriesNoise) -> float:
+    """Return N of the SR half-plane of a series with this noise; the geometry is `with_excess` of it."""
+    return SR_AREA * geometry.noise * noise.changing * geometry.padded[0] * geometry.padded[1]
 
 
 def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:
@@ -152,13 +152,14 @@ def measured(
 
     Args:
         transform: of the camera that gave the frames.
-        geometry: of patterns and frame shape.
+        geometry: of patterns and frame shape, `with_excess` of the series' fixed noise or of none.
         target: T, (rows, columns).
         frames: series (1, A, P, y, x) in camera units.
         photons: the same in photons.
         read_noise_e: root-mean-square read noise [electrons].
     """
+    noise = series_noise(photons, geometry.otf, read_noise_e)
     matched = matched_spectrum(transform, geometry, frames)
-    damping, _ = measure_damping(geometry, matched[0], photons, read_noise_e)
-    noise = torch.tensor([noise_power(geometry, photons, read_noise_e)], dtype=torch.float32)
-    return Evidence(matched, geometry.power[None], target[None], damping[None], noise)
+    damping, _ = measure_damping(geometry, matched[0], noise)
+    level = torch.tensor([noise_power(geometry, noise)], dtype=torch.float32)
+    return Evidence(matched, geometry.power[None], target[None], damping[None], level)

@@ -99,7 +99,8 @@ class RawFrames:
             prior: SR image (1, y, x) of the padded grid [photons].
         """
         matched = matched_spectrum(self._transform, self._geometry, self.denoised(photons, prior))
-        return Evidence(matched, evidence.power, evidence.target, evidence.damping, evidence.noise).wiener(
+        # What the camera adds to every frame is gone from these: the widefield has its full weight.
+        return Evidence(matched, self._geometry.power[None], evidence.target, evidence.damping, evidence.noise).wiener(
             DENOISED_DAMPING
         )
 

@@ -23,8 +23,9 @@ from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.reconstruct.apodization import Apodization, apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan
+from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan, with_excess
 from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
@@ -35,7 +36,7 @@ from rdl_live.restore.memory import Memory, Recalled, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
-from rdl_live.restore.restored import Guards, Restored
+from rdl_live.restore.restored import DENOISED, SIGMA, SIM, Guards, Restored
 from rdl_live.restore.stripes import check_stripes
 from rdl_live.restore.suited import check_suited
 from rdl_models import Task, Weights, load_weights
@@ -206,7 +207,7 @@ class Restorer:
     def calibrate(self, series: np.ndarray | Tensor) -> None:
         """Measure noise and spectrum on this series anew."""
         frames = self._checked(series)[:1]
-        self._calibration = self._measured(frames, self._spectrum(frames))
+        self._calibration = self._measured(frames)
         self._graph = self._new_graph()
 
     def _found(self, frames: Tensor, memory: Memory | None = None) -> tuple[Restored, Tensor]:
@@ -217,7 +218,8 @@ class Restorer:
             sr, sim, sigma, spectrum = self._graph(frames)
         if sr is None or spectrum is None:
             raise AssertionError("a restoration has an image")
-        return Restored(sr, sim, sigma), spectrum
+        named = {SIM: sim, DENOISED: sr, SIGMA: sigma}
+        return Restored({name: one for name, one in named.items() if one is not None}, DENOISED), spectrum
 
     def _new_graph(self) -> Graphed | None:
         """Return what records a restoration on a graphics card; None on a processor, which gains nothing."""
@@ -264,22 +266,25 @@ class Restorer:
     def _spectrum(self, frames: Tensor) -> Tensor:
         return self._transform.spectrum(self._matched, self._transform.light(frames))
 
-    def _measured(self, frames: Tensor, matched: Tensor) -> _Calibration:
+    def _measured(self, frames: Tensor) -> _Calibration:
+        """Measure noise and spectrum; the widefield is weighed for the noise that is fixed in it."""
         photons, read = self._transform.photons(frames), self.scope.camera.read_noise_e
-        damping, wiener = measure_damping(self._geometry, matched[0], photons, read)
-        noise = noise_power(self._geometry, photons, read)
+        noise = series_noise(photons, self._geometry.otf, read)
+        self._geometry = with_excess(self._geometry, noise.excess)
+        self._matched = matched_plan(self._geometry)
+        damping, wiener = measure_damping(self._geometry, self._spectrum(frames)[0], noise)
         mean = float(photons.mean())
         for text in check_photons(self.card, mean):
             if text not in self.warnings:
                 self.warnings.append(text)
-        return _Calibration(damping, wiener, noise, max(mean, 0.01))
+        return _Calibration(damping, wiener, noise_power(self._geometry, noise), max(mean, 0.01))
 
     @torch.no_grad()
     def _solved(self, frames: Tensor, memory: Memory | None = None) -> _Solved:
         """Restore one series (1, A, P, y, x)."""
-        matched = self._spectrum(frames)
         if self._calibration is None:
-            self._calibration = self._measured(frames, matched)
+            self._calibration = self._measured(frames)
+        matched = self._spectrum(frames)
         evidence = self._evidence(matched, self._calibration)
         relative, photons = evidence.relative(), evidence.photons[:, None, None]
         plain = relative.wiener() * photons
@@ -325,5 +330,5 @@ class Restorer:
 
     def _view(self, image: Tensor) -> Tensor:
         """Cut the padding off."""
-        rows, columns = (2 * size for size in self.shape)
+        rows, columns = (self.scope.pattern.sr_factor * size for size in self.shape)
         return image[..., :rows, :columns].contiguous()

@@ -110,6 +110,18 @@ def test_camera_maps_are_used(run: Run) -> None:
     assert tifffile.imread("raw.tif").mean() == pytest.approx(700 + 200, rel=0.05)
 
 
+def test_a_real_camera_in_poor_light(run: Run) -> None:
+    more = ("--glow", "0.5", "--also", "rings", "--aggregates", "0.2", "--cell", "0.6")
+    result = run("--camera", "emccd", "--light", "poor", "--optics", "usual", "--photons", "200", *more)
+    assert result.exit_code == 0, result.output
+    record = read_provenance(Path("raw.tif"))
+    assert record["simulation"]["sensor"]["multiplying"] is True
+    assert record["simulation"]["light"]["dark_frame"] == 0.15
+    assert record["specimen"]["also"] == "rings"
+    adu = tifffile.imread("raw.tif")
+    assert (adu.astype(float).mean() - 100) * 0.5 == pytest.approx(200, rel=0.08)
+
+
 def test_seed(run: Run) -> None:
     images = []
     for seed in ("1", "1", "2"):
@@ -151,6 +163,11 @@ def test_outputs_are_not_overwritten(run: Run) -> None:
 )
 def test_bad_values(run: Run, arguments: list[str], words: list[str]) -> None:
     refused(run(*arguments, "--truth", "truth.tif", "--json", "p.json"), ConfigError, *words)
+
+
+@pytest.mark.parametrize(("option", "known"), [("--camera", "scmos"), ("--light", "usual"), ("--optics", "poor")])
+def test_unknown_names_are_refused_with_those_there_are(run: Run, option: str, known: str) -> None:
+    refused(run(option, "nothing-like-it"), ConfigError, option, "nothing-like-it", known)
 
 
 def test_bad_files(run: Run) -> None:

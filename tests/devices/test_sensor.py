@@ -57,3 +57,19 @@ def test_the_maps_are_those_of_the_pixels() -> None:
     assert np.sqrt((sensor.read_noise_e**2).mean()) == pytest.approx(1.6, rel=0.03)
     again = Sensor(WorldSettings(sensor_px=64, hot_pixels=0.0))
     assert (again.offset_adu == sensor.offset_adu).all()
+
+
+@pytest.mark.parametrize("chip", ["ideal", "scmos", "emccd"])
+def test_every_chip_keeps_photons(chip: str) -> None:
+    electrons = (counts(30.0, chip=chip) - 100) * 0.46
+    assert np.median(electrons) == pytest.approx(30, abs=2.5)
+    assert electrons.mean() == pytest.approx(30, rel=0.03)
+
+
+def test_chips_have_the_noise_of_their_kind() -> None:
+    ideal, multiplied = (((counts(30.0, chip=chip) - 100) * 0.46).var() for chip in ("ideal", "emccd"))
+    assert ideal == pytest.approx(30 + 1.6**2, rel=0.05)
+    # An EM register doubles the variance of the light; what its pixels share lowers it again by some per cent.
+    assert multiplied == pytest.approx(60, rel=0.12)
+    uneven = Sensor(WorldSettings(sensor_px=SIDE, chip="scmos")).offset_adu
+    assert uneven.std() == pytest.approx(1.0, rel=0.25)

@@ -11,6 +11,7 @@ from pymmcore_plus.experimental.unicore import CameraDevice
 
 from rdl_devices.sim.device import SEQUENCE_MAX, SimDevice
 from rdl_devices.sim.sequencer import Sequencer
+from rdl_devices.sim.settings import CHIPS
 from rdl_devices.sim.threads import compute_alone
 from rdl_devices.sim.view import Region
 from rdl_devices.sim.world import Exposure, World
@@ -59,6 +60,7 @@ class SimCamera(SimDevice, CameraDevice):
             lambda share: self.world.change(hot_pixels=share),
             limits=(0, 1),
         )
+        self.add("Chip", lambda: self.world.settings.chip, lambda name: self.world.change(chip=name), allowed=CHIPS)
         self.add("LastError", lambda: self._last_error)
 
     def faults(self) -> dict[str, Callable[[], None]]:

@@ -1,6 +1,7 @@
 """The sCMOS chip: photons to counts, pixel by pixel.
 
-photo-electrons + dark current -> Poisson -> full well -> read noise -> binned sum -> / gain + offset -> 16 bit
+photo-electrons + dark current -> Poisson -> full well -> EM register -> read noise -> coupling -> binned sum
+-> / gain + offset -> 16 bit
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from rdl_devices.sim.photons import poisson
 from rdl_devices.sim.settings import WorldSettings
 from rdl_devices.sim.view import Region
+from rdl_live.optics import sensor as chips
 
 Floats = NDArray[np.float32]
 
@@ -36,14 +38,20 @@ class Sensor:
         self.offset_adu = np.full((side, side), calibration.offset_adu, np.float32)
         self.gain_e_per_adu = np.full((side, side), calibration.gain_e_per_adu, np.float32)
         self.read_noise_e = np.full((side, side), calibration.read_noise_e, np.float32)
-        if settings.pixel_maps:
+        self._kind = chips.SENSORS.get(settings.chip)
+        if self._kind is not None:
+            maps = chips.Sensor(self._kind, calibration, (side, side), settings.seed).maps
+            self.offset_adu, self.gain_e_per_adu = maps.offset_adu.numpy(), maps.gain_e_per_adu.numpy()
+            self.read_noise_e = maps.read_noise_e.numpy()
+        elif settings.pixel_maps:
             self.offset_adu += OFFSET_SPREAD_ADU * fixed.standard_normal((side, side), np.float32)
             self.gain_e_per_adu *= 1 + GAIN_SPREAD * fixed.standard_normal((side, side), np.float32)
             # The mean variance stays that of the calibration.
             spread = np.exp(NOISE_SPREAD * fixed.standard_normal((side, side), np.float32) - NOISE_SPREAD**2)
             self.read_noise_e *= spread
         self._adu_per_e = 1 / self.gain_e_per_adu
-        hot = fixed.random((side, side)) < settings.hot_pixels
+        hot_share = settings.hot_pixels if self._kind is None else self._kind.hot_share
+        hot = fixed.random((side, side)) < hot_share
         self.dark_e_s = np.where(hot, fixed.uniform(*HOT_E_S, (side, side)), DARK_E_S).astype(np.float32)
         self._rng = np.random.Generator(np.random.SFC64(settings.seed))
         # Read noise is drawn once, and each frame begins somewhere else in it: that saves half a millisecond.
@@ -68,7 +76,11 @@ class Sensor:
         mean = np.maximum(photons, 0) + self.dark_e_s[window] * np.float32(exposure_ms * 1e-3)
         electrons = poisson(mean, self._rng)
         np.minimum(electrons, np.float32(self._settings.full_well_e), out=electrons)
+        if self._kind is not None and self._kind.multiplying:
+            electrons = self._rng.standard_gamma(electrons, dtype=np.float32)
         electrons += self.read_noise_e[window] * self._noise(mean.shape)
+        if self._kind is not None and self._kind.coupling > 0:
+            electrons = _coupled(electrons, np.float32(self._kind.coupling))
         electrons *= self._adu_per_e[window]
         if binning == 1:
             electrons += self.offset_adu[window]
@@ -83,6 +95,13 @@ class Sensor:
         count = shape[0] * shape[1]
         first = int(self._rng.integers(self._normal.size - count))
         return self._normal[first : first + count].reshape(shape)
+
+
+def _coupled(electrons: Floats, share: np.float32) -> Floats:
+    """Let each pixel show `share` of each neighbour."""
+    padded = np.pad(electrons, 1, mode="edge")
+    around: Floats = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    return electrons * (1 - 4 * share) + around * share
 
 
 def _binned(image: Floats, binning: int) -> Floats:

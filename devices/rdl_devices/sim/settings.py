@@ -1,6 +1,6 @@
 """What the simulated world is made of: optics, camera, dyes, light path. Frozen; a change is a new value."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
@@ -8,6 +8,9 @@ from rdl_live.optics._base import Description
 from rdl_live.optics.microscope import Camera, Optics
 from rdl_live.specimen import SpecimenSettings
 
+CHIPS = ("usual", "ideal", "scmos", "emccd")
+"""Names that `WorldSettings.chip` may have."""
+Chip = Literal["usual", "ideal", "scmos", "emccd"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -48,6 +51,9 @@ class WorldSettings(Description):
     """Share of pixels with a high dark current."""
     pixel_maps: bool = True
     """Whether offset, gain and read noise differ from pixel to pixel."""
+    chip: Chip = "usual"
+    """What the chip is: "usual" as the fields above say; else one of `rdl_live.optics.sensor.SENSORS`, which then says
+    what differs from pixel to pixel."""
     row_time_us: PositiveFloat = 4.9
     """Time to read one row; rows are read after the exposure, since every row must see the same pattern."""
 

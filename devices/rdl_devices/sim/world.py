@@ -116,7 +116,7 @@ class World:
             changed = {name for name in fields if getattr(before, name) != getattr(self.settings, name)}
             if changed & {"optics", "refresh_ms", "sensor_px"} or _seen(before) != _seen(self.settings):
                 self._view = None
-            if changed & {"camera", "full_well_e", "hot_pixels", "pixel_maps", "seed", "sensor_px"}:
+            if changed & {"camera", "chip", "full_well_e", "hot_pixels", "pixel_maps", "seed", "sensor_px"}:
                 self._sensor = None
             if changed & {"modulation", "optics", "sensor_px", "slm_px", "slm_pixel_um"}:
                 self._furnish()

@@ -1,6 +1,7 @@
 """From a raw file to a super-resolved file: what `rdl-live reconstruct` and `estimate` do."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,13 +16,17 @@ from rdl_live._version import __version__
 from rdl_live.app.denoiser import NONE, check_denoiser
 from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
+from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
+from rdl_live.app.reconstruct.offsets import own_offsets
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
+    FIXED_EXCESS,
     Report,
     calibration_warnings,
     negative_warning,
+    noise_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -42,14 +47,21 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
+from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.quality.values import rescaled, signed, value_warnings
+from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
 _PIXEL_TOLERANCE = 0.02
+_NOISE_PIXELS = 2**24
+"""Of the time points on which the noise is measured."""
 
 SIGMA = "-sigma"
 """Added to the image's name for the file of its standard errors."""
@@ -76,6 +88,8 @@ class Options:
     overwrite: bool = False
     workers: int | None = None
     """Series that are computed at a time; None: one for each core."""
+    patterns: Path | None = None
+    """Report, JSON of `estimate` or recording whose patterns are used; None: they are estimated."""
     cluster: str | None = None
     """Address of a dask scheduler, or local:N; None: compute here."""
 
@@ -145,11 +159,21 @@ class OfflineRun:
         except BaseException:
             self.close()
             raise
+        self.noise: SeriesNoise | None = None
+        """Measured by `estimate`."""
+        self.patterns_from: dict[str, Any] | None = None
+        """Where the patterns come from, if they are given; see `JointFit`."""
+        self._known: KnownPatterns | None = None
+        self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
         self.model = 0
         """Series that decides on the weights; known after `estimate`."""
+        self.defects = NO_DEFECTS
+        """Hot and dead pixels; known after `estimate`, and filled in all series from then on."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._photons = 0.0
+        """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
 
     def close(self) -> None:
@@ -185,7 +209,8 @@ class OfflineRun:
             nyquist = 0.5 / stated
             found.append(
                 f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
-                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): correct "
+                "optics.pixel_size_um if it is wrong, else use a higher magnification"
             )
         return found
 
@@ -195,7 +220,7 @@ class OfflineRun:
             series: np.ndarray = self.recording.read(index, index + 1)[0]
         check_frames(series, str(self.raw), first_time=index)
         self._saturated.add(index, series)
-        return series
+        return self.defects.mend(series)
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
@@ -204,11 +229,19 @@ class OfflineRun:
         stack = [self.series(int(index)) for index in times]
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
+            if odd := rescaled(stack[0]) + signed(stack[0]):
+                raise DataError(f"{self.raw}: {odd[0]}")
             raise DataError(
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        otf = Otf.of(self.scope, self.channel)
+        self.defects = find_defects(np.stack(stack), otf)
+        stack = [self.defects.mend(one) for one in stack]
+        warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
+        self.noise = self._noise(stack)
+        warnings += self.settle_camera()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -224,18 +257,62 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
-        return patterns, warnings + pattern_warnings(patterns)
+        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
 
+    def settle_camera(self) -> list[str]:
+        """Take off the fixed pattern that the recording itself shows, if that is worth while; return warnings.
+
+        Needs the noise of `estimate`, or measures it on the first series.
+        """
+        self.noise = self.noise or self._noise([self.series(0)])
+        own = None
+        if self.noise.excess > FIXED_EXCESS:
+            own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
+        if own is not None:
+            self.maps = own
+            return []
+        return noise_warnings(self.noise)
+
+    def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
+        """Measure the noise of some of the time points."""
+        most = max(1, _NOISE_PIXELS // series[0].size)
+        chosen = series[:: max(1, len(series) // most)][:most]
+        counts = torch.from_numpy(np.stack([one.astype(np.float32) for one in chosen]))
+        photons = to_photons(counts, self.scope.camera, self.maps)
+        return series_noise(photons, Otf.of(self.scope, self.channel), self.scope.camera.read_noise_e)
+
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
+        """Return the patterns of some time points: estimated, or fitted to those given."""
+        scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self._known is None and self.options.patterns is not None:
+            self._known = known_patterns(self.options.patterns, scope, self._estimated_elsewhere)
+        known = self._known
         try:
-            return estimate_patterns(stack, self.scope, channel=self.channel, maps=self.maps, device=self.device)
+            if known is None:
+                return estimate_patterns(stack, scope, channel=channel, maps=maps, device=device)
+            fit = refit_patterns(stack, scope, known.patterns, channel=channel, maps=maps, device=device)
         except DataError as error:
             raise DataError(f"{self.raw}: {error}") from error
+        fits = [None if one is None else one.record() for one in fit.fits]
+        self.patterns_from = {**known.record(), "orientations": fits}
+        self._fit_warnings = list(fit.warnings)
+        return fit.patterns
+
+    def _estimated_elsewhere(self, raw: Path) -> PatternSet:
+        """Return the patterns of another recording of this microscope and channel."""
+        with OfflineRun(raw, self.microscope, self.device, Options(channel=self.options.channel)) as other:
+            return other.estimate()[0]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the estimation found besides patterns, for reports."""
+        fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
+        given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
+        return {"fixed_pattern_e": fixed, **given}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -259,13 +336,14 @@ class OfflineRun:
         Raises:
             RdlError: something is wrong with data, patterns or outputs; nothing is then written.
         """
-        check_output(out, self.options.overwrite, inputs=[self.raw, self.microscope])
+        inputs = [path for path in (self.raw, self.microscope, self.options.patterns) if path is not None]
+        check_output(out, self.options.overwrite, inputs=inputs)
         if not out.name.lower().endswith(SUFFIXES):
             raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         sigma = sigma_path(out) if self._tells_sigma() else None
         outputs = [path for path in (out, sigma, report, preview) if path is not None]
         for path in outputs:
-            check_output(path, self.options.overwrite, inputs=[self.raw, self.microscope])
+            check_output(path, self.options.overwrite, inputs=inputs)
         if len({path.resolve() for path in outputs}) < len(outputs):
             raise ConfigError("--out, --report and --preview must be different files")
         total = len(self.recording)
@@ -333,9 +411,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        light = 0.0
         for made in self._waited_for(self._images(rec, patterns)):
             if made.verdict is not None:
                 ledger.add(made.verdict, made.series)
+            light += float(to_photons(torch.from_numpy(made.series), self.scope.camera, self.maps).mean()) / total
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
@@ -345,6 +425,7 @@ class OfflineRun:
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
+        self._photons = light
         return kept
 
     def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
@@ -412,7 +493,8 @@ class OfflineRun:
             "microscope": self.scope.name,
             "channel": self.channel.name,
             "denoiser": self.options.denoise,
-            "photons_per_pixel": quality.photons_per_pixel,
+            "photons_per_pixel": self._photons,
+            **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
 

@@ -12,7 +12,8 @@ from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import check_frames, load_camera_maps
 from rdl_live.files.recorder import ImageAddress, Recording, open_recording
 from rdl_live.files.recorder.journal import JOURNAL, read_journal
-from rdl_live.optics import estimate_patterns
+from rdl_live.optics import PatternSet, estimate_patterns
+from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.train.recordings.film import Film
 
@@ -32,7 +33,12 @@ def recording_of(path: Path) -> Path | None:
 
 
 def recorded_films(
-    path: Path, scope: Microscope, channel: Channel | None, device: torch.device, most_bytes: int
+    path: Path,
+    scope: Microscope,
+    channel: Channel | None,
+    device: torch.device,
+    most_bytes: int,
+    known: PatternSet | None = None,
 ) -> Iterator[tuple[Film, list[str], bool]]:
     """Go through the films of a recording: film, warnings, whether every pattern is trusted.
 
@@ -42,6 +48,7 @@ def recorded_films(
         channel: colour; the first that was recorded where None.
         device: where to estimate.
         most_bytes: of raw frames of all films together.
+        known: patterns found elsewhere, which are fitted to each film; None: they are estimated.
 
     Raises:
         DataError: damaged, of another microscope, without light, or without two time points in a row.
@@ -68,7 +75,7 @@ def recorded_films(
             if len(chosen) < LEAST:
                 continue
             count += 1
-            yield _film(recording, name, chosen, scope, scope.channel(wanted), device, most_bytes // len(images))
+            yield _film(recording, name, chosen, scope, scope.channel(wanted), device, most_bytes // len(images), known)
     if not count:
         raise DataError(f"{path}: no two whole series follow each other; record a longer time-lapse")
 
@@ -92,6 +99,7 @@ def _film(
     channel: Channel,
     device: torch.device,
     most_bytes: int,
+    known: PatternSet | None,
 ) -> tuple[Film, list[str], bool]:
     one = int(np.prod(recording.shape[1:])) * recording.dtype.itemsize
     count = max(LEAST, min(len(chosen), most_bytes // one))
@@ -105,7 +113,12 @@ def _film(
     maps = load_camera_maps(scope.camera, recording.shape[-2:], recording.corner)
     spread = np.unique(np.linspace(0, count - 1, min(count, ESTIMATE_SERIES)).round().astype(int))
     try:
-        patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
+        if known is None:
+            patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
+        else:
+            fit = refit_patterns(frames[spread], scope, known, channel=channel, maps=maps, device=device)
+            patterns = fit.patterns
+            warnings += fit.warnings
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
     film = Film(name, scope, channel, patterns, frames, maps, first=chosen[0])

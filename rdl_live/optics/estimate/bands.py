@@ -17,7 +17,7 @@ from rdl_live.optics.estimate.grid import Grid, grid_of
 from rdl_live.optics.estimate.hot import mend_hot_pixels
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.noise import CameraMaps, to_photons
-from rdl_live.optics.noise_floor import power_beyond
+from rdl_live.optics.noise_floor import half_power_beyond, power_beyond
 from rdl_live.optics.otf import Otf
 
 
@@ -67,7 +67,11 @@ class Bands:
     intensity: Tensor
     """Mean brightness of every frame relative to that of its series, averaged over time: (A, P) float64."""
     floor: Tensor
-    """Noise power per Fourier sample of ONE frame, sum of window^2 x variance per pixel: (A,) float64."""
+    """Noise power per Fourier sample of ONE frame, sum of window^2 x variance per pixel, of what changes from frame to
+    frame: (A,) float64."""
+    fixed: float
+    """The same of what all frames of the series have in common and no structure can be: a fixed pattern of the camera.
+    It adds up in the widefield and is absent from the sidebands. At least 0."""
     photons: float
     """Mean of the raw frames [photons]."""
     read_noise_e: float
@@ -102,6 +106,11 @@ class Bands:
     def frame_count(self) -> int:
         """Frames in a series."""
         return self.angles * self.phases
+
+    @property
+    def wide_floor(self) -> float:
+        """Noise power per Fourier sample of the widefield: 1 / (A P) of a frame's, and all that is fixed."""
+        return float(self.floor.mean()) / self.frame_count + self.fixed
 
 
 def _phase_dft(frames: Tensor, gains: Tensor, window: Tensor, images: list[Tensor]) -> None:
@@ -176,18 +185,26 @@ def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float =
     floor = power_beyond(side_power, otf)
     if floor is None:
         floor = torch.full_like(levels[0, :, 0], grid.area * max(photon_mean + read_noise_e**2, 0.0) / phases)
+    wide_spectrum = spectra[0].mean(dim=1)
     safe_mean = torch.where(series_mean == 0, torch.ones_like(series_mean), series_mean)
     return Bands(
         grid=grid,
         images=images,
         spectra=spectra,
         widefield=images[0].mean(dim=1).to(torch.complex64),
-        wide_spectrum=spectra[0].mean(dim=1),
+        wide_spectrum=wide_spectrum,
         side_power=side_power,
         harmonics=harmonics,
         intensity=(levels / safe_mean).mean(dim=0),
         # A phase DFT is a mean of P frames, with 1 / P of the noise of one.
         floor=floor * phases,
+        fixed=_fixed(wide_spectrum, otf, photons.shape[-1], float(floor.mean()) / photons.shape[1]),
         photons=photon_mean,
         read_noise_e=read_noise_e,
     )
+
+
+def _fixed(wide_spectrum: Tensor, otf: Otf, columns: int, changing: float) -> float:
+    """Return the power beyond the cut-off of the widefield (T, y, x // 2 + 1) that noise which changes leaves."""
+    found = half_power_beyond(over_time(power(wide_spectrum)) / len(wide_spectrum), otf, columns)
+    return 0.0 if found is None else max(float(found) - changing, 0.0)

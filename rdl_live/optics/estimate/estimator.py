@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,13 +11,16 @@ from torch import Tensor
 from rdl_live.errors import DataError
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
+from rdl_live.optics.estimate.agree import Fit, agreeing
 from rdl_live.optics.estimate.bands import Bands, Exposure, separate
+from rdl_live.optics.estimate.chance import chance_amplitudes
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.grid import FINE, PLAIN
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
-from rdl_live.optics.estimate.steps import fit_steps
+from rdl_live.optics.estimate.steps import Steps, fit_steps
+from rdl_live.optics.estimate.transfer import Profile, profile, structure_beyond
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.otf import Otf
@@ -28,6 +32,8 @@ _BEYOND_NA = 1.12
 """Illumination may enter at a larger NA than the detection's (TIRF): up to this factor where nothing is said."""
 _STRONG = 20.0
 """Score of a peak on the plain map of shifts from which the fine map would tell nothing more."""
+_AT_LIMIT = 0.985
+"""Share of the finest pattern searched from which the real one may be finer."""
 _DARK = 0.02
 """Orientations without any light are taken to be this bright, relative to the series."""
 
@@ -76,25 +82,31 @@ def estimate_patterns(
         DataError: wrong axes, or values that are not finite.
     """
     channel = channel or scope.channels[0]
-    raw = as_series(series, scope).to(device)
-    exposure = Exposure.of(raw, scope.camera, maps)
-    # A mean shows what any of its terms is, in a fraction of the time.
-    if not bool(torch.isfinite(exposure.levels).all()):
-        raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
-    otf = Otf.of(scope, channel)
-    bands = separate(exposure, otf, scope.pattern.harmonics, scope.camera.read_noise_e)
+    bands = bands_of(series, scope, channel, maps, device)
     lowest, highest = search_range(scope, channel)
     peaks = _peaks(bands, lowest, highest, channel.pattern)
     seen = [peak for peak in peaks if peak is not None]
     expected = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
     confirmed = confirmed or (expected and all(peak.predicted for peak in seen))
-    patterns = [
-        _nothing(bands, orientation, lowest, highest)
-        if peak is None
-        else _pattern(bands, orientation, peak, confirmed, highest)
-        for orientation, peak in enumerate(peaks)
-    ]
+    options = [[] if peak is None else _fits(bands, number, peak, highest) for number, peak in enumerate(peaks)]
+    fits = agreeing(options)
+    deepest = max((abs(fit.found.mean_amplitude) for fit in fits if fit is not None), default=0.0)
+    steps = _all_steps(bands, fits)
+    patterns, profiles = [], []
+    for orientation, (peak, fit) in enumerate(zip(peaks, fits, strict=True)):
+        if peak is None or fit is None:
+            patterns.append(_nothing(bands, orientation, lowest, highest))
+            continue
+        pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest)
+        patterns.append(pattern)
+        profiles += [strips] if pattern.trusted else []
+    limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
+    optics = verdict.doubt_of_optics(
+        profiles, beyond=structure_beyond(bands), at_limit=2 * sum(limits) > len(limits), cutoff=bands.otf.cutoff
+    )
+    if optics:
+        patterns = [pattern.replace(trusted=False, doubt=optics) for pattern in patterns]
     for judge in (verdict.doubt_of_neighbours, verdict.doubt_of_period, verdict.doubt_of_isolation):
         doubts = judge(patterns)
         patterns = [
@@ -102,6 +114,26 @@ def estimate_patterns(
             for pattern, doubt in zip(patterns, doubts, strict=True)
         ]
     return PatternSet(patterns=tuple(patterns))
+
+
+def bands_of(
+    series: np.ndarray | Tensor,
+    scope: Microscope,
+    channel: Channel | None,
+    maps: CameraMaps | None,
+    device: torch.device | str,
+) -> Bands:
+    """Return the separated bands of series of raw ADU; see `estimate_patterns`.
+
+    Raises:
+        DataError: wrong axes, or values that are not finite.
+    """
+    raw = as_series(series, scope).to(device)
+    exposure = Exposure.of(raw, scope.camera, maps)
+    # A mean shows what any of its terms is, in a fraction of the time.
+    if not bool(torch.isfinite(exposure.levels).all()):
+        raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
+    return separate(exposure, Otf.of(scope, channel), scope.pattern.harmonics, scope.camera.read_noise_e)
 
 
 def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> list[Peak | None]:
@@ -140,34 +172,68 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
     )
 
 
-def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> Pattern:
+def _fits(bands: Bands, orientation: int, peak: Peak, highest: float) -> list[Fit]:
+    """Return the wave vectors of an orientation's peak and of those beside it, that of the largest coherence first."""
     k0, found = max(
-        (_fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
+        (fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
         key=lambda fit: fit[1].coherence,
     )
-    steps = fit_steps(bands, orientation, found)
+    best = Fit(k0, found)
+    others = [Fit(*fitted(bands, orientation, (one.kx, one.ky))) for one in peak.near]
+    pixel = 1 / (min(bands.shape) * bands.otf.pixel_um)
+    return [best, *(one for one in others if math.dist(one.k0, k0) > pixel)]
+
+
+def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
+    """Return the frames of every orientation that has stripes.
+
+    Where some look uneven, they are taken for uneven only as far as chance does not explain it.
+    """
+    seen = {number: fit for number, fit in enumerate(fits) if fit is not None}
+    steps = {number: fit_steps(bands, number, fit.found) for number, fit in seen.items()}
+    if bands.angles == 1 or all(one.even for one in steps.values()):
+        return steps
+    chance = chance_amplitudes(bands, [fit.k0 for fit in seen.values()])
+    return {number: fit_steps(bands, number, fit.found, chance[number]) for number, fit in seen.items()}
+
+
+def _pattern(
+    bands: Bands, orientation: int, peak: Peak, fit: Fit, steps: Steps, confirmed: bool, deepest: float
+) -> tuple[Pattern, Profile]:
+    """Return the pattern of a fitted peak and its contrast strip by strip.
+
+    `deepest` is the largest |z| of all orientations.
+    """
+    k0, found = fit.k0, fit.found
     doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
     if not (doubt or confirmed or peak.rival is None):
-        _, other = _fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
+        _, other = fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
         doubt = verdict.doubt_of_rival(found.coherence, other.coherence)
     doubt = doubt or verdict.doubt_of_steps(steps)
-    depths = [steps.modulation]
+    # A quotient by a power that is known to a relative error r is too large by about r^2.
+    depths = [steps.modulation / (1 + steps.scale_sigma**2)]
+    if fit.split:
+        own = abs(found.mean_amplitude)
+        depths[0] *= max(min(own + fit.split, deepest), own) / own
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
-    return Pattern(
+    pattern = Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0) for value in depths),
+        modulation=tuple(min(max(value, 0.0), 1.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,
         doubt=doubt,
     ).canonical()
+    overlap = Overlap(bands, k0)
+    return pattern, profile(bands, orientation, k0, overlap, overlap.cut(bands.spectra[1][:, orientation]))
 
 
-def _fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
+def fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:
+    """Return k0 refined from a start within half an FFT pixel [cycles/um], and the amplitudes there."""
     overlap = Overlap(bands, start)
     sideband = overlap.cut(bands.spectra[1][:, orientation])
     k0 = refine_k0(bands, overlap, sideband)

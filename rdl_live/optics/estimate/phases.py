@@ -7,6 +7,7 @@ In the overlap of the two bands every frame is regressed on what the widefield p
 W the mean of all frames of the series. The second term keeps the widefield part of the frame out of z_j.
 Both inner products are biased by noise that frame and mean share; the noise is white (its floor is
 measured) and for photons its transform at k0 is that of the frame itself, so both biases are known and taken off.
+A fixed pattern of the camera is shared in full: its power is measured where the widefield can hold nothing else.
 """
 
 import math
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.bands import Bands, over_time
+from rdl_live.optics.estimate.bands import Bands, over_time, power
 from rdl_live.optics.estimate.refine import Overlap, waves
 
 
@@ -27,11 +28,20 @@ class Modulation:
     """z_j of every phase step, (P,) complex128; |z_j| = m / 2, phase at the image corner."""
     sigma: float
     """Standard error of each amplitude, real and imaginary part alike; infinite where nothing can be said."""
+    scale_sigma: float
+    """Relative standard error that all amplitudes have in common: how well the widefield is known in the overlap."""
     brightness: Tensor
     """u_j of every phase step, (P,) complex128; a_j plus a leak of the unknown band along exp(-i phi_j)."""
     brightness_sigma: float
     coherence: float
     """How the phases of sideband and prediction agree: their correlation over what random phases would give."""
+
+    @property
+    def mean_amplitude(self) -> complex:
+        """The frames' mean amplitude along equal steps."""
+        steps = torch.arange(len(self.amplitudes), dtype=torch.float64)
+        turns = torch.polar(torch.ones_like(steps), -2 * math.pi * steps / len(steps))
+        return complex((self.amplitudes * turns).mean())
 
 
 def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Overlap, sideband: Tensor) -> Modulation:
@@ -51,17 +61,17 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
     orders = _orders(bands, orientation, overlap, sideband)
     on_moved, on_still = _per_frame(orders, moved), _per_frame(orders, still)
     floor = float(bands.floor[orientation])
-    mean_floor = float(bands.floor.mean()) / bands.frame_count * bands.times
+    mean_floor = bands.wide_floor * bands.times
     here_power, there_power, mixed_power = (_inner(x, y).real for x, y in ((here, here), (there, there), (here, there)))
     moved_power = _inner(shifted, shifted).real - mean_floor * here_power
     still_power = _inner(widefield, widefield).real - mean_floor * there_power
     mixed = _inner(widefield, shifted)
     on_moved = on_moved - _shared_noise(bands, orientation, k0, floor) * mixed_power
-    on_still = on_still - floor / bands.frame_count * there_power * bands.times
+    on_still = on_still - (floor / bands.frame_count + bands.fixed) * there_power * bands.times
     determinant = moved_power * still_power - abs(mixed) ** 2
     if not (moved_power > 0 and still_power > 0 and determinant > 0):
         nothing = torch.zeros(bands.phases, dtype=torch.complex128)
-        return Modulation(nothing, math.inf, nothing + 1, math.inf, 0.0)
+        return Modulation(nothing, math.inf, math.inf, nothing + 1, math.inf, 0.0)
     # Normal equations: [moved_power, <still, moved>; <moved, still>, still_power] [z, u] = [on_moved, on_still].
     amplitudes = (on_moved * still_power - on_still * mixed.conjugate()) / determinant
     brightness = (on_still * moved_power - on_moved * mixed) / determinant
@@ -73,10 +83,20 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
     return Modulation(
         amplitudes,
         math.sqrt(spread / 2) / moved_power,
+        _power_error(here, shifted, bands.wide_floor) / moved_power,
         brightness,
         math.sqrt(spread_still / 2) / still_power,
         _coherence(sideband, moved),
     )
+
+
+def _power_error(transfer: Tensor, filtered: Tensor, floor: float) -> float:
+    """Return the standard error of the signal's power in a band filtered by `transfer` (rows, columns).
+
+    A sample of signal power S in noise N scatters by sqrt(2 S N + N^2).
+    """
+    noise = floor * power(transfer)
+    return math.sqrt(max(float((noise * (2 * over_time(power(filtered)) - len(filtered) * noise)).sum()), 0.0))
 
 
 def relative_depth(bands: Bands, orientation: int, k0: tuple[float, float], harmonic: int) -> tuple[complex, float]:

@@ -8,7 +8,7 @@ transform on the raw grid and lands at its place in the SR half-plane by block c
 the half-pixel shift to the SR grid, w and A are folded into one weight per band.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,6 +83,9 @@ class Geometry:
     """Variance of the summed bands' noise / D, for raw frames of unit variance at mean brightness."""
     cutoff: float
     """Of the SR image [cycles/um]."""
+    excess: float = 0.0
+    """Noise power of the widefield beyond its share of the frames' noise, relative to that: a fixed pattern adds up in
+    the widefield alone."""
 
     @property
     def sr_spectrum(self) -> tuple[int, int]:
@@ -140,6 +143,16 @@ def build_geometry(
         noise=noise,
         cutoff=extended_cutoff(otf.cutoff, patterns),
     )
+
+
+def with_excess(geometry: Geometry, excess: float) -> Geometry:
+    """Return the geometry whose widefield weighs less for its fixed noise; see `Geometry.excess`."""
+    if excess == geometry.excess:
+        return geometry
+    band, factor = geometry.widefield, (1 + geometry.excess) / (1 + excess)
+    widefield = Rectangle(band.low, band.transfer * factor, band.gain * factor)
+    power = _power(geometry.padded, widefield, geometry.sidebands, geometry.power.device)
+    return replace(geometry, widefield=widefield, power=power, excess=excess)
 
 
 def _rectangle(

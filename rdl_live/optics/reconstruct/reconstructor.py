@@ -13,9 +13,10 @@ from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.reconstruct.apodization import Apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Attenuation, Plan, build_geometry, build_plan, matched_plan
+from rdl_live.optics.reconstruct.plan import Attenuation, Plan, build_geometry, build_plan, matched_plan, with_excess
 from rdl_live.optics.reconstruct.rolling import Rolling
 from rdl_live.optics.reconstruct.spectrum import measure_damping
+from rdl_live.optics.series_noise import series_noise
 
 
 class Reconstructor:
@@ -125,7 +126,8 @@ class Reconstructor:
         return frames.to(self.device)
 
     def _measured(self, frames: Tensor, light: Tensor) -> Plan:
-        spectrum = self._transform.spectrum(matched_plan(self._geometry), light[:1])
-        photons = self._transform.photons(frames[:1])
-        damping, wiener = measure_damping(self._geometry, spectrum[0], photons, self.scope.camera.read_noise_e)
-        return build_plan(self._geometry, damping, wiener, self._apodization)
+        noise = series_noise(self._transform.photons(frames[:1]), self._geometry.otf, self.scope.camera.read_noise_e)
+        geometry = with_excess(self._geometry, noise.excess)
+        spectrum = self._transform.spectrum(matched_plan(geometry), light[:1])
+        damping, wiener = measure_damping(geometry, spectrum[0], noise)
+        return build_plan(geometry, damping, wiener, self._apodization)

@@ -15,7 +15,8 @@ from rdl_live.optics.aberration import AberrationSettings, aberrated
 from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
-from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
+from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
+from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.specimen import SimulatedSeries, Simulation, simulate
 from rdl_live.train.simulated.draw import (
@@ -84,7 +85,8 @@ class Setup:
         """Return what a series (1, A, P, y, x) of ADU says, in photons."""
         read = self.scope.camera.read_noise_e
         photons = to_photons(series, self.scope.camera)
-        return measured(self.transform, self.geometry, self.target, series, photons, read)
+        geometry = with_excess(self.geometry, series_noise(photons, self.geometry.otf, read).excess)
+        return measured(self.transform, geometry, self.target, series, photons, read)
 
     def exposures(self, rng: np.random.Generator, settings: SceneSettings) -> Iterator[tuple[float, Tensor]]:
         """Draw light levels; yield each with its series (1, A, P, y, x) float32 ADU, unless nothing is seen in it."""
@@ -131,7 +133,9 @@ def make_scene(seed: int, index: int, settings: SceneSettings) -> Scene:
         return make_scene(seed, index + 2**40, settings)
     together, first = stacked(parts), parts[0]
     # The optics are those of all exposures, and a window holds hundreds of scenes.
-    same = {"power": first.power.expand_as(together.power), "target": first.target.expand_as(together.target)}
+    same = {"target": first.target.expand_as(together.target)}
+    if all(torch.equal(part.power, first.power) for part in parts):
+        same["power"] = first.power.expand_as(together.power)
     return Scene(replace(together, **same), setup.recorded.total, tuple(levels))
 
 

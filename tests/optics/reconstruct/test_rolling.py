@@ -102,13 +102,15 @@ def test_what_is_gone_is_gone(flash: float, rough: Callable[..., Tensor]) -> Non
 
 
 def test_new_weights_count_at_once(rough: Callable[..., Tensor]) -> None:
-    """Those that `calibrate` measures on a series half as bright, while another one rolls."""
+    """Those that `calibrate` measures on a series that holds a structure, while another one of noise rolls."""
     first, second = rough(2, 3, 3, *SHAPE)
     rec, whole = Reconstructor(SCOPE, LINEAR, SHAPE), Reconstructor(SCOPE, LINEAR, SHAPE)
     before = rec(first)
     rec.update(second[0, 0], 0, 0)
+    structured = second.clone()
+    structured[..., 10:16, 12:15] += 1000
     for one in (rec, whole):
-        one.calibrate(second / 2)
+        one.calibrate(structured)
     current = first.clone()
     current[0, 0], current[2, 1] = second[0, 0], second[2, 1]
     image = rec.update(second[2, 1], 2, 1)
