@@ -304,10 +304,11 @@ def test_phasors_agree_with_the_programs_forward_model() -> None:
     theirs = Imaging(otf, (64, 64), upsample=16).forward(fine * 16**2).numpy()
     # The fine grid's linear interpolation blurs by a hundredth.
     np.testing.assert_allclose(frame, theirs, atol=0.01 * theirs.max())
-    assert frame.sum() == pytest.approx(len(place), rel=0.01)
+    # Some light of the outermost points falls outside of the view.
+    assert frame.sum() == pytest.approx(len(place), rel=0.03)
     sharp = ideal(points, points.light, eye, 64, 1.9 * eye.cutoff)
     assert sharp.shape == (128, 128)
-    assert sharp.mean() == pytest.approx(frame.mean(), rel=0.01)
+    assert sharp.mean() == pytest.approx(frame.mean(), rel=0.03)
 
 
 def test_thinned_light_has_the_noise_of_dim_light() -> None:
