@@ -89,7 +89,7 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
     """Draw; return the fields of `PaneCost`."""
     import numpy as np
 
-    from rdl_live.app.windows.live import qt_application
+    from rdl_live.app.windows.application import qt_application
 
     application = qt_application()
     from rdl_live.view.panes.grid import PaneGrid
@@ -115,7 +115,8 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
 
 def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: float) -> dict[str, Any]:
     """Be the demo; return the fields of `WindowRates`."""
-    from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+    from rdl_live.app.windows.application import qt_application
+    from rdl_live.app.windows.demo import DemoWishes, demo_session
     from rdl_live.view.common.memory import Memory
 
     memory = Memory("benchmark")

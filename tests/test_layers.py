@@ -1,10 +1,18 @@
-"""Imports go down the floors only (the contracts stand in pyproject.toml)."""
+"""Imports go down the floors only (the contracts stand in pyproject.toml); no files import each other in circles."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.imports import arrows, circles
+
+LEFT = [
+    ["rdl_live.app.reconstruct.cluster", "rdl_live.app.reconstruct.run"],
+    ["rdl_live.view.live.sim_widget", "rdl_live.view.live.tool_windows"],
+]
+"""Circles that are still to be opened; nothing may join them."""
 
 
 def lint_imports(folder: Path, *import_path: Path) -> subprocess.CompletedProcess[str]:
@@ -38,3 +46,14 @@ def test_an_import_that_goes_up_is_found(tmp_path: Path, line: str, kept: bool) 
     )
     result = lint_imports(tmp_path, tmp_path)
     assert (result.returncode == 0) is kept, result.stdout + result.stderr
+
+
+def test_no_files_import_each_other_in_a_circle(root: Path) -> None:
+    assert circles(arrows(root)) == LEFT
+
+
+def test_a_circle_is_found() -> None:
+    """Also one of three, beside arrows that go down only."""
+    graph = {"a": {"b", "d"}, "b": {"c"}, "c": {"a"}, "d": {"e"}, "e": set[str]()}
+    assert circles(graph) == [["a", "b", "c"]]
+    assert circles({"a": {"b"}, "b": set[str]()}) == []

@@ -6,6 +6,7 @@ Everything else (training, weight files, export, the live pipeline) asks this ob
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
@@ -58,6 +59,15 @@ def _as_published(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
 
 def _any(_config: Any, _scenes: Scenes) -> None:
     return
+
+
+def later(module: str, function: str) -> Callable[[nn.Module], None]:
+    """Return a function of a module that is loaded when it is first called: one that knows the caller's own module."""
+
+    def call(network: nn.Module) -> None:
+        getattr(import_module(module), function)(network)
+
+    return call
 
 
 def _nothing(_network: nn.Module) -> None:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rdl_models.architecture import Architecture, Image, Scenes, Task
+from rdl_models.architecture import Architecture, Image, Scenes, Task, later
 from rdl_models.sample import Light, Sample
 
 UNSHUFFLE = 4
@@ -93,6 +93,12 @@ SHIPPED = ObjectPlaneConfig(width=64, widest=128, blocks=2, levels=3, before=1, 
 """What is trained by default: parameters at the coarser scales, where they cost little."""
 LARGE = ObjectPlaneConfig(width=128, widest=128, blocks=1, levels=3, before=1, after=2, spread=16, sampling=1.1)
 """`rdl-large`: three times the multiplications of `rdl`."""
+
+
+def _sizes(config: ObjectPlaneConfig) -> str:
+    """Name what decides whether networks fit, for a message."""
+    names = ("images", "maps", "width", "blocks", "levels")
+    return ", ".join(f"{name} {getattr(config, name)}" for name in names)
 
 
 class Heads(Protocol):
@@ -192,11 +198,14 @@ class ObjectPlane(nn.Module):
         mine = self.config
         fits = mine.levels == 1 < config.levels and mine.blocks >= config.before + config.after
         if not fits or (mine.images, mine.maps, mine.width) != (config.images, config.maps, config.width):
-            raise ValueError(f"a network of {mine} does not grow into one of {config}")
+            raise ValueError(
+                f"a network of {_sizes(mine)} does not grow into one of {_sizes(config)}: it needs the same images, "
+                f"maps and width, one level, and at least {config.before + config.after} blocks"
+            )
         larger = ObjectPlane(config)
         scale, blocks = larger.body, list(self.body.children())
         if not isinstance(scale, _Scale):
-            raise ValueError(f"a network of {config} has one scale only")
+            raise ValueError(f"a network of {_sizes(config)} has one scale only")
         scale.before, scale.after = (
             nn.Sequential(*blocks[: config.before]),
             nn.Sequential(*blocks[mine.blocks - config.after :]),
@@ -353,13 +362,6 @@ def _fields(wanted: Mapping[str, Any], _scenes: Scenes) -> dict[str, Any]:
     return {**vars(SHIPPED), **wanted}
 
 
-def _quicken(network: nn.Module) -> None:
-    from rdl_models.quick import QuickHeads  # which knows this file
-
-    if isinstance(network, ObjectPlane):
-        network.quick = QuickHeads()
-
-
 ARCHITECTURE = Architecture(
     name="object-plane",
     config=ObjectPlaneConfig,
@@ -370,7 +372,7 @@ ARCHITECTURE = Architecture(
     words="denoises SIM series in the object plane: Wiener images and a noise map in, a denoised image out",
     sample=_sample,
     fields=_fields,
-    prepare=_quicken,
+    prepare=later("rdl_models.quick", "quicken"),
     learning_rate=1.5e-3,
     sees_patterns=False,
 )

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rdl_models.ncnn_format import CELLS, RESIDUAL, TOLD, Drawing
 from rdl_models.object_plane import ObjectPlane
@@ -120,6 +120,12 @@ def _loaded() -> Any:
         reason = error
     _LOG.warning("ncnn cannot be loaded (%s): torch computes the denoiser; pip install --force-reinstall ncnn", reason)
     return None
+
+
+def quicken(network: nn.Module) -> None:
+    """Let a loaded network of the object plane compute its heads here."""
+    if isinstance(network, ObjectPlane):
+        network.quick = QuickHeads()
 
 
 def _state(network: ObjectPlane) -> tuple[int, ...]:

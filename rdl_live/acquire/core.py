@@ -6,7 +6,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,10 @@ def open_core(microscope: Microscope) -> "UniMMCore":
         raise ConfigError(f"hardware.config: {path} does not exist; correct the path in the microscope file")
     # A core is used by threads and may outlive a window: its signals must not be objects of Qt, which die with it.
     os.environ.setdefault("PYMM_SIGNALS_BACKEND", "psygnal")
-    core = UniMMCore()
+    with _without_advice() as missing:
+        core = UniMMCore()
     try:
-        _load(core, path)
+        _load(core, path, missing)
         failed = [
             label
             for label in core.getLoadedDevices()
@@ -142,11 +144,35 @@ def _exit_of(core: "weakref.ref[UniMMCore]", hardware: Hardware) -> Callable[[],
     return at_exit
 
 
-def _load(core: "UniMMCore", path: Path) -> None:
+@contextmanager
+def _without_advice() -> Iterator[list[str]]:
+    """Keep the core's advice to install Micro-Manager for when its devices are needed; give what was held back.
+
+    Devices in Python, such as the simulated ones, need no Micro-Manager.
+    """
+    held: list[str] = []
+
+    def passes(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "mmcore install" in text:
+            held.append(text)
+            return False
+        return True
+
+    logger = logging.getLogger("pymmcore-plus")
+    logger.addFilter(passes)
+    try:
+        yield held
+    finally:
+        logger.removeFilter(passes)
+
+
+def _load(core: "UniMMCore", path: Path, missing: list[str]) -> None:
     try:
         core.loadSystemConfiguration(path)
     except Exception as error:  # adapters raise anything
-        raise DeviceError(f"{path}: cannot be loaded: {told(error)}") from error
+        remedy = "; no Micro-Manager was found here: install it, or run `mmcore install`" if missing else ""
+        raise DeviceError(f"{path}: cannot be loaded: {told(error)}{remedy}") from error
 
 
 def _end(core: "CMMCorePlus") -> None:

@@ -74,7 +74,7 @@ def main() -> None:
     """Run the command; errors that the user can mend are printed without a traceback and exit with code 2."""
     with lasting_streams():
         try:
-            app()
+            app(prog_name=app.info.name)
         except RdlError as error:
             Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
             sys.exit(USER_ERROR)

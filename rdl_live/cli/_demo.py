@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
+NOTHING = 1
+"""Exit code of a demo that made no image."""
 REFRESH_S = 0.5
 
 
@@ -43,7 +45,8 @@ def demo(
 
     With --headless, --seconds or --out, or where there is no screen, there is no window: it records every raw frame
     and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and
-    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept.
+    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept. The exit
+    code is 1 if no image was made.
 
     Examples:
 
@@ -90,9 +93,14 @@ def demo(
         markup=False,
         soft_wrap=True,
     )
-    result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
+    if report["sr_frames"]:
+        result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
         raise typer.Exit(INTERRUPTED)
+    if not report["sr_frames"]:
+        why = "run it longer (--seconds)" if not report["warnings"] else "see the warnings"
+        console.print(f"error: not one super-resolved image was made: {why}", style="red", markup=False)
+        raise typer.Exit(NOTHING)
 
 
 def free_folder(wanted: Path) -> Path:
@@ -108,7 +116,8 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.live import DemoWishes, demo_session, run_window
+    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)

@@ -43,7 +43,7 @@ from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Wishes
 from rdl_live.app.session.session import LiveSession
-from rdl_live.app.windows.live import qt_application
+from rdl_live.app.windows.application import qt_application
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Settings, Severity

@@ -17,7 +17,8 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLineEdit, QMainWindow, QWidget
 
-from rdl_live.app.windows.live import DemoWishes, demo_session, docked_widget
+from rdl_live.app.windows.demo import DemoWishes, demo_session
+from rdl_live.app.windows.live import docked_widget
 from rdl_live.app.windows.recordings import RecordingWindows
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.files.recorder import open_recording

@@ -23,7 +23,7 @@ from rdl_live.files.recorder import (
     FrameTag,
     Recorder,
     RecordingLayout,
-    export_tiff,
+    export_tiffs,
     open_recording,
     recover,
     verify,
@@ -298,7 +298,7 @@ def _recording_target() -> Target:
             lambda: verify(path),
             lambda: _read_recording(path),
             lambda: _read_all(path),
-            lambda: export_tiff(path, folder / "a.ome.tif"),
+            lambda: export_tiffs(path, folder / "a.ome.tif"),
             lambda: recover(path),
         )
         if recover(path).changed:

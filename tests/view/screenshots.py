@@ -17,7 +17,8 @@ os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 from qtpy.QtWidgets import QApplication
 
 from rdl_live.app.retrain.desk import RetrainDesk
-from rdl_live.app.windows.live import DemoWishes, demo_session, qt_application
+from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.demo import DemoWishes, demo_session
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import Theme
 from rdl_live.view.live.main_window import MainWindow

@@ -76,7 +76,7 @@ class LiveRun:
             ConfigError: a denoiser that there is not.
         """
         self.options = options or LiveOptions()
-        check_denoiser(self.options.denoise)
+        check_denoiser(self.options.denoise, microscope)
         self.microscope, self.plan, self.out = microscope, plan, out
         self._given_core, self._prepare = core, prepare
         self._more_receivers, self._frame_seen, self._on_warning = receivers, on_frame, on_warning
@@ -166,7 +166,7 @@ class LiveRun:
             DataError: its file is damaged.
             DeviceError: the run is not open.
         """
-        check_denoiser(name)
+        check_denoiser(name, self.microscope)
         if self._host is None:
             raise DeviceError(NOT_OPEN)
         return self._host.use_denoiser(name)

@@ -47,7 +47,11 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         for index, pattern in enumerate(patterns, start=1)
         if not pattern.trusted
     ]
-    if len(doubts) == len(patterns):
+    common = {pattern.doubt for pattern in patterns}
+    if len(doubts) == len(patterns) > 1 and len(common) == 1 and (doubt := common.pop()):
+        doubts = [f"all orientations: {doubt}"]
+        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
+    elif len(doubts) == len(patterns):
         doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     elif doubts:
         doubts.append(

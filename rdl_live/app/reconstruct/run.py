@@ -164,6 +164,8 @@ class OfflineRun:
         self.model = 0
         """Series that decides on the weights; known after `estimate`."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._photons = 0.0
+        """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
 
     def close(self) -> None:
@@ -199,7 +201,8 @@ class OfflineRun:
             nyquist = 0.5 / stated
             found.append(
                 f"pixels of {stated:.4g} um are too coarse for this objective (its cut-off "
-                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): use a higher magnification"
+                f"{self.scope.cutoff(self.channel):.2f} cycles/um is above {nyquist:.2f}): correct "
+                "optics.pixel_size_um if it is wrong, else use a higher magnification"
             )
         return found
 
@@ -379,9 +382,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        light = 0.0
         for made in self._waited_for(self._images(rec, patterns)):
             if made.verdict is not None:
                 ledger.add(made.verdict, made.series)
+            light += float(to_photons(torch.from_numpy(made.series), self.scope.camera, self.maps).mean()) / total
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
@@ -391,6 +396,7 @@ class OfflineRun:
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
+        self._photons = light
         return kept
 
     def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
@@ -458,7 +464,7 @@ class OfflineRun:
             "microscope": self.scope.name,
             "channel": self.channel.name,
             "denoiser": self.options.denoise,
-            "photons_per_pixel": quality.photons_per_pixel,
+            "photons_per_pixel": self._photons,
             **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from rdl_live._heaps import loading
 from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
 from rdl_live.app.disk import disk_free
-from rdl_live.app.session.goals import Goal, Wishes
+from rdl_live.app.session.goals import Wishes
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.app.session.notices import Notices
 from rdl_live.app.session.stage_watch import StageWatch
@@ -24,12 +23,36 @@ from rdl_models import shipped
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
-    from rdl_live.app.session.run import SessionRun
     from rdl_live.optics.pattern import PatternSet
 
 WORLD = "World"
 """Label of the simulated microscope's hub."""
 _KNOBS = {"kind": "Specimen", "photons_per_ms": "PhotonsPerPixelPerMs", "speed_um_s": "SpecimenSpeed_um_s"}
+
+
+class Run(Protocol):
+    """What is to be known of a run that has ended, or should have."""
+
+    wishes: Wishes
+    dose_before: float
+
+    @property
+    def running(self) -> bool:
+        """Whether the acquisition runs."""
+
+    @property
+    def dose_j_cm2(self) -> float | None:
+        """Dose of this run [J/cm2]; None where it is not known."""
+
+    @property
+    def dose_so_far(self) -> float:
+        """The same, 0 where it is not known."""
+
+    def make_safe(self) -> None:
+        """Turn the light off now; any thread."""
+
+    def snapshot(self, wishes: Wishes) -> Snapshot:
+        """Return how it is."""
 
 
 class Bench:
@@ -50,7 +73,7 @@ class Bench:
         self.broken = False
         """Whether a device has failed for good."""
         self.light = Light.OFF
-        self._stuck: SessionRun | None = None
+        self._stuck: Run | None = None
         """A run that did not end when it was stopped."""
         self._dose: float | None = 0.0
         self._turned: dict[str, object] = {}
@@ -123,24 +146,19 @@ class Bench:
 
     # Runs -----------------------------------------------------------------------------------------------
 
-    def prepare(self, goal: Goal, wishes: Wishes) -> "SessionRun":
-        """Return the run for a goal.
+    def prepare(self, wishes: Wishes) -> None:
+        """Make ready for a run.
 
         Raises:
             RdlError: it cannot be done.
         """
-        # Loaded now, while the simulated specimen grows: it needs a second as well.
-        with loading():
-            from rdl_live.app.session.run import SessionRun
-
         self.turn(wishes.knobs)
         settings = wishes.settings
         if (field := (settings.channel, settings.region)) != self._field:
             self._field = field
             self.mailbox.clear()
-        return SessionRun(self, goal, wishes)
 
-    def after(self, run: "SessionRun") -> None:
+    def after(self, run: Run) -> None:
         """Keep what a run leaves behind, and see that it is dark."""
         self._last = run.snapshot(run.wishes)
         self._dose = self._total(run.dose_j_cm2)
@@ -157,7 +175,7 @@ class Bench:
         self._see_dark(run)
         self.notices.add(Severity.INFO, "the device that did not answer does so again")
 
-    def _see_dark(self, run: "SessionRun") -> None:
+    def _see_dark(self, run: Run) -> None:
         try:
             run.make_safe()
         except DeviceError as error:
@@ -166,7 +184,7 @@ class Bench:
         else:
             self.light = Light.OFF
 
-    def reset_dose(self, run: "SessionRun | None") -> None:
+    def reset_dose(self, run: Run | None) -> None:
         """Count the dose from 0."""
         self._dose = 0.0
         if run is not None:

@@ -255,7 +255,12 @@ class LiveSession:
         while following is not None:
             with self._changed:
                 wishes = self._wishes
-            run = bench.prepare(following, wishes)
+            # Loaded now, while the simulated specimen grows: it needs a second as well.
+            with loading():
+                from rdl_live.app.session.run import SessionRun
+
+            bench.prepare(wishes)
+            run = SessionRun(bench, following, wishes)
             with self._changed:
                 superseded = self._goal is not None or self._closing or self._stops != stops
                 self._run = run

@@ -1,9 +1,13 @@
 """`rdl-live open`, put together: recording, microscope, window. The recording is shown before torch is loaded."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from rdl_live.app.windows.live import qt_application
+from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
@@ -11,6 +15,10 @@ from rdl_live.view.browse.source import Source, open_source
 
 if TYPE_CHECKING:
     from rdl_live.view.browse.window import BrowserWindow
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+WAKE_MS = 100
 
 
 def open_recording_source(path: Path, microscope: Path | None = None) -> Source:
@@ -47,4 +55,29 @@ def run_browser(path: Path, microscope: Path | None = None, device: str = "cpu")
     application = qt_application()
     window = window_of(source, microscope, device)
     window.show()
-    return int(application.exec())
+    with _closed_by_ctrl_c(window) as came:
+        code = int(application.exec())
+    return INTERRUPTED if came else code
+
+
+@contextmanager
+def _closed_by_ctrl_c(window: "BrowserWindow") -> Iterator[list[int]]:
+    """Let SIGINT and SIGTERM close the window; a timer lets Python see them, which Qt's loop would not."""
+    from qtpy.QtCore import QTimer
+
+    came: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        window.close()
+
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(WAKE_MS)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        timer.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -61,7 +61,7 @@ class Recording(RawRecording):
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
         """Which series (T,) lack no frame, and may be reconstructed."""
-        return np.asarray(self.valid.reshape(len(self), -1).all(axis=1), np.bool_)
+        return np.asarray(self.valid.all(axis=(1, 2)), np.bool_)
 
     @property
     def timestamps_s(self) -> npt.NDArray[np.float64]:

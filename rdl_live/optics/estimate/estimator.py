@@ -17,6 +17,7 @@ from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.steps import fit_steps
+from rdl_live.optics.estimate.transfer import Profile, profile, structure_beyond
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.otf import Otf
@@ -28,6 +29,8 @@ _BEYOND_NA = 1.12
 """Illumination may enter at a larger NA than the detection's (TIRF): up to this factor where nothing is said."""
 _STRONG = 20.0
 """Score of a peak on the plain map of shifts from which the fine map would tell nothing more."""
+_AT_LIMIT = 0.985
+"""Share of the finest pattern searched from which the real one may be finer."""
 _DARK = 0.02
 """Orientations without any light are taken to be this bright, relative to the series."""
 
@@ -83,12 +86,20 @@ def estimate_patterns(
     expected = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
     confirmed = confirmed or (expected and all(peak.predicted for peak in seen))
-    patterns = [
-        _nothing(bands, orientation, lowest, highest)
-        if peak is None
-        else _pattern(bands, orientation, peak, confirmed, highest)
-        for orientation, peak in enumerate(peaks)
-    ]
+    patterns, profiles = [], []
+    for orientation, peak in enumerate(peaks):
+        if peak is None:
+            patterns.append(_nothing(bands, orientation, lowest, highest))
+            continue
+        pattern, strips = _pattern(bands, orientation, peak, confirmed, highest)
+        patterns.append(pattern)
+        profiles += [strips] if pattern.trusted else []
+    limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
+    optics = verdict.doubt_of_optics(
+        profiles, beyond=structure_beyond(bands), at_limit=2 * sum(limits) > len(limits), cutoff=bands.otf.cutoff
+    )
+    if optics:
+        patterns = [pattern.replace(trusted=False, doubt=optics) for pattern in patterns]
     for judge in (verdict.doubt_of_neighbours, verdict.doubt_of_period, verdict.doubt_of_isolation):
         doubts = judge(patterns)
         patterns = [
@@ -154,7 +165,7 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
     )
 
 
-def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> Pattern:
+def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> tuple[Pattern, Profile]:
     k0, found = max(
         (fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
         key=lambda fit: fit[1].coherence,
@@ -170,16 +181,18 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
-    return Pattern(
+    pattern = Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 2.0 if doubt else 1.0) for value in depths),
+        modulation=tuple(min(max(value, 0.0), 1.0) for value in depths),
         intensity=steps.intensity,
         score=peak.z,
         trusted=not doubt,
         doubt=doubt,
     ).canonical()
+    overlap = Overlap(bands, k0)
+    return pattern, profile(bands, orientation, k0, overlap, overlap.cut(bands.spectra[1][:, orientation]))
 
 
 def fitted(bands: Bands, orientation: int, start: tuple[float, float]) -> tuple[tuple[float, float], Modulation]:

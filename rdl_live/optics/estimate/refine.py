@@ -35,7 +35,7 @@ class Overlap:
         grid, otf = bands.grid, bands.otf
         self.k0 = k0
         self._pixel_um = otf.pixel_um
-        steps = [1 / (count * otf.pixel_um) for count in bands.shape]
+        steps = self._steps = [1 / (count * otf.pixel_um) for count in bands.shape]
         self._rows = Span.of(bands.shape[0], k0[1] / steps[0], otf.cutoff / steps[0])
         self._columns = Span.of(bands.shape[1], k0[0] / steps[1], otf.cutoff / steps[1])
         device = grid.window.device
@@ -56,6 +56,15 @@ class Overlap:
     def empty(self) -> bool:
         """Whether the bands do not overlap at all."""
         return not bool((self.weight > 0).any())
+
+    def side(self, cutoff: float) -> Tensor:
+        """Return (|k - k0| - |k|) / cut-off in the rectangle: 0 where both bands are transferred alike."""
+        device = self.weight.device
+        kx, ky = (
+            self._columns.indices(device)[None, :] * self._steps[1],
+            self._rows.indices(device)[:, None] * self._steps[0],
+        )
+        return (torch.hypot(kx - self.k0[0], ky - self.k0[1]) - torch.hypot(kx, ky)) / cutoff
 
     def cut(self, spectrum: Tensor) -> Tensor:
         """Return the rectangle of spectra, (..., y, x) -> (..., rows, columns)."""

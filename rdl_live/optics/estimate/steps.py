@@ -33,6 +33,8 @@ class Steps:
     modulation: float
     intensity: tuple[float, ...]
     """Brightness relative to the mean of the series."""
+    levels: list[float]
+    """Mean of every frame as measured, relative to the series."""
     errors_deg: list[float]
     """Deviation of every frame as measured, without regard to leaks and noise."""
     strengths: list[float]
@@ -52,7 +54,7 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation) -> Steps:
     means = [float(value) for value in bands.intensity[orientation]]
     mean = sum(means) / count
     if not math.isfinite(found.sigma) or mean <= 0:
-        return Steps(tuple(nominal), 0.0, 0.0, (1.0,) * count, [0.0] * count, [0.0] * count, 0.0, 0.0, 0.0)
+        return Steps(tuple(nominal), 0.0, 0.0, (1.0,) * count, means, [0.0] * count, [0.0] * count, 0.0, 0.0, 0.0)
     dirty = _dirty_orders(bands)
     relative = [value / mean for value in means]
     strength = abs(sum(complex(z) * cmath.exp(-1j * step) for z, step in zip(found.amplitudes, nominal, strict=True)))
@@ -79,6 +81,7 @@ def fit_steps(bands: Bands, orientation: int, found: Modulation) -> Steps:
         phase_rad=first,
         modulation=_depth(amplitudes, phases),
         intensity=tuple(mean * (1 + value) for value in flicker),
+        levels=means,
         errors_deg=raw,
         strengths=[2 * abs(z) for z in amplitudes],
         leak=max((2 * abs(_dft(amplitudes, order)) for order in range(count) if order not in {1, *dirty}), default=0.0),

@@ -4,6 +4,7 @@ import math
 from statistics import median
 
 from rdl_live.optics.estimate.steps import Steps
+from rdl_live.optics.estimate.transfer import Profile
 from rdl_live.optics.pattern import Pattern
 
 ALONE = 6.5
@@ -22,13 +23,16 @@ _AMBIGUOUS = 0.85
 """Coherence of a rival relative to the best peak's from which nothing tells which is the pattern."""
 _LEAK = 0.25
 """Largest share of the pattern found in orders where equal steps leave nothing."""
-_LEAST_MODULATION = 0.03
+_LEAST_MODULATION = 0.08
+"""Contrast below which what is gained is noise; usable recordings begin at about 0.13."""
 _MOST_MODULATION = 1.3
+_DARK = 0.5
+"""Light of a frame, relative to its orientation's, below which it is called dark."""
 _STEP_TOLERANCE_DEG = 35.0
 _UNEVEN = 0.45
 """Largest relative spread of the frames' modulation."""
 _SAME_ANGLE_DEG = 10.0
-_OTHER_PERIOD = 0.2
+_OTHER_PERIOD = 0.1
 """Largest difference of an orientation's period from the others'; calibrated ones differ by up to 0.07."""
 
 
@@ -50,7 +54,13 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
     needed = PREDICTED if confirmed else ALONE
     if score >= needed and coherence >= _COHERENT * needed:
         return ""
-    score = min(score, coherence / _COHERENT)
+    if score >= needed:
+        return (
+            f"no pattern found: the strongest peak (score {score:.1f}) repeats the specimen's structure too poorly "
+            f"(coherence {coherence:.1f}, {_COHERENT * needed:.1f} is needed), so it is a regular structure or a few "
+            "bright spots. Check that the patterns are on and move, or give pattern.period_um and pattern.angles_deg "
+            "in the microscope file"
+        )
     return (
         f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
         "Check that the pattern is on and in focus, or use more light; in very little light average several time "
@@ -76,16 +86,23 @@ def doubt_of_rival(coherence: float, rival: float) -> str:
 
 def doubt_of_steps(steps: Steps) -> str:
     """Judge the frames of one orientation."""
+    dark = min(range(len(steps.intensity)), key=steps.levels.__getitem__)
+    usual = median(steps.levels)
+    if steps.levels[dark] < _DARK * usual:
+        return (
+            f"frame {dark + 1} of this orientation is dark ({max(steps.levels[dark] / usual, 0):.0%} of the light of "
+            "the others): check the shutter, the trigger and the first exposure of a burst"
+        )
     errors_deg, strengths, sigma, modulation = steps.errors_deg, steps.strengths, steps.sigma, steps.modulation
     if modulation < max(_LEAST_MODULATION, 3 * sigma):
         return (
-            f"modulation {modulation:.2f} is too weak to use: check polarisation, focus and that the "
-            "beams interfere on the sample"
+            f"modulation {modulation:.2f} is too weak to use: check focus, polarisation and that the beams interfere "
+            "on the sample"
         )
     if modulation > _MOST_MODULATION * (1 + 3 * steps.scale_sigma):
         return (
-            f"modulation {modulation:.2f} is above 1, which light cannot do: check camera.offset_adu "
-            "and the wavelength, NA and pixel size in the microscope file"
+            f"modulation {modulation:.2f} is above 1, which is physically impossible: check camera.offset_adu, and "
+            "optics.na, optics.pixel_size_um and the wavelengths in the microscope file"
         )
     mean = sum(strengths) / len(strengths)
     spread = (max(strengths) - min(strengths)) / 2
@@ -139,15 +156,49 @@ def doubt_of_neighbours(patterns: list[Pattern]) -> list[str]:
 
 
 def doubt_of_period(patterns: list[Pattern]) -> list[str]:
-    """Return a doubt for every pattern whose period is not that of the others ("" for the rest); three or more."""
+    """Return a doubt for every pattern whose period is not that of the others ("" for the rest); of two, for both."""
     trusted = [pattern for pattern in patterns if pattern.trusted]
-    if len(trusted) < 3:
+    if len(trusted) < 2:
         return [""] * len(patterns)
     usual = median(pattern.period_um for pattern in trusted)
+    # Of two, their mean is as far from one as from the other.
+    most = _OTHER_PERIOD if len(trusted) > 2 else _OTHER_PERIOD / 2
     return [
         f"period {1e3 * pattern.period_um:.0f} nm, where the other orientations have {1e3 * usual:.0f}: check the "
-        "pattern that is displayed, optics.pixel_size_um, or give pattern.period_um in the microscope file"
-        if abs(pattern.period_um / usual - 1) > _OTHER_PERIOD
+        "pattern that is displayed, or optics.na, optics.pixel_size_um and the wavelengths in the microscope file"
+        if abs(pattern.period_um / usual - 1) > most
         else ""
         for pattern in patterns
     ]
+
+
+def doubt_of_optics(profiles: list[Profile], *, beyond: bool, at_limit: bool, cutoff: float) -> str:
+    """Judge whether the light fits the optics of the microscope file; one doubt for all orientations, "" if it does.
+
+    Args:
+        profiles: of the orientations with a pattern.
+        beyond: whether there is detail beyond the cut-off.
+        at_limit: whether the peaks lie at the end of the range that wavelength and NA allow.
+        cutoff: of the OTF [cycles/um].
+    """
+    if beyond or 2 * sum(one.wide for one in profiles) > len(profiles):
+        return (
+            f"the frames hold more fine detail than the optics in the microscope file (cut-off {1e3 / cutoff:.0f} nm) "
+            "can image: check optics.na, optics.pixel_size_um and the wavelengths"
+        )
+    if at_limit:
+        return (
+            "the strongest peaks lie at the finest pattern that wavelength and NA allow, so the real one may be finer: "
+            "check optics.na, optics.pixel_size_um and the wavelengths"
+        )
+    if 2 * sum(one.narrow for one in profiles) > len(profiles):
+        return (
+            "fine detail is far weaker than the optics in the microscope file would image it: check optics.na, "
+            "optics.pixel_size_um and the wavelengths, and the focus"
+        )
+    if 2 * sum(one.defocused for one in profiles) > len(profiles):
+        return (
+            "out of focus: detail is missing or inverted between coarse and fine, so that lines would be doubled; "
+            "check the focus, then optics.na, optics.pixel_size_um and the wavelengths"
+        )
+    return ""

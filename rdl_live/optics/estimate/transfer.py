@@ -1,0 +1,134 @@
+"""Does the light that reached the camera fit the OTF that the microscope file implies?
+
+Two questions, neither of which needs to know the specimen:
+
+Where widefield and sideband overlap, sideband / widefield = m / 2 x [H(k) / H(k - k0)] of the real objective. On the
+line where |k| = |k - k0| that is m / 2 whatever H is; on its two sides it is m / 2 only if the assumed H is the real
+one. So the contrast, read strip by strip, shows an OTF that is too wide, too narrow, or out of focus (low or inverted
+in between).
+
+Beyond the cut-off there is nothing but noise, and noise of different frames has nothing in common: the power of the
+mean of n frames is 1 / n of theirs. If it is more, and more than at the edge of the spectrum (where the offset's fixed
+pattern shows as well), the specimen is seen finer than this objective could.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rdl_live.optics.estimate.bands import Bands, over_time, power
+from rdl_live.optics.estimate.refine import Overlap
+from rdl_live.optics.fourier import frequencies
+
+_EDGES = (-1.0, -0.3, -0.1, 0.1, 0.3, 1.0)
+"""Strips by (|k - k0| - |k|) / cut-off."""
+_SIGMAS = 3.0
+_LOW_WIDE, _LOW_SIDE, _LOW_INNER = 0.8, 0.7, 0.5
+_NOT_WIDER = 1.15
+_STEEP_INNER, _STEEP_OUTER = 1.15, 2.5
+"""Logarithms of the contrasts' ratio on both sides. Real objectives, a little worse than ideal, reach 0.8 and 1.9."""
+_BEYOND, _FRAME = (1.08, 1.35), 0.9
+"""Where nothing should be, relative to the cut-off; and the edge of the spectrum, relative to Nyquist's frequency."""
+_LEAST_SAMPLES = 200
+_EXCESS, _SHARE = 0.3, 0.01
+"""Power of the mean of all frames beyond the cut-off that is not noise, relative to the noise in it; and relative to
+the power in the middle of the support, for the window lets a little of bright structure leak."""
+_WIDER, _WIDER_BEYOND = 1.6, 0.65
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Contrast of one orientation, strip by strip, from the widefield's side to the sideband's."""
+
+    depths: tuple[float, ...]
+    sigmas: tuple[float, ...]
+
+    def below(self, strip: int, share: float) -> bool:
+        """Whether a strip's contrast is certainly below a share of that in the middle."""
+        middle = self.depths[2]
+        error = math.hypot(self.sigmas[strip], share * self.sigmas[2])
+        return middle > _SIGMAS * self.sigmas[2] and share * middle - self.depths[strip] > _SIGMAS * error
+
+    @property
+    def defocused(self) -> bool:
+        """Whether detail is lacking or inverted on both sides of the middle, as it is out of focus."""
+        both = self.below(0, _LOW_WIDE) and self.below(4, _LOW_SIDE)
+        return both or (self.below(3, _LOW_INNER) and self.below(0, _NOT_WIDER))
+
+    @property
+    def wide(self) -> bool:
+        """Whether the real OTF is far wider than the assumed one."""
+        middle, low = self.depths[2], self.depths[0]
+        error = math.hypot(self.sigmas[0], _WIDER * self.sigmas[2])
+        return low - _WIDER * middle > _SIGMAS * error and self.below(4, _WIDER_BEYOND)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the real OTF is far narrower than the assumed one."""
+        return self._falls(1, 3, _STEEP_INNER) or self._falls(0, 4, _STEEP_OUTER)
+
+    def _falls(self, low: int, high: int, steep: float) -> bool:
+        first, last = self.depths[low], self.depths[high]
+        if last <= _SIGMAS * self.sigmas[high]:
+            return False
+        return last * math.exp(-steep) - first > _SIGMAS * math.hypot(
+            self.sigmas[low], math.exp(-steep) * self.sigmas[high]
+        )
+
+
+def profile(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Overlap, sideband: Tensor) -> Profile:
+    """Read the contrast of one orientation in strips of its overlap.
+
+    Args:
+        bands: separated bands.
+        orientation: which.
+        k0: its wave vector [cycles/um].
+        overlap: of this k0, or one some tenths of an FFT pixel off.
+        sideband: the orientation's order 1 in the overlap, (T, rows, columns).
+    """
+    side = overlap.side(bands.otf.cutoff)
+    moved = overlap.moved(bands.widefield, k0).mul_(overlap.weighted_here)
+    data = sideband * overlap.weighted_there
+    strength = over_time(power(moved)) - _mean_floor(bands) * power(overlap.weighted_here)
+    product = over_time(data * moved.conj())
+    spread = over_time(power(moved * overlap.weighted_there)) * (float(bands.floor[orientation]) / bands.phases)
+    inside = overlap.weight > 0
+    rows = []
+    for low, high in itertools.pairwise(_EDGES):
+        strip = inside & (side >= low) & (side < high)
+        total = float(strength[strip].sum())
+        found, error = complex(product[strip].sum()), math.sqrt(max(float(spread[strip].sum()), 0.0) / 2)
+        rows.append((2 * found / total, 2 * error / total) if total > 0 else (0j, math.inf))
+    middle = rows[2][0]
+    turn = middle.conjugate() / abs(middle) if middle else 1
+    return Profile(tuple((z * turn).real for z, _ in rows), tuple(error for _, error in rows))
+
+
+def _mean_floor(bands: Bands) -> float:
+    return float(bands.floor.mean()) / bands.frame_count * bands.times
+
+
+def structure_beyond(bands: Bands) -> bool:
+    """Whether the frames hold detail beyond the cut-off, which no lens of this NA could have imaged."""
+    otf, shape = bands.otf, bands.shape
+    kx, ky = frequencies(shape, otf.pixel_um, device=bands.widefield.device)
+    k, nyquist = torch.hypot(kx, ky), 0.5 / otf.pixel_um
+    edge = torch.maximum(kx.abs().expand_as(k), ky.abs().expand_as(k)) / nyquist
+    inner = (k > _BEYOND[0] * otf.cutoff) & (k < _BEYOND[1] * otf.cutoff) & (edge < _FRAME - 0.05)
+    outer = (edge > _FRAME) & (k > _BEYOND[0] * otf.cutoff)
+    if min(int(inner.sum()), int(outer.sum())) < _LEAST_SAMPLES:
+        return False
+    half = shape[1] // 2 + 1
+    wide, side = over_time(power(bands.wide_spectrum)) / bands.times, bands.side_power.mean(dim=0)
+    noise = float(side[inner].mean()) / bands.angles
+    beyond, elsewhere = float(wide[inner[:, :half]].mean()), float(wide[outer[:, :half]].mean())
+    edge_noise = float(side[outer].mean()) / bands.angles
+    if not (noise > 0 and edge_noise > 0):
+        return False
+    common = beyond / noise - elsewhere / edge_noise
+    middle = (k > 0.3 * otf.cutoff) & (k < 0.6 * otf.cutoff)
+    share = common * noise / float(wide[middle[:, :half]].mean())
+    return common > _EXCESS + 5 / math.sqrt(int(inner.sum()) * bands.times) and share > _SHARE
