@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import mix as mixing
 from benchmarks.__main__ import main
 from benchmarks.card import measure_card, measure_small_card
 from benchmarks.grids import doubled, shifted
@@ -21,6 +22,7 @@ from benchmarks.textbook import best_textbook, textbook_wiener
 from benchmarks.timing import interleaved
 from rdl_live.optics import ForwardModel, Imaging, Otf, PatternSet, evenly_spaced, sr_target
 from rdl_live.specimen.splat import splat
+from rdl_models import load_weights, save_weights
 
 SIZE = 96
 
@@ -318,3 +320,20 @@ def test_thinned_light_has_the_noise_of_dim_light() -> None:
     assert dim.mean() == pytest.approx(8, rel=0.02)
     # Read noise is thinned away with the light.
     assert dim.var() == pytest.approx(8, rel=0.08)
+
+
+def test_mixed_weights_lie_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "held_out_scores", lambda *_: {"beads@5": 1.0})
+    one, other = load_weights("rdl"), load_weights("rdl")
+    with torch.no_grad():
+        for value in other.network.parameters():
+            value.mul_(1.5)
+    save_weights(tmp_path / "other.safetensors", other.network, other.card)
+    out = tmp_path / "mixed.safetensors"
+    assert mixing.main(["rdl", str(tmp_path / "other.safetensors"), "--share", "0.4", "--out", str(out)]) == 0
+    found = load_weights(out)
+    assert found.card.name == "mixed"
+    assert found.card.trained_on["mixed"] == {"with": "rdl", "share": 0.4}
+    for name, value in one.network.named_parameters():
+        # The file holds half the digits.
+        torch.testing.assert_close(found.network.get_parameter(name), 1.2 * value, rtol=2e-3, atol=1e-5)
