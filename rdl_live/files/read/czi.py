@@ -58,7 +58,8 @@ def open_czi(path: Path) -> RawFile:
     """
     czifile = library("czifile", path, "a Zeiss CZI file")
     with naming(path), reading(path, "CZI"):
-        file = czifile.CziFile(str(path))
+        # No other file is opened on this one's word, and no mosaic put together.
+        file = czifile.CziFile(str(path), multifile=False, detectmosaic=False)
         try:
             return _described(path, file)
         except BaseException:

@@ -58,17 +58,24 @@ def open_nd2(path: Path) -> RawFile:
     nd2 = library("nd2", path, "a Nikon ND2 file")
     with naming(path), reading(path, "ND2"):
         file = nd2.ND2File(path)
-        sizes = {str(axis): int(n) for axis, n in file.sizes.items()}
-        if "S" in sizes:
+        try:
+            return _described(path, file)
+        except BaseException:
             file.close()
-            raise DataError("holds colour pictures, not raw camera frames")
-        loops = [axis for axis in sizes if axis not in "CYX"]
-        channels = sizes.get("C", 1)
-        shape = (*(sizes[axis] for axis in loops), channels)
-        stack = Stack((*axes_of(loops), Axis.CHANNEL), np.arange(prod(shape), dtype=np.int64).reshape(shape))
-        pixel = float(file.voxel_size().x)
-        known = pixel if 0 < pixel < 100 and pixel != 1 else None  # 1 is what uncalibrated files say
-        return RawFile(Nd2Frames(path, file, channels), stack, known, _labels(file))
+            raise
+
+
+def _described(path: Path, file: Any) -> RawFile:
+    sizes = {str(axis): int(n) for axis, n in file.sizes.items()}
+    if "S" in sizes:
+        raise DataError("holds colour pictures, not raw camera frames")
+    loops = [axis for axis in sizes if axis not in "CYX"]
+    channels = sizes.get("C", 1)
+    shape = (*(sizes[axis] for axis in loops), channels)
+    stack = Stack((*axes_of(loops), Axis.CHANNEL), np.arange(prod(shape), dtype=np.int64).reshape(shape))
+    pixel = float(file.voxel_size().x)
+    known = pixel if 0 < pixel < 100 and pixel != 1 else None  # 1 is what uncalibrated files say
+    return RawFile(Nd2Frames(path, file, channels), stack, known, _labels(file))
 
 
 def _labels(file: Any) -> tuple[ChannelLabel, ...]:
