@@ -41,7 +41,7 @@ def live(
     if denoise is not None:
         from rdl_live.app.denoiser import check_denoiser
 
-        check_denoiser(denoise, scope)
+        check_denoiser(denoise, scope, live=True)
     from rdl_live.app.windows.live import microscope_session, run_window
     from rdl_live.view.common.memory import Memory
 

@@ -110,6 +110,11 @@ class PatternGeometry(Description):
         """Raw frames per series, A x P."""
         return self.angles * self.phases
 
+    @property
+    def sr_factor(self) -> int:
+        """Pixels of an SR image for one of the camera's, each way."""
+        return 2
+
 
 class PatternGuess(Description):
     """What is known of a channel's pattern beforehand; the estimation starts there."""

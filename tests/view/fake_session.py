@@ -54,10 +54,12 @@ class FakeSession:
         self._images = Images(
             self._count,
             channel,
-            Picture(raw, 0.065),
-            Picture(raw, 0.065),
-            Picture(sr, 0.0325),
-            Picture(sr, 0.0325, 0.5 * np.abs(sr)) if denoised else None,
+            {
+                "raw": Picture(raw, 0.065),
+                "widefield": Picture(raw, 0.065),
+                "sim": Picture(sr, 0.0325),
+                **({"denoised": Picture(sr, 0.0325, 0.5 * np.abs(sr))} if denoised else {}),
+            },
             denoiser="rdl" if denoised else "none",
         )
         return self._images

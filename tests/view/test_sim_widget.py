@@ -155,7 +155,7 @@ def test_recordings_never_share_a_folder(widget: SimWidget, session: FakeSession
 def test_images_fill_the_panes(widget: SimWidget, session: FakeSession) -> None:
     images = session.give()
     widget.refresh()
-    assert widget.grid.panes["sim"].picture is images.sim
+    assert widget.grid.panes["sim"].picture is images["sim"]
     assert widget.grid.shown == ["raw", "widefield", "sim"]
 
 

@@ -19,11 +19,14 @@ from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
+from rdl_live.app.reconstruct.offsets import own_offsets
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
+    FIXED_EXCESS,
     Report,
     calibration_warnings,
     negative_warning,
+    noise_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -46,7 +49,10 @@ from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
+from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
@@ -166,6 +172,8 @@ class OfflineRun:
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
         self.model = 0
         """Series that decides on the weights; known after `estimate`."""
+        self.defects = NO_DEFECTS
+        """Hot and dead pixels; known after `estimate`, and filled in all series from then on."""
         self._looked_at: dict[int, SeriesVerdict] = {}
         self._photons = 0.0
         """Mean of all series [photons a pixel]; known when they have been reconstructed."""
@@ -225,7 +233,7 @@ class OfflineRun:
             series: np.ndarray = self.recording.read(index, index + 1)[0]
         check_frames(series, str(self.raw), first_time=index)
         self._saturated.add(index, series)
-        return series
+        return self.defects.mend(series)
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
@@ -234,12 +242,19 @@ class OfflineRun:
         stack = [self.series(int(index)) for index in times]
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
+            if odd := rescaled(stack[0]) + signed(stack[0]):
+                raise DataError(f"{self.raw}: {odd[0]}")
             raise DataError(
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
         warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        otf = Otf.of(self.scope, self.channel)
+        self.defects = find_defects(np.stack(stack), otf)
+        stack = [self.defects.mend(one) for one in stack]
+        warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
         self.noise = self._noise(stack)
+        warnings += self.settle_camera()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -261,6 +276,20 @@ class OfflineRun:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
+
+    def settle_camera(self) -> list[str]:
+        """Take off the fixed pattern that the recording itself shows, if that is worth while; return warnings.
+
+        Needs the noise of `estimate`, or measures it on the first series.
+        """
+        self.noise = self.noise or self._noise([self.series(0)])
+        own = None
+        if self.noise.excess > FIXED_EXCESS:
+            own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
+        if own is not None:
+            self.maps = own
+            return []
+        return noise_warnings(self.noise)
 
     def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
         """Measure the noise of some of the time points."""

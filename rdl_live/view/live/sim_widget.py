@@ -36,7 +36,7 @@ from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.regions import dragged_region
-from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot
+from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.live.tool_windows import ToolWindows
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from rdl_live.view.panes.picture_file import Shot
     from rdl_live.view.retrain.state import Retrainer
 
+_DID = {"denoised": "denoised", "sr": "super-resolved"}
+"""What a stage has done, for the caption of its image."""
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
 
@@ -292,9 +294,21 @@ class SimWidget(QWidget):
 
     def _show_images(self, images: Images) -> None:
         self.images = images
-        self.grid.show_pictures(images.channel, images.pictures)
+        self._show_panes(images)
+        self.grid.show_pictures(images.channel, {**dict.fromkeys(self.grid.panes), **images.pictures})
         self.trust.see_images(images)
         self.tools.show_images(images)
+
+    def _show_panes(self, images: Images) -> None:
+        """Give every image that the stage makes a pane, and hide those of a stage before."""
+        grid = self.grid
+        for name in images.by_network:
+            grid.add_pane(name, title_of(name))
+        for name in grid.panes:
+            if name not in KINDS and grid.is_wanted(name) != (name in images.pictures):
+                grid.show_pane(name, name in images.pictures)
+        if images.by_network and images["denoised"] is None and grid.is_wanted("denoised"):
+            grid.show_pane("denoised", False)
 
     def _show_denoiser(self, name: str) -> None:
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
@@ -386,11 +400,11 @@ class SimWidget(QWidget):
         pane, images, snapshot = self.grid.best, self.images, self.session.snapshot
         if pane.picture is None or images is None:
             return None
-        facts = [] if images.denoiser == OFF or pane.name != "denoised" else [f"denoised by {images.denoiser}"]
+        facts = [f"{_DID.get(pane.name, 'made')} by {images.denoiser}"] if pane.name in images.by_network else []
         title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
         caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
-            "denoiser": images.denoiser if pane.name == "denoised" else OFF,
+            "denoiser": images.denoiser if pane.name in images.by_network else OFF,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
         }
         doubt = self.commands["doubt"].isChecked()
