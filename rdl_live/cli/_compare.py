@@ -34,8 +34,8 @@ def compare(
     """Compare denoisers on a recording: which predicts held-out photons better, and how sure is that?
 
     Every model restores four fifths of the photons; the others judge. Time points that a model was trained on are left
-    out. Residuals, agreement of independent halves (FRC) and patterns are looked at as well. A model that is worse, or
-    better but doubtful, is said to be so and not offered.
+    out. Residuals, agreement of independent halves (FRC) and patterns are looked at as well. A model is better, worse,
+    equal, or unknown: the recording cannot tell. Only one that is better, and without warnings, is offered for use.
 
     Example:
 
@@ -91,11 +91,12 @@ def _show(found: "Comparison") -> None:
             f"{one.health.variance:.2f}",
             "" if one.health.frc_nm is None else f"{one.health.frc_nm:.0f}",
             f"{one.health.from_noise:.3f}",
-            one.standing,
+            "cannot tell" if one.standing == "unknown" else one.standing,
         )
     console = Console(highlight=False)
     console.print(table)
     for one in found.verdicts[1:]:
         console.print(f"{one.model.name}: {one.words}", markup=False, soft_wrap=True)
+        show_warnings([f"{one.model.name}: {text}" for text in one.warnings])
     console.print(found.words, markup=False, soft_wrap=True)
     show_warnings(list(found.warnings))

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._ending import orderly_end
 from rdl_live.cli._options import (
     Channel,
     Device,
@@ -47,7 +48,8 @@ VERBS = {
 
 No clean image is needed: two noisy looks at one object differ by noise alone. Where things move too much from a
 time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
-last time points of each recording are held out; weights are written only if they do better on those.
+last time points of each recording and a quarter of its field are held out; weights are written only if they do
+certainly better at those time points, and no worse in that quarter.
 
 Examples:
 
@@ -160,7 +162,7 @@ def _learn_series(
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
     films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
-    with _Shown(console, "of Wiener's") as shown:
+    with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")
     print_plain = Console(highlight=False).print
@@ -185,7 +187,7 @@ def _learn_volumes(
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")
     settings, console = checked_settings(VolumeSettings, wanted), _Console()
     films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
-    with _Shown(console, "of that of the noisy stacks") as shown:
+    with orderly_end(out) as after_step, _Shown(console, "of that of the noisy stacks", after_step) as shown:
         result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
 
@@ -204,11 +206,11 @@ class _Console(Console):
 class _Shown(Progress):
     """A progress bar of the training."""
 
-    def __init__(self, console: Console, reference: str) -> None:
+    def __init__(self, console: Console, reference: str, after_step: Callable[[], None]) -> None:
         columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
         super().__init__(*columns, console=console, transient=True)
         self._task = self.add_task("first look at what is held out", total=1.0)
-        self._held, self._reference = "", reference
+        self._held, self._reference, self._after_step = "", reference, after_step
 
     def step(self, step: "Step") -> None:
         """Show a step."""
@@ -216,6 +218,7 @@ class _Shown(Progress):
             self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"
         text = f"step {step.number}  loss {step.loss:.3f}{self._held}"
         self.update(self._task, completed=step.done, description=text)
+        self._after_step()
 
 
 def _report(result: "Result | VolumeResult", out: Path, use: str) -> None:

@@ -41,7 +41,7 @@ Settings = TypeVar("Settings")
 
 # Of trainings.
 WeightsOut = Annotated[Path, typer.Option("--out", metavar="W.safetensors", help="Weight file to write.")]
-Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
+Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most; with --resume, in all.")]
 Steps = Annotated[
     int | None,
     typer.Option(metavar="N", help="Stop after this many steps instead; the result is then the same every time."),

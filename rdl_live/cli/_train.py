@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._ending import orderly_end
 from rdl_live.cli._learn import VERBS, verb
 from rdl_live.cli._options import (
     Device,
@@ -250,6 +251,7 @@ def _train(
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
     with (
+        orderly_end(out) as after_step,
         Processes(choose_device(device)) as processes,
         Progress(*columns, console=console, transient=True, disable=not processes.leads) as progress,
     ):
@@ -258,9 +260,10 @@ def _train(
 
         def watch(step: Step) -> None:
             nonlocal mean
-            mean += (step.gain - mean) / min(step.number, 50)
+            mean = step.mean_gain
             text = f"step {step.number}  loss {step.loss:.3f}  error {mean:.3f} of {reference}"
             progress.update(task, completed=step.done, description=text)
+            after_step()
 
         card = train_denoiser(
             out,

@@ -18,6 +18,7 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
 _DIM = 0.9
@@ -25,6 +26,8 @@ _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
+FIXED_EXCESS = 0.2
+"""Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
 
 def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
@@ -157,6 +160,23 @@ def calibration_warnings(camera: Camera) -> list[str]:
         "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
         "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
     ]
+
+
+def noise_warnings(noise: SeriesNoise) -> list[str]:
+    """Return what the noise says of camera and file."""
+    found = []
+    if noise.smoothed:
+        found.append(
+            "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
+            "the camera's own frames where they still exist; the noise was measured within the OTF instead"
+        )
+    if noise.excess > FIXED_EXCESS:
+        found.append(
+            f"a fixed pattern of {math.sqrt(noise.fixed):.2f} e rms is the same in all frames (offsets that differ "
+            "from pixel to pixel): measure it by `rdl-live calibrate offset` from recordings of any specimen, or by "
+            "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
+        )
+    return found
 
 
 def negative_warning(ratio: float) -> list[str]:

@@ -19,11 +19,14 @@ from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
+from rdl_live.app.reconstruct.offsets import own_offsets
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
+    FIXED_EXCESS,
     Report,
     calibration_warnings,
     negative_warning,
+    noise_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -239,6 +242,7 @@ class OfflineRun:
         stack = [self.defects.mend(one) for one in stack]
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
         self.noise = self._noise(stack)
+        warnings += self.settle_camera()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -261,6 +265,20 @@ class OfflineRun:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
+
+    def settle_camera(self) -> list[str]:
+        """Take off the fixed pattern that the recording itself shows, if that is worth while; return warnings.
+
+        Needs the noise of `estimate`, or measures it on the first series.
+        """
+        self.noise = self.noise or self._noise([self.series(0)])
+        own = None
+        if self.noise.excess > FIXED_EXCESS:
+            own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
+        if own is not None:
+            self.maps = own
+            return []
+        return noise_warnings(self.noise)
 
     def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
         """Measure the noise of some of the time points."""
