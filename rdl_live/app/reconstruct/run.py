@@ -47,6 +47,7 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
@@ -270,6 +271,7 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
+        warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
         return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
@@ -499,7 +501,11 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.warn(
+            self.saturation_warnings()
+            + raw_warnings(quality, self.scope, result.patterns)
+            + negative_warning(negative.ratio)
+        )
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",

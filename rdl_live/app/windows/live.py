@@ -96,11 +96,11 @@ def run_window(
     QTimer.singleShot(50, session.start)
     with window_endings(session, window) as signals:
         application.exec()
-    recordings.close()
-    desk.cancel()
-    session.close()
-    ended = session.join(END_S)
-    desk.close()
+        recordings.close()
+        desk.cancel()
+        session.close()
+        ended = session.join(END_S)
+        desk.close()
     if not ended:
         print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.
