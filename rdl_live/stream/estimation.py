@@ -49,6 +49,8 @@ class Calibrated:
 class _Found:
     estimated: PatternSet
     mcnr: float
+    photons: float
+    """Mean of the raw frames."""
     better: Calibrated | None
     """None where the patterns in use still hold."""
 
@@ -166,7 +168,7 @@ class PatternEstimation:
         if self._hurry:
             self._wanted = min(2 * self._wanted, self._most)
         else:
-            self._health.judge(found.estimated)
+            self._health.judge(found.estimated, found.photons)
             self._wanted = min(STEADY, self._most) if trusted and min(scores) >= COMFORTABLE else self._most
         if found.better is not None:
             self.swaps += self.current is not None
@@ -175,14 +177,15 @@ class PatternEstimation:
     def _find(self, stack: Frame, key: SeriesKey, current: PatternSet | None) -> _Found:
         """Estimate and prepare; in the background, nothing of `self` is changed."""
         photons = self._photons(stack)
+        mean = float(photons.mean())
         estimated = estimate_patterns(photons, self._unit, channel=self._channel, device=self._device)
         contrast = modulation_contrast(
             photons[-1], read_noise_e=self._scope.camera.read_noise_e, harmonics=self._scope.pattern.harmonics
         )
         merged = estimated if current is None else self._in_force(current, estimated, photons)
         if current is not None and not _differ(current, merged, self._size_um):
-            return _Found(estimated, contrast.overall, None)
-        return _Found(estimated, contrast.overall, self._calibrated(merged, stack[-1], key))
+            return _Found(estimated, contrast.overall, mean, None)
+        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key))
 
     def _in_force(self, current: PatternSet, estimated: PatternSet, photons: Tensor) -> PatternSet:
         """Return the patterns to use: in dim light those of brighter series, their phases fitted to the newest."""

@@ -48,6 +48,7 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
@@ -60,6 +61,8 @@ from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
+MOST_ALIASED = 4.0
+"""Cut-off of the objective in cycles a pixel, 0.5 at the Nyquist limit; beyond this there is nothing to be seen."""
 _PIXEL_TOLERANCE = 0.02
 _NOISE_PIXELS = 2**24
 """Of the time points on which the noise is measured."""
@@ -152,6 +155,7 @@ class OfflineRun:
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
+        self._check_pixels()
         index = self.scope.channels.index(self.channel) if options.channel is not None else None
         with self.watch.timed("open"):
             self.recording = self._open(index)
@@ -178,6 +182,16 @@ class OfflineRun:
         self._photons = 0.0
         """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
+
+    def _check_pixels(self) -> None:
+        """Refuse pixels that no SIM microscope has: those of the chip, most likely, and not of the sample."""
+        pixel_um, cutoff = self.scope.optics.pixel_size_um, self.scope.cutoff(self.channel)
+        if cutoff * pixel_um > MOST_ALIASED:
+            raise ConfigError(
+                f"{self.microscope}: optics.pixel_size_um {pixel_um:g} is too coarse by far to see any pattern of this "
+                f"objective, for which {0.5 / cutoff:.3f} um or less is needed; give the camera's pixel divided by the "
+                "magnification, as 6.5 um / 100 = 0.065"
+            )
 
     def close(self) -> None:
         """Close the raw file."""
@@ -259,6 +273,7 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
+        warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
         return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
@@ -503,7 +518,11 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.warn(
+            self.saturation_warnings()
+            + raw_warnings(quality, self.scope, result.patterns)
+            + negative_warning(negative.ratio)
+        )
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",
