@@ -116,14 +116,14 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.demo import DEMO, DemoWishes, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)
     wishes.check()
     memory = Memory("demo")
-    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory)
+    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)
 
 
 def _watch(demo: "Demo", console: Console, signals: list[int]) -> None:
