@@ -203,7 +203,7 @@ def test_a_worse_denoiser_is_not_offered_without_saying_so(
 @pytest.mark.parametrize(
     ("progress", "severity", "text"),
     [
-        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "nothing is changed: bright data"),
+        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "retraining ended: bright data"),
         (Progress(Phase.FAILED, words=("film.tif: no such file",)), Severity.ERROR, "film.tif: no such file"),
         (Progress(Phase.CANCELLED), None, ""),
         (Progress(Phase.TRAINING), None, ""),
