@@ -175,6 +175,7 @@ def _opened(order: Order) -> "tuple[OfflineRun, Machine]":
     from rdl_live.app.reconstruct.run import OfflineRun
 
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
+    run.settle_camera()
     patterns = PatternSet.model_validate_json(order.patterns)
     levels, (rows, columns, hot) = json.loads(order.levels), json.loads(order.defects)
     run.defects = Defects(np.array(rows, np.int64), np.array(columns, np.int64), hot)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, pstdev
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +18,7 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
 _DIM = 0.9
@@ -25,6 +26,8 @@ _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
+FIXED_EXCESS = 0.2
+"""Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
 
 def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
@@ -104,14 +107,24 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> Raw
         contrast=modulation_contrast(
             photons, read_noise_e=scope.camera.read_noise_e, harmonics=scope.pattern.harmonics
         ),
-        flicker=flicker(photons, order=scope.pattern.order),
+        flicker=flicker(photons, order=scope.pattern.series_order),
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),
     )
 
 
-def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
+def _fitted_flicker(patterns: PatternSet | None) -> float | None:
+    """Return how the light of the frames varies within orientations, free of what the pattern does to their means.
+
+    A pattern over few structures changes the mean of the frames; None where it cannot be told from flicker.
+    """
+    if patterns is None or not patterns.trusted:
+        return None
+    return max(pstdev(pattern.gains) / max(median(pattern.gains), 1e-9) for pattern in patterns)
+
+
+def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | None = None) -> list[str]:
     """Return what a microscopist should mend before the next recording."""
     found = []
     if quality.contrast.overall < _LOW_MCNR:
@@ -119,7 +132,8 @@ def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
             f"modulation contrast-to-noise {quality.contrast.overall:.1f} is inadequate (below {_LOW_MCNR:g}): "
             "fine detail is mostly noise; use more light, average, or improve the pattern's contrast"
         )
-    if quality.flicker.within_orientations > _FLICKER:
+    fitted = _fitted_flicker(patterns)
+    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
         found.append(
             f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
@@ -146,6 +160,23 @@ def calibration_warnings(camera: Camera) -> list[str]:
         "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
         "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
     ]
+
+
+def noise_warnings(noise: SeriesNoise) -> list[str]:
+    """Return what the noise says of camera and file."""
+    found = []
+    if noise.smoothed:
+        found.append(
+            "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
+            "the camera's own frames where they still exist; the noise was measured within the OTF instead"
+        )
+    if noise.excess > FIXED_EXCESS:
+        found.append(
+            f"a fixed pattern of {math.sqrt(noise.fixed):.2f} e rms is the same in all frames (offsets that differ "
+            "from pixel to pixel): measure it by `rdl-live calibrate offset` from recordings of any specimen, or by "
+            "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
+        )
+    return found
 
 
 def negative_warning(ratio: float) -> list[str]:
