@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import mix as mixing
 from benchmarks.__main__ import main
 from benchmarks.card import measure_card, measure_small_card
 from benchmarks.grids import doubled, shifted
+from benchmarks.phasors import Eye, Points, ideal, seen
 from benchmarks.rates import Rate, rate
+from benchmarks.real_light import GAIN, OFFSET_ADU, record, thinned
 from benchmarks.scene import UPSAMPLE, make_scene, microscope
 from benchmarks.score import central, filtered_nrmse, fitted, nrmse, pattern_errors
 from benchmarks.textbook import best_textbook, textbook_wiener
 from benchmarks.timing import interleaved
-from rdl_live.optics import ForwardModel, Otf, PatternSet, evenly_spaced, sr_target
+from rdl_live.optics import ForwardModel, Imaging, Otf, PatternSet, evenly_spaced, sr_target
+from rdl_live.specimen.splat import splat
+from rdl_models import load_weights, save_weights
 
 SIZE = 96
 
@@ -29,8 +34,8 @@ def noise_free(patterns: PatternSet) -> tuple[np.ndarray, np.ndarray, Otf]:
     random = np.random.default_rng(5)
     fine = 1.0 + 200 * (random.random((UPSAMPLE * SIZE, UPSAMPLE * SIZE)) > 0.998)
     image = torch.from_numpy(fine).float()
-    seen = ForwardModel(otf, patterns, (SIZE, SIZE), upsample=UPSAMPLE).forward(image)
-    return seen.double().numpy(), sr_target(image, otf, patterns, upsample=UPSAMPLE).double().numpy(), otf
+    frames = ForwardModel(otf, patterns, (SIZE, SIZE), upsample=UPSAMPLE).forward(image)
+    return frames.double().numpy(), sr_target(image, otf, patterns, upsample=UPSAMPLE).double().numpy(), otf
 
 
 CASES = {
@@ -281,3 +286,54 @@ def test_without_a_card_nothing_of_it_is_measured(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main(["card", "--quick"]) == 0
     assert "no NVIDIA GPU" in capsys.readouterr().out
+
+
+def test_phasors_agree_with_the_programs_forward_model() -> None:
+    """Two models that share nothing see the same points alike."""
+    scope = microscope()
+    otf = Otf.of(scope)
+    eye = Eye(na=scope.optics.na, emission_um=scope.channels[0].emission_nm * 1e-3, pixel_um=otf.pixel_um)
+    rng = np.random.default_rng(0)
+    place = rng.uniform(10 * otf.pixel_um, 54 * otf.pixel_um, (200, 2))
+    points = Points(place, np.ones(len(place)))
+    frame = seen(points, points.light, eye, 64)
+    fine = splat(
+        torch.as_tensor(place[:, ::-1].copy(), dtype=torch.float32),
+        torch.ones(len(place)),
+        (64 * 16, 64 * 16),
+        (64 * otf.pixel_um, 64 * otf.pixel_um),
+    )
+    theirs = Imaging(otf, (64, 64), upsample=16).forward(fine * 16**2).numpy()
+    # The fine grid's linear interpolation blurs by a hundredth.
+    np.testing.assert_allclose(frame, theirs, atol=0.01 * theirs.max())
+    # Some light of the outermost points falls outside of the view.
+    assert frame.sum() == pytest.approx(len(place), rel=0.03)
+    sharp = ideal(points, points.light, eye, 64, 1.9 * eye.cutoff)
+    assert sharp.shape == (128, 128)
+    assert sharp.mean() == pytest.approx(frame.mean(), rel=0.03)
+
+
+def test_thinned_light_has_the_noise_of_dim_light() -> None:
+    rng = np.random.default_rng(1)
+    bright = record(np.full((3, 128, 128), 400.0), np.zeros((128, 128)), rng)
+    dim = (thinned(bright, 0.02, rng) - OFFSET_ADU) * GAIN
+    assert dim.mean() == pytest.approx(8, rel=0.02)
+    # Read noise is thinned away with the light.
+    assert dim.var() == pytest.approx(8, rel=0.08)
+
+
+def test_mixed_weights_lie_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mixing, "held_out_scores", lambda *_: {"beads@5": 1.0})
+    one, other = load_weights("rdl"), load_weights("rdl")
+    with torch.no_grad():
+        for value in other.network.parameters():
+            value.mul_(1.5)
+    save_weights(tmp_path / "other.safetensors", other.network, other.card)
+    out = tmp_path / "mixed.safetensors"
+    assert mixing.main(["rdl", str(tmp_path / "other.safetensors"), "--share", "0.4", "--out", str(out)]) == 0
+    found = load_weights(out)
+    assert found.card.name == "mixed"
+    assert found.card.trained_on["mixed"] == {"with": "rdl", "share": 0.4}
+    for name, value in one.network.named_parameters():
+        # The file holds half the digits.
+        torch.testing.assert_close(found.network.get_parameter(name), 1.2 * value, rtol=2e-3, atol=1e-5)

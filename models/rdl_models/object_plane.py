@@ -95,6 +95,12 @@ LARGE = ObjectPlaneConfig(width=128, widest=128, blocks=1, levels=3, before=1, a
 """`rdl-large`: three times the multiplications of `rdl`."""
 
 
+def _sizes(config: ObjectPlaneConfig) -> str:
+    """Name what decides whether networks fit, for a message."""
+    names = ("images", "maps", "width", "blocks", "levels")
+    return ", ".join(f"{name} {getattr(config, name)}" for name in names)
+
+
 class Heads(Protocol):
     """Computes what the heads say of cells by other means than torch, where it can; see `rdl_models.quick`."""
 
@@ -192,11 +198,14 @@ class ObjectPlane(nn.Module):
         mine = self.config
         fits = mine.levels == 1 < config.levels and mine.blocks >= config.before + config.after
         if not fits or (mine.images, mine.maps, mine.width) != (config.images, config.maps, config.width):
-            raise ValueError(f"a network of {mine} does not grow into one of {config}")
+            raise ValueError(
+                f"a network of {_sizes(mine)} does not grow into one of {_sizes(config)}: it needs the same images, "
+                f"maps and width, one level, and at least {config.before + config.after} blocks"
+            )
         larger = ObjectPlane(config)
         scale, blocks = larger.body, list(self.body.children())
         if not isinstance(scale, _Scale):
-            raise ValueError(f"a network of {config} has one scale only")
+            raise ValueError(f"a network of {_sizes(config)} has one scale only")
         scale.before, scale.after = (
             nn.Sequential(*blocks[: config.before]),
             nn.Sequential(*blocks[mine.blocks - config.after :]),

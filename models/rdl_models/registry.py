@@ -1,6 +1,7 @@
 """The architectures by name. A new one is a file of its own and a line here, or an entry point of another package."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 
 from torch import nn
 
@@ -52,7 +53,14 @@ def build(architecture: str, config: Mapping[str, object]) -> nn.Module:
     try:
         made = kind.config(**config)
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"architecture {architecture!r} does not take the configuration {dict(config)}: {error}"
-        ) from error
+        raise ConfigError(f"architecture {architecture!r}: {_complaint(kind.config, config, error)}") from error
     return kind.network(made)
+
+
+def _complaint(kind: object, config: Mapping[str, object], error: Exception) -> str:
+    """Say what is wrong with a configuration, in the user's words where a field is not known."""
+    known = [one.name for one in fields(kind)] if is_dataclass(kind) else []
+    unknown = [name for name in config if name not in known]
+    if known and unknown:
+        return f"has no {unknown[0]!r}; its fields are {', '.join(known)}"
+    return str(error)

@@ -6,7 +6,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
 
+UNLOAD_S = 10.0
+"""How long unloading may take."""
+stuck: list[threading.Thread] = []
+"""Threads that unload devices which hang. A process that has any is to be ended by `os._exit`: its orderly end would
+wait for them, or abort."""
 CAMERA_THREAD = "AcquisitionThread"
 """Class of the thread in which pymmcore-plus runs the sequence of a camera in Python."""
 CAMERA_END_S = 15.0
@@ -60,9 +66,10 @@ def open_core(microscope: Microscope) -> "UniMMCore":
         raise ConfigError(f"hardware.config: {path} does not exist; correct the path in the microscope file")
     # A core is used by threads and may outlive a window: its signals must not be objects of Qt, which die with it.
     os.environ.setdefault("PYMM_SIGNALS_BACKEND", "psygnal")
-    core = UniMMCore()
+    with _without_advice() as missing:
+        core = UniMMCore()
     try:
-        _load(core, path)
+        _load(core, path, missing)
         failed = [
             label
             for label in core.getLoadedDevices()
@@ -108,11 +115,36 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
         finally:
             guard.release()
     await_cameras()
-    try:
-        _end(core)
-    except (RuntimeError, DeviceError) as error:
-        errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
+    errors += _unloaded(core)
     raise_all(errors)
+
+
+def _unloaded(core: "CMMCorePlus") -> list[BaseException]:
+    """End a core, in a thread of its own: unloading a device that hangs may never return."""
+    errors: list[BaseException] = []
+
+    def end() -> None:
+        try:
+            _end(core)
+        except (RuntimeError, DeviceError) as error:
+            errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
+
+    thread = threading.Thread(target=end, name="rdl-unload", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down and starts no threads
+        end()
+        return errors
+    thread.join(UNLOAD_S)
+    if thread.is_alive():
+        stuck.append(thread)
+        errors.append(
+            DeviceError(
+                "a device hangs and cannot be unloaded; see that its light is off, turn it off and on, and restart the "
+                "program"
+            )
+        )
+    return errors
 
 
 def await_cameras(patience_s: float = CAMERA_END_S) -> None:
@@ -142,11 +174,35 @@ def _exit_of(core: "weakref.ref[UniMMCore]", hardware: Hardware) -> Callable[[],
     return at_exit
 
 
-def _load(core: "UniMMCore", path: Path) -> None:
+@contextmanager
+def _without_advice() -> Iterator[list[str]]:
+    """Keep the core's advice to install Micro-Manager for when its devices are needed; give what was held back.
+
+    Devices in Python, such as the simulated ones, need no Micro-Manager.
+    """
+    held: list[str] = []
+
+    def passes(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "mmcore install" in text:
+            held.append(text)
+            return False
+        return True
+
+    logger = logging.getLogger("pymmcore-plus")
+    logger.addFilter(passes)
+    try:
+        yield held
+    finally:
+        logger.removeFilter(passes)
+
+
+def _load(core: "UniMMCore", path: Path, missing: list[str]) -> None:
     try:
         core.loadSystemConfiguration(path)
     except Exception as error:  # adapters raise anything
-        raise DeviceError(f"{path}: cannot be loaded: {told(error)}") from error
+        remedy = "; no Micro-Manager was found here: install it, or run `mmcore install`" if missing else ""
+        raise DeviceError(f"{path}: cannot be loaded: {told(error)}{remedy}") from error
 
 
 def _end(core: "CMMCorePlus") -> None:

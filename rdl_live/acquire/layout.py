@@ -43,7 +43,19 @@ def recording_layout(acquisition: Acquisition, **provenance: Any) -> RecordingLa
             "microscope": microscope.model_dump(mode="json"),
             "plan": plan.model_dump(mode="json"),
             "corner_px": acquisition.corner,
+            "positions_um": _places(acquisition),
             "nominal_patterns": {c.name: acquisition.nominal(c.name).model_dump(mode="json") for c in channels},
             **provenance,
         },
     )
+
+
+def _places(acquisition: Acquisition) -> list[dict[str, Any]]:
+    """Return where each stage position is: as planned, or where the stage is; nothing where there is no stage."""
+    plan, stage = acquisition.plan, acquisition.hardware.stage
+    if plan.positions:
+        return [place.model_dump(mode="json") for place in plan.positions]
+    if stage is None:
+        return []
+    x_um, y_um = acquisition.core.getXYPosition(stage)
+    return [{"x_um": x_um, "y_um": y_um}]

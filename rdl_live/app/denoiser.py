@@ -12,12 +12,14 @@ DEFAULT = "rdl"
 """What the demo denoises with where nothing is said."""
 
 
-def check_denoiser(name: str, scope: "Microscope | None" = None) -> None:
+def check_denoiser(name: str, scope: "Microscope | None" = None, *, live: bool = False) -> None:
     """Raise unless there is such a denoiser.
 
     Args:
         name: "none", the name of shipped weights, or a weight file.
         scope: the microscope that it is to be used on, where that is known already.
+        live: it is for a live run, which can also use other stages (`rdl_live.restore.stages`), without weights or
+            with weights for something else.
 
     Raises:
         ConfigError: neither "none", nor the name of shipped weights, nor a weight file; or weights for something else.
@@ -27,9 +29,14 @@ def check_denoiser(name: str, scope: "Microscope | None" = None) -> None:
         return
     # Loads torch, which the window cannot wait for.
     from rdl_live.restore.ranges import check_microscope
+    from rdl_live.restore.stages import check_stage, without_weights
     from rdl_live.restore.suited import check_suited
     from rdl_models import find_weights, read_card, shipped
 
+    if live:
+        check_stage(name)
+        if without_weights(name) is not None:
+            return
     try:
         path = find_weights(name)
     except ConfigError as error:
@@ -38,7 +45,8 @@ def check_denoiser(name: str, scope: "Microscope | None" = None) -> None:
             f"--denoise {name!r}: no such denoiser; use --denoise none{known} or a weight file"
         ) from error
     card = read_card(path)
-    check_suited(card, f"--denoise {name}")
+    if not live:
+        check_suited(card, f"--denoise {name}")
     if scope is not None:
         for channel in scope.channels:
             check_microscope(card, scope, channel)

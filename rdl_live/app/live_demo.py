@@ -58,7 +58,7 @@ class DemoSettings:
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened."""
-        check_denoiser(self.denoise)
+        check_denoiser(self.denoise, live=True)
         if self.specimen is not None and self.specimen not in kind_names():
             raise ConfigError(f"--specimen {self.specimen!r}: there is no such kind; choose {', '.join(kind_names())}")
         if not SMALLEST <= self.size <= LARGEST:
@@ -177,7 +177,7 @@ class Demo:
             ("widefield", latest.widefield.cpu().numpy()),
             ("super-resolved", (latest.sr if latest.sim is None else latest.sim).cpu().numpy()),
         ]
-        if latest.sim is not None:
+        if latest.main != "sim":
             panels.append(("super-resolved, denoised", latest.sr.cpu().numpy()))
         with atomic_write(self.settings.out / PREVIEW, self.settings.overwrite) as path:
             save_preview(path, panels, (field_um[0], field_um[1]))

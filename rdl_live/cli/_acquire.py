@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # the core takes a second to load, which `--help` need not wa
     from rdl_live.files.recorder import Recorder, RecordingSummary
 
 INTERRUPTED = 130
+NOTHING = 1
+"""Exit code of a run that ended without one raw frame on the disk."""
 
 
 def acquire(
@@ -29,7 +31,7 @@ def acquire(
 ) -> None:
     """Run a plan: every raw frame goes to disk (OME-Zarr), and the light is off at the end, whatever happens.
 
-    Ctrl-C stops after the series; what was recorded is complete.
+    Ctrl-C stops after the series; what was recorded is complete. The exit code is 1 if nothing was recorded.
 
     Examples:
 
@@ -37,8 +39,9 @@ def acquire(
 
         rdl-live acquire plan.yaml --microscope mine.yaml --out cells.ome.zarr --dry-run
     """
-    from rdl_live.acquire import Acquisition, hardware_of, load_plan, open_core, shutdown
+    from rdl_live.acquire import Acquisition, hardware_of, load_plan, open_core, recording_layout, shutdown
     from rdl_live.files import load_microscope
+    from rdl_live.files.recorder import check_recording_output
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     what, scope = load_plan(plan), load_microscope(microscope)
@@ -51,6 +54,8 @@ def acquire(
         console.print(f"plan {what.name!r}: {acquisition.estimate}")
         for warning in acquisition.estimate.warnings:
             console.print(f"warning: {warning}", style="yellow")
+        if dry_run:
+            check_recording_output(out, recording_layout(acquisition), overwrite)
         code = 0 if dry_run else _record(console, acquisition, out, overwrite)
     finally:
         shutdown(core, hardware_of(scope))
@@ -70,7 +75,8 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
         acquisition.record_to(recorder)
         acquisition.start()
         with console.status("starting") as line:
-            while acquisition.running:
+            # Once it was asked to stop it may never end, where a device hangs; `wait` knows what to do then.
+            while acquisition.running and not signals:
                 time.sleep(0.1)
                 line.update(_progress(acquisition, recorder))
         try:
@@ -82,7 +88,9 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
             recorder.remarks["progress"] = acquisition.progress.as_record()
         summary = recorder.close()
     _tell_end(console, report, summary)
-    return INTERRUPTED if signal.SIGINT in signals else 0
+    if signal.SIGINT in signals:
+        return INTERRUPTED
+    return NOTHING if not summary.raw_frames else 0
 
 
 def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
@@ -104,6 +112,8 @@ def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary"
         f"{ended} after {report.seconds:.1f} s: {summary.series} whole series, {summary.raw_frames} raw frames in "
         f"{summary.path} ({summary.bytes / 1e6:.1f} MB), the light is off (read back)"
     )
+    if not summary.raw_frames:
+        console.print("not one raw frame was recorded; look for a warning above, or stop it later", style="red")
     if report.progress is not None and (report.progress.lack or report.progress.is_late):
         console.print(f"of the plan: {report.progress}", style="yellow", markup=False)
     if summary.missing:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Overwrite, Verbs
+from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite, Verbs
 from rdl_live.cli._show import progress_bar, show_warnings
 
 calibrate = Verbs(help="Measure what the microscope file needs to know.")
@@ -49,4 +49,35 @@ def camera(
         f"{found.read_noise_e:.3f} e-, {int(found.hot.sum())} hot or dead pixels"
     )
     console.print(f"wrote {out / 'camera.yaml'}, maps, report and picture", markup=False, soft_wrap=True)
+    show_warnings(list(found.warnings))
+
+
+@calibrate.command()
+def offset(
+    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help="Recordings of any specimens.")],
+    microscope: MicroscopeFile,
+    out: Annotated[Path, typer.Option(metavar="OFFSET.tif", help="Map to write [ADU].")],
+    channel: Channel = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure the offset of every camera pixel from ordinary recordings of any specimens: no dark frames are needed.
+
+    An sCMOS adds the same faint pattern to every frame. It hides in dim series and pulls down their contrast. Give
+    recordings of one camera region: dim ones say most, and several fields or brightnesses more than one. Name the map
+    as camera.offset_file in the microscope file.
+
+    Examples:
+
+        rdl-live calibrate offset dim1.tif dim2.tif bright.tif --microscope M.yaml --out offset.tif
+
+        rdl-live calibrate offset film.ome.zarr --microscope M.yaml --out offset.tif
+    """
+    from rdl_live.app.calibrate_offset import calibrate_offset
+
+    with progress_bar() as progress:
+        found = calibrate_offset(raws, microscope, out, channel=channel, overwrite=overwrite, progress=progress)
+    console = Console(highlight=False)
+    if found.rms_e > 0:
+        console.print(f"fixed pattern {found.rms_e:.3f} e rms, of which {found.known:.0%} is known")
+    console.print(f"wrote {out}; name it as camera.offset_file", markup=False, soft_wrap=True)
     show_warnings(list(found.warnings))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
+NOTHING = 1
+"""Exit code of a demo that made no image."""
 REFRESH_S = 0.5
 
 
@@ -43,7 +45,8 @@ def demo(
 
     With --headless, --seconds or --out, or where there is no screen, there is no window: it records every raw frame
     and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and
-    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept.
+    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept. The exit
+    code is 1 if no image was made.
 
     Examples:
 
@@ -79,7 +82,7 @@ def demo(
     quiet_micro_manager()
     with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
         demo.run.start()
-        _watch(demo, console)
+        _watch(demo, console, signals)
         report = demo.finish()
     result = Console(highlight=False)
     latency = report["latency_ms"]
@@ -90,9 +93,14 @@ def demo(
         markup=False,
         soft_wrap=True,
     )
-    result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
+    if report["sr_frames"]:
+        result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
         raise typer.Exit(INTERRUPTED)
+    if not report["sr_frames"]:
+        why = "run it longer (--seconds)" if not report["warnings"] else "see the warnings"
+        console.print(f"error: not one super-resolved image was made: {why}", style="red", markup=False)
+        raise typer.Exit(NOTHING)
 
 
 def free_folder(wanted: Path) -> Path:
@@ -108,20 +116,20 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.demo import DEMO, DemoWishes, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)
     wishes.check()
     memory = Memory("demo")
-    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory)
+    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)
 
 
-def _watch(demo: "Demo", console: Console) -> None:
-    """Show the status line until the acquisition ends."""
+def _watch(demo: "Demo", console: Console, signals: list[int]) -> None:
+    """Show the status line until the acquisition ends, or is asked to."""
     with console.status("starting ...", spinner="dots") as line:
-        while demo.run.running:
+        while demo.run.running and not signals:
             line.update(status_line(demo.run.status))
             demo.stop_if_overdue()
             time.sleep(REFRESH_S)

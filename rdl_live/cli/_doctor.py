@@ -216,7 +216,7 @@ def _display() -> Check:
     for name in ("WAYLAND_DISPLAY", "DISPLAY"):
         if os.environ.get(name):
             return Check("devices", "display", f"{name}={os.environ[name]}")
-    return Check("devices", "display", "none; no verb of this version needs one")
+    return Check("devices", "display", "none; `live` and `open` need one, `demo` then runs without a window")
 
 
 def _disk(folder: Path) -> Check:

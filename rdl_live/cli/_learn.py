@@ -8,19 +8,23 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._ending import orderly_end
 from rdl_live.cli._options import (
     Channel,
     Device,
     MicroscopeFile,
     Minutes,
+    Order,
     OverwriteTraining,
     PatternsFrom,
     Planes,
+    Position,
     Raws,
     Resume,
     Seed,
     Steps,
     Threads,
+    Tiles,
     WeightsOut,
     Workers,
     checked_settings,
@@ -28,6 +32,7 @@ from rdl_live.cli._options import (
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.files import RawRequest
     from rdl_live.train.loop.loop import Step
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
@@ -47,7 +52,8 @@ VERBS = {
 
 No clean image is needed: two noisy looks at one object differ by noise alone. Where things move too much from a
 time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
-last time points of each recording are held out; weights are written only if they do better on those.
+last time points of each recording and a quarter of its field are held out; weights are written only if they do
+certainly better at those time points, and no worse in that quarter.
 
 Examples:
 
@@ -107,10 +113,14 @@ def verb(scheme: str) -> Callable[..., None]:
         seed: Seed = 1,
         channel: Channel = None,
         patterns: PatternsFrom = None,
+        position: Position = None,
+        order: Order = None,
+        tiles: Tiles = None,
     ) -> None:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.files.raw import said
         from rdl_live.train.loop.outputs import Outputs, check_outputs
         from rdl_live.train.loop.processes import check_alone
 
@@ -135,11 +145,10 @@ def verb(scheme: str) -> Callable[..., None]:
             if patterns is not None:
                 raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
-        elif planes is not None:
-            raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
+            reading = said(position=position, order=order, planes=planes, tiles=tiles)
             wanted |= {"workers": workers}
-            _learn_series(raws, microscope, out, wanted, common, channel=channel, patterns=patterns)
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, reading=reading, patterns=patterns)
 
     return command
 
@@ -152,15 +161,29 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    reading: "RawRequest",
     patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
+    from rdl_live.restore.suited import check_suited
     from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
+    from rdl_models import Task, find_weights, read_card
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
-    films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
-    with _Shown(console, "of Wiener's") as shown:
+    # Before a minute is spent on finding patterns.
+    card = read_card(find_weights(settings.start))
+    check_suited(card, f"--from {settings.start}", {Task.OBJECT_PLANE}, "learn from noisy SIM series")
+    films = open_films(
+        raws,
+        microscope,
+        device=common["device"],
+        channel=channel,
+        reading=reading,
+        patterns=patterns,
+        tell=console.tell,
+    )
+    with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")
     print_plain = Console(highlight=False).print
@@ -185,7 +208,7 @@ def _learn_volumes(
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")
     settings, console = checked_settings(VolumeSettings, wanted), _Console()
     films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
-    with _Shown(console, "of that of the noisy stacks") as shown:
+    with orderly_end(out) as after_step, _Shown(console, "of that of the noisy stacks", after_step) as shown:
         result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
 
@@ -204,11 +227,11 @@ class _Console(Console):
 class _Shown(Progress):
     """A progress bar of the training."""
 
-    def __init__(self, console: Console, reference: str) -> None:
+    def __init__(self, console: Console, reference: str, after_step: Callable[[], None]) -> None:
         columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
         super().__init__(*columns, console=console, transient=True)
         self._task = self.add_task("first look at what is held out", total=1.0)
-        self._held, self._reference = "", reference
+        self._held, self._reference, self._after_step = "", reference, after_step
 
     def step(self, step: "Step") -> None:
         """Show a step."""
@@ -216,6 +239,7 @@ class _Shown(Progress):
             self._held = f"  held-out error {max(step.look.error, 0) ** 0.5:.3f} {self._reference}"
         text = f"step {step.number}  loss {step.loss:.3f}{self._held}"
         self.update(self._task, completed=step.done, description=text)
+        self._after_step()
 
 
 def _report(result: "Result | VolumeResult", out: Path, use: str) -> None:

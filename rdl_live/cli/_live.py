@@ -28,12 +28,20 @@ def live(
 
     if not microscope.is_file():
         raise ConfigError(f"{microscope}: does not exist; give the path of a microscope file")
+    from rdl_live.files import load_microscope
+
+    scope = load_microscope(microscope)
+    if scope.hardware is None:
+        raise ConfigError(
+            f"{microscope}: has no hardware section, which says what devices there are; copy one from "
+            "configs/template.yaml, or try `rdl-live demo`"
+        )
     if (reason := no_screen()) is not None:
         raise ConfigError(f"no window: {reason}; use `rdl-live acquire` where there is no screen")
     if denoise is not None:
         from rdl_live.app.denoiser import check_denoiser
 
-        check_denoiser(denoise)
+        check_denoiser(denoise, scope, live=True)
     from rdl_live.app.windows.live import microscope_session, run_window
     from rdl_live.view.common.memory import Memory
 

@@ -14,12 +14,22 @@ Raw = Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, O
 Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
 RecordingFolder = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
 MicroscopeFile = Annotated[
-    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="MicroscopeFile file: optics, channels, camera.")
+    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, channels, camera.")
 ]
 Rig = Annotated[
-    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="MicroscopeFile file with a hardware section.")
+    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file with a hardware section.")
 ]
-Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
+Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour, by name in M.yaml; the first by default.")]
+Position = Annotated[
+    str | None, typer.Option(metavar="NAME|N", help="Stage position, by name or number from 0; all by default.")
+]
+Order = Annotated[
+    str | None,
+    typer.Option(metavar="AXES", help="How frames follow one another, slowest first, such as angle-z-phase (OMX)."),
+]
+Tiles = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Each picture is a mosaic of R rows and C columns of frames.")
+]
 Planes = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
 ]
@@ -41,7 +51,7 @@ Settings = TypeVar("Settings")
 
 # Of trainings.
 WeightsOut = Annotated[Path, typer.Option("--out", metavar="W.safetensors", help="Weight file to write.")]
-Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most.")]
+Minutes = Annotated[float, typer.Option(metavar="N", help="How long to train, at most; with --resume, in all.")]
 Steps = Annotated[
     int | None,
     typer.Option(metavar="N", help="Stop after this many steps instead; the result is then the same every time."),

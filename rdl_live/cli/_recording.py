@@ -14,10 +14,6 @@ from rich.text import Text
 
 from rdl_live.cli._options import AsJson, Overwrite, RecordingFolder
 
-Channel = Annotated[int, typer.Option(min=0, metavar="N", help="Colour, 0 for the first.")]
-Position = Annotated[int, typer.Option(min=0, metavar="N", help="Stage position, 0 for the first.")]
-Plane = Annotated[int, typer.Option("--z", min=0, metavar="N", help="Plane, 0 for the first.")]
-
 
 def recover(recording: RecordingFolder, as_json: AsJson = False) -> None:
     """Bring a recording in order after a crash of the program or the computer.
@@ -83,29 +79,39 @@ def verify(recording: RecordingFolder, as_json: AsJson = False) -> None:
 def export(
     recording: RecordingFolder,
     out: Annotated[Path, typer.Argument(metavar="OUT.ome.tif", help="OME-TIFF to write.")],
-    channel: Channel = 0,
-    position: Position = 0,
-    z: Plane = 0,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="This colour only, by name, or by number from 0.")
+    ] = None,
+    position: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="This stage position only, 0 for the first.")
+    ] = None,
+    z: Annotated[int | None, typer.Option("--z", min=0, metavar="N", help="This plane only, 0 for the first.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a recording to OME-TIFF, angles and phases named, for other programs.
+    """Write a recording to OME-TIFF, for other programs: one file a stage position, with all colours, planes and times.
 
-    One colour, position and plane a file. Missing frames are zeros, and listed in the file's metadata.
+    Of several positions the files are OUT-p0.ome.tif, OUT-p1.ome.tif, ... Angles and phases are named by Modulo
+    annotations; when and where each plane was taken, z step and colours are in the OME-XML. Missing frames are zeros,
+    and listed in the file's metadata.
 
     Examples:
 
         rdl-live export cells.ome.zarr cells.ome.tif
 
-        rdl-live export cells.ome.zarr red.ome.tif --channel 1 --overwrite
+        rdl-live export cells.ome.zarr red.ome.tif --channel 561 --position 2 --overwrite
     """
-    from rdl_live.files.recorder import export_tiff, open_recording
+    from rdl_live.files.recorder import export_tiffs
 
-    with open_recording(recording, channel=channel, position=position, z=z) as opened:
-        with _progress("exporting") as step:
-            export_tiff(opened, out, overwrite, progress=step)
-        console = Console(stderr=True)
-        _lines(console, "yellow", tuple(opened.notes))
-        console.print(Text(f"{out}: {len(opened)} time points written"))
+    with _progress("exporting") as step:
+        written = export_tiffs(recording, out, overwrite, channel=channel, position=position, z=z, progress=step)
+    console = Console(stderr=True)
+    for file in written:
+        if file.missing_frames:
+            _lines(console, "yellow", (f"{file.path}: {file.missing_frames} frame(s) are missing, and zeros here",))
+        if file.time_points:
+            console.print(Text(f"{file.path}: {file.time_points} time points written"))
+        else:
+            _lines(console, "yellow", (f"{file.path}: not written, for nothing was recorded at this position",))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from rdl_live.cli._ending import orderly_end
 from rdl_live.cli._learn import VERBS, verb
 from rdl_live.cli._options import (
     Device,
@@ -48,7 +49,6 @@ _Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series a step, of
 _Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Raw pixels each way of the scenes.")]
 
 OURS = "object-plane"
-_DENOISERS = (OURS, "rdl-sim")
 
 train = Verbs(help="Train networks on simulated data, or on your own recordings.")
 for _scheme, _help in VERBS.items():
@@ -111,9 +111,10 @@ def denoise(
 
         torchrun --nproc-per-node 4 --no-python rdl-live train denoise --out large.safetensors --device cuda
     """
-    if architecture not in _DENOISERS:
+    denoisers = _denoisers()
+    if architecture not in denoisers:
         also = "; DFCAN is trained by `rdl-live train sr`" if architecture == "dfcan" else ""
-        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(_DENOISERS)}{also}")
+        raise ConfigError(f"--architecture {architecture}: choose {' or '.join(denoisers)}{also}")
     scenes: dict[str, Any] = {"size": size}
     if phases is not None or _sees_patterns(architecture):
         scenes["phases"] = (phases or 3,)
@@ -188,6 +189,14 @@ def sr(
     _train(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
 
 
+def _denoisers() -> list[str]:
+    """Return the architectures of networks that denoise SIM series."""
+    from rdl_live.restore.suited import SERIES
+    from rdl_models import architectures, find_architecture
+
+    return [name for name in architectures() if find_architecture(name).task in SERIES]
+
+
 def _sees_patterns(architecture: str) -> bool:
     """Whether a network is made for one number of phases; False for an architecture that the settings will refuse."""
     from rdl_models import ARCHITECTURES
@@ -242,6 +251,7 @@ def _train(
     console = Console(stderr=True, highlight=False)
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
     with (
+        orderly_end(out) as after_step,
         Processes(choose_device(device)) as processes,
         Progress(*columns, console=console, transient=True, disable=not processes.leads) as progress,
     ):
@@ -250,9 +260,10 @@ def _train(
 
         def watch(step: Step) -> None:
             nonlocal mean
-            mean += (step.gain - mean) / min(step.number, 50)
+            mean = step.mean_gain
             text = f"step {step.number}  loss {step.loss:.3f}  error {mean:.3f} of {reference}"
             progress.update(task, completed=step.done, description=text)
+            after_step()
 
         card = train_denoiser(
             out,

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from rdl_live._version import __version__
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.ome_xml import MODULO_NAMESPACE
+from rdl_live.files.wavelength import colour_of
 
 SCHEMA = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 PROVENANCE_NAMESPACE = "rdl-live/provenance"
@@ -34,17 +36,22 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 @dataclass(frozen=True)
-class ChannelLabel:
-    """What a file says of its colour."""
+class PlaneLabel:
+    """What a file says of one plane."""
 
-    name: str
-    excitation_nm: float | None = None
-    emission_nm: float | None = None
+    z: int
+    c: int
+    t: int
+    seconds: float | None = None
+    """From the first plane of the file to the exposure of this one."""
+    exposure_s: float | None = None
+    stage_um: tuple[float, float] | None = None
+    """(x, y)."""
 
 
 @dataclass(frozen=True)
 class OmeDescription:
-    """What is written into a file besides its pixels. Planes run z (fastest), then time."""
+    """What is written into a file besides its pixels. Planes run z (fastest), then channels, then time."""
 
     size_t: int
     size_y: int
@@ -56,11 +63,33 @@ class OmeDescription:
     modulo: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     """For "T" and "Z": the dimension that it counts too ("angle", "phase") and its size."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    more_channels: tuple[ChannelLabel, ...] = ()
+    """Those after the first."""
+    name: str | None = None
+    """Of the image; that of its channel where left out."""
+    acquired: str | None = None
+    """Date and time of the acquisition, ISO 8601."""
+    z_step_um: float | None = None
+    interval_s: float | None = None
+    """From one time point to the next, as planned."""
+    labels: tuple[PlaneLabel, ...] = ()
+
+    @property
+    def channels(self) -> tuple[ChannelLabel, ...]:
+        """All of them."""
+        return (self.channel, *self.more_channels)
+
+    @property
+    def planes(self) -> int:
+        """How many pages there are."""
+        return self.size_t * self.size_z * len(self.channels)
 
     def to_xml(self, identifier: uuid.UUID) -> bytes:
         """Return the document, in ASCII, as the TIFF description tag wants it."""
-        root = ET.Element("OME", _root_attributes(identifier))
-        image = ET.SubElement(root, "Image", {"ID": "Image:0", "Name": _text(self.channel.name)})
+        root = ET.Element("OME", root_attributes(identifier))
+        image = ET.SubElement(root, "Image", {"ID": "Image:0", "Name": plain_text(self.name or self.channel.name)})
+        if self.acquired is not None:
+            ET.SubElement(image, "AcquisitionDate").text = self.acquired
         self._pixels(image)
         annotations = ET.Element("StructuredAnnotations")
         self._modulo(annotations)
@@ -77,12 +106,13 @@ class OmeDescription:
             "SizeX": self.size_x,
             "SizeY": self.size_y,
             "SizeZ": self.size_z,
-            "SizeC": 1,
+            "SizeC": len(self.channels),
             "SizeT": self.size_t,
         }
         attributes = {
             "ID": "Pixels:0",
-            "DimensionOrder": "XYZTC",
+            # With one channel the same; a reader of older files of this program expects that.
+            "DimensionOrder": "XYZCT" if self.more_channels else "XYZTC",
             "Type": PIXEL_TYPES[self.dtype],
             **{key: str(size) for key, size in sizes.items()},
             "PhysicalSizeX": repr(float(self.pixel_size_um)),
@@ -90,30 +120,20 @@ class OmeDescription:
             "PhysicalSizeY": repr(float(self.pixel_size_um)),
             "PhysicalSizeYUnit": "µm",
         }
+        if self.z_step_um is not None:
+            attributes |= {"PhysicalSizeZ": repr(float(self.z_step_um)), "PhysicalSizeZUnit": "µm"}
+        if self.interval_s is not None:
+            attributes |= {"TimeIncrement": repr(float(self.interval_s)), "TimeIncrementUnit": "s"}
         pixels = ET.SubElement(image, "Pixels", attributes)
-        channel = {"ID": "Channel:0:0", "Name": _text(self.channel.name), "SamplesPerPixel": "1"}
-        for key, wavelength in (
-            ("ExcitationWavelength", self.channel.excitation_nm),
-            ("EmissionWavelength", self.channel.emission_nm),
-        ):
-            if wavelength is not None:
-                channel |= {key: repr(float(wavelength)), f"{key}Unit": "nm"}
-        ET.SubElement(pixels, "Channel", channel)
-        ET.SubElement(pixels, "TiffData", {"IFD": "0", "PlaneCount": str(self.size_t * self.size_z)})
+        for number, channel in enumerate(self.channels):
+            ET.SubElement(pixels, "Channel", channel_attributes(0, number, channel))
+        ET.SubElement(pixels, "TiffData", {"IFD": "0", "PlaneCount": str(self.planes)})
+        for label in self.labels:
+            ET.SubElement(pixels, "Plane", _plane(label))
 
     def _modulo(self, annotations: ET.Element) -> None:
-        if not self.modulo:
-            return
-        attributes = {"ID": "Annotation:0", "Namespace": MODULO_NAMESPACE}
-        value = ET.SubElement(ET.SubElement(annotations, "XMLAnnotation", attributes), "Value")
-        modulo = ET.SubElement(
-            value, "Modulo", {"namespace": "http://www.openmicroscopy.org/Schemas/Additions/2011-09"}
-        )
-        # The order Z, T of the elements is that of the model documentation.
-        for letter in sorted(self.modulo, reverse=True):
-            kind, size = self.modulo[letter]
-            steps = {"Type": kind, "Start": "0", "Step": "1", "End": str(size - 1)}
-            ET.SubElement(modulo, f"ModuloAlong{letter}", steps)
+        if self.modulo:
+            modulo_annotation(annotations, self.modulo)
 
     def _provenance(self, annotations: ET.Element) -> None:
         if not self.provenance:
@@ -121,11 +141,51 @@ class OmeDescription:
         attributes = {"ID": "Annotation:1", "Namespace": PROVENANCE_NAMESPACE}
         value = ET.SubElement(ET.SubElement(annotations, "MapAnnotation", attributes), "Value")
         for key, content in self.provenance.items():
-            entry = ET.SubElement(value, "M", {"K": _text(key)})
+            entry = ET.SubElement(value, "M", {"K": plain_text(key)})
             entry.text = json.dumps(content, default=_plain)  # ASCII: nothing that XML forbids
 
 
-def _root_attributes(identifier: uuid.UUID) -> dict[str, str]:
+def modulo_annotation(annotations: ET.Element, modulo: Mapping[str, tuple[str, int]]) -> None:
+    """Add "Annotation:0": which dimensions T and Z count, too."""
+    attributes = {"ID": "Annotation:0", "Namespace": MODULO_NAMESPACE}
+    value = ET.SubElement(ET.SubElement(annotations, "XMLAnnotation", attributes), "Value")
+    found = ET.SubElement(value, "Modulo", {"namespace": "http://www.openmicroscopy.org/Schemas/Additions/2011-09"})
+    # The order Z, T of the elements is that of the model documentation.
+    for letter in sorted(modulo, reverse=True):
+        kind, size = modulo[letter]
+        steps = {"Type": kind, "Start": "0", "Step": "1", "End": str(size - 1)}
+        ET.SubElement(found, f"ModuloAlong{letter}", steps)
+
+
+def channel_attributes(image: int, number: int, channel: ChannelLabel) -> dict[str, str]:
+    """Return what a Channel element says."""
+    attributes = {"ID": f"Channel:{image}:{number}", "Name": plain_text(channel.name), "SamplesPerPixel": "1"}
+    for key, wavelength in (
+        ("ExcitationWavelength", channel.excitation_nm),
+        ("EmissionWavelength", channel.emission_nm),
+    ):
+        if wavelength is not None:
+            attributes |= {key: repr(float(wavelength)), f"{key}Unit": "nm"}
+    if channel.emission_nm is not None:
+        red, green, blue = colour_of(channel.emission_nm)
+        # RGBA as a signed number of 32 bits, as the schema has it.
+        attributes["Color"] = str(int.from_bytes(bytes((red, green, blue, 255)), "big", signed=True))
+    return attributes
+
+
+def _plane(label: PlaneLabel) -> dict[str, str]:
+    attributes = {"TheZ": str(label.z), "TheT": str(label.t), "TheC": str(label.c)}
+    for key, seconds in (("DeltaT", label.seconds), ("ExposureTime", label.exposure_s)):
+        if seconds is not None:
+            attributes |= {key: f"{seconds:.6f}", f"{key}Unit": "s"}
+    if label.stage_um is not None:
+        for key, place in zip("XY", label.stage_um, strict=True):
+            attributes |= {f"Position{key}": repr(float(place)), f"Position{key}Unit": "µm"}
+    return attributes
+
+
+def root_attributes(identifier: uuid.UUID) -> dict[str, str]:
+    """Return what the OME element says."""
     return {
         "xmlns": SCHEMA,
         "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance",
@@ -135,7 +195,8 @@ def _root_attributes(identifier: uuid.UUID) -> dict[str, str]:
     }
 
 
-def _text(text: str) -> str:
+def plain_text(text: str) -> str:
+    """Return text as XML can hold it."""
     return _FORBIDDEN.sub("\ufffd", text)
 
 

@@ -50,7 +50,7 @@ class PageWriter:
             raise
 
     def _start(self, plan: OmeDescription) -> None:
-        planes = plan.size_t * plan.size_z
+        planes = plan.planes
         self._pages_per_time = max(planes // (self._times or 1), 1)
         size = planes * plan.size_y * plan.size_x * np.dtype(plan.dtype).itemsize
         self._first_xml = plan.to_xml(self._id)

@@ -13,6 +13,12 @@ TAPER = 0.3
 """Share of the field that fades to zero at its edges (both sides together), against wrap-around."""
 _BEYOND = 1.08
 """The floor is read beyond this multiple of the cut-off."""
+_NEAR = 1.25
+"""Up to this multiple noise is like that within the OTF, even where pixels were interpolated."""
+_LEAST_NEAR = 0.15
+"""Share of the samples beyond the cut-off that are at least counted as near it."""
+SMOOTHED = 0.4
+"""Noise farther beyond the cut-off, relative to that near it, below which it is not white."""
 _LEAST_SHARE = 0.02
 """Share of the spectrum that must lie out there for a measurement."""
 
@@ -30,7 +36,10 @@ def window2d(shape: tuple[int, int], device: torch.device | str = "cpu", taper: 
 
 
 def power_beyond(power: Tensor, otf: Otf) -> Tensor | None:
-    """Return the mean power of a spectrum beyond the OTF's cut-off.
+    """Return the noise power of a spectrum, read beyond the OTF's cut-off.
+
+    Where pixels were interpolated or smoothed the noise is not white: it is then read next to the cut-off, where it is
+    most like that within.
 
     Args:
         power: |fft2|^2, (..., y, x), float32.
@@ -39,39 +48,49 @@ def power_beyond(power: Tensor, otf: Otf) -> Tensor | None:
     Returns:
         (...,) float64, or None where the OTF fills the whole spectrum (pixels too coarse to tell noise from signal).
     """
-    mask, count = _outside(otf, (power.shape[-2], power.shape[-1]), power.device)
-    if count < _LEAST_SHARE * mask.numel():
+    rings = _rings_outside(otf, (power.shape[-2], power.shape[-1]), power.device)
+    if rings is None:
         return None
-    return (power.flatten(-2) @ mask.flatten()).to(torch.float64) / count
+    near, far = (power.flatten(-2) @ rings.T).to(torch.float64).unbind(-1)
+    size_near, size_far = rings.sum(dim=1, dtype=torch.float64).tolist()
+    everywhere, near, far = (near + far) / (size_near + size_far), near / size_near, far / size_far
+    return torch.where(far < SMOOTHED * near, near, everywhere)
 
 
 def half_power_beyond(power: Tensor, otf: Otf, columns: int) -> Tensor | None:
-    """Return the mean power beyond the OTF's cut-off from the half-plane of real images.
+    """Return `power_beyond` from the half-plane of real images.
 
     Args:
         power: |rfft2|^2, (..., y, columns // 2 + 1), float32.
         otf: detection OTF.
         columns: of the images.
-
-    Returns:
-        As `power_beyond`.
     """
     zones = zones_beyond(power, otf, columns)
-    return None if zones is None else (zones.powers * zones.sizes).sum(dim=-1) / zones.sizes.sum()
+    return None if zones is None else zones.level
 
 
 @dataclass(frozen=True)
 class Zones:
-    """The spectrum beyond the cut-off in two zones, near and far from it."""
+    """The spectrum beyond the cut-off in two zones: next to it, and farther out."""
 
     powers: Tensor
     """Mean power, (..., 2) float64."""
     sizes: Tensor
     """Samples of the whole plane, (2,) float64."""
 
+    @property
+    def smoothed(self) -> Tensor:
+        """Whether the noise is not white: pixels were interpolated or smoothed; (...,) bool."""
+        return self.powers[..., 1] < SMOOTHED * self.powers[..., 0]
+
+    @property
+    def level(self) -> Tensor:
+        """Noise power, (...,) float64; see `power_beyond`."""
+        return torch.where(self.smoothed, self.powers[..., 0], (self.powers * self.sizes).sum(-1) / self.sizes.sum())
+
 
 def zones_beyond(power: Tensor, otf: Otf, columns: int) -> Zones | None:
-    """Return the mean power in the nearer and the farther half of the samples beyond the cut-off.
+    """Return the mean power next to the cut-off and farther beyond it.
 
     White noise has the same in both; what leaks out of the OTF's support at the frame's edges falls off.
 
@@ -103,7 +122,7 @@ def _zone_weights(otf: Otf, shape: tuple[int, int], device: torch.device) -> Ten
     beyond = k > _BEYOND * otf.cutoff
     if float(weight[beyond].sum()) < _LEAST_SHARE * shape[0] * shape[1]:
         return None
-    middle = k[beyond].median()
+    middle = _border(k[beyond], otf)
     zones = torch.stack([weight * (beyond & (k <= middle)), weight * (beyond & (k > middle))])
     return zones.flatten(1).to(torch.float32)
 
@@ -125,8 +144,21 @@ def noise_variance(tapered: Tensor, otf: Otf) -> Tensor | None:
 
 
 @lru_cache(maxsize=8)
-def _outside(otf: Otf, shape: tuple[int, int], device: torch.device) -> tuple[Tensor, int]:
-    """Mask of the frequencies beyond the cut-off, (y, x) float32, and their number."""
+def _rings_outside(otf: Otf, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+    """Masks of the frequencies near the cut-off and farther beyond it, (2, y x x) float32; None where too few."""
     kx, ky = frequencies(shape, otf.pixel_um, device=device)
-    mask = torch.hypot(kx, ky) > _BEYOND * otf.cutoff
-    return mask.to(torch.float32), int(mask.sum())
+    k = torch.hypot(kx, ky)
+    beyond = k > _BEYOND * otf.cutoff
+    if int(beyond.sum()) < _LEAST_SHARE * k.numel():
+        return None
+    near = k <= _border(k[beyond], otf)
+    return torch.stack([beyond & near, beyond & ~near]).flatten(1).to(torch.float32)
+
+
+def _border(beyond: Tensor, otf: Otf) -> Tensor:
+    """Return up to which |k| of those beyond the cut-off noise is near it."""
+    return (
+        torch.quantile(beyond[:: max(1, beyond.numel() // 2**20)], _LEAST_NEAR)
+        .clamp(min=_NEAR * otf.cutoff)
+        .minimum(beyond.median())
+    )

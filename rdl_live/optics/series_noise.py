@@ -14,13 +14,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.optics.noise_floor import TAPER, window2d, zones_beyond
+from rdl_live.optics.fourier import frequencies
+from rdl_live.optics.noise_floor import SMOOTHED, TAPER, window2d, zones_beyond
 from rdl_live.optics.otf import Otf
 
 CERTAIN = 4.0
 """Standard deviations by which the frames' mean must exceed what changing noise leaves of it."""
 _FADED = 1.0
 """Taper of the window for what is fixed: where edges fade fast a bright specimen leaks out of the OTF's support."""
+_WITHIN = (0.6, 0.7, 0.8, 0.9)
+"""Where the noise is read within the OTF, in cut-offs: below, motion and bleaching of the specimen count."""
+_LEAST_SHOT = 0.05
+"""Noise power below this share of the light is no photon noise, whatever the pixels were made of."""
 _LEAST_RELATIVE = 1e-6
 """Of the light: noise below this is rounding."""
 
@@ -35,6 +40,12 @@ class SeriesNoise:
     """Of what is the same in all frames and no structure can be; 0 where none is certain."""
     frames: int
     """Frames of a series."""
+    fixed_measured: float = 0.0
+    """`fixed` as measured, certain or not; may be below 0."""
+    fixed_sigma: float = 0.0
+    """Its standard error; 0 where it cannot be measured."""
+    smoothed: bool = False
+    """Whether pixels were interpolated or smoothed: the noise is then not white, and was read near the cut-off."""
 
     @property
     def excess(self) -> float:
@@ -60,7 +71,33 @@ def series_noise(photons: Tensor, otf: Otf, read_noise_e: float = 0.0) -> Series
         return SeriesNoise(max(whole.total(whole.of_frame), least), 0.0, frames)
     changing = max(whole.total(whole.changing), least)
     faded = _beyond(photons, otf, _FADED)
-    return SeriesNoise(changing, 0.0 if faded is None else faded.fixed(), frames)
+    # A specimen without noise leaks most into what is near; it is far below what light would have.
+    smoothed = bool(whole.changing[1] < SMOOTHED * whole.changing[0]) and changing > _LEAST_SHOT * level
+    measured, sigma = (0.0, 0.0) if faded is None else faded.fixed()
+    fixed = measured if measured > CERTAIN * sigma else 0.0
+    if smoothed:
+        within = max(_within(photons, otf), changing)
+        changing, fixed = within, fixed * within / changing
+    return SeriesNoise(changing, fixed, frames, measured, sigma, smoothed)
+
+
+def _within(photons: Tensor, otf: Otf) -> float:
+    """Return the variance of what changes, read within the OTF: the orientations' means differ by noise alone."""
+    orientations, phases = photons.shape[1:3]
+    if orientations == 1:
+        return 0.0
+    shape = (photons.shape[-2], photons.shape[-1])
+    means = photons.mean(dim=2)
+    window = window2d(shape, photons.device)
+    light = means.mean(dim=(-2, -1), keepdim=True)
+    # Brought to equal light, for bleaching is no noise.
+    means = (means - light) * (light.mean() / light.clamp(min=1e-6)) * window
+    spectra = torch.fft.rfft2(means - means.mean(dim=1, keepdim=True))
+    scatter = _power(spectra).sum(dim=1).mean(dim=0) * phases / (orientations - 1)
+    kx, ky = frequencies(shape, otf.pixel_um, half=True, device=photons.device)
+    k = torch.hypot(kx, ky) / otf.cutoff
+    levels = [scatter[(k >= low) & (k < low + 0.1)].mean() for low in _WITHIN]
+    return float(torch.stack(levels).nanmedian() / window.square().sum())
 
 
 @dataclass(frozen=True)
@@ -79,18 +116,20 @@ class _Beyond:
         return (self.of_frame - self.of_mean) * self.frames / (self.frames - 1)
 
     def total(self, zones: Tensor) -> float:
-        """Mean over both zones."""
+        """Mean over both zones, of the nearer one where the noise is not white."""
+        if bool(zones[1] < SMOOTHED * zones[0]):
+            return float(zones[0])
         return float((zones * self.sizes).sum() / self.sizes.sum())
 
-    def fixed(self) -> float:
-        """Return the variance that all frames have in common, 0 where it may be chance.
+    def fixed(self) -> tuple[float, float]:
+        """Return the variance that all frames have in common, and its standard error.
 
         A pattern of the pixels is in both zones; what is in one of them alone is the specimen's.
         """
         excess = self.of_mean - self.changing / self.frames
-        zone = int(excess.argmin())
+        zone = 0 if bool(self.changing[1] < SMOOTHED * self.changing[0]) else int(excess.argmin())
         sigma = float(self.of_mean[zone] / self.sizes[zone].sqrt())
-        return float(excess[zone]) if float(excess[zone]) > CERTAIN * sigma else 0.0
+        return float(excess[zone]), sigma
 
 
 def _beyond(photons: Tensor, otf: Otf, taper: float) -> _Beyond | None:

@@ -9,8 +9,20 @@ if TYPE_CHECKING:
     from rdl_live.restore.live import LiveRestorer
     from rdl_live.restore.restored import Guards, Restored
     from rdl_live.restore.restorer import Restorer
+    from rdl_live.restore.stage import Stage, StageKind, Unit
 
-__all__ = ["Guards", "LiveRestorer", "ResidualCheck", "Restored", "Restorer", "check_residual", "standardized_residual"]
+__all__ = [
+    "Guards",
+    "LiveRestorer",
+    "ResidualCheck",
+    "Restored",
+    "Restorer",
+    "Stage",
+    "StageKind",
+    "Unit",
+    "check_residual",
+    "standardized_residual",
+]
 
 _HOME = {
     "frames": ("standardized_residual",),
@@ -18,6 +30,7 @@ _HOME = {
     "live": ("LiveRestorer",),
     "restored": ("Guards", "Restored"),
     "restorer": ("Restorer",),
+    "stage": ("Stage", "StageKind", "Unit"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from rdl_live.optics.microscope import Camera, Channel, Microscope
-from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.memory import Memory
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
+from rdl_live.restore.stage import Unit
 from rdl_live.restore.suited import check_suited
-from rdl_models import load_weights
+from rdl_models import Weights, load_weights
 
 GUARD_EVERY_S = 3.0
 """How often the guards are asked, for each colour: they cost as much as an image or two. No image waits for them but
@@ -24,13 +23,13 @@ the first with new patterns."""
 
 
 class LiveRestorer:
-    """See `rdl_live.stream.Restoration`, which it fulfils. Belongs to the pipeline's thread."""
+    """See `rdl_live.restore.stage.Stage`, which it fulfils. Belongs to the pipeline's thread."""
 
     def __init__(
         self,
         scope: Microscope,
         shape: tuple[int, int],
-        weights: str | Path = "rdl",
+        weights: str | Path | Weights = "rdl",
         device: torch.device | str = "cpu",
         *,
         half: bool | None = None,
@@ -42,7 +41,7 @@ class LiveRestorer:
         Args:
             scope: the microscope.
             shape: (y, x) of a raw frame.
-            weights: name of shipped weights, or a file.
+            weights: name of shipped weights, a file, or what was loaded from one.
             device: where to compute.
             half: see `Restorer`; by default where the chip has instructions for it.
             memory: series that an image may be made of where nothing moves, itself included; 1 for itself alone.
@@ -56,7 +55,7 @@ class LiveRestorer:
         self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
         self._shape, self._device, self._tell = shape, torch.device(device), tell
         self._half = quick_half(self._device) if half is None else half
-        self._weights = load_weights(weights, self._device)
+        self._weights = weights if isinstance(weights, Weights) else load_weights(weights, self._device)
         check_suited(self._weights.card, f"weights {self._weights.card.name!r}")
         self._worth = memory
         self._memories: dict[tuple[str, tuple[int, int]], Memory] = {}
@@ -81,13 +80,12 @@ class LiveRestorer:
         for channel in channels:
             self._warn(check_microscope(self._weights.card, self._unit, channel))
 
-    def restore(
-        self, photons: Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)
-    ) -> Restored:
-        """Return the SR image (2y, 2x) of a series (angle, phase, y, x) of photons, and what is known of it.
+    def restore(self, unit: Unit) -> Restored:
+        """Return the SR image (2y, 2x) of a series, and what is known of it.
 
         The guards' verdict is of this series or of one before, of `GUARD_EVERY_S` ago or little more.
         """
+        photons, patterns, channel, place = unit.photons, unit.patterns, unit.channel, unit.place
         restorer = self._restorers.get(channel.name)
         if restorer is None or restorer.patterns is not patterns:
             restorer = Restorer(

@@ -1,5 +1,6 @@
-"""What a restoration gives: the image, the same without the network, how sure it is, and what the guards say."""
+"""What a stage gives: named images, and what the guards say of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -7,6 +8,10 @@ from torch import Tensor
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.guards import ResidualCheck
 from rdl_live.restore.stripes import StripeCheck
+
+SIM, DENOISED, SR, SIGMA = "sim", "denoised", "sr", "sigma"
+"""Usual names of images: classical SIM; the same denoised; super-resolved by a network alone; the standard error that
+is expected of the main one. A stage may give others."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,35 @@ class Guards:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored image."""
+    """The images of one unit."""
 
-    sr: Tensor
-    """(2y, 2x) float32, photons per raw pixel area."""
-    sim: Tensor | None = None
-    """The same series without the network (classical SIM), shaped and scaled as `sr`; None if not asked for."""
-    sigma: Tensor | None = None
-    """Standard error expected of `sr`, in its shape and unit; None where the weights cannot tell."""
+    images: Mapping[str, Tensor]
+    """By name, each (y, x) float32; light in photons per raw pixel area."""
+    main: str
+    """The name of the one that is shown first and recorded."""
     guards: Guards | None = None
     """None where they were not asked. In a live run some are of a series a few seconds older."""
+
+    def __post_init__(self) -> None:
+        if self.main not in self.images:
+            raise ValueError(f"the main image {self.main!r} is not among those given: {', '.join(self.images)}")
+
+    @classmethod
+    def plain(cls, image: Tensor) -> "Restored":
+        """Return the image of the physics alone."""
+        return cls({SIM: image}, SIM)
+
+    @property
+    def sr(self) -> Tensor:
+        """The main image."""
+        return self.images[self.main]
+
+    @property
+    def sim(self) -> Tensor | None:
+        """The same unit by the physics alone; None if not asked for."""
+        return self.images.get(SIM)
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """Standard error expected of the main image, in its shape and unit; None where it is not known."""
+        return self.images.get(SIGMA)

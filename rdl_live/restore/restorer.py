@@ -36,7 +36,7 @@ from rdl_live.restore.memory import Memory, Recalled, blended
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
-from rdl_live.restore.restored import Guards, Restored
+from rdl_live.restore.restored import DENOISED, SIGMA, SIM, Guards, Restored
 from rdl_live.restore.stripes import check_stripes
 from rdl_live.restore.suited import check_suited
 from rdl_models import Task, Weights, load_weights
@@ -218,7 +218,8 @@ class Restorer:
             sr, sim, sigma, spectrum = self._graph(frames)
         if sr is None or spectrum is None:
             raise AssertionError("a restoration has an image")
-        return Restored(sr, sim, sigma), spectrum
+        named = {SIM: sim, DENOISED: sr, SIGMA: sigma}
+        return Restored({name: one for name, one in named.items() if one is not None}, DENOISED), spectrum
 
     def _new_graph(self) -> Graphed | None:
         """Return what records a restoration on a graphics card; None on a processor, which gains nothing."""
@@ -329,5 +330,5 @@ class Restorer:
 
     def _view(self, image: Tensor) -> Tensor:
         """Cut the padding off."""
-        rows, columns = (2 * size for size in self.shape)
+        rows, columns = (self.scope.pattern.sr_factor * size for size in self.shape)
         return image[..., :rows, :columns].contiguous()

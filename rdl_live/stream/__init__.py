@@ -7,7 +7,6 @@ no threads. What cannot keep up is dropped as whole series, counted, and told.
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.background import background
 from rdl_live.stream.blocks import BlocksKey, SeriesBlocks
-from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.failures import HostStatus
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.host import Host, ThreadHost
@@ -22,7 +21,6 @@ from rdl_live.stream.series import Frame, Refusal, RefusedSeries, Series, Series
 __all__ = [
     "Assembler",
     "BlocksKey",
-    "Denoiser",
     "Frame",
     "Host",
     "HostStatus",
@@ -37,7 +35,6 @@ __all__ = [
     "QueueStatus",
     "Refusal",
     "RefusedSeries",
-    "Restoration",
     "Result",
     "Series",
     "SeriesBlocks",

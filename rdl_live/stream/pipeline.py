@@ -21,11 +21,12 @@ from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import Restored
+from rdl_live.restore.stage import Stage, Unit
+from rdl_live.restore.stages.physics import Physics
 from rdl_live.stream.assembler import Assembler
-from rdl_live.stream.denoise import Denoiser, Restoration
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
 from rdl_live.stream.health import Tell
-from rdl_live.stream.result import Quality, Result
+from rdl_live.stream.result import WIDEFIELD, Quality, Result
 from rdl_live.stream.series import Frame, RefusedSeries, Series, SeriesKey
 from rdl_live.stream.upload import Upload
 
@@ -65,13 +66,12 @@ class Pipeline:
         dtype: npt.DTypeLike = np.uint16,
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
-        denoiser: Denoiser | None = None,
-        restoration: Restoration | None = None,
+        stage: Stage | None = None,
         patterns: Sequence[PatternSet] | None = None,
         begin_with: Sequence[PatternSet | None] | None = None,
         estimate_every_s: float = 5.0,
         tell: Tell = lambda _: None,
-        load: Callable[[str], Restoration | None] | None = None,
+        load: Callable[[str], Stage] | None = None,
         on_refused: Callable[[RefusedSeries], None] = lambda _: None,
     ) -> None:
         """Prepare.
@@ -84,20 +84,20 @@ class Pipeline:
             dtype: of the camera's pixels.
             maps: per-pixel camera calibration.
             device: where to compute.
-            denoiser: the denoising stage; None leaves it empty.
-            restoration: takes the place of denoising and reconstruction.
+            stage: makes the images; the physics alone where left out.
             patterns: fixed patterns for each colour; by default they are estimated and kept up to date.
             begin_with: patterns for each colour to begin with, kept up to date like those that it finds itself.
             estimate_every_s: time between estimations [s].
             tell: gets sentences for the user.
-            load: gives the restoration of a name, for `use_denoiser`.
+            load: gives the stage of a name, for `use_denoiser`.
             on_refused: told of each series that is not reconstructed.
         """
         geometry = scope.pattern
         self._scope, self._channels = scope, tuple(channels)
         self._maps = None if maps is None else maps.to(torch.device(device))
-        self._denoiser, self._tell, self._on_refused = denoiser, tell, on_refused
-        self._restoration, self._load = restoration, load
+        self._tell, self._on_refused = tell, on_refused
+        self._stage: Stage = stage or Physics()
+        self._load = load
         self._upload = Upload(torch.device(device), (geometry.angles, geometry.phases, *shape), dtype)
         self._assembler = Assembler(
             geometry.angles,
@@ -141,7 +141,7 @@ class Pipeline:
 
         Raises:
             DataError: a channel that the plan does not have.
-            Exception: whatever the denoiser raises, or a background computation (a defect); the next frame may follow.
+            Exception: whatever the stage raises, or a background computation (a defect); the next frame may follow.
         """
         if tag.channel >= len(self._channels):
             raise DataError(f"a frame of channel {tag.channel} came; there are {len(self._channels)}, counted from 0")
@@ -168,7 +168,7 @@ class Pipeline:
         self._assembler.flush()
 
     def use_denoiser(self, name: str) -> None:
-        """Exchange the restoration, between two images; where the new one is refused the old one stays.
+        """Exchange the stage, between two images; where the new one is refused the old one stays.
 
         Args:
             name: "none", or what `load` knows.
@@ -179,21 +179,20 @@ class Pipeline:
         """
         if self._load is None:
             raise ConfigError(f"denoiser {name!r}: this pipeline was made without denoisers to choose from")
-        self._restoration = self._load(name)
+        self._stage = self._load(name)
 
     @property
     def behind(self) -> bool:
         """Whether something was put off until an image is out (the guards' verdict on it)."""
-        return self._restoration is not None and self._restoration.behind
+        return self._stage.behind
 
     def catch_up(self) -> None:
         """Do what was put off; to be called when no frame waits.
 
         Raises:
-            Exception: what the restoration raises.
+            Exception: what the stage raises.
         """
-        if self._restoration is not None:
-            self._restoration.catch_up()
+        self._stage.catch_up()
 
     @property
     def status(self) -> PipelineStatus:
@@ -224,17 +223,12 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        image = self._image(use, photons, series.key)
-        return self._result(use, series, photons, image)
+        channel = self._channels[series.key.channel]
+        made = self._stage.restore(Unit(photons, use.patterns, channel, series.key.place, use.reconstructor))
+        return self._result(use, series, photons, made)
 
-    def _image(self, use: Calibrated, photons: Tensor, key: SeriesKey) -> Restored:
-        """Return the SR image of a whole series, with what is known of it."""
-        if self._restoration is not None:
-            return self._restoration.restore(photons, use.patterns, self._channels[key.channel], key.place)
-        return Restored(use.reconstructor(photons if self._denoiser is None else self._denoiser(photons, use.patterns)))
-
-    def _result(self, use: Calibrated, series: Series, photons: Tensor, image: Restored) -> Result | None:
-        if not bool(torch.isfinite(image.sr.sum())):
+    def _result(self, use: Calibrated, series: Series, photons: Tensor, made: Restored) -> Result | None:
+        if not bool(torch.isfinite(made.sr.sum())):
             self._unusable += 1
             self._tell_once(
                 f"the image at {series.key} is not finite and is not shown; check camera and denoiser",
@@ -244,8 +238,8 @@ class Pipeline:
         self._results += 1
         widefield = photons.mean(dim=(0, 1))
         return Result(
-            sr=image.sr,
-            widefield=widefield,
+            images={WIDEFIELD: widefield, **made.images},
+            main=made.main,
             key=series.key,
             channel=self._channels[series.key.channel].name,
             patterns=use.patterns,
@@ -255,10 +249,8 @@ class Pipeline:
             exposed_s=series.exposed_s,
             arrived_s=series.arrived_s,
             ready_s=time.perf_counter(),
-            denoiser=stage.name if (stage := self._restoration or self._denoiser) else "none",
-            sim=image.sim,
-            sigma=image.sigma,
-            guards=image.guards,
+            denoiser=self._stage.name,
+            guards=made.guards,
             seen=self._estimations[series.key.channel].latest,
         )
 

@@ -10,14 +10,13 @@ from rdl_live.files import load_camera_maps
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.restore import LiveRestorer
 from rdl_live.restore.ranges import check_microscope
-from rdl_live.restore.suited import check_suited
+from rdl_live.restore.stage import Context, Stage
+from rdl_live.restore.stages import check_stage, load_stage, without_weights
+from rdl_live.restore.stages.physics import NAME as NO_DENOISER
 from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import Pipeline
 from rdl_models import find_weights, read_card
-
-NO_DENOISER = "none"
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class PipelineRecipe:
     """Of the camera's pixels."""
     device: str = "cpu"
     denoise: str = NO_DENOISER
-    """Name of weights, or a weight file."""
+    """Name of a stage or of weights, or a weight file."""
     patterns: tuple[PatternSet, ...] | None = None
     """Fixed patterns for each colour; by default they are estimated."""
     estimate_every_s: float = 5.0
@@ -49,10 +48,10 @@ class PipelineRecipe:
             RdlError: camera maps that do not fit, weights that are damaged or made for another microscope.
         """
         self.maps()
-        if self.denoise == NO_DENOISER:
+        check_stage(self.denoise)
+        if without_weights(self.denoise) is not None:
             return
         card = read_card(find_weights(self.denoise))
-        check_suited(card, f"--denoise {self.denoise}")
         unit = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
         for channel in self.channels:
             check_microscope(card, unit, channel)
@@ -88,7 +87,7 @@ class PipelineRecipe:
             dtype=self.dtype,
             maps=self.maps(),
             device=torch.device(device),
-            restoration=load(denoise),
+            stage=load(denoise),
             patterns=self.patterns,
             begin_with=begin_with,
             estimate_every_s=self.estimate_every_s,
@@ -104,14 +103,7 @@ class PipelineRecipe:
         """
         return load_camera_maps(self.scope.camera, self.shape, self.corner)
 
-    def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], LiveRestorer | None]:
-        """Return what loads a denoiser by its name and checks that it fits."""
-
-        def load(name: str) -> LiveRestorer | None:
-            if name == NO_DENOISER:
-                return None
-            restorer = LiveRestorer(self.scope, self.shape, name, device, tell=tell)
-            restorer.check(self.channels)
-            return restorer
-
-        return load
+    def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], Stage]:
+        """Return what makes a stage by its name and checks that it fits."""
+        context = Context(self.scope, self.channels, self.shape, device, tell)
+        return lambda name: load_stage(name, context)

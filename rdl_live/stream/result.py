@@ -1,5 +1,6 @@
 """What the pipeline gives for each series."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -7,7 +8,10 @@ from torch import Tensor
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore import Guards
+from rdl_live.restore.restored import SIGMA, SIM
 from rdl_live.stream.series import SeriesKey
+
+WIDEFIELD = "widefield"
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,11 @@ class Quality:
 class Result:
     """A super-resolved image and how it was made."""
 
-    sr: Tensor
-    """(2y, 2x) float32, photons per raw pixel area."""
-    widefield: Tensor
-    """(y, x) float32, mean photons per raw pixel and frame of the same series."""
+    images: Mapping[str, Tensor]
+    """By name, each (y, x) float32: "widefield" (mean photons per raw pixel and frame of the same series), and what the
+    stage gives, in photons per raw pixel area; see `rdl_live.restore.restored`."""
+    main: str
+    """The name of the one that is shown first and recorded."""
     key: SeriesKey
     channel: str
     """Name of the colour."""
@@ -53,14 +58,30 @@ class Result:
     ready_s: float
     """When the image was ready, by the same clock [s]."""
     denoiser: str = "none"
-    sim: Tensor | None = None
-    """As `sr`, without the network; None without a denoiser, or if not asked for."""
-    sigma: Tensor | None = None
-    """Standard error expected of `sr`, in its shape and unit; None where it is not known."""
     guards: Guards | None = None
     """What the guards say of the denoised image, where they were asked for this series."""
     seen: PatternSet | None = None
     """The patterns at the latest estimation, trusted or not: what the light is like now; None if none was made."""
+
+    @property
+    def sr(self) -> Tensor:
+        """The main image, (2y, 2x)."""
+        return self.images[self.main]
+
+    @property
+    def widefield(self) -> Tensor:
+        """Mean of the series, (y, x)."""
+        return self.images[WIDEFIELD]
+
+    @property
+    def sim(self) -> Tensor | None:
+        """The same series by the physics alone, as `sr`; None if not asked for."""
+        return self.images.get(SIM)
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """Standard error expected of `sr`, in its shape and unit; None where it is not known."""
+        return self.images.get(SIGMA)
 
     @property
     def latency_s(self) -> float:

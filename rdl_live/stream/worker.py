@@ -72,7 +72,7 @@ class Worker:
         self._lock = threading.Lock()
         self._frames = SeriesBlocks.attach(setup.frames)
         self._images = SharedSlots(*setup.images[1:], name=setup.images[0])
-        self._layout = ImageSlots(setup.recipe.shape)
+        self._layout = ImageSlots(setup.recipe.shape, setup.recipe.scope.pattern.sr_factor)
         self._free = deque(range(self._images.count))
         self._waiting: deque[object] = deque()
         """What came while an image waited for its slot."""
@@ -148,8 +148,13 @@ class Worker:
             else:
                 self._waiting.append(message)
         slot = self._free.popleft()
-        bare, present = self._layout.put(self._images, slot, result)
-        self._send(Made(slot, bare, present, processing.status))
+        try:
+            bare, placed = self._layout.put(self._images, slot, result)
+        except DataError as error:
+            self._free.append(slot)
+            self._send(Failed(result.key, error))
+            return
+        self._send(Made(slot, bare, placed, processing.status))
 
     def _send(self, message: object) -> None:
         with self._lock:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.blocks import BlocksKey
@@ -16,6 +16,9 @@ from rdl_live.stream.recycled import Recycled
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
+
+MOST_FINE = 4
+"""Super-resolved images that a stage may give at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ class Made(NamedTuple):
     slot: int
     result: Result
     """Without its images."""
-    images: tuple[str, ...]
-    """Which it has."""
+    images: "tuple[Placed, ...]"
+    """Where they lie."""
     status: PipelineStatus
 
 
@@ -114,34 +117,53 @@ class Finished(NamedTuple):
     status: PipelineStatus
 
 
+class Placed(NamedTuple):
+    """An image in a slot."""
+
+    name: str
+    shape: tuple[int, int]
+    offset: int
+    """Bytes from the slot's beginning."""
+
+
 class ImageSlots:
-    """Where the images of a result lie in a slot of shared memory; all float32."""
+    """Where the images of a result lie in a slot of shared memory: one after the other, all float32."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        """Lay them out for raw frames of (y, x)."""
-        fine = (2 * shape[0], 2 * shape[1])
-        self._shapes: dict[str, tuple[int, int]] = {"sr": fine, "widefield": shape, "sim": fine, "sigma": fine}
-        self._offsets: dict[str, int] = {}
+    def __init__(self, shape: tuple[int, int], factor: int) -> None:
+        """Make room for the widefield image and `MOST_FINE` finer ones.
+
+        Args:
+            shape: (y, x) of a raw frame.
+            factor: pixels of an SR image for one of these, each way.
+        """
         self._recycled = Recycled()
-        self.nbytes = 0
-        for name, (rows, columns) in self._shapes.items():
-            self._offsets[name] = self.nbytes
-            self.nbytes += 4 * rows * columns
+        self.nbytes = 4 * shape[0] * shape[1] * (1 + MOST_FINE * factor**2)
 
-    def put(self, slots: SharedSlots, slot: int, result: Result) -> tuple[Result, tuple[str, ...]]:
-        """Copy the images into a slot; return the result without them, and which it has."""
-        present = tuple(name for name in self._shapes if getattr(result, name) is not None)
-        for name in present:
-            image: Tensor = getattr(result, name)
-            torch.from_numpy(self._view(slots, slot, name)).copy_(image)
-        nothing: dict[str, Any] = dict.fromkeys(self._shapes)
-        return replace(result, **nothing), present
+    def put(self, slots: SharedSlots, slot: int, result: Result) -> tuple[Result, tuple[Placed, ...]]:
+        """Copy the images into a slot; return the result without them, and where they lie.
 
-    def take(self, slots: SharedSlots, slot: int, result: Result, present: tuple[str, ...], ready_s: float) -> Result:
+        Raises:
+            DataError: the stage gives more than there is room for.
+        """
+        placed, end = [], 0
+        for name, image in result.images.items():
+            rows, columns = image.shape
+            placed.append(Placed(name, (rows, columns), end))
+            end += 4 * rows * columns
+        if end > self.nbytes:
+            raise DataError(
+                f"stage {result.denoiser!r} gives {', '.join(result.images)}: {end} bytes, more than the {self.nbytes} "
+                f"of {MOST_FINE} super-resolved images and a widefield one; let it give fewer"
+            )
+        for one in placed:
+            torch.from_numpy(_view(slots, slot, one)).copy_(result.images[one.name])
+        return replace(result, images={}), tuple(placed)
+
+    def take(self, slots: SharedSlots, slot: int, result: Result, placed: tuple[Placed, ...], ready_s: float) -> Result:
         """Return the result with copies of its images."""
-        views = {name: self._view(slots, slot, name) for name in present}
-        images: dict[str, Any] = {name: torch.from_numpy(self._recycled.copy_of(view)) for name, view in views.items()}
-        return replace(result, ready_s=ready_s, **images)
+        images = {one.name: torch.from_numpy(self._recycled.copy_of(_view(slots, slot, one))) for one in placed}
+        return replace(result, ready_s=ready_s, images=images)
 
-    def _view(self, slots: SharedSlots, slot: int, name: str) -> np.ndarray[Any, np.dtype[Any]]:
-        return slots.array(slot, self._shapes[name], np.float32, self._offsets[name])
+
+def _view(slots: SharedSlots, slot: int, placed: Placed) -> "np.ndarray[Any, np.dtype[Any]]":
+    return slots.array(slot, placed.shape, np.float32, placed.offset)

@@ -20,6 +20,7 @@ from rdl_live.train.recordings.settings import SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.trainer import SimulatedTask
+from rdl_live.train.simulated.unkind import UnkindSettings
 from rdl_models import Network, Span
 
 _AROUND = 0.02
@@ -83,6 +84,8 @@ def scene_settings(moments: Moments, settings: SelfSupSettings) -> TrainSettings
         read_noise_e=_around(film.read_noise_e),
         angles=(film.scope.pattern.angles,),
         phases=(film.scope.pattern.phases,),
+        # This microscope and this light are known, so that none of another kind are drawn.
+        unkind=UnkindSettings(share=0.0),
     )
     few = {"window": 64, "reuse": 8, "batch": settings.batch, "workers": settings.workers, "seed": settings.seed}
     return TrainSettings.model_validate({**few, "scenes": scenes})

@@ -68,7 +68,7 @@ class Sitting:
 
     def image(self) -> Images:
         """Wait for a super-resolved image."""
-        self.until(lambda: self.images is not None and (self.images.sim or self.images.denoised) is not None)
+        self.until(lambda: self.images is not None and (self.images["sim"] or self.images["denoised"]) is not None)
         assert self.images is not None
         return self.images
 
@@ -102,11 +102,11 @@ def test_it_opens_in_the_dark_and_knows_its_microscope(sitting: Sitting) -> None
 def test_live_view_shows_images_and_records_nothing(sitting: Sitting, tmp_path: Path) -> None:
     sitting.session.live()
     images = sitting.image()
-    assert images.raw is not None
-    assert images.widefield is not None
-    assert images.sim is not None
-    assert images.raw.field_um == pytest.approx(images.sim.field_um)
-    assert images.sim.pixels.mean() == pytest.approx(images.widefield.pixels.mean(), rel=0.1)
+    assert images["raw"] is not None
+    assert images["widefield"] is not None
+    assert images["sim"] is not None
+    assert images["raw"].field_um == pytest.approx(images["sim"].field_um)
+    assert images["sim"].pixels.mean() == pytest.approx(images["widefield"].pixels.mean(), rel=0.1)
     sitting.until(lambda: sitting.session.snapshot.light is Light.ON)
     sitting.until(lambda: sitting.session.snapshot.readings.photons)
     snapshot = sitting.session.snapshot
@@ -148,10 +148,10 @@ def test_another_region_begins_live_view_anew(sitting: Sitting) -> None:
     sitting.session.live()
     sitting.image()
     sitting.session.change(region=(16, 32, 64, 48))
-    sitting.until(lambda: (i := sitting.images) and i.sim is not None and i.sim.pixels.shape == (96, 128))
+    sitting.until(lambda: (i := sitting.images) and i["sim"] is not None and i["sim"].pixels.shape == (96, 128))
     assert sitting.images is not None
-    assert sitting.images.raw is not None
-    assert sitting.images.raw.pixels.shape == (48, 64)
+    assert sitting.images["raw"] is not None
+    assert sitting.images["raw"].pixels.shape == (48, 64)
     sitting.at(Activity.LIVE)
 
 

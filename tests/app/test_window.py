@@ -176,7 +176,7 @@ def test_a_device_that_hangs_leaves_the_window_alive_and_stop_working(desk: Desk
     desk.at(Activity.IDLE)
     desk.widget.images = None
     desk.click("button-live")
-    desk.until(lambda: desk.widget.images is not None and desk.widget.images.sim is not None)
+    desk.until(lambda: desk.widget.images is not None and desk.widget.images["sim"] is not None)
 
 
 def test_docked_in_a_foreign_window_on_a_foreign_core(qtbot: QtBot, root: Path) -> None:
@@ -205,7 +205,7 @@ def test_docked_in_a_foreign_window_on_a_foreign_core(qtbot: QtBot, root: Path) 
         assert live is not None
         qtbot.waitUntil(live.isEnabled, timeout=PATIENCE_MS)
         qtbot.mouseClick(live, LEFT)
-        qtbot.waitUntil(lambda: widget.images is not None and widget.images.raw is not None, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: widget.images is not None and widget.images["raw"] is not None, timeout=PATIENCE_MS)
         assert host.palette() == palette  # the host's colours are its own
         widget.end()
         widget.session.close()

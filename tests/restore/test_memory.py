@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rdl_live.optics import Microscope, expose, to_photons
-from rdl_live.restore import LiveRestorer, Restorer
+from rdl_live.restore import LiveRestorer, Restorer, Unit
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_models import Weights, shipped
 
@@ -65,7 +65,7 @@ def test_places_do_not_remember_each_other(scope: Microscope, record: Recorder) 
 
     def restored(live: LiveRestorer, places: list[tuple[int, int]]) -> torch.Tensor:
         for series, place in zip((there, here), places, strict=True):
-            result = live.restore(to_photons(series.adu, scope.camera), here.patterns, channel, place)
+            result = live.restore(Unit(to_photons(series.adu, scope.camera), here.patterns, channel, place))
         return result.sr
 
     apart = restored(LiveRestorer(scope, SHAPE, "rdl", memory=4, half=False), [(1, 0), (0, 0)])

@@ -13,7 +13,7 @@ from rdl_live.optics.reconstruct import Apodization
 from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry
-from rdl_live.restore import LiveRestorer, Restorer
+from rdl_live.restore import LiveRestorer, Restorer, Unit
 from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.restore.generated import GeneratedFrames
 from rdl_live.restore.raw_frames import RawFrames
@@ -209,7 +209,7 @@ def test_live_and_offline_are_the_same(scope: Microscope, record: Recorder, monk
     monkeypatch.setattr("rdl_live.restore.live.load_weights", lambda *_: weights)
     live = LiveRestorer(scope, (64, 64), "mine", half=False)
     photons = (series.adu.to(torch.float32) - 100) * 0.5
-    image = live.restore(photons, series.patterns, scope.channels[0]).sr
+    image = live.restore(Unit(photons, series.patterns, scope.channels[0])).sr
     offline = Restorer(scope, series.patterns, (64, 64), weights)(series.adu)
     np.testing.assert_allclose(image, offline, rtol=1e-3, atol=1e-3)
 
@@ -222,7 +222,7 @@ def test_a_bad_file_leaves_the_model_in_use_as_it_is(
     save_weights(file, weights.network, weights.card)
     live = LiveRestorer(scope, (64, 64), str(file), half=False)
     photons = (series.adu.to(torch.float32) - 100) * 0.5
-    before = live.restore(photons, series.patterns, scope.channels[0]).sr
+    before = live.restore(Unit(photons, series.patterns, scope.channels[0])).sr
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:-10])
     elif damage == "pickled":
@@ -233,4 +233,4 @@ def test_a_bad_file_leaves_the_model_in_use_as_it_is(
         save_weights(file, poisoned, weights.card, overwrite=True)
     with pytest.raises(DataError, match=r"w\.safetensors"):
         LiveRestorer(scope, (64, 64), str(file), half=False)
-    assert torch.equal(live.restore(photons, series.patterns, scope.channels[0]).sr, before)
+    assert torch.equal(live.restore(Unit(photons, series.patterns, scope.channels[0])).sr, before)

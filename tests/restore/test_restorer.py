@@ -5,7 +5,7 @@ import torch
 
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Microscope, Reconstructor, evenly_spaced, expose, to_photons
-from rdl_live.restore import LiveRestorer, Restorer, standardized_residual
+from rdl_live.restore import LiveRestorer, Restorer, Unit, standardized_residual
 from rdl_live.restore import live as live_module
 from rdl_live.restore.ranges import check_microscope
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, Weights, shipped
@@ -173,12 +173,12 @@ def test_live_it_is_the_same(
     live = LiveRestorer(scope, (64, 64), "wrong", half=False, tell=told.append)
     live.check(scope.channels)
     photons = to_photons(series.adu, scope.camera)
-    image = live.restore(photons, series.patterns, scope.channels[0]).sr
+    image = live.restore(Unit(photons, series.patterns, scope.channels[0])).sr
     offline = Restorer(scope, series.patterns, (64, 64), wrong)(series.adu)
     assert torch.allclose(image, offline, rtol=1e-3, atol=1e-2)
     assert (live.name, told) == ("test", [])
     turned = series.patterns.replace(patterns=tuple(reversed(series.patterns.patterns)))
-    assert not torch.allclose(live.restore(photons, turned, scope.channels[0]).sr, image, atol=0.1)
+    assert not torch.allclose(live.restore(Unit(photons, turned, scope.channels[0])).sr, image, atol=0.1)
 
 
 def test_in_bfloat16_it_is_nearly_the_same(scope: Microscope, record: Recorder, wrong: Weights) -> None:
@@ -236,7 +236,7 @@ def test_live_the_guards_speak_at_once_and_then_now_and_again(scope: Microscope,
     series = record(50.0)
     live = LiveRestorer(scope, (64, 64), "rdl")
     photons = to_photons(series.adu, scope.camera)
-    first, second = (live.restore(photons, series.patterns, scope.channels[0]) for _ in range(2))
+    first, second = (live.restore(Unit(photons, series.patterns, scope.channels[0])) for _ in range(2))
     assert first.guards is not None
     assert second.guards is first.guards
     assert first.sim is not None
@@ -249,23 +249,23 @@ def test_live_no_image_but_the_first_waits_for_the_guards(
     series, other = record(50.0), record(50.0, seed=4)
     live, channel = LiveRestorer(scope, (64, 64), "rdl", half=False), scope.channels[0]
     photons = to_photons(series.adu, scope.camera)
-    first = live.restore(photons, series.patterns, channel)
+    first = live.restore(Unit(photons, series.patterns, channel))
     assert not live.behind
     monkeypatch.setattr(live_module, "GUARD_EVERY_S", 0.0)
-    second = live.restore(photons, series.patterns, channel)
+    second = live.restore(Unit(photons, series.patterns, channel))
     assert second.guards is first.guards
     assert live.behind
     photons.zero_()  # the rolling mode writes into them: the verdict is of what was restored
     live.catch_up()
     assert not live.behind
-    third = live.restore(to_photons(series.adu, scope.camera), series.patterns, channel)
+    third = live.restore(Unit(to_photons(series.adu, scope.camera), series.patterns, channel))
     assert third.guards is not first.guards
     assert third.guards is not None
     assert first.guards is not None
     assert third.guards.residual == first.guards.residual
     # Who is never idle is asked all the same, one turn later.
-    fourth = live.restore(to_photons(series.adu, scope.camera), series.patterns, channel)
+    fourth = live.restore(Unit(to_photons(series.adu, scope.camera), series.patterns, channel))
     assert fourth.guards is not third.guards
     # A verdict on other patterns is worth nothing.
-    assert live.restore(photons, other.patterns, channel).guards is not fourth.guards
+    assert live.restore(Unit(photons, other.patterns, channel)).guards is not fourth.guards
     assert not live.behind

@@ -12,6 +12,7 @@ import torch
 
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet, evenly_spaced, expose, illumination
+from rdl_live.restore import Restored, Unit
 
 SIDE = 64
 Frames = npt.NDArray[np.uint16]
@@ -45,6 +46,23 @@ class Later(Executor):
         while self.jobs:
             future, job = self.jobs.pop(0)
             future.set_result(job())
+
+
+class Before:
+    """A stage that changes the photons before the reconstruction."""
+
+    behind = False
+
+    def __init__(self, name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.name, self._change = name, change
+
+    def restore(self, unit: Unit) -> Restored:
+        assert len(unit.patterns) == 3
+        assert unit.physics is not None
+        return Restored({"denoised": unit.physics(self._change(unit.photons))}, "denoised")
+
+    def catch_up(self) -> None:
+        raise AssertionError("nothing was put off")
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,20 @@ import torch
 
 from rdl_live.errors import OutputError
 from rdl_live.files.recorder import FrameTag
-from rdl_live.optics import PatternSet
 from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
 from rdl_live.stream.series import Frame
 
-from .conftest import AtOnce, Scene, frames_of
+from .conftest import AtOnce, Before, Scene, frames_of
 
 
-class Stage:
-    """A denoising stage that does as it is told."""
-
-    name = "stage"
+class Acting(Before):
+    """A stage that does as it is told."""
 
     def __init__(self, act: Callable[[int], None]) -> None:
+        super().__init__("stage", self._counted)
         self._act, self.calls = act, 0
 
-    def __call__(self, photons: torch.Tensor, patterns: PatternSet) -> torch.Tensor:
-        del patterns
+    def _counted(self, photons: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         self._act(self.calls)
         return photons
@@ -39,7 +36,7 @@ class Hosted:
         self.told: list[str] = []
         self.results: list[Result] = []
         self.queue = SeriesQueue((3, 3, scene.side, scene.side), capacity)
-        self.stage = Stage(act)
+        self.stage = Acting(act)
         side = (scene.side, scene.side)
         channels = scene.scope.channels[:1]
         self.pipeline = Pipeline(
@@ -48,7 +45,7 @@ class Hosted:
             side,
             AtOnce(),
             patterns=(scene.patterns,),
-            denoiser=self.stage,
+            stage=self.stage,
             tell=self.told.append,
         )
         self.scene, self.series = scene, scene.series(1)

@@ -8,11 +8,11 @@ import torch
 
 from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameFlag
-from rdl_live.optics import Camera, CameraMaps, Channel, PatternSet, Reconstructor
-from rdl_live.restore import Restored
+from rdl_live.optics import Camera, CameraMaps, PatternSet, Reconstructor
+from rdl_live.restore import Restored, Unit
 from rdl_live.stream import Pipeline, Result
 
-from .conftest import AtOnce, Frames, Scene, frames_of
+from .conftest import AtOnce, Before, Frames, Scene, frames_of
 
 
 def made(scene: Scene, **options: object) -> Pipeline:
@@ -165,18 +165,8 @@ def test_camera_maps_are_used(scene: Scene) -> None:
     assert close(mapped.sr, straight.sr)
 
 
-class Halver:
-    """A denoiser that is easily told."""
-
-    name = "half"
-
-    def __call__(self, photons: torch.Tensor, patterns: PatternSet) -> torch.Tensor:
-        assert len(patterns) == 3
-        return photons / 2
-
-
 def test_a_denoiser_stands_before_the_reconstruction(scene: Scene) -> None:
-    plain, halved = made(scene), made(scene, denoiser=Halver())
+    plain, halved = made(scene), made(scene, stage=Before("half", lambda photons: photons / 2))
     for time in range(2):
         series = scene.series(time)
         for one, two in zip(fed(plain, series, time), fed(halved, series, time), strict=True):
@@ -200,15 +190,9 @@ def test_flat_frames_do_no_harm(scene: Scene, level: int) -> None:
 
 
 def test_what_is_not_finite_is_kept_back(scene: Scene) -> None:
-    class Spoiler:
-        name = "spoiler"
-
-        def __call__(self, photons: torch.Tensor, patterns: PatternSet) -> torch.Tensor:
-            del patterns
-            return photons * float("nan")
-
     told: list[str] = []
-    pipeline = made(scene, denoiser=Spoiler(), tell=told.append)
+    spoiler = Before("spoiler", lambda photons: photons * float("nan"))
+    pipeline = made(scene, stage=spoiler, tell=told.append)
     assert fed(pipeline, scene.series(1), 0)[-1] is None
     assert pipeline.status.unusable == 1
     assert "not finite" in told[0]
@@ -225,7 +209,7 @@ def test_a_camera_with_another_number_type(scene: Scene) -> None:
 
 
 class Flat:
-    """A restoration that is easily told."""
+    """A stage that is easily told."""
 
     name = "flat"
     behind = False
@@ -233,18 +217,16 @@ class Flat:
     def catch_up(self) -> None:
         raise AssertionError("nothing was put off")
 
-    def restore(
-        self, photons: torch.Tensor, patterns: PatternSet, channel: Channel, place: tuple[int, int] = (0, 0)
-    ) -> Restored:
-        assert place == (0, 0)
-        assert len(patterns) == 3
-        assert channel.name == "488"
-        rows, columns = photons.shape[-2:]
-        return Restored(photons.mean().expand(2 * rows, 2 * columns))
+    def restore(self, unit: Unit) -> Restored:
+        assert unit.place == (0, 0)
+        assert len(unit.patterns) == 3
+        assert unit.channel.name == "488"
+        rows, columns = unit.photons.shape[-2:]
+        return Restored({"flat": unit.photons.mean().expand(2 * rows, 2 * columns)}, "flat")
 
 
 def test_a_restoration_takes_the_place_of_the_reconstruction(scene: Scene) -> None:
-    pipeline, series = made(scene, restoration=Flat()), scene.series(0)
+    pipeline, series = made(scene, stage=Flat()), scene.series(0)
     results = [one for time in range(2) for one in fed(pipeline, series, time) if one is not None]
     assert results
     for result in results:

@@ -281,8 +281,9 @@ def test_a_denoiser_is_exchanged_while_it_runs(scene: Scene) -> None:
     hosted.offer(4)
     assert host.stop(PATIENCE_S)
     assert [result.denoiser for result in hosted.results] == ["none", "none", "rdl", "rdl", "none"]
+    assert hosted.results[2].main == "denoised"
     assert hosted.results[2].sim is not None
-    assert hosted.results[4].sim is None
+    assert (hosted.results[4].main, sorted(hosted.results[4].images)) == ("sim", ["sim", "widefield"])
 
 
 def test_a_verdict_that_is_due_comes_after_the_image_and_is_of_it(scene: Scene) -> None:

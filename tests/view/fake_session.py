@@ -54,13 +54,20 @@ class FakeSession:
         self._images = Images(
             self._count,
             channel,
-            Picture(raw, 0.065),
-            Picture(raw, 0.065),
-            Picture(sr, 0.0325),
-            Picture(sr, 0.0325, 0.5 * np.abs(sr)) if denoised else None,
+            {
+                "raw": Picture(raw, 0.065),
+                "widefield": Picture(raw, 0.065),
+                "sim": Picture(sr, 0.0325),
+                **({"denoised": Picture(sr, 0.0325, 0.5 * np.abs(sr))} if denoised else {}),
+            },
             denoiser="rdl" if denoised else "none",
         )
         return self._images
+
+    def give_these(self, images: Images) -> None:
+        """Give other images."""
+        self._count += 1
+        self._images = replace(images, number=self._count)
 
     def take_images(self) -> Images | None:
         images, self._images = self._images, None

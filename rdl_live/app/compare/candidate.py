@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.film import Film
-from rdl_live.train.recordings.loss import error_ratio, judge_pairs, plain_spectrum
-from rdl_live.train.recordings.pairs import Pairs
+from rdl_live.train.recordings.place import Place
 from rdl_models import Task, Weights, load_weights
 
 NONE = "none"
@@ -31,13 +29,6 @@ class Candidate:
     def network(self) -> nn.Module | None:
         """The network itself."""
         return None if self.weights is None else self.weights.network
-
-    @torch.no_grad()
-    def errors(self, pairs: Pairs) -> Tensor:
-        """Return the error of pairs relative to that expected of the Wiener estimate, (n,); see there."""
-        if self.network is None:
-            return error_ratio(pairs, plain_spectrum(pairs.evidence))
-        return judge_pairs(self.network, pairs).ratio
 
     def restorer(self, film: Film, like: "Candidate") -> Restorer:
         """Return what restores whole frames; the plain one borrows the weights of another and does not use them."""
@@ -80,6 +71,18 @@ def unseen_times(film: Film, models: Sequence[Candidate]) -> tuple[list[int], bo
                 times &= {int(time) - film.first for time in one.get("held_out", [])}
                 left_out = True
     return sorted(times), left_out
+
+
+def held_area(film: Film, models: Sequence[Candidate]) -> Tensor | None:
+    """Return what of the frame (y, x) was kept out of all trainings on this recording, 1 or 0; None if nothing was."""
+    area: Tensor | None = None
+    for model in models:
+        recordings = [] if model.weights is None else model.weights.card.trained_on.get("recordings", [])
+        for one in recordings:
+            if one.get("fingerprint") == film.fingerprint and one.get("held_out_place"):
+                mine = Place(*(int(value) for value in one["held_out_place"])).area(film)
+                area = mine if area is None else area * mine
+    return area if area is not None and bool(area.any()) else None
 
 
 def label(name: str) -> str:

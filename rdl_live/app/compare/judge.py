@@ -23,8 +23,8 @@ def judge_films(films: Sequence[Film], names: tuple[str, str]) -> tuple[bool, st
         names: of the old denoiser and the new one: shipped weights, or files.
 
     Returns:
-        Whether the new one is offered for use: certainly better somewhere, and nowhere worse or doubtful; and why, in
-        a sentence.
+        Whether the new one is offered for use: certainly better somewhere, and nowhere worse or with warnings; and why,
+        in a sentence.
 
     Raises:
         RdlError: weights or recordings that cannot be used.
@@ -37,8 +37,8 @@ def judge_films(films: Sequence[Film], names: tuple[str, str]) -> tuple[bool, st
 
 def decided(found: Sequence[tuple[str, Verdict]]) -> tuple[bool, str]:
     """Return whether the verdicts on recordings, with their names, are for the new denoiser; and why, in a sentence."""
-    against = [(name, one) for name, one in found if one.standing in ("worse", "doubtful")]
-    better = [(name, one) for name, one in found if one.standing == "better"]
+    against = [(name, one) for name, one in found if one.standing == "worse" or one.warnings]
+    better = [(name, one) for name, one in found if one.offered]
     name, one = (against or better or list(found))[0]
     words = one.words.replace(" on this recording", "")
     return bool(better) and not against, words if len(found) == 1 else f"{name}: {words}"

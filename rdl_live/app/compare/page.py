@@ -17,7 +17,7 @@ from rdl_live.files import atomic_write
 _STYLE = (
     "body{font-family:sans-serif;margin:2em;max-width:120em}table{border-collapse:collapse}"
     "td,th{border:1px solid #999;padding:.3em .6em;text-align:right}td:first-child,td:last-child{text-align:left}"
-    ".better,.first{background:#e4f4e4}.worse,.doubtful{background:#f8e0e0}img{max-width:100%}"
+    ".better,.first{background:#e4f4e4}.worse{background:#f8e0e0}img{max-width:100%}"
 )
 _HEADINGS = (
     "model",

@@ -1,8 +1,7 @@
 """The comparison: held-out photons judge, the guards look for what is wrong, words say what follows.
 
-Each model restores a part of the photons of a time point; the others, whose noise is independent, are predicted from
-its image (`rdl_live.train.recordings.loss`). That error is an unbiased estimate of the one against the truth, on the
-frequencies that the data can tell.
+The judge is that of the trainings (`rdl_live.train.recordings.judge`): each model restores four fifths of the photons
+of a time point, the others, whose noise is independent, judge its image inside of the frame.
 """
 
 import math
@@ -10,25 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
-from rdl_live.app.compare.bootstrap import Interval, error_difference, error_quotient, root_error
-from rdl_live.app.compare.candidate import NONE, Candidate, unseen_times
+from rdl_live.app.compare.candidate import NONE, Candidate, held_area, unseen_times
 from rdl_live.app.compare.health import Health, examine
 from rdl_live.errors import DataError
-from rdl_live.train.recordings.film import Film, tiles
-from rdl_live.train.recordings.pairs import split_pair
+from rdl_live.train.recordings.bootstrap import Interval
+from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.judge import MOST_TIMES, Judged, Sample, measure, other_patterns, spread
 
-SHOWN = 0.8
-"""Share of the photons that the models see."""
-MOST_TIMES, MOST_TILES = 12, 64
-SPLITS = 5
-"""Each tile's photons are divided so often: then nearly every photon has been predicted once."""
 EXAMINED = 3
 """Time points whose images are examined as a whole."""
-TILE = 128
-_SEED = 0xC0A9
 _MORE = 1.15
 """A residual that is coloured or patterned by this factor more than the first model's counts against a model."""
 
@@ -39,35 +28,48 @@ class Verdict:
 
     model: Candidate
     error: Interval
-    """On held-out photons, relative to the Wiener estimate's."""
-    to_first: Interval
-    """Error relative to that of the first model; infinite where that of the first cannot be told from 0."""
-    less: Interval
-    """Mean square error less that of the first model, relative to the Wiener estimate's."""
+    """On held-out photons, relative to that of the Wiener estimate."""
+    judged: Judged
+    """Against the first model."""
+    elsewhere: Judged | None
+    """The same in the part of the field that it was not trained on; None where there is none."""
     health: Health
     standing: str
-    """`first`, `better`, `worse`, `equal` or `doubtful` (better, but something is wrong with its images)."""
+    """`first`, `better`, `worse`, `equal`, or `unknown` (cannot tell)."""
     words: str
+    warnings: tuple[str, ...] = ()
+    """What is wrong with its images that is not with those of the first model."""
+
+    @property
+    def to_first(self) -> Interval:
+        """Error relative to that of the first model; infinite where that of the first cannot be told from 0."""
+        return self.judged.ratio
 
     @property
     def offered(self) -> bool:
         """Whether it may take the first model's place."""
-        return self.standing in ("first", "better")
+        return self.standing == "first" or (self.standing == "better" and not self.warnings)
 
     def record(self) -> dict[str, Any]:
         """Return it for a report."""
-        health = self.health
+        health, bands = self.health, ("coarse", "fine", "sim-only")
         return {
             "name": self.model.name,
             "held_out_error": self.error.record(),
             "error_to_first": self.to_first.record(),
-            "error_less_first": self.less.record(),
+            "error_less_first": self.judged.less.record(),
+            "error_less_first_by_band": {
+                name: one.record() for name, one in zip(bands, self.judged.bands, strict=False)
+            },
+            "places_better": round(self.judged.places_better, 3),
+            "error_to_first_elsewhere": None if self.elsewhere is None else self.elsewhere.ratio.record(),
             "residual": {"variance": health.variance, "colour": health.colour, "pattern": health.pattern},
             "frc_nm": health.frc_nm,
             "frc_spread_nm": health.frc_spread_nm,
             "artefact_score": health.from_noise,
             "pattern_shift_nm": health.pattern_shift_nm,
             "doubts": list(health.doubts),
+            "warnings": list(self.warnings),
             "standing": self.standing,
             "offered": self.offered,
             "verdict": self.words,
@@ -89,13 +91,18 @@ class Comparison:
     @property
     def best(self) -> Verdict:
         """The one to use: of those that are offered, that of the smallest error."""
-        return min((one for one in self.verdicts if one.offered), key=lambda one: one.less.value)
+        return min((one for one in self.verdicts if one.offered), key=lambda one: one.judged.less.value)
 
     @property
     def words(self) -> str:
         """The verdict in one sentence."""
         first, best = self.verdicts[0], self.best
         if best is first:
+            unknown = [one.model.name for one in self.verdicts if one.standing == "unknown"]
+            if unknown:
+                return (
+                    f"keep {first.model.name}: cannot tell whether {' or '.join(unknown)} is better on this recording"
+                )
             return f"keep {first.model.name}: none of the others is certainly better on this recording"
         return f"use {best.model.name}: {best.words}"
 
@@ -136,57 +143,62 @@ def compare(
         raise DataError(f"{film.name}: the models were trained on every time point of it; compare on another recording")
     if left_out:
         warnings = [*warnings, OWN_FIELD]
-    times = _spread(times, MOST_TIMES)
-    errors, moments = _errors(film, models, times, progress)
+    times = spread(times, MOST_TIMES)
+    # The plain reconstruction is asked, too: its error is the scale.
+    networks = [*(model.network for model in models), None]
+    patterns = other_patterns(film)
+    sample = measure(film, networks, times, others=patterns, progress=progress)
+    area, apart = held_area(film, models), None
+    if area is not None:
+        apart = measure(film, networks, range(len(film)), area=area, others=patterns, progress=progress)
     trained = next((one for one in models if one.weights is not None), models[0])
     verdicts: list[Verdict] = []
     for number, model in enumerate(models):
         progress(f"examining the images of {model.name}", number, len(models))
         restorer = model.restorer(film, trained)
-        health = examine(film, restorer, _spread(times, EXAMINED), plain=model.weights is None)
-        error = root_error(errors[number], moments)
-        to_first = error_quotient(errors[number], errors[0], moments)
-        less = error_difference(errors[number], errors[0], moments)
-        standing, words = _judged(model, to_first, less, health, verdicts[0] if verdicts else None)
-        verdicts.append(Verdict(model, error, to_first, less, health, standing, words))
+        health = examine(film, restorer, spread(times, EXAMINED), plain=model.weights is None)
+        verdicts.append(_verdict(sample, apart, number, model, health, verdicts[0] if verdicts else None))
     return Comparison(film, tuple(verdicts), tuple(times), left_out, tuple(warnings))
 
 
-def _errors(
-    film: Film, models: Sequence[Candidate], times: Sequence[int], progress: Callable[[str, int, int], None]
-) -> tuple[np.ndarray, list[int]]:
-    """Return the errors (model, tile), each of several splits, and the time point of each tile."""
-    places = tiles(film, TILE, stride=1.0)
-    wanted = [(time, place) for time in times for place in places]
-    wanted = [wanted[index] for index in _spread(range(len(wanted)), MOST_TILES)]
-    generator = torch.Generator().manual_seed(_SEED)
-    found: list[list[float]] = [[] for _ in models]
-    for number, (time, place) in enumerate(wanted):
-        progress("predicting held-out photons", number, len(wanted))
-        splits = [split_pair(place, time, SHOWN, generator) for _ in range(SPLITS)]
-        for model, errors in zip(models, found, strict=True):
-            errors.append(float(np.mean([float(model.errors(pairs)[0]) for pairs in splits])))
-    return np.array(found), [time for time, _ in wanted]
-
-
-def _judged(
-    model: Candidate, to_first: Interval, less: Interval, health: Health, first: Verdict | None
-) -> tuple[str, str]:
-    """Return the standing and the words; the difference decides, for it is sound also where the errors are near 0."""
+def _verdict(
+    sample: Sample, apart: Sample | None, number: int, model: Candidate, health: Health, first: Verdict | None
+) -> Verdict:
+    error, judged = sample.relative(number, len(sample.less) - 1), sample.judged(number)
+    elsewhere = None if apart is None else apart.judged(number)
     if first is None:
-        return "first", "what the others are measured against"
-    name = first.model.name
-    figures = f"error {to_first.value:.3f} of that of {name} (95 %: {to_first.low:.3f} to {to_first.high:.3f})"
-    if not math.isfinite(to_first.value):
-        figures = f"mean square error by {abs(less.value):.3f} of the Wiener estimate's {_than(less, name)}"
-    if less.low > 0:
-        return "worse", f"worse than {name} on this recording: {figures}; not offered for use"
-    if less.high >= 0:
-        return "equal", f"no certain difference from {name}: {figures}; there is no reason to change"
-    complaints = [] if model.name == NONE or first.model.name == NONE else _complaints(health, first.health)
-    if complaints:
-        return "doubtful", f"smaller {figures}, but {'; '.join(complaints)}: not offered for use, look at the pictures"
-    return "better", f"better than {name} on this recording: {figures}"
+        return Verdict(model, error, judged, elsewhere, health, "first", "what the others are measured against")
+    standing, words = judged_words(judged, elsewhere, first.model.name)
+    plain = NONE in (model.name, first.model.name)
+    warnings = () if plain or standing == "worse" else tuple(_complaints(health, first.health))
+    if standing == "better" and warnings:
+        words += f"; but {'; '.join(warnings)}: look at the pictures before you use it"
+    return Verdict(model, error, judged, elsewhere, health, standing, words, warnings)
+
+
+def judged_words(judged: Judged, elsewhere: Judged | None, name: str) -> tuple[str, str]:
+    """Return the standing against the model `name`, and the words."""
+    ratio, less = judged.ratio, judged.less
+    figures = f"error {ratio.value:.3f} of that of {name} (95 %: {ratio.low:.3f} to {ratio.high:.3f})"
+    if not math.isfinite(ratio.value):
+        figures = f"mean square error by {abs(less.value):.3g} photons^2 {_than(less, name)}"
+    standing = judged.standing
+    if standing == "better" and elsewhere is not None and elsewhere.standing == "worse":
+        apart = elsewhere.ratio
+        return "unknown", (
+            f"cannot tell whether it is better than {name} on other recordings: {figures} where it was trained, "
+            f"{apart.value:.3f} ({apart.low:.3f} to {apart.high:.3f}) in the part of the field that it was not "
+            "trained on; compare on another recording"
+        )
+    return standing, {
+        "better": f"better than {name} on this recording: {figures}",
+        "worse": f"worse than {name} on this recording: {figures}; not offered for use",
+        "equal": f"as good as {name} on this recording: {figures}; no reason to change",
+        "unknown": (
+            f"cannot tell whether it is better than {name}: {figures}; a longer recording, or one with more light, "
+            "would show it"
+        ),
+    }[standing]
 
 
 def _than(less: Interval, name: str) -> str:
@@ -209,9 +221,3 @@ def _complaints(health: Health, first: Health) -> list[str]:
 
 def _kind(text: str) -> str:
     return "".join(character for character in text if not character.isdigit())
-
-
-def _spread(values: Sequence[int], most: int) -> list[int]:
-    """Return at most so many of the values, evenly spread."""
-    places = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).round().astype(int))
-    return [int(values[int(place)]) for place in places]

@@ -86,11 +86,11 @@ def guessed(channel: Channel, nominal: PatternSet) -> Channel:
     return channel.replace(pattern=guess.model_dump())
 
 
-def sr_layout(raw: RecordingLayout) -> SrLayout:
-    """Return the layout of the super-resolved images of a raw recording."""
+def sr_layout(raw: RecordingLayout, factor: int) -> SrLayout:
+    """Return the layout of the super-resolved images, `factor` times as fine each way, of a raw recording."""
     return SrLayout(
-        frame=(2 * raw.frame[0], 2 * raw.frame[1]),
-        pixel_size_um=raw.pixel_size_um / 2,
+        frame=(factor * raw.frame[0], factor * raw.frame[1]),
+        pixel_size_um=raw.pixel_size_um / factor,
         time_points=raw.time_points,
         channels=raw.channels,
         positions=raw.positions,
@@ -108,6 +108,7 @@ def made_how(result: Result) -> dict[str, Any]:
         "pattern_set": result.patterns.model_dump(mode="json"),
         "calibrated_on": result.calibrated_on._asdict(),
         "denoiser": result.denoiser,
+        "image": result.main,
         "latency_ms": 1e3 * result.latency_s,
         "photons_per_pixel": result.quality.photons_per_pixel,
         "mcnr": result.quality.mcnr,

@@ -76,7 +76,7 @@ class LiveRun:
             ConfigError: a denoiser that there is not.
         """
         self.options = options or LiveOptions()
-        check_denoiser(self.options.denoise)
+        check_denoiser(self.options.denoise, microscope, live=True)
         self.microscope, self.plan, self.out = microscope, plan, out
         self._given_core, self._prepare = core, prepare
         self._more_receivers, self._frame_seen, self._on_warning = receivers, on_frame, on_warning
@@ -166,7 +166,7 @@ class LiveRun:
             DataError: its file is damaged.
             DeviceError: the run is not open.
         """
-        check_denoiser(name)
+        check_denoiser(name, self.microscope, live=True)
         if self._host is None:
             raise DeviceError(NOT_OPEN)
         return self._host.use_denoiser(name)
@@ -329,7 +329,8 @@ class LiveRun:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
             self._acquisition.record_to(self._raw)
-            self._sr = SrRecorder(self.out / SR, sr_layout(layout), overwrite, on_warning=self._tell)
+            fine = sr_layout(layout, self.microscope.pattern.sr_factor)
+            self._sr = SrRecorder(self.out / SR, fine, overwrite, on_warning=self._tell)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
             self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 

@@ -19,6 +19,7 @@ import torch
 from rdl_live.app.reconstruct.series_stream import Computed, Images
 from rdl_live.errors import ConfigError, DataError, DeviceError
 from rdl_live.optics import PatternSet
+from rdl_live.optics.quality.defects import Defects
 
 if TYPE_CHECKING:
     from rdl_live.app.reconstruct.machine import Machine
@@ -47,6 +48,8 @@ class Order:
     """As JSON."""
     levels: str = "null"
     """Usual light of every frame (angle, phase), as JSON."""
+    defects: str = "[[], [], 0]"
+    """Rows, columns and number of hot ones of the pixels to be filled, as JSON."""
     model: int = 0
     """Series that decides on the weights."""
 
@@ -86,6 +89,9 @@ def cluster_images(run: "OfflineRun", patterns: PatternSet, name: str) -> Iterat
         plain,
         patterns.model_dump_json(),
         json.dumps(None if run.levels is None else run.levels.tolist()),
+        json.dumps([run.defects.rows.tolist(), run.defects.columns.tolist(), run.defects.hot])
+        if run.defects.mended
+        else "[[], [], 0]",
         run.model,
     )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
@@ -169,7 +175,9 @@ def _opened(order: Order) -> "tuple[OfflineRun, Machine]":
     from rdl_live.app.reconstruct.run import OfflineRun
 
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
+    run.settle_camera()
     patterns = PatternSet.model_validate_json(order.patterns)
-    levels = json.loads(order.levels)
+    levels, (rows, columns, hot) = json.loads(order.levels), json.loads(order.defects)
+    run.defects = Defects(np.array(rows, np.int64), np.array(columns, np.int64), hot)
     run.levels, run.model = None if levels is None else np.array(levels), order.model
     return run, run.machine(patterns, run.series(order.model))

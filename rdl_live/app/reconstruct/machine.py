@@ -58,4 +58,4 @@ class Machine:
 
 
 def _restored(maker: Maker, series: npt.NDArray[np.generic], memory: Memory | None) -> Restored:
-    return maker.restore(series, memory=memory) if isinstance(maker, Restorer) else Restored(maker(series))
+    return maker.restore(series, memory=memory) if isinstance(maker, Restorer) else Restored.plain(maker(series))

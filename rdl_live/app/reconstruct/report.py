@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from statistics import median, pstdev
 from typing import Any
 
 from torch import Tensor
@@ -17,12 +18,16 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
+_DIM = 0.9
 _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
+FIXED_EXCESS = 0.2
+"""Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
 
 def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
@@ -38,6 +43,21 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
         }
         for pattern in patterns
     ]
+
+
+def dim_frames(patterns: PatternSet) -> list[str]:
+    """Return a sentence for every orientation with a frame that is dimmer than its others."""
+    found = []
+    for angle, pattern in enumerate(patterns):
+        usual = median(pattern.gains)
+        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
+        share = pattern.gains[least] / usual if usual > 0 else 1.0
+        if share < _DIM and pattern.trusted:
+            found.append(
+                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
+                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
+            )
+    return found
 
 
 def pattern_warnings(patterns: PatternSet) -> list[str]:
@@ -57,7 +77,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         doubts.append(
             "super-resolution is missing along the orientations that are not trusted; they add widefield only"
         )
-    return doubts
+    return doubts + dim_frames(patterns)
 
 
 @dataclass(frozen=True)
@@ -87,14 +107,24 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> Raw
         contrast=modulation_contrast(
             photons, read_noise_e=scope.camera.read_noise_e, harmonics=scope.pattern.harmonics
         ),
-        flicker=flicker(photons, order=scope.pattern.order),
+        flicker=flicker(photons, order=scope.pattern.series_order),
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),
     )
 
 
-def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
+def _fitted_flicker(patterns: PatternSet | None) -> float | None:
+    """Return how the light of the frames varies within orientations, free of what the pattern does to their means.
+
+    A pattern over few structures changes the mean of the frames; None where it cannot be told from flicker.
+    """
+    if patterns is None or not patterns.trusted:
+        return None
+    return max(pstdev(pattern.gains) / max(median(pattern.gains), 1e-9) for pattern in patterns)
+
+
+def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | None = None) -> list[str]:
     """Return what a microscopist should mend before the next recording."""
     found = []
     if quality.contrast.overall < _LOW_MCNR:
@@ -102,7 +132,8 @@ def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
             f"modulation contrast-to-noise {quality.contrast.overall:.1f} is inadequate (below {_LOW_MCNR:g}): "
             "fine detail is mostly noise; use more light, average, or improve the pattern's contrast"
         )
-    if quality.flicker.within_orientations > _FLICKER:
+    fitted = _fitted_flicker(patterns)
+    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
         found.append(
             f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
@@ -129,6 +160,23 @@ def calibration_warnings(camera: Camera) -> list[str]:
         "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
         "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
     ]
+
+
+def noise_warnings(noise: SeriesNoise) -> list[str]:
+    """Return what the noise says of camera and file."""
+    found = []
+    if noise.smoothed:
+        found.append(
+            "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
+            "the camera's own frames where they still exist; the noise was measured within the OTF instead"
+        )
+    if noise.excess > FIXED_EXCESS:
+        found.append(
+            f"a fixed pattern of {math.sqrt(noise.fixed):.2f} e rms is the same in all frames (offsets that differ "
+            "from pixel to pixel): measure it by `rdl-live calibrate offset` from recordings of any specimen, or by "
+            "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
+        )
+    return found
 
 
 def negative_warning(ratio: float) -> list[str]:

@@ -19,11 +19,15 @@ from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
+from rdl_live.app.reconstruct.offsets import own_offsets
+from rdl_live.app.reconstruct.own_gain import gain_of, measured_gain_warnings
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
+    FIXED_EXCESS,
     Report,
     calibration_warnings,
     negative_warning,
+    noise_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -34,6 +38,7 @@ from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
+    RawRequest,
     SrWriter,
     atomic_write,
     check_frames,
@@ -43,16 +48,24 @@ from rdl_live.files import (
     open_raw,
 )
 from rdl_live.files.page_writer import SUFFIXES
+from rdl_live.files.raw import request_for
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
+from rdl_live.optics.microscope import Channel
 from rdl_live.optics.quality import decorrelation, negative_values
+from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
+from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
 from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
+MOST_ALIASED = 4.0
+"""Cut-off of the objective in cycles a pixel, 0.5 at the Nyquist limit; beyond this there is nothing to be seen."""
 _PIXEL_TOLERANCE = 0.02
 _NOISE_PIXELS = 2**24
 """Of the time points on which the noise is measured."""
@@ -73,6 +86,8 @@ class Options:
     """How to reconstruct."""
 
     channel: str | None = None
+    reading: RawRequest = field(default_factory=RawRequest)
+    """Which position is read, and what the user says of the order of its frames."""
     denoise: str = "none"
     memory: float = 1.0
     """Series that an image may be made of where nothing moves, itself included."""
@@ -145,9 +160,11 @@ class OfflineRun:
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
-        index = self.scope.channels.index(self.channel) if options.channel is not None else None
+        self._check_pixels()
+        asked = None if options.channel is None else self.channel
         with self.watch.timed("open"):
-            self.recording = self._open(index)
+            self.recording = self._open(asked)
+        self.channel = self.recording.channel or asked or self.scope.channels[0]
         try:
             self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
         except BaseException:
@@ -157,14 +174,30 @@ class OfflineRun:
         """Measured by `estimate`."""
         self.patterns_from: dict[str, Any] | None = None
         """Where the patterns come from, if they are given; see `JointFit`."""
+        self.camera_measured: dict[str, float] | None = None
+        """What was measured of the camera on this recording, as fields of `Camera`."""
         self._known: KnownPatterns | None = None
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
         self.model = 0
         """Series that decides on the weights; known after `estimate`."""
+        self.defects = NO_DEFECTS
+        """Hot and dead pixels; known after `estimate`, and filled in all series from then on."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._photons = 0.0
+        """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
+
+    def _check_pixels(self) -> None:
+        """Refuse pixels that no SIM microscope has: those of the chip, most likely, and not of the sample."""
+        pixel_um, cutoff = self.scope.optics.pixel_size_um, self.scope.cutoff(self.channel)
+        if cutoff * pixel_um > MOST_ALIASED:
+            raise ConfigError(
+                f"{self.microscope}: optics.pixel_size_um {pixel_um:g} is too coarse by far to see any pattern of this "
+                f"objective, for which {0.5 / cutoff:.3f} um or less is needed; give the camera's pixel divided by the "
+                "magnification, as 6.5 um / 100 = 0.065"
+            )
 
     def close(self) -> None:
         """Close the raw file."""
@@ -178,13 +211,10 @@ class OfflineRun:
         """Close the raw file."""
         self.close()
 
-    def _open(self, index: int | None) -> RawRecording:
-        """Open the file; an index of channel counts only where the file has channels."""
-        recording = open_raw(self.raw, self.scope.pattern)
-        if index is not None and len(recording.channel_names) > 1:
-            recording.close()
-            return open_raw(self.raw, self.scope.pattern, channel=index)
-        return recording
+    def _open(self, asked: Channel | None) -> RawRecording:
+        """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
+        request = request_for(self.scope.channels, asked, self.options.reading)
+        return open_raw(self.raw, self.scope.pattern, request)
 
     def file_warnings(self) -> list[str]:
         """What was noticed in opening."""
@@ -210,7 +240,7 @@ class OfflineRun:
             series: np.ndarray = self.recording.read(index, index + 1)[0]
         check_frames(series, str(self.raw), first_time=index)
         self._saturated.add(index, series)
-        return series
+        return self.defects.mend(series)
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
@@ -219,12 +249,18 @@ class OfflineRun:
         stack = [self.series(int(index)) for index in times]
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
+            if odd := rescaled(stack[0]) + signed(stack[0]):
+                raise DataError(f"{self.raw}: {odd[0]}")
             raise DataError(
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
-        warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
-        self.noise = self._noise(stack)
+        warnings = self.file_warnings()
+        otf = Otf.of(self.scope, self.channel)
+        self.defects = find_defects(np.stack(stack), otf)
+        stack = [self.defects.mend(one) for one in stack]
+        warnings += self.settle_camera(stack)
+        warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -240,12 +276,41 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
+        warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
         return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
+
+    def settle_camera(self, some: "list[np.ndarray] | None" = None) -> list[str]:
+        """Measure what the microscope file lacks of the camera, where the recording shows it; return warnings.
+
+        Args:
+            some: series to measure on; the first by default.
+        """
+        series = some or [self.series(0)]
+        warnings = self._settle_gain(series[0])
+        self.noise = self._noise(series)
+        own = None
+        if self.noise.excess > FIXED_EXCESS:
+            own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
+        if own is None:
+            return warnings + noise_warnings(self.noise)
+        self.maps = own
+        return warnings
+
+    def _settle_gain(self, series: np.ndarray) -> list[str]:
+        """Measure gain and read noise by photon transfer on a series, if the microscope file lacks the gain."""
+        camera = self.scope.camera
+        measured = gain_of(series, self.scope, self.channel)
+        if measured is None:
+            return calibration_warnings(camera) if self.camera_measured is None else []
+        self.scope = self.scope.replace(camera={**camera.model_dump(exclude_unset=True), **measured})
+        self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
+        self.camera_measured = measured
+        return measured_gain_warnings(camera, measured)
 
     def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
         """Measure the noise of some of the time points."""
@@ -281,7 +346,8 @@ class OfflineRun:
         """Return what the estimation found besides patterns, for reports."""
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
         given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
-        return {"fixed_pattern_e": fixed, **given}
+        camera = {} if self.camera_measured is None else {"camera_measured": self.camera_measured}
+        return {"fixed_pattern_e": fixed, **camera, **given}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -324,7 +390,7 @@ class OfflineRun:
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            ledger = Ledger(patterns, self.scope.pattern, self._address())
+            ledger = Ledger(patterns, self.scope.pattern, self.recording.index)
             first = self._all_series(rec, patterns, writer, spread, progress, ledger)
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
@@ -380,9 +446,11 @@ class OfflineRun:
         """Reconstruct and write every time point; return the raw series that decided on the weights, and its image."""
         total = len(self.recording)
         kept: tuple[np.ndarray, torch.Tensor] | None = None
+        light = 0.0
         for made in self._waited_for(self._images(rec, patterns)):
             if made.verdict is not None:
                 ledger.add(made.verdict, made.series)
+            light += float(to_photons(torch.from_numpy(made.series), self.scope.camera, self.maps).mean()) / total
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
@@ -392,6 +460,7 @@ class OfflineRun:
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
+        self._photons = light
         return kept
 
     def _images(self, rec: Reconstructor | Restorer, patterns: PatternSet) -> Iterator[Computed]:
@@ -424,14 +493,6 @@ class OfflineRun:
         blurred = without_stripes(patterns)
         return Machine(rec, lambda: calibrate(self.reconstructor(blurred), first), self.judge(patterns), memory)
 
-    def _address(self) -> dict[str, int]:
-        """Return which plane, position and channel the series are of."""
-        image = getattr(self.recording, "image", None)
-        channel = self.scope.channels.index(self.channel)
-        if image is None:
-            return {"plane": 0, "position": 0, "channel": channel}
-        return {"plane": image.z, "position": image.position, "channel": image.channel}
-
     def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
         """Count the time that images are waited for, without the reading in between."""
         while True:
@@ -452,14 +513,19 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.warn(
+            self.saturation_warnings()
+            + raw_warnings(quality, self.scope, result.patterns)
+            + negative_warning(negative.ratio)
+        )
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "channel": self.channel.name,
+            "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
-            "photons_per_pixel": quality.photons_per_pixel,
+            "photons_per_pixel": self._photons,
             **self.facts(),
             "quality": {**quality.record(), "negative_ratio": negative.ratio},
         }
@@ -502,6 +568,7 @@ class OfflineRun:
             self.options.overwrite,
             excitation_nm=self.channel.excitation_nm,
             emission_nm=self.channel.emission_nm,
+            planes=self.recording.grid[2],
         )
 
     def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor, plain: torch.Tensor | None) -> None:

@@ -14,10 +14,9 @@ from rdl_live.errors import ConfigError
 from rdl_live.files import VolumeWriter, load_camera_maps, load_microscope, open_volumes
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
+from rdl_live.restore.stages.single_image import super_resolved
 from rdl_live.restore.volume import denoise_stack
 from rdl_models import Card, Network, Task
-
-_LEAST_MEAN = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,8 @@ def image_restoration(network: Network, name: str) -> Restoration:
             "only its training does so far; use weights of `rdl-live train sr --frames 1`, or `rdl-live reconstruct`"
         )
 
-    @torch.no_grad()
     def apply(photons: Tensor, _pixel: float) -> Tensor:
-        return torch.cat([_enlarged(network, plane) for plane in photons])
+        return torch.stack([super_resolved(network, plane[None]) for plane in photons])
 
     return Restoration("super-resolving", network.config.scale, apply, stacked=False)
 
@@ -69,13 +67,6 @@ RESTORATIONS: Mapping[str, Callable[[Network, str], Restoration]] = {
     Task.SUPER_RESOLUTION: image_restoration,
 }
 """By the task of the weights: (network, how the user named it) -> what is done."""
-
-
-def _enlarged(network: Network, plane: Tensor) -> Tensor:
-    """Return an image (y, x) super-resolved (1, 2y, 2x): in units of its mean, as the network was trained."""
-    mean = plane.mean().clamp(min=_LEAST_MEAN)
-    image: Tensor = network(plane[None, None] / mean).float() * mean
-    return image
 
 
 def restore_stacks(
@@ -109,10 +100,12 @@ def restore_stacks(
         RdlError: a file cannot be used.
     """
     scope = load_microscope(microscope)
-    colour = scope.channel(channel)
-    warnings = check_microscope(card, scope, colour)
-    index = scope.channels.index(colour) if channel is not None else None
-    with open_volumes(raw, planes=planes, channel=index, stacked=restoration.stacked) as recording:
+    asked = None if channel is None else scope.channel(channel)
+    with open_volumes(
+        raw, planes=planes, stacked=restoration.stacked, colours=scope.channels, asked=asked
+    ) as recording:
+        colour = recording.channel or scope.channel(channel)
+        warnings = check_microscope(card, scope, colour)
         maps = load_camera_maps(scope.camera, recording.shape[-2:])
         made_by = {
             "program": f"rdl-live restore {__version__}",

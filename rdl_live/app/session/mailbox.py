@@ -1,6 +1,7 @@
 """Between pipeline and screen: the newest images only, made for a view that wants them, never waited for."""
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rdl_live.files.recorder import FrameTag
     from rdl_live.stream import Frame, Result
 
+SIGMA = "sigma"
+"""The image that is shown as the shade on another."""
 SMOOTHED = 0.1
 """Weight of the newest frame in the brightness."""
 
@@ -65,7 +68,7 @@ class Mailbox:
 
     @property
     def brightness(self) -> float | None:
-        """Photons for the same light, relative to the first frames: 1 until the dye bleaches."""
+        """Photons for the same light, relative to the brightest so far: 1 until the dye bleaches."""
         return self._brightness
 
     def put_frame(self, frame: "Frame | None", tag: "FrameTag") -> None:
@@ -86,9 +89,11 @@ class Mailbox:
             self._reference, self._brightness = ((channel, yields) if yields > 0 else None), None
             return
         share = yields / self._reference[1]
-        self._brightness = (
-            share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
-        )
+        found = share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
+        if found > 1:
+            # The first frame may have been a dim one; of what remains there cannot be more than all.
+            self._reference = (channel, self._reference[1] * found)
+        self._brightness = min(found, 1.0)
 
     def put_result(self, result: "Result") -> None:
         """Keep a result."""
@@ -113,33 +118,27 @@ class Mailbox:
     ) -> Images:
         channel = result.channel if result else self._names[raw[1]] if raw else before.channel
         same = channel == before.channel
-        picture = Picture(raw[0], pixel_um) if raw else before.raw if same else None
+        picture = Picture(raw[0], pixel_um) if raw else before["raw"] if same else None
+        camera = {} if picture is None else {"raw": picture}
         if result is None:
             keep = before if same else Images(0, channel)
-            return Images(
-                before.number + 1,
-                channel,
-                picture,
-                keep.widefield,
-                keep.sim,
-                keep.denoised,
-                keep.patterns,
-                keep.denoiser,
-                keep.seen,
-            )
-        sr_um = pixel_um * result.widefield.shape[0] / result.sr.shape[0]
-        sigma = None if result.sigma is None else result.sigma.cpu().numpy()
-        best = Picture(result.sr.cpu().numpy(), sr_um, sigma)
-        denoised = result.denoiser != "none"
-        plain = best if not denoised else None if result.sim is None else Picture(result.sim.cpu().numpy(), sr_um)
+            return replace(keep, number=before.number + 1, pictures={**keep.pictures, **camera})
         return Images(
             before.number + 1,
             channel,
-            picture,
-            Picture(result.widefield.cpu().numpy(), pixel_um),
-            plain,
-            best if denoised else None,
+            {**camera, **_pictures(result, pixel_um)},
             result.patterns,
             result.denoiser,
             result.seen,
         )
+
+
+def _pictures(result: "Result", pixel_um: float) -> dict[str, Picture]:
+    """Return the images of a result by name; the main one's standard error goes with it."""
+    rows = result.widefield.shape[0]
+    sigma = None if result.sigma is None else result.sigma.cpu().numpy()
+    return {
+        name: Picture(image.cpu().numpy(), pixel_um * rows / image.shape[0], sigma if name == result.main else None)
+        for name, image in result.images.items()
+        if name != SIGMA
+    }

@@ -1,26 +1,34 @@
 """`rdl-live open`, put together: recording, microscope, window. The recording is shown before torch is loaded."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
-from rdl_live.files import load_microscope
+from rdl_live.files import RawRequest, load_microscope
 from rdl_live.view.browse.source import Source, open_source
 
 if TYPE_CHECKING:
     from rdl_live.view.browse.window import BrowserWindow
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+WAKE_MS = 100
 
-def open_recording_source(path: Path, microscope: Path | None = None) -> Source:
+
+def open_recording_source(path: Path, microscope: Path | None = None, reading: RawRequest | None = None) -> Source:
     """Open what is to be browsed.
 
     Raises:
         ConfigError: the microscope file has mistakes.
         DataError: no recording, or a raw file without a microscope.
     """
-    return open_source(path, None if microscope is None else load_microscope(microscope))
+    return open_source(path, None if microscope is None else load_microscope(microscope), reading)
 
 
 def window_of(source: Source, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
@@ -33,18 +41,45 @@ def window_of(source: Source, microscope: Path | None = None, device: str = "cpu
     return BrowserWindow(source, open_recording_source, memory, names, device, microscope=microscope)
 
 
-def run_browser(path: Path, microscope: Path | None = None, device: str = "cpu") -> int:
+def run_browser(
+    path: Path, microscope: Path | None = None, device: str = "cpu", reading: RawRequest | None = None
+) -> int:
     """Show a recording until its window is closed; return the exit code.
 
     Raises:
         RdlError: as `open_recording_source`, before any window is shown.
         ConfigError: there is no screen.
     """
-    source = open_recording_source(path, microscope)
+    source = open_recording_source(path, microscope, reading)
     if (reason := no_screen()) is not None:
         source.close()
         raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")
     application = qt_application()
     window = window_of(source, microscope, device)
     window.show()
-    return int(application.exec())
+    with _closed_by_ctrl_c(window) as came:
+        code = int(application.exec())
+    return INTERRUPTED if came else code
+
+
+@contextmanager
+def _closed_by_ctrl_c(window: "BrowserWindow") -> Iterator[list[int]]:
+    """Let SIGINT and SIGTERM close the window; a timer lets Python see them, which Qt's loop would not."""
+    from qtpy.QtCore import QTimer
+
+    came: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        window.close()
+
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(WAKE_MS)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        timer.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -25,7 +25,7 @@ the new length, replaced atomically. `recover` puts right whatever a crash betwe
 """
 
 from rdl_live.files.recorder.drain import Limits
-from rdl_live.files.recorder.export import export_tiff
+from rdl_live.files.recorder.export import Exported, export_tiffs
 from rdl_live.files.recorder.layout import ChannelInfo, ImageAddress, RecordingLayout, SrLayout
 from rdl_live.files.recorder.place import check_recording_output
 from rdl_live.files.recorder.readback import VerifyReport, verify
@@ -41,6 +41,7 @@ from rdl_live.files.recorder.tags import FrameFlag, FrameRecord, FrameTag
 __all__ = [
     "ChannelInfo",
     "ChunkSink",
+    "Exported",
     "FolderSink",
     "FrameFlag",
     "FrameRecord",
@@ -57,7 +58,7 @@ __all__ = [
     "SrRecorder",
     "VerifyReport",
     "check_recording_output",
-    "export_tiff",
+    "export_tiffs",
     "open_recording",
     "recover",
     "required_bytes",

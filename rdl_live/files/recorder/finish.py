@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rdl_live.files.recorder.index import RecordingIndex
 from rdl_live.files.recorder.journal import BlockKey, JournalContent
+from rdl_live.files.recorder.ome_metadata import write_ome_metadata
 from rdl_live.files.recorder.zarr_tree import read_shape, update_attributes, waits_for_disk, write_shape
 
 
@@ -30,6 +31,9 @@ def put_in_order(root: Path, content: JournalContent) -> bool:
             changed = True
         about = {**index.about(image), **({"remarks": content.remarks} if content.remarks else {})}
         update_attributes(root, content.layout, image, about)
+    if len(content.layout.images) > 1:
+        lengths = {image: index.length(image) for image in content.layout.images}
+        write_ome_metadata(root, content.layout, content.created, lengths)
     return changed
 
 

@@ -59,6 +59,8 @@ def verify(path: str | Path, progress: Progress | None = None) -> VerifyReport:
     problems = [f"{describe(content.layout, key)}: {why}" for key, why in sorted(known.items())]
     if content.damaged_lines:
         problems.append(f"{content.damaged_lines} line(s) of the journal are damaged")
+    if not found.frames and not known:
+        problems.append("holds no frame: the run ended before the first one was recorded")
     if not content.ended:
         problems.append(f"was not closed; bring it in order with: rdl-live recover {path}")
     return VerifyReport(path, len(content.blocks), found.frames, found.verified, tuple(problems))

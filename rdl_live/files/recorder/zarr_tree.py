@@ -2,7 +2,8 @@
 
 One image, (t, angle, phase, y, x) or (t, y, x), lies at the top. Several (positions, channels, planes: five axes
 are all that OME-Zarr allows an array) lie in folders p0_c0_z0, ... of a "bioformats2raw" collection, listed in
-OME/zarr.json. One chunk is one time point of one image. The time axis is as long as what has been recorded.
+OME/zarr.json and described in OME/METADATA.ome.xml. One chunk is one time point of one image. The time axis is as long
+as what has been recorded.
 """
 
 import errno
@@ -19,6 +20,8 @@ from rdl_live._version import __version__
 from rdl_live.files.recorder.codec import codec_metadata
 from rdl_live.files.recorder.journal import FORMAT, JOURNAL
 from rdl_live.files.recorder.layout import ImageAddress, StreamLayout
+from rdl_live.files.recorder.ome_metadata import write_ome_metadata
+from rdl_live.files.wavelength import colour_of
 
 NODE = "zarr.json"
 MAX_NODE = 2**27
@@ -48,6 +51,7 @@ def write_tree(root: Path, layout: StreamLayout, created: str) -> None:
         folders = [layout.folder(image) for image in layout.images]
         (root / "OME").mkdir(exist_ok=True)
         _write_group(root / "OME", {"ome": {"version": "0.5", "series": folders}})
+        write_ome_metadata(root, layout, created)
     for image in layout.images:
         folder = root / layout.folder(image)
         (folder / "0").mkdir(parents=True, exist_ok=True)
@@ -187,5 +191,6 @@ def _ome_attributes(layout: StreamLayout, image: ImageAddress) -> dict[str, Any]
     }
     top = float(np.iinfo(layout.dtype).max) if layout.dtype != "float32" else 1.0
     window = {"start": 0.0, "end": top, "min": 0.0, "max": top}
-    shown = {"label": channel, "color": "FFFFFF", "active": True, "window": window}
+    colour = bytes(colour_of(layout.channels[image.channel].emission_nm)).hex().upper()
+    shown = {"label": channel, "color": colour, "active": True, "window": window}
     return {"version": "0.5", "multiscales": [multiscale], "omero": {"channels": [shown]}}

@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,13 +11,15 @@ from torch import Tensor
 from rdl_live.errors import DataError
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate import verdict
+from rdl_live.optics.estimate.agree import Fit, agreeing
 from rdl_live.optics.estimate.bands import Bands, Exposure, separate
+from rdl_live.optics.estimate.chance import chance_amplitudes
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.grid import FINE, PLAIN
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
-from rdl_live.optics.estimate.steps import fit_steps
+from rdl_live.optics.estimate.steps import Steps, fit_steps
 from rdl_live.optics.estimate.transfer import Profile, profile, structure_beyond
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps
@@ -86,12 +89,16 @@ def estimate_patterns(
     expected = channel.pattern.period_um is not None and channel.pattern.angles_deg is not None
     confirmed = verdict.confirmed([peak.z for peak in seen], [peak.predicted for peak in seen])
     confirmed = confirmed or (expected and all(peak.predicted for peak in seen))
+    options = [[] if peak is None else _fits(bands, number, peak, highest) for number, peak in enumerate(peaks)]
+    fits = agreeing(options)
+    deepest = max((abs(fit.found.mean_amplitude) for fit in fits if fit is not None), default=0.0)
+    steps = _all_steps(bands, fits)
     patterns, profiles = [], []
-    for orientation, peak in enumerate(peaks):
-        if peak is None:
+    for orientation, (peak, fit) in enumerate(zip(peaks, fits, strict=True)):
+        if peak is None or fit is None:
             patterns.append(_nothing(bands, orientation, lowest, highest))
             continue
-        pattern, strips = _pattern(bands, orientation, peak, confirmed, highest)
+        pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest)
         patterns.append(pattern)
         profiles += [strips] if pattern.trusted else []
     limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
@@ -165,12 +172,39 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
     )
 
 
-def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highest: float) -> tuple[Pattern, Profile]:
+def _fits(bands: Bands, orientation: int, peak: Peak, highest: float) -> list[Fit]:
+    """Return the wave vectors of an orientation's peak and of those beside it, that of the largest coherence first."""
     k0, found = max(
         (fitted(bands, orientation, start) for start in _aliases((peak.kx, peak.ky), bands.otf.pixel_um, highest)),
         key=lambda fit: fit[1].coherence,
     )
-    steps = fit_steps(bands, orientation, found)
+    best = Fit(k0, found)
+    others = [Fit(*fitted(bands, orientation, (one.kx, one.ky))) for one in peak.near]
+    pixel = 1 / (min(bands.shape) * bands.otf.pixel_um)
+    return [best, *(one for one in others if math.dist(one.k0, k0) > pixel)]
+
+
+def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
+    """Return the frames of every orientation that has stripes.
+
+    Where some look uneven, they are taken for uneven only as far as chance does not explain it.
+    """
+    seen = {number: fit for number, fit in enumerate(fits) if fit is not None}
+    steps = {number: fit_steps(bands, number, fit.found) for number, fit in seen.items()}
+    if bands.angles == 1 or all(one.even for one in steps.values()):
+        return steps
+    chance = chance_amplitudes(bands, [fit.k0 for fit in seen.values()])
+    return {number: fit_steps(bands, number, fit.found, chance[number]) for number, fit in seen.items()}
+
+
+def _pattern(
+    bands: Bands, orientation: int, peak: Peak, fit: Fit, steps: Steps, confirmed: bool, deepest: float
+) -> tuple[Pattern, Profile]:
+    """Return the pattern of a fitted peak and its contrast strip by strip.
+
+    `deepest` is the largest |z| of all orientations.
+    """
+    k0, found = fit.k0, fit.found
     doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
     if not (doubt or confirmed or peak.rival is None):
         _, other = fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
@@ -178,6 +212,9 @@ def _pattern(bands: Bands, orientation: int, peak: Peak, confirmed: bool, highes
     doubt = doubt or verdict.doubt_of_steps(steps)
     # A quotient by a power that is known to a relative error r is too large by about r^2.
     depths = [steps.modulation / (1 + steps.scale_sigma**2)]
+    if fit.split:
+        own = abs(found.mean_amplitude)
+        depths[0] *= max(min(own + fit.split, deepest), own) / own
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)

@@ -36,6 +36,13 @@ class Modulation:
     coherence: float
     """How the phases of sideband and prediction agree: their correlation over what random phases would give."""
 
+    @property
+    def mean_amplitude(self) -> complex:
+        """The frames' mean amplitude along equal steps."""
+        steps = torch.arange(len(self.amplitudes), dtype=torch.float64)
+        turns = torch.polar(torch.ones_like(steps), -2 * math.pi * steps / len(steps))
+        return complex((self.amplitudes * turns).mean())
+
 
 def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Overlap, sideband: Tensor) -> Modulation:
     """Return the complex amplitude at k0 of every frame of one orientation.

@@ -29,6 +29,10 @@ _NO_GEOMETRY = 40.0
 """How much more evidence (sum of z^2) peaks need, per orientation, that ignore the geometry."""
 _ELSEWHERE = 0.1
 """Summits this share of |k0| apart are of different patterns."""
+_SAME = 0.01
+"""And this close they are one."""
+_BESIDE, _CLEAR, _MOST_NEAR = 0.7, 10.0, 2
+"""Score of a summit beside the best one, relative to it and at least, from which it is looked at; so many are."""
 _RIVAL = 0.4
 """Least score of a rival relative to the peak's."""
 _GUESS_PERIOD = 0.08
@@ -48,6 +52,8 @@ class Peak:
     """Whether it lies where the other orientations, or the user's first guess, put it."""
     rival: "Peak | None" = None
     """The best summit elsewhere, if it is not much lower."""
+    near: "tuple[Peak, ...]" = ()
+    """Summits beside it that are nearly as high."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,14 @@ class _Candidates:
         if bool(elsewhere.any()):
             first = int(elsewhere.nonzero()[0])
             rival = Peak(float(self.kx[first]), float(self.ky[first]), float(self.z[first]), predicted=False)
-        return Peak(kx, ky, z, predicted, rival)
+        return Peak(kx, ky, z, predicted, rival, self._near(kx, ky, radius, z, predicted))
+
+    def _near(self, kx: float, ky: float, radius: float, z: float, predicted: bool) -> tuple[Peak, ...]:
+        """Return the summits beside one that no noise explains and that are nearly as high."""
+        apart = torch.hypot(self.kx - kx, self.ky - ky)
+        beside = (apart < _ELSEWHERE * radius) & (apart > _SAME * radius) & (self.z > max(_BESIDE * z, _CLEAR))
+        found = beside.nonzero().flatten()[:_MOST_NEAR].tolist()
+        return tuple(Peak(float(self.kx[i]), float(self.ky[i]), float(self.z[i]), predicted) for i in found)
 
 
 def choose_peaks(summits: list[Summits], guess: PatternGuess) -> list[Peak | None]:

@@ -108,7 +108,7 @@ def profile(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
 
 
 def _mean_floor(bands: Bands) -> float:
-    return float(bands.floor.mean()) / bands.frame_count * bands.times
+    return bands.wide_floor * bands.times
 
 
 def structure_beyond(bands: Bands) -> bool:

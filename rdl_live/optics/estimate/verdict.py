@@ -21,14 +21,14 @@ _COHERENT = 0.75
 """Least coherence of the overlap relative to the score needed: a few bright fibres make sectors of high scores."""
 _AMBIGUOUS = 0.85
 """Coherence of a rival relative to the best peak's from which nothing tells which is the pattern."""
-_LEAK = 0.25
+_LEAK = 0.5
 """Largest share of the pattern found in orders where equal steps leave nothing."""
 _LEAST_MODULATION = 0.08
 """Contrast below which what is gained is noise; usable recordings begin at about 0.13."""
 _MOST_MODULATION = 1.3
 _DARK = 0.5
 """Light of a frame, relative to its orientation's, below which it is called dark."""
-_STEP_TOLERANCE_DEG = 35.0
+_STEP_TOLERANCE_DEG = 60.0
 _UNEVEN = 0.45
 """Largest relative spread of the frames' modulation."""
 _SAME_ANGLE_DEG = 10.0

@@ -50,9 +50,9 @@ SENSORS = {
     "ideal": SensorSettings(),
     "scmos": SensorSettings(
         fixed_pattern_adu=1.0,
-        columns_adu=0.3,
-        gain_spread=0.01,
-        noise_spread=0.25,
+        columns_adu=0.25,
+        gain_spread=0.03,
+        noise_spread=0.4,
         hot_share=2e-4,
         telegraph_share=2e-3,
         coupling=0.003,

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ CHECKPOINT_EVERY_S = 60.0
 _LEAST_RATE = 0.01
 """Learning rate at the end, relative to its highest."""
 _CLIP = 1.0
+_RECENT = 50
+"""Steps over which a gain is averaged that is shown."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Step:
     loss: float
     gain: float
     """See `Judged`; 1 where it is not known."""
+    mean_gain: float
+    """The same over the last steps, also those before a training was taken up again."""
     learning_rate: float
     judged: Judged
     """The batch, for `MAIN` (or whichever network learnt last)."""
@@ -124,7 +128,7 @@ class Training(Generic[Batch]):
         """What the training gives: the average, or where something is held out the one that did best on that."""
         return self.state.average if self.state.best is None else self.state.best
 
-    def run(self) -> Iterator[Step]:
+    def run(self) -> Generator[Step, None, None]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()
         with self.task.batches(self._processes) as draw, _Batches(draw, ahead=self.task.ahead) as batches:
@@ -178,12 +182,13 @@ class Training(Generic[Batch]):
         gain = 1.0 if told.gain is None else self._processes.mean(told.gain)
         state.step += 1
         state.losses.append(loss)
+        state.gain += (gain - state.gain) / min(state.step, _RECENT)
         before = state.seconds
         state.seconds = self._processes.leaders(before + self._clock() - start)
         look = self._looked()
         if look is not None:
             state.seconds = self._processes.leaders(before + self._clock() - start)
-        return Step(state.step, min(1.0, self._done()), loss, gain, rate, told, look, self.before)
+        return Step(state.step, min(1.0, self._done()), loss, gain, state.gain, rate, told, look, self.before)
 
     def _learnt(self, turn: str, batch: Batch, rate: float) -> Judged:
         """Let one network learn; the others are not changed and get no gradients."""

@@ -1,6 +1,7 @@
 """A training from its first step to its weights: previews and TensorBoard on the way, one card at the end."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,16 @@ def finished(
     leads = processes is None or processes.leads
     shown = Board(board) if board is not None and leads else None
     try:
-        for step in training.run():
-            held_out = step.before is not None
-            if leads and (step.look is not None if held_out else step.number % PREVIEW_EVERY == 1):
-                _show(training, outputs, step, shown)
-            if shown is not None:
-                shown.step(step)
-            if watch(step):
-                return False
+        # Closed at once also where the watcher raises, so that the checkpoint is written before anything else goes on.
+        with closing(training.run()) as steps:
+            for step in steps:
+                held_out = step.before is not None
+                if leads and (step.look is not None if held_out else step.number % PREVIEW_EVERY == 1):
+                    _show(training, outputs, step, shown)
+                if shown is not None:
+                    shown.step(step)
+                if watch(step):
+                    return False
     finally:
         if shown is not None:
             shown.close()

@@ -29,6 +29,7 @@ class _Record(BaseModel):
     step: _Count
     seconds: Annotated[float, Field(ge=0)]
     best_step: _Count
+    gain: Annotated[float, Field(ge=0)] = 1.0
     looks: list[tuple[int, float]]
     turns: dict[str, dict[str, float]]
     """How often each parameter of each network has been changed."""
@@ -50,6 +51,8 @@ class State:
     step: int = 0
     seconds: float = 0.0
     best_step: int = 0
+    gain: float = 1.0
+    """`Judged.gain`, averaged over the last steps."""
     losses: list[float] = field(default_factory=list)
     """Of every step."""
     looks: list[tuple[int, float]] = field(default_factory=list)
@@ -86,6 +89,7 @@ def save_state(path: Path, state: State, identity: Mapping[str, Any]) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "best_step": state.best_step,
+        "gain": state.gain,
         "looks": state.looks,
         "turns": turns,
         "identity": dict(identity),
@@ -123,6 +127,7 @@ def load_state(path: Path, state: State, identity: Mapping[str, Any], defaults: 
                     moment: moments[moment][name].to(parameter) for moment in _MOMENTS
                 }
     state.step, state.seconds, state.best_step = record.step, record.seconds, record.best_step
+    state.gain = record.gain
     state.losses, state.looks = tensors["losses"].tolist(), list(record.looks)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,11 +17,13 @@ from rdl_live.optics.reconstruct.apodization import apodization
 from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_excess
 from rdl_live.optics.series_noise import series_noise
-from rdl_live.restore.evidence import Evidence, measured
+from rdl_live.restore.evidence import Evidence, matched_spectrum, measured
 from rdl_live.train.loop.held_out import fingerprint
 
 STRIDE = 0.75
 """Distance of neighbouring tiles, relative to their size, at most."""
+INSET = 8
+"""Raw pixels at a tile's edges that are not judged: the filters mix the margin beyond the edges into them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,10 @@ class Film:
         photons = torch.stack([self.photons(time) for time in times])
         return series_noise(photons, Otf.of(self.scope, self.channel), self.read_noise_e).excess
 
+    def under(self, patterns: PatternSet) -> "Film":
+        """Return the same recording as if its patterns were others."""
+        return replace(self, patterns=patterns)
+
     def photons(self, time: int, tile: "Tile | None" = None) -> Tensor:
         """Return the photons (A, P, y, x) of a time point, or of a tile of it."""
         window = (slice(None), slice(None)) if tile is None else tile.window
@@ -94,10 +100,7 @@ class Tile:
 
     def __post_init__(self) -> None:
         film = self.film
-        moved = shifted(
-            film.patterns, self.left * film.scope.optics.pixel_size_um, self.top * film.scope.optics.pixel_size_um
-        )
-        geometry = build_geometry(Otf.of(film.scope, film.channel), moved, self.shape)
+        geometry = build_geometry(Otf.of(film.scope, film.channel), self.patterns, self.shape)
         geometry = with_excess(geometry, film.excess)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.
@@ -109,6 +112,38 @@ class Tile:
     def window(self) -> tuple[slice, slice]:
         """The rows and columns of the frame."""
         return slice(self.top, self.top + self.shape[0]), slice(self.left, self.left + self.shape[1])
+
+    def inside(self, inset: int = INSET) -> Tensor:
+        """Return what is judged of the padded SR image, (y, x) float32, 1 or 0.
+
+        A transform takes an image as periodic, so frames are continued beyond their edges by mirror images
+        (`rdl_live.optics.reconstruct.margin`). No object gave these: what is found there is made by the program, and a
+        network that learns to make it, too, is no better for it.
+        """
+        rows, columns = self.geometry.sr_spectrum
+        mask = torch.zeros(rows, 2 * (columns - 1))
+        mask[2 * inset : 2 * (self.shape[0] - inset), 2 * inset : 2 * (self.shape[1] - inset)] = 1
+        return mask
+
+    @property
+    def patterns(self) -> PatternSet:
+        """The illumination, its phases at the tile's corner."""
+        pixel_um = self.film.scope.optics.pixel_size_um
+        return shifted(self.film.patterns, self.left * pixel_um, self.top * pixel_um)
+
+    def read_noise(self) -> float | Tensor:
+        """Return the read noise [electrons]: a number, or a map (y, x)."""
+        return self.film.read_noise(self)
+
+    def matched(self, photons: Tensor) -> Tensor:
+        """Return M (rows, columns) of a series (A, P, y, x) of photons; linear in them."""
+        return matched_spectrum(self._transform, self.geometry, photons[None])[0]
+
+    def mean(self, photons: Tensor) -> float:
+        """Return the unit of `evidence`: the mean of a series (A, P, y, x) as its padded image has it."""
+        rows, columns = self.geometry.sr_spectrum
+        level = float(self.matched(photons)[0, 0].real) / float(self.geometry.power[0, 0])
+        return max(level / (rows * 2 * (columns - 1)), 0.01)
 
     def evidence(self, photons: Tensor, share: float = 1.0) -> Evidence:
         """Return what a series (A, P, y, x) of photons says, a batch of one, in units of its mean.
@@ -130,11 +165,13 @@ def shifted(patterns: PatternSet, x_um: float, y_um: float) -> PatternSet:
     return PatternSet(patterns=tuple(moved))
 
 
-def tiles(film: Film, size: int, stride: float = STRIDE) -> list[Tile]:
-    """Cover the field with tiles of `size` pixels (of the whole field where it is smaller)."""
-    sides = [min(size, length) for length in film.shape]
-    places = [list(_places(length, side, stride)) for length, side in zip(film.shape, sides, strict=True)]
-    return [Tile(film, top, left, (sides[0], sides[1])) for top in places[0] for left in places[1]]
+def tiles(film: Film, size: int, stride: float = STRIDE, region: tuple[int, int, int, int] | None = None) -> list[Tile]:
+    """Cover the field, or a region (top, left, rows, columns) of it, with tiles of `size` pixels (or the whole of it
+    where it is smaller)."""
+    top, left, *shape = region or (0, 0, *film.shape)
+    sides = [min(size, length) for length in shape]
+    places = [list(_places(length, side, stride)) for length, side in zip(shape, sides, strict=True)]
+    return [Tile(film, top + y, left + x, (sides[0], sides[1])) for y in places[0] for x in places[1]]
 
 
 def _places(length: int, side: int, stride: float) -> Iterator[int]:

@@ -1,13 +1,13 @@
 """The loss against a second noisy look, M' = D O + n', var n' = N' D.
 
 Where the truth is known, the error is that of X against T O. Of the second look only T M' / D is known, whose noise
-N' T^2 / D grows without bound where little is transferred. So errors are weighed by D / (D + w^2), the share of a
-frequency that the data can tell:
+N' T^2 / D grows without bound where little is transferred. So errors are weighed by G^2 = D / (D + s w^2), the share of
+a frequency that the data can tell, and looked at as an image, inside of the frame only (`Tile.inside`):
 
-    E = sum_k |T M' - D X|^2 / (D (D + w^2)) - sum_k N' T^2 / (D + w^2)
+    E = mean over the inside of |G (T M' / D - X)|^2 - N' mean_k G^2 T^2 / D
 
-The second sum is what noise alone gives; without it E is an unbiased estimate of the weighed error. It is told relative
-to sum_k N T^2 / (D + w^2), the error expected of the Wiener estimate of what was shown.
+The second term is what noise alone gives; without it E is an unbiased estimate of the weighed error. It is given
+relative to N mean_k G^2 T^2 / D, about the error of the Wiener estimate of what was shown.
 """
 
 import math
@@ -23,6 +23,8 @@ from rdl_live.train.recordings.pairs import Pairs
 
 ALONE = 0.25
 """Weight of the network's image before it is fused with the data."""
+SHARP = 0.3
+"""s: small values let the loss look further into what the data hardly show, at the price of noise."""
 _SUPPORT = 1e-6
 """Frequencies of less transfer D are not judged: there is nothing to judge them by."""
 
@@ -59,15 +61,15 @@ def judge_pairs(network: nn.Module, pairs: Pairs, *, half: bool = False) -> Pair
 
 def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
     """Return E of images' spectra (n, rows, columns) / the error expected of the Wiener estimate, (n,)."""
-    evidence = pairs.evidence
-    power, target = evidence.power, evidence.target
-    known = power > _SUPPORT
-    damped = power + evidence.damping
-    misfit = target * pairs.matched - power * spectrum
-    weighed = (misfit.real**2 + misfit.imag**2) / (power * damped).clamp(min=_SUPPORT**2)
-    variance = target**2 / damped.clamp(min=1e-12)
-    found = _sum(torch.where(known, weighed, 0))
-    chance = _sum(torch.where(known, variance, 0))
+    evidence, target = pairs.evidence, pairs.evidence.target
+    power = evidence.power.clamp(min=_SUPPORT)
+    damped = power + SHARP * evidence.damping
+    misfit = (target * pairs.matched - power * spectrum) / (power * damped).sqrt()
+    misfit = torch.where(evidence.power > _SUPPORT, misfit, 0)
+    misfit[..., 0, 0] = 0
+    area = pairs.inside.sum(dim=(-2, -1))
+    found = (pairs.inside * evidence.image(misfit).square()).sum(dim=(-2, -1)) / area
+    chance = evidence.deviation(torch.where(evidence.power > _SUPPORT, target**2 / damped, 0)).square()
     return (found - pairs.noise * chance) / (evidence.noise * chance)
 
 

@@ -1,28 +1,33 @@
 """What there is to learn from: tiles at time points, some of them held out for judging."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rdl_live.errors import DataError
 from rdl_live.restore.evidence import Evidence
 from rdl_live.train.loop.held_out import held_count, neighbours
 from rdl_live.train.recordings.film import Film, Tile, tiles
+from rdl_live.train.recordings.judge import TILE, spread
 from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
+from rdl_live.train.recordings.place import held_place
+from rdl_live.train.recordings.questions import FOLDS, Question, noise_gain, questions
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 
 LEAST = {Scheme.TIS: 8, Scheme.SPLIT: 6}
 """Time points of a recording that are needed to hold some out."""
 _HELD_LEAST = {Scheme.TIS: 3, Scheme.SPLIT: 2}
-JUDGED = 32
-"""Held-out tiles that are looked at."""
+JUDGED = 24
+"""Questions on what is held out that choose among the weights of a training."""
 MOST_BYTES = 128 * 2**20
 """Of spectra that are kept: those of a field of 256 x 256 over 24 time points."""
-_JUDGED_SHARE = 0.7
-"""Share of the photons that the network is shown in judging by splitting."""
+_LEAST_AREA = 0.1
+"""Tiles of which less than this share is learnt from are left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +50,16 @@ class Moments:
             DataError: too few time points.
         """
         self.settings = settings
-        self._tiles = {id(film): tiles(film, settings.tile) for film in films}
+        self.places = {id(film): held_place(film) for film in films}
+        """What of each film's frame nothing is learnt from."""
+        self._tiles = {id(film): self._learnt_tiles(film) for film in films}
         shapes = {one[0].shape for one in self._tiles.values()}
         if len(shapes) > 1:
             raise DataError(f"recordings of different sizes, {sorted(shapes)}: train on those of one size")
         self.tile_shape = next(iter(shapes), (0, 0))
         """Raw pixels (y, x) of all tiles."""
         self.learnt, self.held = divide(films, settings.scheme)
+        self._inside: dict[int, Tensor] = {}
         self._known: OrderedDict[tuple[int, int], Evidence] = OrderedDict()
 
     def batch(self, step: int) -> Pairs:
@@ -68,20 +76,49 @@ class Moments:
             made.append(mirrored(self._pair(tile, moment, share, generator), rng))
         return joined(made)
 
-    def judged(self) -> Iterator[Pairs]:
-        """Go through held-out tiles, one by one; the same ones each time."""
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        wanted = [(moment, tile) for moment in self.held for tile in self._tiles[id(moment.film)]]
-        order = np.random.default_rng([self.settings.seed, 0x4E1D]).permutation(len(wanted))
-        for index in sorted(order[:JUDGED]):
-            moment, tile = wanted[index]
-            yield self._pair(tile, moment, _JUDGED_SHARE, generator)
+    def judged(self) -> Iterator[Question]:
+        """Go through the questions that choose among the weights of a training; the same ones each time.
+
+        They come from places that nothing is learnt from, at every other of the time points that are learnt from, so
+        that those at which the final verdict looks have not chosen anything. A field that is too small for a place of
+        its own is asked at the time points that are held out.
+        """
+        settings, wanted = self.settings, list[tuple[Tile, int]]()
+        for film in {id(moment.film): moment.film for moment in self.learnt}.values():
+            place = self.places[id(film)]
+            side = self.held if place is None else self.learnt[::2]
+            pieces = tiles(film, TILE) if place is None else place.tiles(film, TILE)
+            wanted += [(tile, moment.time) for moment in side if moment.film is film for tile in pieces]
+        chosen = [wanted[index] for index in spread(range(len(wanted)), JUDGED)]
+        noise = {id(tile.film): noise_gain(tile.film) for tile, _ in chosen}
+        generator = torch.Generator().manual_seed(settings.seed)
+        turns = min(FOLDS, math.ceil(JUDGED / len(chosen)))
+        for number, (tile, time) in enumerate(chosen):
+            folds = [(number + turn) % FOLDS for turn in range(turns)]
+            yield from questions(tile, time, generator, gain=noise[id(tile.film)], folds=folds)
+
+    def _learnt_tiles(self, film: Film) -> list[Tile]:
+        found = [(tile, self._learnt_inside(tile)) for tile in tiles(film, self.settings.tile)]
+        kept = [tile for tile, inside in found if float(inside.sum()) >= _LEAST_AREA * float(tile.inside().sum())]
+        return kept or [tile for tile, _ in found]
+
+    def _learnt_inside(self, tile: Tile) -> Tensor:
+        """Return what of a tile's padded image is learnt from, (y, x) float32, 1 or 0."""
+        inside, place = tile.inside(), self.places[id(tile.film)]
+        if place is not None:
+            factor = inside.shape[-2] // tile.geometry.padded[0]
+            area = place.area(tile.film)[tile.window].repeat_interleave(factor, 0).repeat_interleave(factor, 1)
+            inside[: area.shape[0], : area.shape[1]] *= 1 - area
+        return inside
 
     def _pair(self, tile: Tile, moment: Moment, share: float, generator: torch.Generator) -> Pairs:
+        inside = self._inside.get(id(tile))
+        if inside is None:
+            inside = self._inside[id(tile)] = self._learnt_inside(tile)
         if self.settings.scheme is Scheme.SPLIT:
-            return split_pair(tile, moment.time, share, generator)
+            return split_pair(tile, moment.time, share, generator, inside)
         others = neighbours(moment.time, moment.fellows, self.settings.reach)
-        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others])
+        return tis_pair(self._evidence(tile, moment.time), [self._evidence(tile, one) for one in others], inside)
 
     def _evidence(self, tile: Tile, time: int) -> Evidence:
         """Return what a tile says at a time point; kept, since it is asked for as a neighbour as well."""

@@ -26,29 +26,33 @@ class Pairs:
     """M' of the second look, (n, rows, columns) complex64, in units of its own mean."""
     noise: Tensor
     """Its N', (n,) float32."""
+    inside: Tensor
+    """What is judged of the padded images, (n, y, x) float32, 1 or 0; see `Tile.inside`."""
 
     def __len__(self) -> int:
         return len(self.noise)
 
     def to(self, device: torch.device | str) -> "Pairs":
         """Return the batch on another device."""
-        return Pairs(self.evidence.to(device), self.matched.to(device), self.noise.to(device))
+        return Pairs(self.evidence.to(device), self.matched.to(device), self.noise.to(device), self.inside.to(device))
 
 
-def split_pair(tile: Tile, time: int, share: float, generator: torch.Generator) -> Pairs:
-    """Divide the photons of one time point: `share` of them are shown, the others judge."""
+def split_pair(tile: Tile, time: int, share: float, generator: torch.Generator, inside: Tensor | None = None) -> Pairs:
+    """Divide the photons of one time point: `share` of them are shown, the others judge what is `inside`."""
     shown, kept = thin(
         tile.film.photons(time, tile), share, read_noise_e=tile.film.read_noise(tile), generator=generator
     )
     other = tile.evidence(kept, 1 - share)
-    return Pairs(tile.evidence(shown, share), other.matched, other.noise)
+    return Pairs(
+        tile.evidence(shown, share), other.matched, other.noise, (tile.inside() if inside is None else inside)[None]
+    )
 
 
-def tis_pair(shown: Evidence, others: Sequence[Evidence]) -> Pairs:
+def tis_pair(shown: Evidence, others: Sequence[Evidence], inside: Tensor) -> Pairs:
     """Show one time point; the mean of its neighbours judges, in which steady motion cancels to first order."""
     matched = torch.stack([one.matched for one in others]).mean(dim=0)
     noise = torch.stack([one.noise for one in others]).sum(dim=0) / len(others) ** 2
-    return Pairs(shown, matched, noise)
+    return Pairs(shown, matched, noise, inside[None])
 
 
 def joined(pairs: Sequence[Pairs]) -> Pairs:
@@ -58,6 +62,7 @@ def joined(pairs: Sequence[Pairs]) -> Pairs:
         Evidence(*(torch.cat(kind) for kind in kinds)),
         torch.cat([one.matched for one in pairs]),
         torch.cat([one.noise for one in pairs]),
+        torch.cat([one.inside for one in pairs]),
     )
 
 
@@ -72,8 +77,11 @@ def mirrored(pairs: Pairs, rng: np.random.Generator) -> Pairs:
         matched, power, target, damping = (_upside_down(one) for one in (matched, power, target, damping))
     if left_right:
         matched = matched.conj().resolve_conj()
+    inside = pairs.inside
+    for axis in [-2] * up_down + [-1] * left_right:
+        inside = torch.roll(inside.flip(axis), 1, dims=axis)
     seen = Evidence(matched[:count], power, target, damping, evidence.noise)
-    return Pairs(seen, matched[count:], pairs.noise)
+    return Pairs(seen, matched[count:], pairs.noise, inside)
 
 
 def _upside_down(half_plane: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import valid_near
-from rdl_live.train.loop.loop import Step, Training, held_out
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.loop import Step, Training
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.loop.task import TrainingTask
 from rdl_live.train.recordings.film import Film
@@ -20,7 +20,7 @@ from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.motion import Motion, longest, measure_motion
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
-from rdl_live.train.recordings.verdict import BRIGHT, Gain, gain, noise_share
+from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_models import Card, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
 
@@ -39,6 +39,7 @@ class Result:
     """What was found and done, for the user."""
 
 
+@exclusive
 def learn(
     films: Sequence[Film],
     out: Path,
@@ -101,19 +102,18 @@ def learn(
             "denoise; nothing was trained, keep the weights that you have"
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
-    ended = finished(training, outputs, watch)
-    found = gain(*held_out(training))
-    words.append(found.words)
-    if not ended:
+    if not finished(training, outputs, watch):
         words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
-        return Result(None, settings.scheme, motion, found, tuple(words))
+        return Result(None, settings.scheme, motion, None, tuple(words))
+    found = gain(moments, training.started, training.result) if training.state.best_step else NOTHING
+    words.append(found.words)
     outputs.checkpoint.unlink(missing_ok=True)
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
     called = name or card_name(out.name.removesuffix(SUFFIX))
     card = _card(called, start.card, training, moments, films, found, motion)
-    save_weights(out, training.result, card, overwrite=overwrite)
+    save_weights(out, training.result, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
 
@@ -147,6 +147,7 @@ def _card(
             "time_points": len(film),
             "first": film.first,
             "held_out": [film.first + time for time in held.get(id(film), ())],
+            "held_out_place": None if (place := moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),
         }
@@ -167,6 +168,6 @@ def _card(
             "before": start.trained_on,
         },
         valid={**start.valid, **near},
-        scores={"held_out_before": round(found.before, 4), "held_out_after": round(found.after, 4)},
+        scores={"held_out_to_start": round(found.ratio, 4)},
         before=start,
     )

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.task import MAIN, Pictures, TrainingTask
+from rdl_live.train.recordings.answers import answer
+from rdl_live.train.recordings.judge import Reference
 from rdl_live.train.recordings.loss import PairJudged, judge_pairs
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.pairs import Pairs
@@ -36,8 +38,9 @@ class PairTask(TrainingTask[Pairs]):
         """
         self.settings: SelfSupSettings = moments.settings
         self.moments, self._started, self.half = moments, network, half
-        self.held = [pair.to(device) for pair in moments.judged()]
-        """What is held out."""
+        self.held = [question.to(device) for question in moments.judged()]
+        """What is held out: it chooses among the weights, see `Moments.judged`."""
+        self._reference: Reference | None = None
 
     def networks(self) -> Mapping[str, Network]:
         """A copy of the one that is started from."""
@@ -57,8 +60,10 @@ class PairTask(TrainingTask[Pairs]):
         return judge_pairs(networks[turn], batch, half=self.half)
 
     def errors(self, network: Network) -> Tensor:
-        """On the tiles that are held out."""
-        return torch.cat([judge_pairs(network, one, half=self.half).ratio.cpu() for one in self.held])
+        """On what is held out, relative to the network that is started from, which is asked first."""
+        if self._reference is None:
+            self._reference = Reference(network, self.held)
+        return self._reference.errors(network)
 
     def identity(self) -> dict[str, Any]:
         """The recordings."""
@@ -67,10 +72,12 @@ class PairTask(TrainingTask[Pairs]):
     @torch.no_grad()
     def pictures(self, started: Network, present: Network, judged: Any) -> Pictures:
         """Held-out tiles: Wiener estimate, before the training, after it."""
-        # Beyond the tile lies its margin: its own mirror images.
-        height, width = (2 * size for size in self.moments.tile_shape)
         rows = []
-        for pairs in self.held[:: max(1, len(self.held) // _ROWS)][:_ROWS]:
-            before, after = (judge_pairs(network, pairs) for network in (started, present))
-            rows.append([one[0, :height, :width] for one in (before.wiener, before.fused, after.fused)])
+        for asked in self.held[:: max(1, len(self.held) // _ROWS)][:_ROWS]:
+            # Beyond the tile lies its margin: its own mirror images.
+            height, width = (2 * size for size in asked.tile.shape)
+            spectra = [
+                answer(network, asked.tile, asked.photons, asked.evidence) for network in (None, started, present)
+            ]
+            rows.append([asked.plain_image(one)[:height, :width] for one in spectra])
         return rows

@@ -1,14 +1,17 @@
 """Whether a training from recordings has helped, in figures and in words."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from rdl_live.train.loop.held_out import CERTAIN, WORTH
-from rdl_live.train.loop.loop import Look
-from rdl_live.train.recordings.pairs import Pairs
+from rdl_live.train.loop.held_out import WORTH
+from rdl_live.train.recordings.bootstrap import Interval
+from rdl_live.train.recordings.judge import Judged, Progress, measure, other_patterns
+from rdl_live.train.recordings.moments import Moments
+from rdl_live.train.recordings.questions import Question
 
 BRIGHT = 0.04
 """Noise of the Wiener image relative to its contrast, below which there is hardly anything to denoise."""
@@ -16,57 +19,97 @@ BRIGHT = 0.04
 
 @dataclass(frozen=True)
 class Gain:
-    """What is held out, before and after."""
+    """What is held out, before and after; of several recordings the one that says most against the training."""
 
-    before: float
-    after: float
-    """Errors relative to the Wiener estimate's (root mean square)."""
-    sigmas: float
-    """Gain in standard errors, over the held-out tiles."""
-    tiles: int
+    here: Judged
+    """At held-out time points, the whole field."""
+    elsewhere: Judged | None
+    """At the place that nothing was learnt from; None where the field is too small to have one."""
+    trained: bool = True
+    """Whether any of the weights looked better than those that were started from, so that there was anything to
+    judge."""
 
     @property
     def ratio(self) -> float:
         """Error after / before."""
-        return self.after / self.before if self.before > 0 else 1.0
+        return self.here.ratio.value
 
     @property
     def helped(self) -> bool:
-        """Whether it is certain, and worth it."""
-        return self.sigmas > CERTAIN and self.ratio < WORTH
+        """Whether it is certain and worth it, and does no harm where nothing was learnt."""
+        if not self.trained or self.here.standing != "better" or not self.ratio < WORTH:
+            return False
+        return self.elsewhere is None or (self.elsewhere.standing != "worse" and self.elsewhere.ratio.value < 1)
 
     @property
     def words(self) -> str:
         """For the user."""
-        found = (
-            f"on {self.tiles} held-out tiles the error went from {self.before:.3f} to {self.after:.3f} of the Wiener "
-            f"estimate's ({self.ratio:.3f} of what it was, {self.sigmas:.1f} standard errors)"
-        )
+        if not self.trained:
+            return (
+                "nothing gained: at no time were the errors on held-out photons smaller than with the weights that "
+                "were started from; nothing is changed, keep the weights that you have"
+            )
+        found = f"errors at held-out time points are {_words(self.here.ratio)} of what they were"
+        if self.elsewhere is not None:
+            found += f", {_words(self.elsewhere.ratio)} in the part of the field that was not learnt from"
         if self.helped:
             return f"training helped: {found}"
-        return f"training did not help: {found}; nothing is changed, keep the weights that you have"
+        if self.here.standing == "better" and self.ratio < WORTH:
+            return f"training helped only where it was learnt: {found}; nothing is changed, keep the weights you have"
+        reason = {
+            "worse": "training made it worse",
+            "equal": "nothing gained",
+            "better": "next to nothing gained",
+            "unknown": "cannot tell whether training helped",
+        }[self.here.standing]
+        return f"{reason}: {found}; nothing is changed, keep the weights that you have"
 
 
-def gain(before: Look, after: Look) -> Gain:
-    """Compare two looks at the same tiles."""
-    difference = before.errors - after.errors
-    spread = float(difference.std(correction=1)) / math.sqrt(len(difference)) if len(difference) > 1 else math.inf
-    sigmas = float(difference.mean()) / max(spread, 1e-12) if after.step else 0.0
-    return Gain(_root(before.error), _root(after.error), sigmas, len(difference))
+def _words(ratio: Interval) -> str:
+    if not math.isfinite(ratio.value):
+        return "too small to compare, a part"
+    return f"{ratio.value:.2f} (95 %: {ratio.low:.2f} to {ratio.high:.2f})"
 
 
-def noise_share(held: list[Pairs]) -> float:
-    """Return the expected error of the Wiener image relative to its contrast, as the held-out tiles say."""
+_SAME = Judged(Interval(1.0, 1.0, 1.0), Interval(0.0, 0.0, 0.0), 0.0, ())
+NOTHING = Gain(_SAME, None, trained=False)
+"""None of the weights looked better than those that were started from."""
+JUDGED = 3
+"""Recordings that are looked at."""
+
+
+def gain(
+    moments: Moments,
+    before: nn.Module,
+    after: nn.Module,
+    *,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Gain:
+    """Compare two denoisers on what was held out of a training."""
+    films = list({id(moment.film): moment.film for moment in moments.held}.values())
+    found: list[Gain] = []
+    for film in films[:: max(1, len(films) // JUDGED)][:JUDGED]:
+        others, networks = other_patterns(film), (before, after)
+        held = [moment.time for moment in moments.held if moment.film is film]
+        here = measure(film, networks, held, others=others, progress=progress).judged(1)
+        place, elsewhere = moments.places[id(film)], None
+        if place is not None:
+            # Every other time point that is learnt from has chosen among the weights; the others have not.
+            fresh = [moment.time for moment in moments.learnt[1::2] if moment.film is film]
+            sample = measure(film, networks, [*fresh, *held], area=place.area(film), others=others, progress=progress)
+            elsewhere = sample.judged(1)
+        found.append(Gain(here, elsewhere))
+    return max(found, key=lambda one: (not one.helped, one.ratio))
+
+
+def noise_share(held: Sequence[Question]) -> float:
+    """Return the expected error of the Wiener image relative to its contrast, as what is held out says."""
     noise, contrast = 0.0, 0.0
-    for pairs in held:
-        evidence = pairs.evidence
+    for question in held:
+        evidence = question.evidence
         damped = (evidence.power + evidence.damping).clamp(min=1e-12)
         noise += float((evidence.noise[:, None, None] * evidence.target**2 / damped).sum())
         shown: Tensor = evidence.target * evidence.matched / damped
         shown[:, 0, 0] = 0
         contrast += float(torch.view_as_real(shown).square().sum())
     return math.sqrt(noise / contrast) if contrast > 0 else math.inf
-
-
-def _root(error: float) -> float:
-    return math.sqrt(max(error, 0.0))

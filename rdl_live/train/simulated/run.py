@@ -12,7 +12,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
 from rdl_live.train.loop.board import check_board
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.simulated.evaluate import held_out_scores
@@ -23,7 +23,11 @@ from rdl_models import Card, Network, Span, find_weights, load_weights, read_car
 from rdl_models.architecture import EstimatesError, Grows
 from rdl_models.card import card_name
 
+_SCORING_S = 60.0
+"""Seconds in which weights are scored at the end of a training."""
 
+
+@exclusive
 def train_denoiser(
     out: Path,
     settings: TrainSettings,
@@ -32,7 +36,7 @@ def train_denoiser(
     resume: bool = False,
     overwrite: bool = False,
     name: str | None = None,
-    watch: Callable[[Step], None] = lambda _: None,
+    watch: Callable[[Step], bool | None] = lambda _: None,
     processes: Processes | None = None,
     board: Path | None = None,
 ) -> Card:
@@ -145,8 +149,11 @@ def _changed(network: Network, settings: TrainSettings) -> Network:
 
 
 def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:
-    """Return the metadata of what was trained; scores it (a minute)."""
-    scores = held_out_scores(training.result, settings.scenes, source_of(settings.architecture), device=training.device)
+    """Return the metadata of what was trained; scores it (a minute, or a tenth of the training's time if longer)."""
+    # By steps, the result is the same every time; by minutes, a slow network must not take many more of them.
+    seconds = None if settings.steps is not None else max(_SCORING_S, 0.1 * training.state.seconds)
+    source = source_of(settings.architecture)
+    scores = held_out_scores(training.result, settings.scenes, source, device=training.device, seconds=seconds)
     return make_card(
         name,
         training,

@@ -40,7 +40,7 @@ class Drawn(Description):
 class UnkindSettings(Description):
     """What goes wrong; one field a cause, with its unit. The rest of the scenes are kind."""
 
-    share: _Share = 0.65
+    share: _Share = 0.5
     """Share of scenes that are drawn so."""
     na: Drawn = Drawn(chance=0.5, low=0.7, high=1.5)
     sampling: Drawn = Drawn(chance=0.5, low=0.35, high=0.97)

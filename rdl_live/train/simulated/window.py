@@ -4,9 +4,11 @@ Which scenes and exposures make up a batch depends on the seed and the step alon
 so an interrupted training goes on exactly where it stopped.
 """
 
+import os
 import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Any, Self
 
@@ -95,6 +97,17 @@ class SceneWindow:
 
 
 def _alone() -> None:
-    """One thread for each process, since several would get in each other's way; Ctrl-C is for the trainer."""
+    """One thread for each process, since several would get in each other's way; Ctrl-C is for the trainer.
+
+    Whatever ends the trainer, no process stays behind waiting for orders.
+    """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_trainer, daemon=True).start()
+
+
+def _end_with_the_trainer() -> None:
+    trainer = parent_process()
+    if trainer is not None:
+        trainer.join()
+        os._exit(1)

@@ -12,7 +12,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import CERTAIN, WORTH, valid_near
 from rdl_live.train.loop.loop import Look, Step, Training, held_out
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs
+from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.stacks.change import MOST, Change, measure_change
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
@@ -36,6 +36,7 @@ class VolumeResult:
     """What was found and done, for the user."""
 
 
+@exclusive
 def train_on_volumes(
     films: Sequence[VolumeFilm],
     out: Path,
@@ -96,7 +97,7 @@ def train_on_volumes(
         return VolumeResult(None, settings.scheme, change, after.error, (text,))
     architecture = ARCHITECTURE if started is None else started.card.architecture
     card = _card(card_name(out.name.removesuffix(SUFFIX)), architecture, training, stacks, change, after)
-    save_weights(out, training.result, card, overwrite=overwrite)
+    save_weights(out, training.result, card, overwrite=overwrite or resume)
     return VolumeResult(card, settings.scheme, change, after.error, (text,))
 
 

@@ -20,7 +20,7 @@ from rdl_live.view.live.actions import Actions
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.image_trust import cautions_of
 from rdl_live.view.live.notice_strip import NoticeStrip
-from rdl_live.view.live.session import KINDS, Notice, Severity
+from rdl_live.view.live.session import KINDS, Notice, Severity, title_of
 from rdl_live.view.panes import picture_dialog
 from rdl_live.view.panes.grid import PaneGrid
 from rdl_live.view.panes.picture_file import Caption, Shot
@@ -161,6 +161,11 @@ class Browser(QWidget):
             self.grid.show_pane("denoised", True)
         elif shown.done:
             self.grid.show_pane("denoised", False)
+        for name in {*shown.pictures} - {*self.grid.panes}:
+            self.grid.add_pane(name, title_of(name))
+        for name in {*self.grid.panes} - {*KINDS}:
+            if self.grid.is_wanted(name) != (name in shown.pictures):
+                self.grid.show_pane(name, name in shown.pictures)
         self._show_pictures(shown)
         if shown.done:
             self.controls.ready = True
@@ -175,10 +180,9 @@ class Browser(QWidget):
 
     def _show_pictures(self, shown: Shown) -> None:
         channel = self.source.sizes.channels[shown.request.where.channel]
-        pictures = {
-            name: shown.pictures.get(name) for name in KINDS if shown.done or name in {*shown.pictures, *shown.absent}
-        }
-        for name in KINDS:
+        names = {*shown.pictures, *shown.absent}
+        pictures = {name: shown.pictures.get(name) for name in self.grid.panes if shown.done or name in names}
+        for name in self.grid.panes:
             self._explain(name, shown.absent.get(name, "" if shown.done else "Computing …"))
         self.grid.show_pictures(channel, pictures)
 
@@ -187,7 +191,7 @@ class Browser(QWidget):
         if request != self._request or self.controls.ready:
             return
         made = self.shown.pictures if self.shown is not None and self.shown.request == request else {}
-        late = {name: None for name in KINDS if name not in made}
+        late = {name: None for name in self.grid.panes if name not in made}
         for name in late:
             self._explain(name, "Computing …")
         self.grid.show_pictures(self.source.sizes.channels[request.where.channel], late)

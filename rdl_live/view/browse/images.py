@@ -51,7 +51,7 @@ class Shown:
 
     request: Request
     pictures: Mapping[str, Picture] = field(default_factory=dict)
-    """By pane: "raw", "widefield", "sim", "denoised"."""
+    """By name: "raw", "widefield", "sim", "denoised", or what else a stage has made."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """Why a pane is empty, in words."""
     patterns: "PatternSet | None" = None
@@ -241,7 +241,8 @@ class BrowseImages:
         return named[0] if named else scope.channels[min(index, len(scope.channels) - 1)]
 
     def _fine(self, image: npt.NDArray[np.float32]) -> Picture:
-        return Picture(image, (self._source.sizes.pixel_um or 1.0) / 2)
+        rows = self._source.sizes.frame[0]
+        return Picture(image, (self._source.sizes.pixel_um or 1.0) * rows / image.shape[0])
 
 
 def photons_of(
@@ -259,8 +260,10 @@ def photons_of(
 def _with_stored(shown: Shown, stored: Stored | None, source: Source) -> Shown:
     if stored is None:
         return replace(shown, absent={**shown.absent, "sim": "No image was recorded for this time point"})
-    pane = "sim" if stored.denoiser == NONE else "denoised"
-    picture = Picture(stored.pixels, (source.sizes.pixel_um or 1.0) / 2)
+    usual = "sim" if stored.denoiser == NONE else "denoised"
+    pane = str(stored.made.get("image", usual))
+    rows = source.sizes.frame[0]
+    picture = Picture(stored.pixels, (source.sizes.pixel_um or 1.0) * rows / stored.pixels.shape[0])
     return replace(shown, pictures={**shown.pictures, pane: picture}, made=stored.made)
 
 

@@ -25,7 +25,7 @@ class ImageTrust:
 
     def see_images(self, images: Images) -> None:
         """Take the images that are shown from now on."""
-        self._fresh = self._images is None or images.sim is not self._images.sim or self._fresh
+        self._fresh = self._images is None or images["sim"] is not self._images["sim"] or self._fresh
         self._images = images
 
     def cautions(self, snapshot: Snapshot) -> dict[str, Caution]:
@@ -39,6 +39,7 @@ class ImageTrust:
             return {"sim": Caution(), "denoised": Caution()}
         doubts = snapshot.doubts if images.denoiser != "none" else ()
         found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=snapshot.nominal)
+        found |= dict.fromkeys(images.by_network, found["denoised"])
         old = self._old(refused - self._refused, snapshot.activity)
         return dict.fromkeys(found, Caution(old)) if old else found
 

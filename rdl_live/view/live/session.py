@@ -3,7 +3,7 @@
 `rdl_live.app.LiveSession` is such a session; a test may make another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,15 @@ if TYPE_CHECKING:  # loads torch, which the window must not wait for
 
 KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Denoised SIM"}
 """Names and titles of the images of a series, from the least to the most that was made of it."""
+CLASSICAL = ("raw", "widefield", "sim")
+"""Those that no denoiser has touched."""
+MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement"}
+"""Titles of images that some stages give."""
+
+
+def title_of(name: str) -> str:
+    """Return the title of an image."""
+    return KINDS.get(name) or MORE.get(name) or name.replace("_", " ").replace("-", " ").capitalize()
 
 
 class Activity(StrEnum):
@@ -196,20 +205,22 @@ class Images:
     number: int
     """Counts up."""
     channel: str
-    raw: Picture | None = None
-    widefield: Picture | None = None
-    sim: Picture | None = None
-    denoised: Picture | None = None
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
+    """By name: those of `KINDS`, and whatever else the stage gives."""
     patterns: "PatternSet | None" = None
     """The image was made with these."""
     denoiser: str = "none"
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
 
+    def __getitem__(self, name: str) -> Picture | None:
+        """Return the picture of this name; None where there is none."""
+        return self.pictures.get(name)
+
     @property
-    def pictures(self) -> dict[str, Picture | None]:
-        """By the names of `KINDS`."""
-        return {"raw": self.raw, "widefield": self.widefield, "sim": self.sim, "denoised": self.denoised}
+    def by_network(self) -> list[str]:
+        """Names of the images that a denoiser or another stage has made."""
+        return [name for name in self.pictures if name not in CLASSICAL]
 
 
 class Session(Protocol):

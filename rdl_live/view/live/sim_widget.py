@@ -1,7 +1,7 @@
 """The whole of it as one dockable widget: images, controls, lamps, curves, bars, the large stop."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.regions import dragged_region
-from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot
+from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.live.tool_windows import ToolWindows
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from rdl_live.view.panes.picture_file import Shot
     from rdl_live.view.retrain.state import Retrainer
 
+_DID = {"denoised": "denoised", "sr": "super-resolved"}
+"""What a stage has done, for the caption of its image."""
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
 
@@ -66,6 +68,7 @@ class SimWidget(QWidget):
         parent: QWidget | None = None,
         *,
         retrainer: "Retrainer | None" = None,
+        defaults: Settings | None = None,
     ) -> None:
         """Make the widget; it looks after the session as long as it is shown.
 
@@ -75,10 +78,11 @@ class SimWidget(QWidget):
             folder: where recordings go; by default what was remembered, or a folder of the user's.
             parent: as usual.
             retrainer: trains the denoiser on what was recorded; without one there is no window for it.
+            defaults: what "Reset to defaults" sets; without them there is no such action.
         """
         super().__init__(parent)
         self.setObjectName("sim-widget")
-        self.session = session
+        self.session, self._defaults = session, defaults
         self.memory = memory or Memory()
         self._seen: Snapshot | None = None
         self.images: Images | None = None
@@ -132,6 +136,9 @@ class SimWidget(QWidget):
             add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
         tip = "Unload the devices and load them again"
         add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
+        if self._defaults is not None:
+            tip = "Light, exposure, region and denoiser as at the very first start"
+            add("devices", "reset", "Reset to defaults", "", tip, self.reset)
         add(
             "picture",
             "save",
@@ -264,9 +271,10 @@ class SimWidget(QWidget):
         self.bars.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot)
         self.facts.show_snapshot(snapshot)
-        if snapshot.patterns is not self._patterns:
-            self._patterns = snapshot.patterns
-            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal)
+        shown = (snapshot.patterns, snapshot.activity.busy)
+        if shown != self._patterns:
+            self._patterns = shown
+            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal, running=snapshot.activity.busy)
         if self.traces.push(snapshot):
             self.trace_panel.refresh()
         self._show_denoiser(snapshot.settings.denoiser)
@@ -280,13 +288,27 @@ class SimWidget(QWidget):
             enabled = enabled and not (name == "live" and activity in (Activity.LIVE, Activity.RECORDING))
             self.commands[name].setEnabled(enabled)
             self.buttons[name].setEnabled(enabled)
+        if self._defaults is not None:
+            self.commands["reset"].setEnabled(activity in (Activity.IDLE, Activity.LIVE) and not snapshot.plan)
         self.buttons["stop"].setText("STOPPING …" if activity is Activity.STOPPING else "STOP   (Esc)")
 
     def _show_images(self, images: Images) -> None:
         self.images = images
-        self.grid.show_pictures(images.channel, images.pictures)
+        self._show_panes(images)
+        self.grid.show_pictures(images.channel, {**dict.fromkeys(self.grid.panes), **images.pictures})
         self.trust.see_images(images)
         self.tools.show_images(images)
+
+    def _show_panes(self, images: Images) -> None:
+        """Give every image that the stage makes a pane, and hide those of a stage before."""
+        grid = self.grid
+        for name in images.by_network:
+            grid.add_pane(name, title_of(name))
+        for name in grid.panes:
+            if name not in KINDS and grid.is_wanted(name) != (name in images.pictures):
+                grid.show_pane(name, name in images.pictures)
+        if images.by_network and images["denoised"] is None and grid.is_wanted("denoised"):
+            grid.show_pane("denoised", False)
 
     def _show_denoiser(self, name: str) -> None:
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
@@ -316,6 +338,12 @@ class SimWidget(QWidget):
     def record(self) -> None:
         """Record what live view shows, to a folder named by date and time."""
         self.session.record(self.new_folder())
+
+    def reset(self) -> None:
+        """Set everything as at the very first start, as if the user had turned each knob."""
+        if self._defaults is not None:
+            wanted = asdict(self._defaults)
+            self.session.change(**{name: value for name, value in wanted.items() if value not in ("", None)})
 
     def new_folder(self, name: str = "") -> Path:
         """Return a folder for a new recording, that is not there yet."""
@@ -372,11 +400,11 @@ class SimWidget(QWidget):
         pane, images, snapshot = self.grid.best, self.images, self.session.snapshot
         if pane.picture is None or images is None:
             return None
-        facts = [] if images.denoiser == OFF or pane.name != "denoised" else [f"denoised by {images.denoiser}"]
+        facts = [f"{_DID.get(pane.name, 'made')} by {images.denoiser}"] if pane.name in images.by_network else []
         title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
         caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
-            "denoiser": images.denoiser if pane.name == "denoised" else OFF,
+            "denoiser": images.denoiser if pane.name in images.by_network else OFF,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
         }
         doubt = self.commands["doubt"].isChecked()

@@ -40,8 +40,8 @@ class PaneGrid(QWidget):
         self.history = history or ContrastHistory()
         self.channel = ""
         self.busy_text = ""
-        self.panes = {name: ImagePane(name, title, self.viewport, self) for name, title in kinds}
-        self._wanted = dict.fromkeys(self.panes, True)
+        self.panes: dict[str, ImagePane] = {}
+        self._wanted: dict[str, bool] = {}
         self._alone: str | None = None
         self._arranged: list[str] | None = None
         self._columns = 0
@@ -51,13 +51,27 @@ class PaneGrid(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(_SPACING)
-        for name, pane in self.panes.items():
-            pane.contrast_wanted.connect(lambda contrast, joined, n=name: self._contrast_wanted(n, contrast, joined))
-            pane.maximise_wanted.connect(lambda n=name: self.show_alone(None if self._alone == n else n))
-            pane.hide_wanted.connect(lambda n=name: self.show_pane(n, False))
-            pane.region_dragged.connect(self._region_dragged)
+        for name, title in kinds:
+            self._made_pane(name, title)
         self._split.canvas.region_dragged.connect(self._region_dragged)
         self._arrange()
+
+    def add_pane(self, name: str, title: str) -> None:
+        """Add a pane for another kind of image, unless it is there; it is hidden at first."""
+        if name not in self.panes:
+            self._made_pane(name, title)
+            self.panes[name].canvas.busy_text = self.busy_text
+            self._split.add(name, title)
+            self._wanted[name] = False
+            self.panes[name].setVisible(False)
+
+    def _made_pane(self, name: str, title: str) -> None:
+        pane = self.panes[name] = ImagePane(name, title, self.viewport, self)
+        self._wanted[name] = True
+        pane.contrast_wanted.connect(lambda contrast, joined, n=name: self._contrast_wanted(n, contrast, joined))
+        pane.maximise_wanted.connect(lambda n=name: self.show_alone(None if self._alone == n else n))
+        pane.hide_wanted.connect(lambda n=name: self.show_pane(n, False))
+        pane.region_dragged.connect(self._region_dragged)
 
     # Pictures and contrasts -----------------------------------------------------------------------------
 
@@ -249,6 +263,11 @@ class _SplitView(QWidget):
         column.addWidget(self.canvas, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, False)
+
+    def add(self, name: str, title: str) -> None:
+        """Add a kind to choose from."""
+        for box in self._boxes:
+            box.addItem(title, name)
 
     @property
     def left(self) -> str:

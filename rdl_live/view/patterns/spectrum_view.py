@@ -24,7 +24,8 @@ if TYPE_CHECKING:  # loads torch
 
 EVERY_S = 0.5
 """A spectrum twice a second is often enough to align by, and costs a few hundredths of a core."""
-SUPER_RESOLVED = ("sim", "denoised")
+CAMERA = ("raw", "widefield")
+"""Images on the camera's pixels; all others are super-resolved."""
 CIRCLE_COLOURS = {"OTF cut-off": "#56b4e9", "SR cut-off": "#f0e442"}
 POINT_COLOURS = ("#ff6d5a", "#37d67a", "#c39bff", "#ffb347", "#7fdbff")
 """Orientations, in turn."""
@@ -37,7 +38,7 @@ class SpectrumView(QWidget):
         """Make an empty view.
 
         Args:
-            kinds: names and titles of the images to choose from; "sim" and "denoised" are super-resolved.
+            kinds: names and titles of the images to choose from; all but `CAMERA` are super-resolved.
             parent: as usual.
         """
         super().__init__(parent)
@@ -157,7 +158,7 @@ class SpectrumView(QWidget):
         self._items = []
         self.marks = Marks()
         if self._cutoff is not None:
-            self.marks = spectrum_marks(self._cutoff, self._patterns, super_resolved=self.current in SUPER_RESOLVED)
+            self.marks = spectrum_marks(self._cutoff, self._patterns, super_resolved=self.current not in CAMERA)
         for circle in self.marks.circles:
             self._add_circle(circle)
         for number, point in enumerate(self.marks.points):

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from rdl_live.app.compare import run as comparing
-from rdl_live.app.compare.bootstrap import Interval, error_difference, error_quotient, root_error
 from rdl_live.app.compare.candidate import Candidate, candidates, unseen_times
 from rdl_live.app.compare.health import Health
 from rdl_live.app.compare.judge import decided
@@ -15,7 +14,9 @@ from rdl_live.app.compare.page import write_page
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.train.recordings.bootstrap import Draws, Interval, interval, root_quotient
 from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.judge import Judged
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Weights, load_weights
 
 HEALTH = Health(1.0, 1.0, 1.0, 110.0, 2.0, 0.05, 0.1, ())
@@ -90,77 +91,97 @@ def test_time_points_that_were_trained_on_do_not_judge(film: Film) -> None:
         comparing.compare(film, [rdl, trained_on(film, [])])
 
 
+def judged(value: float, low: float, high: float) -> Judged:
+    return Judged(Interval(value, low, high), Interval(value**2 - 1, low**2 - 1, high**2 - 1), 1.0, ())
+
+
 @pytest.mark.parametrize(
-    ("interval", "health", "standing"),
+    ("figures", "apart", "standing", "words"),
     [
-        (Interval(0.9, 0.85, 0.95), HEALTH, "better"),
-        (Interval(0.99, 0.95, 1.02), HEALTH, "equal"),
-        (Interval(1.1, 1.02, 1.2), HEALTH, "worse"),
-        (Interval(0.9, 0.85, 0.95), Health(1.0, 1.6, 1.0, 110.0, 2.0, 0.05, 0.1, ()), "doubtful"),
-        (Interval(0.9, 0.85, 0.95), Health(1.0, 1.0, 2.0, 110.0, 2.0, 0.05, 0.1, ()), "doubtful"),
-        (Interval(0.9, 0.85, 0.95), Health(1.0, 1.0, 1.0, 110.0, 2.0, 0.05, 0.1, ("denoising moved",)), "doubtful"),
+        ((0.9, 0.85, 0.95), None, "better", "better than rdl on this recording: error 0.900"),
+        ((0.9, 0.85, 0.95), (0.99, 0.9, 1.1), "better", "better than rdl"),
+        ((0.9, 0.85, 0.95), (1.1, 1.05, 1.2), "unknown", "1.100 (1.050 to 1.200) in the part of the field"),
+        ((0.97, 0.9, 1.02), None, "unknown", "cannot tell whether it is better than rdl"),
+        ((1.0, 0.99, 1.01), None, "equal", "no reason to change"),
+        ((1.1, 1.02, 1.2), None, "worse", "worse than rdl"),
     ],
 )
-def test_standing_follows_from_interval_and_guards(interval: Interval, health: Health, standing: str) -> None:
-    rdl = Candidate("rdl", load_weights("rdl"))
-    one = Interval(1.0, 1.0, 1.0)
-    less = Interval(interval.value - 1, interval.low - 1, interval.high - 1)
-    first = comparing.Verdict(rdl, one, one, less, HEALTH, "first", "")
-    found, words = comparing._judged(made_up(0.1), interval, less, health, first)
+def test_standing_follows_from_the_interval_here_and_elsewhere(
+    figures: tuple[float, float, float], apart: tuple[float, float, float] | None, standing: str, words: str
+) -> None:
+    found, text = comparing.judged_words(judged(*figures), None if apart is None else judged(*apart), "rdl")
     assert found == standing
-    assert comparing.Verdict(rdl, one, one, less, health, found, words).offered == (standing == "better")
+    assert words in text
 
 
-def verdict(standing: str) -> comparing.Verdict:
-    one = Interval(1.0, 1.0, 1.0)
-    model = Candidate("mine", load_weights("rdl"))
-    return comparing.Verdict(model, one, one, one, HEALTH, standing, f"{standing} than rdl on this recording: so")
+def verdict(standing: str, *warnings: str) -> comparing.Verdict:
+    one, model = Interval(1.0, 1.0, 1.0), Candidate("mine", load_weights("rdl"))
+    words = f"{standing} than rdl on this recording: so"
+    return comparing.Verdict(model, one, judged(1, 1, 1), None, HEALTH, standing, words, warnings)
 
 
 @pytest.mark.parametrize(
-    ("standings", "offered", "words"),
+    ("health", "warning"),
     [
-        (["better"], True, "better than rdl: so"),
-        (["equal"], False, "equal than rdl: so"),
-        (["equal", "better"], True, "place 2: better than rdl: so"),
-        (["better", "worse"], False, "place 2: worse than rdl: so"),
-        (["doubtful", "better", "better"], False, "place 1: doubtful than rdl: so"),
+        (Health(1.0, 1.6, 1.0, 110.0, 2.0, 0.05, 0.1, ()), "more structure away"),
+        (Health(1.0, 1.0, 2.0, 110.0, 2.0, 0.05, 0.1, ()), "pattern is left"),
+        (Health(1.0, 1.0, 1.0, 110.0, 2.0, 0.05, 0.1, ("denoising moved",)), "denoising moved"),
+        (HEALTH, None),
+    ],
+)
+def test_what_is_wrong_with_images_is_a_warning_and_keeps_weights_from_being_offered(
+    health: Health, warning: str | None
+) -> None:
+    found = comparing._complaints(health, HEALTH)
+    assert len(found) == (warning is not None)
+    assert warning is None or warning in found[0]
+    one = verdict("better", *found)
+    assert one.offered == (warning is None)
+    assert one.record()["standing"] == "better"
+    assert one.record()["warnings"] == found
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "offered", "words"),
+    [
+        ([verdict("better")], True, "better than rdl: so"),
+        ([verdict("equal")], False, "equal than rdl: so"),
+        ([verdict("unknown"), verdict("better")], True, "place 2: better than rdl: so"),
+        ([verdict("better"), verdict("worse")], False, "place 2: worse than rdl: so"),
+        ([verdict("better", "lines"), verdict("better"), verdict("better")], False, "place 1: better than rdl: so"),
     ],
 )
 def test_new_weights_are_offered_if_better_somewhere_and_worse_nowhere(
-    standings: list[str], offered: bool, words: str
+    verdicts: list[comparing.Verdict], offered: bool, words: str
 ) -> None:
-    found = [(f"place {number}", verdict(one)) for number, one in enumerate(standings, start=1)]
+    found = [(f"place {number}", one) for number, one in enumerate(verdicts, start=1)]
     assert decided(found) == (offered, words)
 
 
 def test_errors_that_cannot_be_told_from_nothing_are_compared_by_their_difference() -> None:
     """A good denoiser's error can be so small that its unbiased estimate is below 0; a quotient then means nothing."""
-    rng = np.random.default_rng(1)
-    times = np.repeat(np.arange(6), 4).tolist()
-    first = rng.normal(0.0, 0.3, len(times))
-    first -= first.mean() + 0.01
-    errors = first - 0.02 + rng.normal(0, 0.002, len(times))
-    quotient, less = error_quotient(errors, first, times), error_difference(errors, first, times)
-    assert quotient.record() == [None, 0.0, None]
-    assert -0.03 < less.low < less.high < -0.01
-    old = comparing.Verdict(made_up(0.1), quotient, quotient, less, HEALTH, "first", "")
-    found, words = comparing._judged(made_up(0.1), quotient, less, HEALTH, old)
+    none = Judged(Interval(np.inf, 0.0, np.inf), Interval(-0.02, -0.03, -0.01), -0.01, ())
+    found, words = comparing.judged_words(none, None, "rdl")
     assert found == "better"
     assert "below that of" in words
     assert "inf" not in words
+    assert none.ratio.record() == [None, 0.0, None]
 
 
 def test_intervals_hold_the_truth_and_shrink_with_data() -> None:
     rng = np.random.default_rng(0)
-    few, many = (np.repeat(np.arange(count), 5).tolist() for count in (4, 100))
-    narrow, wide = (root_error(rng.normal(0.25, 0.1, len(times)), times) for times in (many, few))
-    assert narrow.low < 0.5 < narrow.high
-    assert narrow.high - narrow.low < 0.5 * (wide.high - wide.low)
-    shared = rng.normal(1.0, 0.5, len(many))
-    quotient = error_quotient(0.81 * shared + rng.normal(0, 0.02, len(many)), shared, many)
-    assert quotient.low < 0.9 < quotient.high
-    assert quotient.high - quotient.low < 0.01  # noise that both share does not blur the comparison
+    widths = []
+    for times, places in ((3, 20), (30, 200)):
+        draws = Draws(times, places, np.ones(places))
+        # Structures stay where they are, so the errors of a place are alike at all times.
+        first = 1.0 + 0.4 * rng.standard_normal((1, places)) + 0.1 * rng.standard_normal((times, places))
+        ratio = root_quotient(draws.means(0.81 * first + 0.02 * rng.standard_normal(first.shape)), draws.means(first))
+        assert ratio.low < 0.9 < ratio.high
+        level = interval(draws.means(first))
+        assert level.low < 1.0 < level.high
+        widths.append(level.high - level.low)
+        assert ratio.high - ratio.low < 0.2 * widths[-1]  # what both share does not blur the comparison
+    assert widths[1] < 0.5 * widths[0]
 
 
 def test_models_must_be_two_and_exist() -> None:

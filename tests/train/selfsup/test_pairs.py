@@ -71,11 +71,11 @@ def test_the_error_against_a_noisy_look_is_that_against_the_truth(make_film: Mak
         pair = (
             split_pair(tile, time, 0.5, generator)
             if scheme == "split"
-            else tis_pair(looks[time], [looks[one] for one in neighbours(time, range(12), 3)])
+            else tis_pair(looks[time], [looks[one] for one in neighbours(time, range(12), 3)], tile.inside())
         )
         spectrum = plain_spectrum(pair.evidence)
         noisy.append(float(error_ratio(pair, spectrum)))
-        true.append(float(error_ratio(Pairs(pair.evidence, truth.matched, 0 * truth.noise), spectrum)))
+        true.append(float(error_ratio(Pairs(pair.evidence, truth.matched, 0 * truth.noise, pair.inside), spectrum)))
     assert np.mean(noisy) == pytest.approx(np.mean(true), abs=0.1)
     assert 0.4 < np.mean(true) < 1.5  # about what the Wiener estimate expects of itself
 

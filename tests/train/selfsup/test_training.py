@@ -8,6 +8,8 @@ import torch
 
 from rdl_live.errors import DataError, OutputError
 from rdl_live.train import Training, pair_training, train_on_films
+from rdl_live.train.recordings.bootstrap import Interval
+from rdl_live.train.recordings.judge import Judged
 from rdl_live.train.recordings.moments import Moments, divide
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.verdict import Gain
@@ -94,14 +96,28 @@ def test_bright_data_and_no_gain_change_nothing(make_film: MakeFilm, tmp_path: P
     assert "bright data" in bright.words[-1]
     useless = train_on_films([make_film()], out, settings.replace(learning_rate=1e-9))
     assert useless.card is None
-    assert "did not help" in useless.words[-1]
+    assert "nothing gained" in useless.words[-1]
     assert list(tmp_path.iterdir()) == [start]
 
 
-def test_a_gain_must_be_certain_and_worth_it() -> None:
-    assert Gain(0.5, 0.4, sigmas=5.0, tiles=9).helped
-    assert not Gain(0.5, 0.4, sigmas=1.0, tiles=9).helped
-    assert not Gain(0.5, 0.499, sigmas=5.0, tiles=9).helped
+def judged(value: float, low: float, high: float) -> Judged:
+    return Judged(Interval(value, low, high), Interval(value**2 - 1, low**2 - 1, high**2 - 1), 1.0, ())
+
+
+def test_a_gain_must_be_certain_and_worth_it_and_no_harm_where_nothing_was_learnt() -> None:
+    better = judged(0.9, 0.85, 0.95)
+    assert Gain(better, None).helped
+    assert Gain(better, judged(0.97, 0.9, 1.05)).helped
+    for here, elsewhere, words in (
+        (judged(0.9, 0.8, 1.01), None, "cannot tell"),
+        (judged(0.99, 0.985, 0.995), None, "nothing gained"),
+        (judged(1.1, 1.05, 1.2), None, "made it worse"),
+        (better, judged(1.1, 1.05, 1.2), "only where it was learnt"),
+    ):
+        found = Gain(here, elsewhere)
+        assert not found.helped
+        assert words in found.words
+        assert "keep the weights" in found.words
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(make_film: MakeFilm, tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""Is the judge of retraining right? `python -m benchmarks.judging --out FILE.jsonl`, which goes on where it was left.
+
+For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it, and the
+judge compares them with those that they came from, without the truth; then the truth is asked. Each recording is
+trained on twice, gently and at a rate that does harm as a rule. Where no weights did better on what is held out, the
+last ones are judged. One JSON line a training.
+"""
+
+import argparse
+import copy
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.judging_cases import Case, Recorded, cases, described, record
+from rdl_live.restore import Restorer
+from rdl_live.train.loop.loop import Training
+from rdl_live.train.recordings.film import INSET
+from rdl_live.train.recordings.judge import measure as measured
+from rdl_live.train.recordings.judge import other_patterns, spread
+from rdl_live.train.recordings.moments import Moments
+from rdl_live.train.recordings.run import starting_weights
+from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
+from rdl_live.train.recordings.trainer import PairTask
+from rdl_live.train.recordings.verdict import Gain
+from rdl_models import Network, Weights
+
+OTHER_FIELD = 1000
+RATES = (6e-4, 4e-3)
+"""Learning rates."""
+PLACE_TIMES = 4
+"""Time points that judge the part of the field that nothing is learnt from."""
+TOLERATED = 1.01
+"""True ratio above which weights must not be written."""
+
+
+def measure(case: Case, steps: int) -> list[dict[str, Any]]:
+    """Train gently and harshly on one recording, judge both, and ask the truth."""
+    start = time.perf_counter()
+    recorded, other = record(case), record(case, seed=case.seed + OTHER_FIELD, times=2)
+    film = recorded.film
+    settings = SelfSupSettings(
+        scheme=Scheme(case.scheme),
+        steps=steps,
+        batch=1,
+        tile=64,
+        workers=0,
+        rehearsal=0.0,
+        validate_every=steps,
+        seed=case.seed,
+    )
+    old, moments = starting_weights("rdl", film), Moments([film], settings)
+    task = PairTask(old.network, moments)
+    trained = [_trained(task, settings.replace(learning_rate=rate)) for rate in RATES]
+    held = [moment.time for moment in moments.held]
+    networks, others = [old.network, *(network for network, _ in trained)], other_patterns(film)
+    here = measured(film, networks, held, others=others)
+    place = moments.places[id(film)]
+    apart = (
+        None
+        if place is None
+        else measured(film, networks, spread(range(1, len(film), 2), PLACE_TIMES), area=place.area(film), others=others)
+    )
+    rows = []
+    for number, (network, chosen) in enumerate(trained, start=1):
+        found = Gain(here.judged(number), None if apart is None else apart.judged(number))
+        new = replace(old, network=network)
+        rows.append(
+            {
+                **described(case),
+                "rate": RATES[number - 1],
+                "true": true_ratio(recorded, held, old, new),
+                "true_other_field": true_ratio(other, range(2), old, new),
+                "judged": found.here.ratio.record(),
+                "standing": found.here.standing,
+                "elsewhere": None if found.elsewhere is None else found.elsewhere.ratio.record(),
+                "written": chosen and found.helped,
+                "chosen": chosen,
+                "steps": steps,
+                "seconds": round(time.perf_counter() - start, 1),
+            }
+        )
+    return rows
+
+
+def _trained(task: PairTask, settings: SelfSupSettings) -> tuple[Network, bool]:
+    """Return the network that a training gives, and whether it did better on what is held out than the first one."""
+    mine = copy.copy(task)
+    mine.settings = settings
+    training = Training(mine)
+    for _ in training.run():
+        pass
+    chosen = training.state.best_step > 0
+    return (training.result if chosen else training.average), chosen
+
+
+def true_ratio(recorded: Recorded, times: Sequence[int], old: Weights, new: Weights) -> float:
+    """Return the error of the delivered images after / before, inside of the field."""
+    film, inside = recorded.film, slice(2 * INSET, -2 * INSET)
+    errors = []
+    for weights in (old, new):
+        quiet = weights.network.eval()
+        restorer = Restorer(film.scope, film.patterns, film.shape, replace(weights, network=quiet))
+        total = 0.0
+        for at in times:
+            image = restorer(torch.from_numpy(film.frames[at].astype(np.float32))).double().numpy()
+            total += float(((image - recorded.truth[at])[inside, inside] ** 2).mean())
+        errors.append(total)
+    return float(np.sqrt(errors[1] / errors[0]))
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how often the judge was right."""
+    known = [row for row in rows if row["judged"][0] is not None]
+    holds = [row["judged"][1] <= row["true"] <= row["judged"][2] for row in known]
+    wrong = [
+        row
+        for row in known
+        if (row["standing"] == "better" and row["true"] > 1) or (row["standing"] == "worse" and row["true"] < 1)
+    ]
+    harm = [row for row in rows if row["true"] > TOLERATED and (row["written"] or row["standing"] == "better")]
+    return {
+        "cases": len(rows),
+        "interval_holds_truth": round(float(np.mean(holds)), 3) if holds else None,
+        "wrong_with_confidence": len(wrong),
+        "harm_written_or_called_better": len(harm),
+        "written": sum(bool(row["written"]) for row in rows),
+        "standing": {
+            name: sum(row["standing"] == name for row in rows) for name in ("better", "worse", "equal", "unknown")
+        },
+        "median_true_of_written": (
+            round(float(np.median([row["true"] for row in rows if row["written"]])), 4)
+            if any(row["written"] for row in rows)
+            else None
+        ),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Go on with the cases; return 1 where the judge was wrong too often."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="a line a case; gone on with")
+    parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
+    parser.add_argument("--most", type=int, help="cases to do now")
+    parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    first, count = (int(one) for one in options.part.split("/"))
+    rows = _known(options.out)
+    done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
+    left = [one for one in cases()[first::count] if one.name not in done][: options.most]
+    for case in left:
+        found = measure(case, options.steps)
+        rows += found
+        with options.out.open("a", encoding="utf-8") as lines:
+            lines.write("".join(json.dumps(row) + "\n" for row in found))
+        for row in found:
+            told = {key: row[key] for key in ("rate", "true", "judged", "standing", "written")}
+            print(json.dumps({"case": case.name, **told}), flush=True)
+    table = summary(rows)
+    print(json.dumps(table, indent=2))
+    right = (table["interval_holds_truth"] or 0) >= 0.9 and table["wrong_with_confidence"] <= len(rows) / 60
+    return 0 if right and not table["harm_written_or_called_better"] else 1
+
+
+def _known(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""The physics alone: classical SIM."""
+
+from rdl_live.errors import ConfigError
+from rdl_live.restore.restored import Restored
+from rdl_live.restore.stage import Context, StageKind, Unit
+from rdl_models import Weights
+
+NAME = "none"
+"""No denoiser."""
+
+
+class Physics:
+    """See `rdl_live.restore.stage.Stage`, which it fulfils."""
+
+    name = NAME
+    behind = False
+
+    def restore(self, unit: Unit) -> Restored:
+        """Return the SIM image.
+
+        Raises:
+            ConfigError: nobody can make it.
+        """
+        image = unit.sim()
+        if image is None:
+            raise ConfigError(f"stage {NAME!r}: this run has no reconstruction")
+        return Restored.plain(image)
+
+    def catch_up(self) -> None:
+        """Nothing is put off."""
+
+
+def _make(_weights: Weights | None, _context: Context) -> Physics:
+    return Physics()
+
+
+KIND = StageKind(NAME, _make)

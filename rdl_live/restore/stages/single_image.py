@@ -1,0 +1,95 @@
+"""Super-resolution by a network alone, from the widefield image or the frames of a series: DFCAN and its like.
+
+Nothing holds such an image to the data: what it shows beyond the diffraction limit the network has guessed. The
+classical image is given beside it, to compare.
+"""
+
+import torch
+from torch import Tensor
+
+from rdl_live.errors import ConfigError
+from rdl_live.restore.live import quick_half
+from rdl_live.restore.ranges import check_microscope, check_photons
+from rdl_live.restore.restored import SIM, SR, Restored
+from rdl_live.restore.stage import Context, StageKind, Unit
+from rdl_models import Network, Task, Weights
+
+LEAST_MEAN = 0.01
+"""Photons a pixel that count as the mean of the dimmest image."""
+
+
+class SingleImage:
+    """See `rdl_live.restore.stage.Stage`, which it fulfils."""
+
+    behind = False
+
+    def __init__(self, weights: Weights, context: Context) -> None:
+        """Take the network.
+
+        Raises:
+            ConfigError: the network is not made for this microscope.
+        """
+        self._network, self._card, self._tell = weights.network, weights.card, context.tell
+        self._half = quick_half(context.device)
+        self._told: set[str] = set()
+        frames, factor = context.scope.pattern.frames, context.scope.pattern.sr_factor
+        config = self._network.config
+        if config.channels not in (1, frames):
+            raise ConfigError(
+                f"weights {self.name!r} take {config.channels} frames, the microscope {context.scope.name!r} gives "
+                f"{frames} a series; use others, or weights that take the widefield image (1 frame)"
+            )
+        if config.scale != factor:
+            raise ConfigError(
+                f"weights {self.name!r} make images {config.scale} times as fine as the camera's, the images of "
+                f"{context.scope.name!r} are {factor} times as fine; use others"
+            )
+        for channel in context.channels:
+            self._warn(check_microscope(self._card, context.scope, channel))
+
+    @property
+    def name(self) -> str:
+        """Name of the weights."""
+        return self._card.name
+
+    def restore(self, unit: Unit) -> Restored:
+        """Return the network's image, and that of the physics."""
+        photons = unit.photons
+        self._warn(check_photons(self._card, float(photons.mean())))
+        frames = photons.flatten(0, 1)
+        shown = frames.mean(dim=0, keepdim=True) if self._network.config.channels == 1 else frames
+        images = {SR: super_resolved(self._network, shown, half=self._half)}
+        sim = unit.sim()
+        return Restored(images if sim is None else {SIM: sim, **images}, SR)
+
+    def catch_up(self) -> None:
+        """Nothing is put off."""
+
+    def _warn(self, warnings: list[str]) -> None:
+        for text in warnings:
+            # What differs in numbers only is one warning.
+            kind = "".join(character for character in text if not character.isdigit())
+            if kind not in self._told:
+                self._told.add(kind)
+                self._tell(text)
+
+
+@torch.no_grad()
+def super_resolved(network: Network, frames: Tensor, *, half: bool = False) -> Tensor:
+    """Return frames (channels, y, x) of photons as one image (scale y, scale x) of photons a raw pixel area.
+
+    The network is given them in units of their mean, as it was trained.
+    """
+    mean = frames.mean().clamp(min=LEAST_MEAN)
+    with torch.autocast(frames.device.type, torch.bfloat16, enabled=half):
+        image: Tensor = network(frames[None] / mean)[0]
+    return image.float() * mean
+
+
+def _make(weights: Weights | None, context: Context) -> SingleImage:
+    if weights is None:
+        raise ConfigError("super-resolution needs weights")
+    return SingleImage(weights, context)
+
+
+KIND = StageKind("super-resolution", _make, Task.SUPER_RESOLUTION)
