@@ -176,9 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
-    parser.add_argument(
-        "--weights", nargs="+", metavar="W", help="judge these, the first is the reference; no training"
-    )
+    parser.add_argument("--weights", nargs="+", metavar="W", help="judge these against the first; no training")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     first, count = (int(one) for one in options.part.split("/"))
