@@ -70,7 +70,7 @@ def readings(stack: Stack, geometry: PatternGeometry, planes: int | None = None)
     found: dict[tuple[bytes, tuple[int, ...]], Reading] = {}
     for parts, rank in _splits(axes, missing, planes):
         reading = _reading(axes.frames, parts, rank + _order_rank(parts, missing, geometry))
-        numbers = hashlib.sha256(np.ascontiguousarray(reading.frames)).digest()  # long files have many
+        numbers = hashlib.sha256(reading.frames.tobytes()).digest()  # long files have many
         found.setdefault((numbers, reading.frames.shape), reading)
         if len(found) >= MOST_READINGS:
             break
