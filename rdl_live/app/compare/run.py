@@ -99,6 +99,10 @@ class Comparison:
         """The verdict in one sentence."""
         first, best = self.verdicts[0], self.best
         if best is first:
+            warned = [one.model.name for one in self.verdicts if one.standing == "better"]
+            if warned:
+                named = " and ".join(warned)
+                return f"keep {first.model.name} for now: {named} is better, but with warnings; look at them"
             unknown = [one.model.name for one in self.verdicts if one.standing == "unknown"]
             if unknown:
                 return (
