@@ -84,10 +84,14 @@ class LightWatch:
         for name, percent in _always(around).items() if len(around) >= LEAST and after else ():
             if not any(one == name and _same(power, percent) for one, power in shown):
                 self._differ(f"{name} is lit at {percent:.3g} % and not shown so", shown, what)
-        for name, power in shown if len(looks) >= LEAST else ():
-            if not any(_same(light.get(name, 0.0), power) for light in looks):
-                found = {light[name] for light in looks if name in light}
-                self._differ(f"{name} is shown at {power:.3g} % and was {found or 'dark'}", shown, what)
+        # Where hardware switches colours, those that are due are shown, too: one of them must be lit.
+        if (
+            shown
+            and len(looks) >= LEAST
+            and not any(_same(light.get(name, 0.0), power) for light in looks for name, power in shown)
+        ):
+            found = sorted({f"{name} {power:.3g} %" for light in looks for name, power in light.items()})
+            self._differ(f"none that is shown was lit, but {', '.join(found) or 'nothing'}", shown, what)
 
     def dark_within(self, seconds: float) -> bool:
         """Wait until the world is dark; return whether it was in time."""

@@ -1,9 +1,10 @@
-"""Soak: the demo for half an hour, started and stopped, live and recorded, with faults at random (`make soak`).
+"""Soak: runs of one to three colours for half an hour, started and stopped, with faults at random (`make soak`).
 
     python -m benchmarks.soak [--minutes 30] [--seed 1] [--report soak.json]
 
-After every stop all light is read back, every recording is verified, and memory, threads and file handles are
-counted. Exit code 1 where anything is wrong. Linux only for memory and handles.
+During every run the light that is shown is compared with the simulated world's. After every stop all light is read
+back, every recording is verified, and memory, threads and file handles are counted. Exit code 1 where anything is
+wrong. Linux only for memory and handles.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.light_watch import LightWatch
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
 from rdl_live.app.config_files import config_file
 from rdl_live.app.live.run import RAW, LiveRun
@@ -81,6 +83,12 @@ class SoakReport:
     faults: Counter[str] = field(default_factory=Counter)
     ended_with: Counter[str] = field(default_factory=Counter)
     dark_stops: int = 0
+    light_compared: int = 0
+    """How often the light that is shown was compared with the world's, and of these with light."""
+    light_compared_lit: int = 0
+    colours: Counter[str] = field(default_factory=Counter)
+    """Colours of the plans."""
+    skipped_series: int = 0
     memory_growth: float | None = None
     """Of the process, from after the warm-up to the end, as a share: medians of the first and the last third."""
     samples: list[Sample] = field(default_factory=list)
@@ -137,15 +145,27 @@ class Soak:
         """Take how long, or how many runs, and where recordings go; they are deleted one by one."""
         self._most_runs = most_runs
         self._seconds, self._dice, self._folder, self._say = seconds, random.Random(seed), folder, say
-        scope = load_microscope(config_file("demo.yaml")).model_dump()
+        scope = load_microscope(config_file("demo-multicolour.yaml")).model_dump()
         scope["hardware"]["camera"]["timeout_s"] = STALLED_S
         self._scope = Microscope.model_validate(scope)
         self.report = SoakReport()
+        self._names = [channel.name for channel in self._scope.channels]
+        self._world: World | None = None
+        self._watch = LightWatch(lambda: self._world)
         self._began_s = time.monotonic()
 
     def __call__(self) -> SoakReport:
         """Run until the time is over."""
+        with self._watch:
+            self._soak()
         report = self.report
+        report.light_compared, report.light_compared_lit = self._watch.compared, self._watch.lit
+        report.problems += [f"shown light: {text}" for text in self._watch.differences]
+        report.seconds = self._elapsed_s
+        self._judge()
+        return report
+
+    def _soak(self) -> None:
         while self._goes_on:
             core = open_core(self._scope)
             try:
@@ -157,9 +177,6 @@ class Soak:
             finally:
                 shutdown(core, self._scope.hardware)
             self._sample()
-        report.seconds = self._elapsed_s
-        self._judge()
-        return report
 
     @property
     def _goes_on(self) -> bool:
@@ -176,10 +193,10 @@ class Soak:
         report, dice, world = self.report, self._dice, world_of(core)
         name = dice.choice(list(FAULTS))
         out = self._folder / f"run-{report.runs}" if dice.random() < 0.6 else None
-        plan = Plan(
-            channels=(PlanChannel(name="488", power_percent=dice.uniform(5, 100), exposure_ms=5),),
-            time=TimePlan(points=None if dice.random() < 0.7 else dice.randrange(1, 30)),
-        )
+        plan = self._plan()
+        if world is not self._world:
+            self._world = world
+            self._watch.forget()
         if out is not None:
             out.mkdir()
         report.runs += 1
@@ -212,10 +229,23 @@ class Soak:
         self._check_dark(core, world, name)
         self._say(f"{self._elapsed_s:.0f} s: run {report.runs}, {name}, ended {ended}; {len(report.problems)} problems")
 
-    @staticmethod
-    def _let_run(run: LiveRun, seconds: float) -> None:
+    def _plan(self) -> Plan:
+        """Draw colours, powers, and how long; some plans wait between time points, some skip what fails."""
+        dice = self._dice
+        names = sorted(dice.sample(self._names, dice.choice((1, 1, 2, 3))), key=self._names.index)
+        self.report.colours["+".join(names)] += 1
+        return Plan(
+            channels=tuple(PlanChannel(name=n, power_percent=dice.uniform(5, 100), exposure_ms=5) for n in names),
+            time=TimePlan(
+                points=None if dice.random() < 0.7 else dice.randrange(1, 30), interval_s=dice.choice((0.0, 0.0, 0.5))
+            ),
+            on_error="skip" if dice.random() < 0.3 else "stop",
+        )
+
+    def _let_run(self, run: LiveRun, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while run.running and time.monotonic() < deadline:
+            self._watch.compare(run.lamps)
             time.sleep(0.02)
 
     def _count(self, run: LiveRun, out: Path | None) -> None:
@@ -226,6 +256,7 @@ class Soak:
             report.images += status.sr_frames
             report.dropped_series += status.dropped
             report.worker_restarts += run.restarts
+            report.skipped_series += len(run.progress.skipped) if run.progress is not None else 0
         if out is None or not (out / RAW).exists():
             return
         report.recordings += 1

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
 
+UNLOAD_S = 10.0
+"""How long unloading may take."""
+stuck: list[threading.Thread] = []
+"""Threads that unload devices which hang. A process that has any is to be ended by `os._exit`: its orderly end would
+wait for them, or abort."""
 CAMERA_THREAD = "AcquisitionThread"
 """Class of the thread in which pymmcore-plus runs the sequence of a camera in Python."""
 CAMERA_END_S = 15.0
@@ -110,11 +115,36 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
         finally:
             guard.release()
     await_cameras()
-    try:
-        _end(core)
-    except (RuntimeError, DeviceError) as error:
-        errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
+    errors += _unloaded(core)
     raise_all(errors)
+
+
+def _unloaded(core: "CMMCorePlus") -> list[BaseException]:
+    """End a core, in a thread of its own: unloading a device that hangs may never return."""
+    errors: list[BaseException] = []
+
+    def end() -> None:
+        try:
+            _end(core)
+        except (RuntimeError, DeviceError) as error:
+            errors.append(DeviceError(f"unloading the devices failed ({told(error)}); restart the program"))
+
+    thread = threading.Thread(target=end, name="rdl-unload", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # the interpreter is shutting down and starts no threads
+        end()
+        return errors
+    thread.join(UNLOAD_S)
+    if thread.is_alive():
+        stuck.append(thread)
+        errors.append(
+            DeviceError(
+                "a device hangs and cannot be unloaded; see that its light is off, turn it off and on, and restart the "
+                "program"
+            )
+        )
+    return errors
 
 
 def await_cameras(patience_s: float = CAMERA_END_S) -> None:

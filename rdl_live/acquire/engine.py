@@ -78,7 +78,7 @@ class SimEngine(MDAEngine):
         self._cycle = LightCycle(devices)
         self._loaded: tuple[int, ...] = ()
         self._open = self._slm_runs = False
-        self._lamp: Lamp | None = None
+        self._now: tuple[Lamp, ...] = ()
         self._lamps: dict[Lamp, float] = {}
         """When each was lit last; exchanged as a whole, for others read it."""
         self._failed_in_a_row = self._repeats = 0
@@ -117,8 +117,8 @@ class SimEngine(MDAEngine):
         Where hardware switches colours within a sequence, all that were lit within `HELD_S`.
         """
         since_s = time.monotonic() - HELD_S
-        lamps, now = self._lamps, self._lamp
-        return tuple(one for one, at_s in lamps.items() if one == now or at_s > since_s) if self._open else ()
+        lamps, now = self._lamps, self._now
+        return tuple(one for one, at_s in lamps.items() if one in now or at_s > since_s) if self._open else ()
 
     @property
     def pace(self) -> Pace:
@@ -215,9 +215,10 @@ class SimEngine(MDAEngine):
         """Turn the light off first, then stop what runs; keeps what goes wrong in `problems`."""
         try:
             self._guard.make_safe()
+            self._open = False
         except DeviceError as error:
             self.problems.append(error)
-        self._open, self._loaded = False, ()
+        self._loaded = ()
         self._devices.forget()
         camera, slm = self._hardware.camera.device, self._hardware.slm.device
         self.problems += side_by_side(
@@ -312,10 +313,10 @@ class SimEngine(MDAEngine):
             self.mmcore.startSLMSequence(slm)
         self._check_place(0, "before the first exposure")
 
-    def _shine(self, lamp: Lamp) -> None:
-        """Note what is lit from now on."""
-        self._lamp = lamp
-        self._lamps = {**self._lamps, lamp: time.monotonic()}
+    def _shine(self, *lamps: Lamp) -> None:
+        """Note what is lit from now on: one colour; or two where a trigger that may not have come switches them."""
+        self._now = lamps
+        self._lamps = {**self._lamps, **dict.fromkeys(lamps, time.monotonic())}
 
     def _check_place(self, expected: int, when: str) -> None:
         """Compare what the SLM says that it shows with what it should show."""
@@ -348,8 +349,8 @@ class SimEngine(MDAEngine):
             arrived += 1
             one = event.events[arrival.number]
             if self._cycle.switches and arrival.number + 1 < count:
-                coming = shot_of(event.events[arrival.number + 1])
-                self._shine(Lamp(coming.channel, coming.power_percent))
+                shots = shot_of(one), shot_of(event.events[arrival.number + 1])
+                self._shine(*dict.fromkeys(Lamp(shot.channel, shot.power_percent) for shot in shots))
             stamp = self._stamp(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):

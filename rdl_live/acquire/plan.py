@@ -194,6 +194,8 @@ def load_plan(path: str | Path) -> Plan:
         plan = Plan.model_validate(content)
     except ValidationError as error:
         problems += explain(error, Plan, content)
+    if problems and "optics" in content:
+        raise ConfigError(f"{path}: is a microscope file, not a plan; give the plan first, and this with --microscope")
     if len(problems) == 1:
         raise ConfigError(f"{path}: {problems[0]}")
     if problems:

@@ -59,10 +59,10 @@ class Progress:
 
     @property
     def done(self) -> str:
-        """How far it came: "7 of 72 series, 20 of 108 s late"."""
+        """How far it came: "7 of 72 series, 20 s late (planned: 108 s)"."""
         text = f"{self.series} series" if self.planned is None else f"{self.series} of {self.planned} series"
         if self.is_late and self.planned_s is not None:
-            text += f", {self.late_s:.0f} of {self.planned_s:.0f} s late"
+            text += f", {self.late_s:.0f} s late (planned: {self.planned_s:.0f} s)"
         return text
 
     @property

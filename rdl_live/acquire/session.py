@@ -38,6 +38,8 @@ _running_lock = threading.Lock()
 
 DARK_S = 0.3
 """After a stop the run has so long to go dark by itself; then the guard does it, whatever holds the run."""
+HELD_S = 0.7
+"""Likewise where its light path is closed: lasers and AOTF are turned off, too."""
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
 COMPUTES_S = 20.0
@@ -371,10 +373,10 @@ class Acquisition:
 
     def _see_dark(self) -> None:
         """After a stop: if a device holds the run with the light on, turn it off from here."""
-        deadline = time.monotonic() + DARK_S
-        while self.lit and time.monotonic() < deadline:
+        began = time.monotonic()
+        while self.running and time.monotonic() < began + (DARK_S if self.lit else HELD_S):
             time.sleep(0.01)
-        if self.lit:
+        if self.running:
             # What is wrong is told by the run's own end, or by `wait` where it does not come to it.
             for error in self._made_safe():
                 _LOG.warning("after the stop: %s", error)

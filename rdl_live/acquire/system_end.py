@@ -87,7 +87,9 @@ def _handlers(came: list[int], stop: Step, then: Callable[[int], object]) -> Ite
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                # What comes again at the end of a terminal must not cut the end of the program short.
+                again = number in came and number not in insisting
+                signal.signal(number, signal.SIG_IGN if again else handler)
 
 
 def ending_signals() -> list[int]:

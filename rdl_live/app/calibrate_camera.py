@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,19 @@ def calibrate_camera(
     Raises:
         RdlError: a file cannot be read, does not fit the others, or says too little.
     """
+    made = not folder.exists()
     targets = prepare_folder(folder, overwrite)
-    statistics = PixelStatistics()
-    largest, whole = _feed(statistics, dark, None, progress)
-    seen = [_flat(path, statistics.mean, progress) for path in flats]
-    found = photon_transfer(statistics, seen, saturation_adu=largest, whole=whole)
-    _write(found, targets, [dark, *flats], overwrite)
+    try:
+        statistics = PixelStatistics()
+        largest, whole = _feed(statistics, dark, None, progress)
+        seen = [_flat(path, statistics.mean, progress) for path in flats]
+        found = photon_transfer(statistics, seen, saturation_adu=largest, whole=whole)
+        _write(found, targets, [dark, *flats], overwrite)
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()  # nothing half-made is left behind
+        raise
     return found
 
 

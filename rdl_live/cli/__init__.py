@@ -1,5 +1,6 @@
 """One command with verbs. Modules of the verbs load what they need when they run, so that `--help` is quick."""
 
+import os
 import sys
 
 import typer
@@ -77,4 +78,14 @@ def main() -> None:
             app(prog_name=app.info.name)
         except RdlError as error:
             Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            _end_though_stuck(USER_ERROR)
             sys.exit(USER_ERROR)
+
+
+def _end_though_stuck(code: int) -> None:
+    """End the process at once where a device hangs: its orderly end would hang, too."""
+    core = sys.modules.get("rdl_live.acquire.core")
+    if core is not None and core.stuck:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)

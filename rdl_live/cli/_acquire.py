@@ -75,7 +75,8 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
         acquisition.record_to(recorder)
         acquisition.start()
         with console.status("starting") as line:
-            while acquisition.running:
+            # Once it was asked to stop it may never end, where a device hangs; `wait` knows what to do then.
+            while acquisition.running and not signals:
                 time.sleep(0.1)
                 line.update(_progress(acquisition, recorder))
         try:

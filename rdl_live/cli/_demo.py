@@ -82,7 +82,7 @@ def demo(
     quiet_micro_manager()
     with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
         demo.run.start()
-        _watch(demo, console)
+        _watch(demo, console, signals)
         report = demo.finish()
     result = Console(highlight=False)
     latency = report["latency_ms"]
@@ -116,20 +116,20 @@ def _window(
     photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.demo import DEMO, DemoWishes, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
     wishes = DemoWishes(photons, size, denoise, specimen, seed)
     wishes.check()
     memory = Memory("demo")
-    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory)
+    return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)
 
 
-def _watch(demo: "Demo", console: Console) -> None:
-    """Show the status line until the acquisition ends."""
+def _watch(demo: "Demo", console: Console, signals: list[int]) -> None:
+    """Show the status line until the acquisition ends, or is asked to."""
     with console.status("starting ...", spinner="dots") as line:
-        while demo.run.running:
+        while demo.run.running and not signals:
             line.update(status_line(demo.run.status))
             demo.stop_if_overdue()
             time.sleep(REFRESH_S)

@@ -157,10 +157,15 @@ def _learn_series(
     patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
+    from rdl_live.restore.suited import check_suited
     from rdl_live.train import train_on_films
     from rdl_live.train.recordings.settings import SelfSupSettings
+    from rdl_models import Task, find_weights, read_card
 
     settings, console = checked_settings(SelfSupSettings, wanted), _Console()
+    # Before a minute is spent on finding patterns.
+    card = read_card(find_weights(settings.start))
+    check_suited(card, f"--from {settings.start}", {Task.OBJECT_PLANE}, "learn from noisy SIM series")
     films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
     with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)

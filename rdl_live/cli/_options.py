@@ -14,10 +14,10 @@ Raw = Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, O
 Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
 RecordingFolder = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
 MicroscopeFile = Annotated[
-    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="MicroscopeFile file: optics, channels, camera.")
+    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file: optics, channels, camera.")
 ]
 Rig = Annotated[
-    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="MicroscopeFile file with a hardware section.")
+    Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file with a hardware section.")
 ]
 Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
 Planes = Annotated[

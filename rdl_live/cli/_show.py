@@ -16,9 +16,16 @@ def pattern_table(patterns: "PatternSet") -> Table:
     """Return the patterns as a person reads them."""
     import math
 
-    table = Table(title="illumination patterns", title_justify="left")
+    # What decides is never cut, however narrow the terminal: other columns are folded.
+    table = Table(title="illumination patterns", title_justify="left", padding=(0, 0, 0, 1))
     for heading in ("", "direction °", "period nm", "phases °", "contrast", "score", "verdict"):
-        table.add_column(heading, justify="left" if heading == "verdict" else "right", no_wrap=True)
+        verdict = heading == "verdict"
+        table.add_column(
+            heading,
+            justify="left" if verdict else "right",
+            no_wrap=verdict,
+            min_width=len("not trusted") if verdict else None,
+        )
     for index, pattern in enumerate(patterns, start=1):
         table.add_row(
             str(index),

@@ -202,7 +202,8 @@ def _simulation(
         specimen, settings = SpecimenSettings(**grown), SimulationSettings(**recorded)
     except ValidationError as error:
         problems = (f"{_option(entry['loc'])} {entry['input']}: {plain_message(entry)}" for entry in error.errors())
-        raise ConfigError("; ".join(problems)) from error
+        # Both sides of a frame come from one option: what is wrong with them is said once.
+        raise ConfigError("; ".join(dict.fromkeys(problems))) from error
     maps = load_camera_maps(scope.camera, settings.shape)
     return Simulation(scope, specimen, settings, channel=scope.channel(channel), maps=maps)
 

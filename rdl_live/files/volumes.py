@@ -106,7 +106,9 @@ def _folded(stack: Stack, planes: int | None, channel: int | None, stacked: bool
         stack = stack.take(Axis.CHANNEL, channel or 0)
     stack = stack.squeezed()
     if Axis.ANGLE in stack.axes or Axis.PHASE in stack.axes:
-        raise DataError(f"{stack.describe()}: is a SIM recording, no z-stack; train on it without --volume")
+        raise DataError(
+            f"{stack.describe()}: is a SIM recording, no z-stack; `train tis` and `reconstruct` are for these"
+        )
     total = stack.frames.size
     found = stack.size(Axis.Z)
     if planes is None and found > 1:

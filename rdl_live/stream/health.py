@@ -1,5 +1,6 @@
 """Whether the patterns are still as good as they were; each change is told once."""
 
+import math
 from collections.abc import Callable
 
 from rdl_live.optics.pattern import PatternSet
@@ -23,27 +24,35 @@ class PatternHealth:
         self._fallen: set[int] = set()
         self._doubted: set[int] = set()
 
-    def judge(self, estimated: PatternSet) -> None:
-        """Compare the newest estimation with those before."""
+    def judge(self, estimated: PatternSet, photons: float | None = None) -> None:
+        """Compare the newest estimation with those before.
+
+        Args:
+            estimated: the newest.
+            photons: mean of the raw frames it is made of. Scores grow as its root, so that less light, which the user
+                may have chosen, is no fall.
+        """
+        root = math.sqrt(photons) if photons is not None and photons > 0 else 1.0
         for orientation, pattern in enumerate(estimated):
             where = f"channel {self._channel}, orientation {orientation + 1}"
             if pattern.trusted:
                 depth = self._depth[orientation] = max(pattern.modulation[0], self._depth.get(orientation, 0.0))
                 if pattern.modulation[0] >= RECOVERED * depth:  # series from before it went out lift it a little
                     self._doubted.discard(orientation)
-                self._judge_score(orientation, pattern.score, where)
+                self._judge_score(orientation, pattern.score, root, where)
             elif orientation not in self._doubted:
                 self._doubted.add(orientation)
                 self._tell(f"{where}: {pattern.doubt or 'its pattern is not trusted'}")
 
-    def _judge_score(self, orientation: int, score: float, where: str) -> None:
-        best = self._best[orientation] = max(score, self._best.get(orientation, 0.0))
+    def _judge_score(self, orientation: int, score: float, root: float, where: str) -> None:
+        highest = self._best[orientation] = max(score / root, self._best.get(orientation, 0.0))
+        best = highest * root
         if score < FALLEN * best:
             if orientation not in self._fallen:
                 self._fallen.add(orientation)
                 self._tell(
-                    f"{where}: the pattern's score fell from {best:.1f} to {score:.1f}; check focus, polarisation and "
-                    "light, or whether the dye has bleached"
+                    f"{where}: the pattern's score fell from {best:.1f} to {score:.1f}; check focus and polarisation, "
+                    "or whether the dye has bleached"
                 )
         elif score > RECOVERED * best:
             self._fallen.discard(orientation)

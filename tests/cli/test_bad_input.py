@@ -1,5 +1,6 @@
 """Whatever is wrong with what a user gives: a sentence that says what to do, exit code 2, and nothing written."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from rich.console import Console
 
+from rdl_live.cli._show import pattern_table
+from rdl_live.optics import evenly_spaced
 from tests.cli.conftest import MICROSCOPE, SHAPE, Frames, Outcome, Run, listing
 
 OUTPUTS = ["--out", "SR.tif", "--report", "R.json", "--preview", "P.png"]
@@ -53,6 +57,30 @@ MICROSCOPE_FILES = [
     pytest.param("name: test scope", "name: [", ["not valid YAML"], id="no YAML"),
     pytest.param("name: test scope", "name: a\nname: b", ["stands twice"], id="key twice"),
 ]
+
+
+@pytest.mark.parametrize("verb", ["reconstruct", "estimate"])
+def test_pixels_of_the_chip_are_not_those_of_the_sample(run: Run, folder: Path, verb: str) -> None:
+    Path("M.yaml").write_text(MICROSCOPE.replace("pixel_size_um: 0.08", "pixel_size_um: 65"), encoding="utf-8")
+    refused(run, folder, [verb, "raw.tif", "-m", "M.yaml"], "M.yaml", "optics.pixel_size_um 65", "magnification")
+
+
+def test_nothing_is_left_of_a_calibration_that_cannot_be(run: Run, folder: Path) -> None:
+    refused(run, folder, ["calibrate", "camera", "--dark", "raw.tif", "--flat", "raw.tif", "--out", "cal"], "9 frames")
+
+
+def test_one_option_is_complained_of_once(run: Run, folder: Path) -> None:
+    done = refused(run, folder, ["simulate", "s.tif", "-m", "M.yaml", "--size", "0"], "--size 0")
+    assert done.words.count("--size 0") == 1
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_verdict_is_never_cut(width: int) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    patterns = evenly_spaced(0.2, 3, 5)
+    doubted = patterns.replace(patterns=[{**one.model_dump(), "trusted": False} for one in patterns])
+    console.print(pattern_table(doubted))
+    assert console.export_text().count("not trusted") == 3
 
 
 @pytest.mark.parametrize("verb", ["reconstruct", "estimate"])

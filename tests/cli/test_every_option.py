@@ -105,6 +105,10 @@ RUNS = [
         Case("export cells.ome.zarr c.ome.tif --channel b --position 1 --z 0 --overwrite", ("c.ome.tif",)),
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal", ("cal/camera.yaml", "cal/report.json")),
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal --overwrite", ("cal/camera.yaml",)),
+        Case(
+            "calibrate offset film.tif --microscope M.yaml --out offset.tif --channel green --overwrite",
+            ("offset.tif",),
+        ),
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
         Case("data add raw.tif film.tif --microscope M.yaml --catalogue d.json --channel green", ("d.json",)),
@@ -241,6 +245,7 @@ def test_help_speaks_of_files_and_numbers_and_not_of_types(run: Run, name: str) 
     shown = run(*name.split(), "--help")
     assert shown.code == 0
     assert "Usage: rdl-live " + name in shown.words
+    assert "MicroscopeFile" not in shown.words
     assert not any(word in shown.words for word in ("<list", "<bool", "<int", "<str", "<float", "<path", "Path]"))
     assert run(*name.split(), "-h").out == shown.out
 

@@ -299,3 +299,15 @@ def test_help_has_examples(run: Run) -> None:
     assert result.code == 0
     for word in ("--microscope", "--denoise", "--out", "--report", "--preview", "--device", "--overwrite", "sr.tif"):
         assert word in result.words
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_light_of_a_film_is_that_of_all_its_series(run: Run, film: Frames) -> None:
+    """Not of the first alone: here each is dimmer than the one before."""
+    photons = (film.astype(float) - 100) * 0.5
+    faded = np.stack([one * share for one, share in zip(photons, (1.0, 0.8, 0.6), strict=True)])
+    tifffile.imwrite("faded.tif", (faded / 0.5 + 100).round().astype(np.uint16).reshape(27, *SHAPE))
+    assert run("reconstruct", "faded.tif", "-m", "M.yaml", "--report", "R.json", "--device", "cpu").code == 0
+    found = json.loads(Path("R.json").read_text(encoding="utf-8"))["photons_per_pixel"]
+    assert found == pytest.approx(faded.mean(), rel=0.01)
+    assert found < 0.9 * faded[0].mean()

@@ -3,9 +3,10 @@
     python -m tests.faults.observed LOG VERB [ARGUMENTS]
 
 A thread writes the world's truth to LOG, one line each 10 ms, as long as the process lives: the time, whether light
-reaches the sample, and what lets it. It takes orders from stdin, one a line: `close` the window, `answer-yes` to its
-questions, `raise` in the view, `raise-engine`, `raise-recorder`, `hang DEVICE`. The verb `docked` is a host's window
-with the widget in it. With OBSERVED_RECORDS=FOLDER a window records there, with OBSERVED_IDLE=1 it does nothing.
+reaches the sample, what lets it, and the value of the hardware watchdog's line. It takes orders from stdin, one a line:
+`close` the window, `answer-yes` to its questions, `raise` in the view, `raise-engine`, `raise-recorder`, `hang DEVICE`.
+The verb `docked` is a host's window with the widget in it. With OBSERVED_RECORDS=FOLDER a window records there, with
+OBSERVED_IDLE=1 it does nothing.
 """
 
 import json
@@ -18,11 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from rdl_devices.sim import registry
+from rdl_devices.sim.shutter import SimShutter
 from rdl_devices.sim.world import World
 
 worlds: list[World] = []
 sessions: list[Any] = []
 windows: list[Any] = []
+
+
+opened: list[bool] = []
+"""Whether the shutter was opened ever."""
 
 
 def truth(world: World) -> dict[str, Any]:
@@ -33,6 +39,8 @@ def truth(world: World) -> dict[str, Any]:
         "shutter": light.shutter_open,
         "enabled": any(line.enabled for line in light.lines.values()),
         "percent": max(line.aotf_percent for line in light.lines.values()),
+        "opened": bool(opened),
+        "beat": getattr(getattr(light.interlock, "__self__", None), "_value", None),
     }
 
 
@@ -45,6 +53,13 @@ def observe(log: Path) -> None:
         worlds.append(world)
 
     registry.begin = begun
+    set_state = SimShutter._set_state
+
+    def opening(shutter: SimShutter, value: int) -> None:
+        set_state(shutter, value)
+        opened.extend([True] * bool(value))
+
+    SimShutter._set_state = opening  # type: ignore[method-assign]
 
     def write() -> None:
         with log.open("a", encoding="utf-8") as file:

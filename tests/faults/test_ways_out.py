@@ -6,6 +6,7 @@ Each runs a process of its own (`observed.py`), whose world is written down unti
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,16 +73,6 @@ class Program:
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0), last
         return max(lit, default=began) - began
 
-    def suspended_dark(self) -> None:
-        """Suspend it (Ctrl-Z), as a host's process is where it does not mind; it must be dark before."""
-        began = time.time()
-        self.process.send_signal(signal.SIGTSTP)
-        status = Path(f"/proc/{self.process.pid}/stat")
-        until(lambda: status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T", PATIENCE_S)
-        last = self.truths[-1]
-        assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0), last
-        assert max(one["at"] for one in self.truths if one["lit"]) - began < DARK_S
-
     def recorded(self) -> int:
         """Compare every frame of the recording with its checksum, and see that it was closed."""
         report = verify(self.raw)
@@ -90,18 +81,32 @@ class Program:
         return report.verified
 
 
-def microscope(root: Path, folder: Path) -> Path:
-    """Write a demo microscope with a small camera and a still specimen."""
+def microscope(root: Path, folder: Path, *, watchdog: bool = False) -> Path:
+    """Write a demo microscope with a small camera and a still specimen, and with a hardware watchdog if wanted."""
     cfg = (root / "configs" / "demo.cfg").read_text(encoding="utf-8")
+    lasers = "#py pyDevice,Lasers,rdl_devices.sim.lasers,SimLasers\n"
+    if watchdog:
+        cfg = cfg.replace(lasers, f"{lasers}#py pyDevice,Interlock,rdl_devices.sim.watchdog,SimWatchdog\n")
     extra = "#py Property,Camera,SensorSize_px,64\n#py Property,World,Refresh_ms,1000000\n"
     (folder / "demo.cfg").write_text(cfg + extra, encoding="utf-8")
     text = (root / "configs" / "demo.yaml").read_text(encoding="utf-8")
+    if watchdog:
+        role = "  watchdog: {device: Interlock, property: Heartbeat, every_s: 0.2}\n  setup:\n"
+        text = text.replace("  setup:\n", role)
     (folder / "demo.yaml").write_text(text, encoding="utf-8")
     return folder / "demo.yaml"
 
 
 @contextmanager
-def running(program: str, root: Path, folder: Path, terminal: int | None = None) -> Iterator[Program]:
+def running(
+    program: str,
+    root: Path,
+    folder: Path,
+    terminal: int | None = None,
+    *,
+    watchdog: bool = False,
+    screen: dict[str, str] | None = None,
+) -> Iterator[Program]:
     """Start a program that records, and wait until there is light and a recording.
 
     Args:
@@ -109,8 +114,15 @@ def running(program: str, root: Path, folder: Path, terminal: int | None = None)
         root: of the repository.
         folder: for everything that is written.
         terminal: what it takes for its terminal; by default a file.
+        watchdog: whether its microscope has a hardware watchdog.
+        screen: environment of its screen; by default Qt's own without pictures.
     """
-    scope, out, log, said = microscope(root, folder), folder / "out", folder / "world.jsonl", folder / "said.txt"
+    scope, out, log, said = (
+        microscope(root, folder, watchdog=watchdog),
+        folder / "out",
+        folder / "world.jsonl",
+        folder / "said.txt",
+    )
     plan = folder / "plan.yaml"
     plan.write_text('{"channels": [{"name": "488", "power_percent": 50, "exposure_ms": 5}], "time": {"points": null}}')
     arguments = {
@@ -127,7 +139,7 @@ def running(program: str, root: Path, folder: Path, terminal: int | None = None)
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.observed", str(log), program, *arguments],
             cwd=root,
-            env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1", **settings},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **(screen or {"QT_QPA_PLATFORM": "offscreen"}), **settings},
             stdin=subprocess.PIPE,
             stdout=file if terminal is None else terminal,
             stderr=file if terminal is None else terminal,
@@ -173,7 +185,8 @@ def table(rows: list[str], programs: tuple[str, ...] = PROGRAMS) -> list[Any]:
 def test_a_signal(root: Path, tmp_path: Path, program: str, name: str) -> None:
     with running(program, root, tmp_path) as one:
         if program == "docked" and name == "SIGTSTP":
-            one.suspended_dark()
+            # A process without a terminal is not suspended (POSIX: its group is orphaned); it goes on, in the dark.
+            assert one.dark_after(lambda: one.process.send_signal(signal.SIGTSTP), ends=False) < DARK_S
             return
         assert one.dark_after(lambda: one.process.send_signal(getattr(signal, name))) < DARK_S
         assert one.recorded() > 0
@@ -262,7 +275,7 @@ def test_a_device_hangs_and_it_is_ended(root: Path, tmp_path: Path, program: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", ["acquire", "live", "docked"])
 def test_killed_by_force(root: Path, tmp_path: Path, program: str) -> None:
     """No software can help: the light stays on. The next start makes it dark before anything else."""
     with running(program, root, tmp_path) as one:
@@ -281,7 +294,6 @@ def test_killed_by_force(root: Path, tmp_path: Path, program: str) -> None:
     plan = tmp_path / "plan.yaml"
     arguments = {
         "acquire": ["acquire", str(plan), "--microscope", str(scope), "--out", str(again / "x.zarr"), "--dry-run"],
-        "demo": ["acquire", str(plan), "--microscope", str(scope), "--out", str(again / "x.zarr"), "--dry-run"],
         "live": ["live", "--microscope", str(scope), "--folder", str(again)],
         "docked": ["docked", str(scope)],
     }[program]
@@ -298,13 +310,72 @@ def test_killed_by_force(root: Path, tmp_path: Path, program: str) -> None:
     )
     made = Program(process, log, again, again / "said.txt")
     try:
-        until(lambda: any(t["lit"] for t in made.truths) or process.poll() is not None, PATIENCE_S)
-        until(lambda: made.truths[-1]["enabled"] is False or process.poll() is not None, PATIENCE_S)
-        lit = [t["at"] for t in made.truths if t["lit"]]
-        assert lit, "it was left on"
-        assert max(lit) - min(lit) < DARK_S
+        until(lambda: any(t["opened"] for t in made.truths) or process.poll() is not None, PATIENCE_S)
+        until(lambda: not made.truths[-1]["enabled"] or process.poll() is not None, PATIENCE_S)
+        time.sleep(0.5)
         last = made.truths[-1]
+        assert last["opened"], "it was left on"
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0)
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS[:2] + PROGRAMS[3:])
+def test_the_hardware_watchdog_after_a_kill(root: Path, tmp_path: Path, program: str) -> None:
+    """The watchdog is a box of its own, outside of the process: here a second world, which gets the program's beats.
+
+    Its shutter is open and its laser on, as the killed program has left them; it goes dark when the beats stop.
+    """
+    from rdl_devices.sim import registry
+    from rdl_devices.sim.watchdog import SimWatchdog
+    from rdl_devices.sim.world import World
+
+    box = World(realtime=True)
+    registry.begin(box)
+    watchdog = SimWatchdog()
+    watchdog.set_property_value("Timeout_s", 1.0)
+    box.light.shutter_open = True
+    box.light.lines[488].enabled, box.light.lines[488].aotf_percent = True, 50.0
+
+    def wired(one: Program) -> bool:
+        """Pass the newest beat on, as a wire does; return whether the box lets light through."""
+        truths = one.truths
+        if truths and truths[-1]["beat"] is not None:
+            watchdog.set_property_value("Heartbeat", truths[-1]["beat"])
+        return box.light.share(488, exposing=True) > 0
+
+    with running(program, root, tmp_path, watchdog=True) as one:
+        until(lambda: wired(one))
+        began = time.monotonic()
+        while time.monotonic() < began + 3.0:
+            assert wired(one), "the beats come while it runs"
+            time.sleep(0.02)
+        one.process.kill()
+        one.process.wait()
+        assert one.truths[-1]["lit"]
+        assert until(lambda: not wired(one)) < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["live", "docked"])
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="no Xvfb")
+def test_the_screen_is_lost(root: Path, tmp_path: Path, program: str) -> None:
+    """As when `ssh -X` is lost: Qt ends the process at once when its X server is gone."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as pipe:
+            screen = {"QT_QPA_PLATFORM": "xcb", "DISPLAY": f":{pipe.readline().strip()}"}
+        with running(program, root, tmp_path, screen=screen) as one:
+            assert one.dark_after(server.kill) < DARK_S
+            assert one.recorded() > 0
+    finally:
+        server.kill()
+        server.wait()

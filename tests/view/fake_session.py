@@ -64,6 +64,11 @@ class FakeSession:
         )
         return self._images
 
+    def give_these(self, images: Images) -> None:
+        """Give other images."""
+        self._count += 1
+        self._images = replace(images, number=self._count)
+
     def take_images(self) -> Images | None:
         images, self._images = self._images, None
         return images

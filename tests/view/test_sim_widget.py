@@ -177,6 +177,26 @@ def test_the_denoised_pane_comes_and_goes_with_the_denoiser(
     assert "denoised" not in widget.grid.shown
 
 
+def test_every_image_that_a_stage_makes_has_a_pane(widget: SimWidget, session: FakeSession) -> None:
+    session.change(denoiser="dfcan")
+    session.be(Activity.LIVE)
+    usual = session.give()
+    sim = usual["sim"]
+    assert sim is not None
+    session.give_these(replace(usual, pictures={**usual.pictures, "sr": sim, "taken away": sim}, denoiser="dfcan"))
+    widget.refresh()
+    assert widget.grid.shown == ["raw", "widefield", "sim", "sr", "taken away"]
+    assert [widget.grid.panes[name].title for name in ("sr", "taken away")] == [
+        "Super-resolved by network",
+        "Taken away",
+    ]
+    assert widget.grid.panes["sr"].picture is sim
+    session.give(denoised=True)
+    widget.refresh()
+    assert widget.grid.panes["sr"].picture is None
+    assert not {"sr", "taken away"} & set(widget.grid.shown)
+
+
 def test_doubtful_places_are_shaded(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
     session.change(denoiser="rdl")
     session.be(Activity.LIVE)

@@ -67,6 +67,8 @@ def test_the_frequency_under_the_cursor(view: SpectrumView) -> None:
 def test_health_is_told_in_words(qtbot: QtBot) -> None:
     panel = HealthPanel()
     qtbot.addWidget(panel)
+    assert "No patterns yet" in panel.headline.text()  # the light is off
+    panel.show_patterns(None)
     assert "being found" in panel.headline.text()
     good = evenly_spaced(0.2)
     scored = good.replace(patterns=[{**p.model_dump(), "score": 30.0} for p in good])

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median, pstdev
 from typing import Any
 
 from torch import Tensor
@@ -114,7 +114,17 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> Raw
     )
 
 
-def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
+def _fitted_flicker(patterns: PatternSet | None) -> float | None:
+    """Return how the light of the frames varies within orientations, free of what the pattern does to their means.
+
+    A pattern over few structures changes the mean of the frames; None where it cannot be told from flicker.
+    """
+    if patterns is None or not patterns.trusted:
+        return None
+    return max(pstdev(pattern.gains) / max(median(pattern.gains), 1e-9) for pattern in patterns)
+
+
+def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | None = None) -> list[str]:
     """Return what a microscopist should mend before the next recording."""
     found = []
     if quality.contrast.overall < _LOW_MCNR:
@@ -122,7 +132,8 @@ def raw_warnings(quality: RawQuality, scope: Microscope) -> list[str]:
             f"modulation contrast-to-noise {quality.contrast.overall:.1f} is inadequate (below {_LOW_MCNR:g}): "
             "fine detail is mostly noise; use more light, average, or improve the pattern's contrast"
         )
-    if quality.flicker.within_orientations > _FLICKER:
+    fitted = _fitted_flicker(patterns)
+    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
         found.append(
             f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"

@@ -20,6 +20,7 @@ from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_pattern
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.offsets import own_offsets
+from rdl_live.app.reconstruct.own_gain import gain_of, measured_gain_warnings
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
     FIXED_EXCESS,
@@ -47,6 +48,7 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
@@ -59,6 +61,8 @@ from rdl_models import find_weights, read_card
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
+MOST_ALIASED = 4.0
+"""Cut-off of the objective in cycles a pixel, 0.5 at the Nyquist limit; beyond this there is nothing to be seen."""
 _PIXEL_TOLERANCE = 0.02
 _NOISE_PIXELS = 2**24
 """Of the time points on which the noise is measured."""
@@ -151,6 +155,7 @@ class OfflineRun:
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
+        self._check_pixels()
         index = self.scope.channels.index(self.channel) if options.channel is not None else None
         with self.watch.timed("open"):
             self.recording = self._open(index)
@@ -163,6 +168,8 @@ class OfflineRun:
         """Measured by `estimate`."""
         self.patterns_from: dict[str, Any] | None = None
         """Where the patterns come from, if they are given; see `JointFit`."""
+        self.camera_measured: dict[str, float] | None = None
+        """What was measured of the camera on this recording, as fields of `Camera`."""
         self._known: KnownPatterns | None = None
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
@@ -175,6 +182,16 @@ class OfflineRun:
         self._photons = 0.0
         """Mean of all series [photons a pixel]; known when they have been reconstructed."""
         self._saturated = Saturation(self.scope.camera.saturation_adu or self.recording.saturation)
+
+    def _check_pixels(self) -> None:
+        """Refuse pixels that no SIM microscope has: those of the chip, most likely, and not of the sample."""
+        pixel_um, cutoff = self.scope.optics.pixel_size_um, self.scope.cutoff(self.channel)
+        if cutoff * pixel_um > MOST_ALIASED:
+            raise ConfigError(
+                f"{self.microscope}: optics.pixel_size_um {pixel_um:g} is too coarse by far to see any pattern of this "
+                f"objective, for which {0.5 / cutoff:.3f} um or less is needed; give the camera's pixel divided by the "
+                "magnification, as 6.5 um / 100 = 0.065"
+            )
 
     def close(self) -> None:
         """Close the raw file."""
@@ -235,13 +252,12 @@ class OfflineRun:
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
-        warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        warnings = self.file_warnings()
         otf = Otf.of(self.scope, self.channel)
         self.defects = find_defects(np.stack(stack), otf)
         stack = [self.defects.mend(one) for one in stack]
+        warnings += self.settle_camera(stack)
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
-        self.noise = self._noise(stack)
-        warnings += self.settle_camera()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -257,6 +273,7 @@ class OfflineRun:
                 f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at its "
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
+        warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
         return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
@@ -264,19 +281,33 @@ class OfflineRun:
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
 
-    def settle_camera(self) -> list[str]:
-        """Take off the fixed pattern that the recording itself shows, if that is worth while; return warnings.
+    def settle_camera(self, some: "list[np.ndarray] | None" = None) -> list[str]:
+        """Measure what the microscope file lacks of the camera, where the recording shows it; return warnings.
 
-        Needs the noise of `estimate`, or measures it on the first series.
+        Args:
+            some: series to measure on; the first by default.
         """
-        self.noise = self.noise or self._noise([self.series(0)])
+        series = some or [self.series(0)]
+        warnings = self._settle_gain(series[0])
+        self.noise = self._noise(series)
         own = None
         if self.noise.excess > FIXED_EXCESS:
             own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
-        if own is not None:
-            self.maps = own
-            return []
-        return noise_warnings(self.noise)
+        if own is None:
+            return warnings + noise_warnings(self.noise)
+        self.maps = own
+        return warnings
+
+    def _settle_gain(self, series: np.ndarray) -> list[str]:
+        """Measure gain and read noise by photon transfer on a series, if the microscope file lacks the gain."""
+        camera = self.scope.camera
+        measured = gain_of(series, self.scope, self.channel)
+        if measured is None:
+            return calibration_warnings(camera) if self.camera_measured is None else []
+        self.scope = self.scope.replace(camera={**camera.model_dump(exclude_unset=True), **measured})
+        self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
+        self.camera_measured = measured
+        return measured_gain_warnings(camera, measured)
 
     def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
         """Measure the noise of some of the time points."""
@@ -312,7 +343,8 @@ class OfflineRun:
         """Return what the estimation found besides patterns, for reports."""
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
         given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
-        return {"fixed_pattern_e": fixed, **given}
+        camera = {} if self.camera_measured is None else {"camera_measured": self.camera_measured}
+        return {"fixed_pattern_e": fixed, **camera, **given}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -486,7 +518,11 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope) + negative_warning(negative.ratio))
+        result.warn(
+            self.saturation_warnings()
+            + raw_warnings(quality, self.scope, result.patterns)
+            + negative_warning(negative.ratio)
+        )
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",

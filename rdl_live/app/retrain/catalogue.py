@@ -65,7 +65,7 @@ class Catalogue(BaseModel):
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            reason = str(error).splitlines()[0]
+            reason = error.strerror if isinstance(error, OSError) else "it holds something else"
             raise DataError(f"{path}: not a whole catalogue ({reason}); mend it, or name another one") from error
 
     def with_entry(self, entry: Entry) -> "Catalogue":

@@ -68,7 +68,7 @@ class Mailbox:
 
     @property
     def brightness(self) -> float | None:
-        """Photons for the same light, relative to the first frames: 1 until the dye bleaches."""
+        """Photons for the same light, relative to the brightest so far: 1 until the dye bleaches."""
         return self._brightness
 
     def put_frame(self, frame: "Frame | None", tag: "FrameTag") -> None:
@@ -89,9 +89,11 @@ class Mailbox:
             self._reference, self._brightness = ((channel, yields) if yields > 0 else None), None
             return
         share = yields / self._reference[1]
-        self._brightness = (
-            share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
-        )
+        found = share if self._brightness is None else self._brightness + SMOOTHED * (share - self._brightness)
+        if found > 1:
+            # The first frame may have been a dim one; of what remains there cannot be more than all.
+            self._reference = (channel, self._reference[1] * found)
+        self._brightness = min(found, 1.0)
 
     def put_result(self, result: "Result") -> None:
         """Keep a result."""

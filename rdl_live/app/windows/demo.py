@@ -48,7 +48,8 @@ class DemoWishes:
 
 def demo_session(wishes: DemoWishes, memory: Memory) -> LiveSession:
     """Return the session of the simulated microscope; it goes live as soon as its devices are loaded."""
-    settings = recalled(memory, DEMO)
+    # The light of whoever was here before would puzzle the next visitor.
+    settings = replace(recalled(memory, DEMO), power_percent=DEMO.power_percent, exposure_ms=DEMO.exposure_ms)
     if wishes.photons is not None:
         power = min(100.0, wishes.photons)  # 10 photons per pixel and ms at full power, 10 ms
         settings = replace(settings, power_percent=power, exposure_ms=10.0 * max(1.0, wishes.photons / 100.0))

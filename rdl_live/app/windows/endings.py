@@ -133,13 +133,16 @@ def end_at_once(session: LiveSession, patience_s: float = LOST_S) -> None:
 def guard_host(session: LiveSession) -> Callable[[], None]:
     """Keep a host's process from ending with the light on: dark first, then whatever would have come.
 
-    For a widget in another program. Its handlers of signals and exceptions stay; they are called when it is dark.
+    For a widget in another program. Its handlers of signals, exceptions and Qt's messages stay; they are called when it
+    is dark.
     In other than the main thread signals stay as they are.
 
     Returns:
         What takes it back.
     """
-    steps = [stop_at_exceptions(session)]
+    screen = ExitStack()
+    screen.enter_context(stopped_by_a_lost_screen(session))
+    steps = [stop_at_exceptions(session), screen.close]
     if threading.current_thread() is threading.main_thread():
         steps.append(_dark_before_signals(session))
 

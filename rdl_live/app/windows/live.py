@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
+CAUTIOUS = Settings(power_percent=5.0)
+"""Settings of a microscope that was never used before."""
 END_S = 15.0
 """How long devices may take to go dark and be unloaded when the window has been closed."""
 
 
 def microscope_session(microscope: "Path | Microscope", memory: Memory, denoise: str | None = None) -> LiveSession:
     """Return the session of a microscope; the light stays off until the user asks for it."""
-    settings = recalled(memory, Settings(power_percent=5.0))
+    settings = recalled(memory, CAUTIOUS)
     if denoise is not None:
         settings = replace(settings, denoiser=denoise)
     return LiveSession(microscope, Wishes(settings), prepare=lambda _: quiet_micro_manager())
@@ -58,14 +60,16 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
     # Each microscope has its own memory: the power of one is not that of another.
     name = Path(microscope).stem if isinstance(microscope, Path | str) else microscope.name
     memory = Memory(f"docked-{name}")
-    session = LiveSession(microscope, Wishes(recalled(memory, Settings(power_percent=5.0))), core=core)
-    widget = SimWidget(session, memory, retrainer=RetrainDesk(session))
+    session = LiveSession(microscope, Wishes(recalled(memory, CAUTIOUS)), core=core)
+    widget = SimWidget(session, memory, retrainer=RetrainDesk(session), defaults=CAUTIOUS)
     session.ended.append(guard_host(session))
     session.start()
     return widget
 
 
-def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | None = None) -> int:
+def run_window(
+    session: LiveSession, title: str, memory: Memory, folder: Path | None = None, defaults: Settings | None = None
+) -> int:
     """Show the window until it is closed; return the exit code.
 
     Args:
@@ -73,7 +77,9 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
         title: of the window.
         memory: what is remembered for the next start.
         folder: where recordings go; by default where they went last.
+        defaults: what "Reset to defaults" sets; little light where left out.
     """
+    defaults = defaults or CAUTIOUS
     from qtpy.QtCore import QTimer
 
     from rdl_live.app.retrain.desk import RetrainDesk
@@ -82,7 +88,7 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
 
     application = qt_application()
     desk = RetrainDesk(session)
-    widget = SimWidget(session, memory, folder, retrainer=desk)
+    widget = SimWidget(session, memory, folder, retrainer=desk, defaults=defaults)
     recordings = RecordingWindows(widget)
     window = MainWindow(widget, title)
     window.show()
@@ -90,11 +96,11 @@ def run_window(session: LiveSession, title: str, memory: Memory, folder: Path | 
     QTimer.singleShot(50, session.start)
     with window_endings(session, window) as signals:
         application.exec()
-    recordings.close()
-    desk.cancel()
-    session.close()
-    ended = session.join(END_S)
-    desk.close()
+        recordings.close()
+        desk.cancel()
+        session.close()
+        ended = session.join(END_S)
+        desk.close()
     if not ended:
         print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.

@@ -19,6 +19,7 @@ _SIGMAS = 9.0
 """Robust standard deviations of the noise beyond the cut-off that a pixel must stand out by."""
 _BRIGHTER, _DARKER = 1.0, 0.6
 """By how much it must stand out of its surroundings, relative to their light."""
+_ALIKE = 0.6
 _FEW = 0.005
 """Largest share of the pixels that is mended."""
 _BEYOND = 1.02
@@ -101,6 +102,8 @@ def find_defects(series: Raw, otf: Otf) -> Defects:
         scale = torch.maximum(_local_scale(rough), loudness * lit.sqrt())
         excess = clean - surroundings
         stands_out = (rough.abs() > _SIGMAS * scale) & ((excess > _BRIGHTER * lit) | (excess < -_DARKER * lit))
+        # A single pixel shows alike in both; what rings around a bright point does not.
+        stands_out &= (excess * rough > 0) & (excess.abs() > _ALIKE * rough.abs())
         fresh = stands_out & _peak(rough.abs()) & ~bad
         if not bool(fresh.any()):
             break

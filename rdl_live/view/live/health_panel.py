@@ -32,11 +32,19 @@ class HealthPanel(QWidget):
         column.addWidget(self.headline)
         column.addLayout(self._grid)
         column.addStretch(1)
-        self.show_patterns(None)
+        self.show_patterns(None, running=False)
 
-    def show_patterns(self, patterns: "PatternSet | None", nominal: "PatternSet | None" = None) -> None:
-        """Judge and show patterns; `nominal` is what the SLM should show, if that is known."""
-        self.show_health(pattern_health(patterns, nominal))
+    def show_patterns(
+        self, patterns: "PatternSet | None", nominal: "PatternSet | None" = None, *, running: bool = True
+    ) -> None:
+        """Judge and show patterns.
+
+        Args:
+            patterns: as estimated; None while there are none.
+            nominal: what the SLM should show, if that is known.
+            running: whether frames come that patterns could be found in.
+        """
+        self.show_health(pattern_health(patterns, nominal, running=running))
 
     def show_health(self, health: Sequence[Health]) -> None:
         """Show verdicts; nothing is done where they are shown already."""

@@ -1,7 +1,7 @@
 """The whole of it as one dockable widget: images, controls, lamps, curves, bars, the large stop."""
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.regions import dragged_region
-from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Severity, Snapshot, title_of
+from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.live.tool_windows import ToolWindows
@@ -68,6 +68,7 @@ class SimWidget(QWidget):
         parent: QWidget | None = None,
         *,
         retrainer: "Retrainer | None" = None,
+        defaults: Settings | None = None,
     ) -> None:
         """Make the widget; it looks after the session as long as it is shown.
 
@@ -77,10 +78,11 @@ class SimWidget(QWidget):
             folder: where recordings go; by default what was remembered, or a folder of the user's.
             parent: as usual.
             retrainer: trains the denoiser on what was recorded; without one there is no window for it.
+            defaults: what "Reset to defaults" sets; without them there is no such action.
         """
         super().__init__(parent)
         self.setObjectName("sim-widget")
-        self.session = session
+        self.session, self._defaults = session, defaults
         self.memory = memory or Memory()
         self._seen: Snapshot | None = None
         self.images: Images | None = None
@@ -134,6 +136,9 @@ class SimWidget(QWidget):
             add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
         tip = "Unload the devices and load them again"
         add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
+        if self._defaults is not None:
+            tip = "Light, exposure, region and denoiser as at the very first start"
+            add("devices", "reset", "Reset to defaults", "", tip, self.reset)
         add(
             "picture",
             "save",
@@ -266,9 +271,10 @@ class SimWidget(QWidget):
         self.bars.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot)
         self.facts.show_snapshot(snapshot)
-        if snapshot.patterns is not self._patterns:
-            self._patterns = snapshot.patterns
-            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal)
+        shown = (snapshot.patterns, snapshot.activity.busy)
+        if shown != self._patterns:
+            self._patterns = shown
+            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal, running=snapshot.activity.busy)
         if self.traces.push(snapshot):
             self.trace_panel.refresh()
         self._show_denoiser(snapshot.settings.denoiser)
@@ -282,6 +288,8 @@ class SimWidget(QWidget):
             enabled = enabled and not (name == "live" and activity in (Activity.LIVE, Activity.RECORDING))
             self.commands[name].setEnabled(enabled)
             self.buttons[name].setEnabled(enabled)
+        if self._defaults is not None:
+            self.commands["reset"].setEnabled(activity in (Activity.IDLE, Activity.LIVE) and not snapshot.plan)
         self.buttons["stop"].setText("STOPPING …" if activity is Activity.STOPPING else "STOP   (Esc)")
 
     def _show_images(self, images: Images) -> None:
@@ -330,6 +338,12 @@ class SimWidget(QWidget):
     def record(self) -> None:
         """Record what live view shows, to a folder named by date and time."""
         self.session.record(self.new_folder())
+
+    def reset(self) -> None:
+        """Set everything as at the very first start, as if the user had turned each knob."""
+        if self._defaults is not None:
+            wanted = asdict(self._defaults)
+            self.session.change(**{name: value for name, value in wanted.items() if value not in ("", None)})
 
     def new_folder(self, name: str = "") -> Path:
         """Return a folder for a new recording, that is not there yet."""

@@ -73,6 +73,7 @@ class _Bar(QLabel):
         self.setObjectName(name)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setMinimumWidth(60)
+        self.setWordWrap(True)  # several colours, or why a plan is not whole, need more than a line
         self.setMargin(3)
         self.colour: str | None = None
         self.say("", "")

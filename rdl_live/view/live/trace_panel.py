@@ -12,6 +12,9 @@ from rdl_live.view.common.theme import AMBER
 from rdl_live.view.common.words import span
 from rdl_live.view.live.traces import TRACES, Trace, TraceModel
 
+LEAST_TOP = 1e-6
+"""A curve that is nowhere higher is one of zeros, and its axis ends at 1."""
+
 
 class TracePanel(QWidget):
     """All curves."""
@@ -79,7 +82,8 @@ class _Curve(QWidget):
         known = np.isfinite(values)
         if known.sum() < 2:
             return
-        low, high = 0.0, round_up(max(float(values[known].max()), 1e-9))
+        top = float(values[known].max())
+        low, high = 0.0, round_up(top) if top > LEAST_TOP else 1.0
         span_s = shown_span(self._model)
         x = box.right() + times / span_s * box.width()
         y = box.bottom() - 1 - (values - low) / (high - low) * (box.height() - 3)

@@ -25,7 +25,12 @@ class Trace:
 
 TRACES = (
     Trace("photons", "Light", "photons", "Mean photons per raw pixel and frame: how bright the sample is"),
-    Trace("brightness", "Dye left", "%", "Signal for the same light, relative to the start: falls as the dye bleaches"),
+    Trace(
+        "brightness",
+        "Remaining fluorescence",
+        "%",
+        "Signal for the same light, relative to the brightest so far: falls as the dye bleaches",
+    ),
     Trace("modulation", "Modulation", "", "Contrast of the weakest trusted stripes, 0 to 1"),
     Trace("mcnr", "MCNR", "", "Stripes compared with noise: below 4 fine detail is mostly noise, above 8 is good"),
     Trace("image_fps", "Images", "/s", "Super-resolved images a second"),

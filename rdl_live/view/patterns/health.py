@@ -25,6 +25,9 @@ COMFORTABLE = 12.0
 """Scores below it leave the phases uncertain by more than about 5 degrees."""
 
 
+NOT_YET = "No patterns yet"
+
+
 class Health(NamedTuple):
     """One orientation."""
 
@@ -35,16 +38,21 @@ class Health(NamedTuple):
     """What is wrong and what to do; empty where all is well."""
 
 
-def pattern_health(patterns: "PatternSet | None", nominal: "PatternSet | None" = None) -> list[Health]:
+def pattern_health(
+    patterns: "PatternSet | None", nominal: "PatternSet | None" = None, *, running: bool = True
+) -> list[Health]:
     """Judge the patterns.
 
     Args:
         patterns: as estimated; None while they are being found.
         nominal: what the SLM should show, where that is known.
+        running: whether frames come that patterns could be found in.
 
     Returns:
         One verdict for each orientation; a single one that says so while there are no patterns.
     """
+    if patterns is None and not running:
+        return [Health(Verdict.UNKNOWN, NOT_YET, "They are found in the first series with light: press Live.")]
     if patterns is None:
         waiting = "Live view finds them within a few series; with very little light it takes longer."
         return [Health(Verdict.UNKNOWN, "Patterns are being found", waiting)]
@@ -75,6 +83,8 @@ def facts(pattern: "Pattern") -> str:
 
 def summary(health: Sequence[Health]) -> str:
     """Say in a few words how the patterns are."""
+    if any(one.title == NOT_YET for one in health):
+        return "no patterns yet"
     if any(one.state is Verdict.UNKNOWN for one in health):
         return "patterns are being found"
     bad = sum(one.state is Verdict.BAD for one in health)
