@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.cli._options import Channel, MicroscopeFile, Verbs
+from rdl_live.cli._options import Channel, MicroscopeFile, Order, Planes, Position, Tiles, Verbs
 
 data = Verbs(help="A catalogue of recordings to retrain on.")
 _File = Annotated[Path, typer.Option(metavar="C.json", help="The catalogue.")]
@@ -19,6 +19,10 @@ def add(
     microscope: MicroscopeFile,
     catalogue: _File = Path("catalogue.json"),
     channel: Channel = None,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
 ) -> None:
     """Measure light, bleaching, motion and patterns of recordings, and note them down.
 
@@ -27,10 +31,12 @@ def add(
         rdl-live data add film1.tif film2.tif --microscope M.yaml
     """
     from rdl_live.app.retrain.catalogue import Catalogue, examine
+    from rdl_live.files.raw import said
 
+    reading = said(position=position, order=order, planes=planes, tiles=tiles)
     known = Catalogue.load(catalogue)
     for raw in raws:
-        entry = examine(raw, microscope, channel)
+        entry = examine(raw, microscope, channel, reading)
         known = known.with_entry(entry)
         known.save(catalogue)
         Console(highlight=False).print(f"added {raw} to {catalogue}", markup=False, soft_wrap=True)

@@ -68,8 +68,8 @@ def widget(qtbot: QtBot, session: FakeSession, retrainer: FakeRetrainer, tmp_pat
 @pytest.fixture
 def panel(qtbot: QtBot, widget: SimWidget) -> RetrainPanel:
     qtbot.keyClick(widget, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-    made = widget.tools.retrain
-    assert made is not None
+    made = widget.panels.get("retrain")
+    assert isinstance(made, RetrainPanel)
     assert made.isVisible()
     return made
 

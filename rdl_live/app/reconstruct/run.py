@@ -38,6 +38,7 @@ from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
+    RawRequest,
     SrWriter,
     atomic_write,
     check_frames,
@@ -47,9 +48,11 @@ from rdl_live.files import (
     open_raw,
 )
 from rdl_live.files.page_writer import SUFFIXES
+from rdl_live.files.raw import request_for
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
+from rdl_live.optics.microscope import Channel
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
 from rdl_live.optics.quality.defects import find_defects
@@ -83,6 +86,8 @@ class Options:
     """How to reconstruct."""
 
     channel: str | None = None
+    reading: RawRequest = field(default_factory=RawRequest)
+    """Which position is read, and what the user says of the order of its frames."""
     denoise: str = "none"
     memory: float = 1.0
     """Series that an image may be made of where nothing moves, itself included."""
@@ -156,9 +161,10 @@ class OfflineRun:
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
         self._check_pixels()
-        index = self.scope.channels.index(self.channel) if options.channel is not None else None
+        asked = None if options.channel is None else self.channel
         with self.watch.timed("open"):
-            self.recording = self._open(index)
+            self.recording = self._open(asked)
+        self.channel = self.recording.channel or asked or self.scope.channels[0]
         try:
             self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
         except BaseException:
@@ -205,13 +211,10 @@ class OfflineRun:
         """Close the raw file."""
         self.close()
 
-    def _open(self, index: int | None) -> RawRecording:
-        """Open the file; an index of channel counts only where the file has channels."""
-        recording = open_raw(self.raw, self.scope.pattern)
-        if index is not None and len(recording.channel_names) > 1:
-            recording.close()
-            return open_raw(self.raw, self.scope.pattern, channel=index)
-        return recording
+    def _open(self, asked: Channel | None) -> RawRecording:
+        """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
+        request = request_for(self.scope.channels, asked, self.options.reading)
+        return open_raw(self.raw, self.scope.pattern, request)
 
     def file_warnings(self) -> list[str]:
         """What was noticed in opening."""
@@ -387,7 +390,7 @@ class OfflineRun:
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            ledger = Ledger(patterns, self.scope.pattern, self._address())
+            ledger = Ledger(patterns, self.scope.pattern, self.recording.index)
             first = self._all_series(rec, patterns, writer, spread, progress, ledger)
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
@@ -490,14 +493,6 @@ class OfflineRun:
         blurred = without_stripes(patterns)
         return Machine(rec, lambda: calibrate(self.reconstructor(blurred), first), self.judge(patterns), memory)
 
-    def _address(self) -> dict[str, int]:
-        """Return which plane, position and channel the series are of."""
-        image = getattr(self.recording, "image", None)
-        channel = self.scope.channels.index(self.channel)
-        if image is None:
-            return {"plane": 0, "position": 0, "channel": channel}
-        return {"plane": image.z, "position": image.position, "channel": image.channel}
-
     def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
         """Count the time that images are waited for, without the reading in between."""
         while True:
@@ -528,6 +523,7 @@ class OfflineRun:
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "channel": self.channel.name,
+            "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,
             **self.facts(),
@@ -572,6 +568,7 @@ class OfflineRun:
             self.options.overwrite,
             excitation_nm=self.channel.excitation_nm,
             emission_nm=self.channel.emission_nm,
+            planes=self.recording.grid[2],
         )
 
     def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor, plain: torch.Tensor | None) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rdl_live.app.retrain.films import open_film
 from rdl_live.errors import ConfigError, DataError
-from rdl_live.files import atomic_write
+from rdl_live.files import RawRequest, atomic_write
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import LEAST
 from rdl_live.train.recordings.motion import measure_motion
@@ -96,13 +96,13 @@ class Catalogue(BaseModel):
         raise ConfigError(f"{name}: {many} of that name; the catalogue holds {known}")
 
 
-def examine(raw: Path, microscope: Path, channel: str | None = None) -> Entry:
+def examine(raw: Path, microscope: Path, channel: str | None = None, reading: RawRequest | None = None) -> Entry:
     """Measure what a catalogue says of a recording.
 
     Raises:
         RdlError: a file cannot be used.
     """
-    opened = open_film(raw, microscope, channel=channel)
+    opened = open_film(raw, microscope, channel=channel, reading=reading)
     film = opened.film
     motion = measure_motion(film)
     moved = None if motion is None or not np.isfinite(motion.per_point_nm) else round(motion.per_point_nm, 1)
