@@ -99,7 +99,9 @@ class Acquisition:
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
         checks = made.checks() if check_patterns else {}
-        self._fan_out = FanOut(sink, checks, microscope.pattern.frames, self.tell)
+        self._fan_out = FanOut(
+            sink, checks, microscope.pattern.frames, self.tell, saturation_adu=microscope.camera.saturation_adu
+        )
         if on_frame is not None:
             self.listen(Calls(on_frame))
         self._guard = IlluminationGuard(core, self.hardware)

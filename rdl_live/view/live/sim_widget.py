@@ -25,12 +25,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import AMBER, RED
 from rdl_live.view.common.wrapped import wrapped
 from rdl_live.view.live.actions import Actions
-from rdl_live.view.live.control_panel import OFF, ControlPanel
+from rdl_live.view.live.control_panel import ControlPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.panels import Panels
@@ -85,7 +86,7 @@ class SimWidget(QWidget):
         """What is shown."""
         self._notice = 0
         self._was_shown = False
-        self._denoiser = OFF
+        self._denoiser = NO_DENOISER
         self.trust = ImageTrust()
         self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
@@ -296,7 +297,7 @@ class SimWidget(QWidget):
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
         if name != self._denoiser:
             self._denoiser = name
-            self.grid.show_pane("denoised", name != OFF)
+            self.grid.show_pane("denoised", name != NO_DENOISER)
 
     def _show_busy(self, snapshot: Snapshot) -> None:
         idle = {
@@ -395,7 +396,7 @@ class SimWidget(QWidget):
         title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
         caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
-            "denoiser": images.denoiser if pane.name in images.by_network else OFF,
+            "denoiser": images.denoiser if pane.name in images.by_network else NO_DENOISER,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
         }
         doubt = self.commands["doubt"].isChecked()
@@ -406,7 +407,7 @@ class SimWidget(QWidget):
         self.notices.add(Notice(0, severity, text))
 
     def _split(self, wanted: bool) -> None:
-        pairs = ("sim", "denoised") if self._denoiser != OFF else ("widefield", "sim")
+        pairs = ("sim", "denoised") if self._denoiser != NO_DENOISER else ("widefield", "sim")
         self.grid.show_split(wanted, *pairs)
 
     def _choose_region(self, wanted: bool) -> None:

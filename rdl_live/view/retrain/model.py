@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.common.words import span
 from rdl_live.view.live.session import Severity, Snapshot
 from rdl_live.view.retrain.state import Outcome, Phase, Progress
 
-OFF = "none"
 DEFAULT = "rdl"
 """Started from where nothing else denoises."""
 LEAST_SERIES = 8
@@ -82,7 +82,7 @@ class RetrainModel:
     @staticmethod
     def starts_from(denoiser: str) -> str:
         """Return the weights that are gone on from, where `denoiser` is in use."""
-        return DEFAULT if denoiser == OFF else denoiser
+        return DEFAULT if denoiser == NO_DENOISER else denoiser
 
     def use(self, progress: Progress, denoiser: str) -> str | None:
         """Return the denoiser to be used from now on, instead of `denoiser`; None where there is no new one."""
