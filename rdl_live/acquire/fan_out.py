@@ -88,6 +88,7 @@ class FanOut:
         checks: Mapping[int, PatternCheck],
         frames_per_series: int,
         warn: Callable[[str], None],
+        source: str = "SLM",
     ) -> None:
         """Take the receivers.
 
@@ -96,7 +97,9 @@ class FanOut:
             checks: pattern checks by channel index.
             frames_per_series: raw frames of one series.
             warn: gets sentences for the user.
+            source: what a message calls the device that makes the patterns.
         """
+        self._source = source
         self._required: FrameListener | None = None
         self._optional: list[FrameListener] = []
         self._warn = warn
@@ -181,8 +184,8 @@ class FanOut:
         if not self.wrong_patterns:
             where = ", ".join(f"angle {a} phase {p}" for a, p in verdict.wrong)
             self._warn(
-                f"SLM: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger and pattern "
-                "order of the SLM"
+                f"{self._source}: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger "
+                f"and pattern order of {self._source}"
             )
         self.wrong_patterns += len(verdict.wrong)
         for one in self._tags[:-1]:
