@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rdl_live.acquire import Acquisition, Region, recording_layout
 from rdl_live.acquire.core import hardware_of, open_core, shutdown
+from rdl_live.acquire.patterns.property_steps import PropertySteps
 from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameTag
@@ -242,7 +244,7 @@ def test_a_device_that_is_unplugged_meanwhile_ends_the_run_in_the_dark(rig: Rig)
         if tag.time == 1:
             rig.world.faults.unplug(label)
 
-    plan = plan_of(1000, ("488",), roi=SMALL, time={"points": 1000, "interval_s": 0.001})
+    plan = plan_of(1000, ("488",), roi=SMALL).replace(time={"points": 1000, "interval_s": 0.001})
     keeper = Keeper()
     run = Acquisition(rig.core, rig.scope, plan, keeper, on_frame=unplug, check_patterns=False)
     with pytest.raises(DeviceError, match=label):
@@ -298,17 +300,29 @@ def changed(rig: Rig, **patterns: Any) -> Microscope:
 
 
 @pytest.mark.parametrize("rig", ["property"], indirect=True)
-def test_what_cannot_be_stepped_is_said_before_any_light(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_stepped_is_said_before_any_light(rig: Rig) -> None:
     slow = changed(rig, steps=steps("Turned_deg"))
     with pytest.raises(DeviceError, match=r"Glass: Turned_deg cannot be stepped by a trigger; use sequence: software"):
         Acquisition(rig.core, slow, plan_of(1, sequence="hardware"))
     bad = [*steps()[:1], {"device": "Glass", "property": "Phase_deg", "phases": [0, 120, 900]}]
     with pytest.raises(DeviceError, match=r"Phase_deg = 900.* is out of its limits, -720 to 720"):
         Acquisition(rig.core, changed(rig, steps=bad), plan_of(1))
-    monkeypatch.setattr(type(rig.core), "getPropertySequenceMaxLength", lambda *_: 8)
-    with pytest.raises(DeviceError, match=r"holds a sequence of 8 values of \w+ and the plan needs 9"):
-        Acquisition(rig.core, rig.scope, plan_of(1, sequence="hardware"))
     assert not rig.world.exposures
+
+
+def test_a_sequence_that_is_too_long_for_the_device() -> None:
+    class Core:
+        def isPropertySequenceable(self, *_: str) -> bool:  # noqa: N802  # Micro-Manager's name
+            return True
+
+        def getPropertySequenceMaxLength(self, *_: str) -> int:  # noqa: N802
+            return 8
+
+    devices: Any = SimpleNamespace(core=Core())
+    steps = PropertySteps(devices, {number: {("DAQ", "Volt"): number % 9} for number in range(18)})
+    assert steps.lacks(range(8)) is None
+    assert steps.lacks((4, 13, 4, 13, 4, 13, 4, 13, 4)) is None  # nothing changes, and nothing is to be stepped
+    assert steps.lacks(range(9)) == "DAQ: holds a sequence of 8 values of Volt and the plan needs 9"
 
 
 @pytest.mark.parametrize("rig", ["stored"], indirect=True)

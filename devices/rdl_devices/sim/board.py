@@ -28,19 +28,24 @@ class SimBoard(SimDevice, GenericDevice):
     def __init__(self, world: World | None = None) -> None:
         super().__init__(world)
         self._order, self._active = 0, False
-        count = len(ORIENTATIONS) * len(PHASES)
         lines = self.world.settings.lines
-        self._stored: dict[int, list[Grating]] = {number: self._series(nm) for number, nm in enumerate(lines)}
-        for number in range(len(lines)):
-            for place in range(count):
-                self._stored[SINGLE + number * count + place] = [self._stored[number][place]]
-        self.add("RunningOrder", lambda: self._order, self._choose, allowed=tuple(self._stored))
+        self._count = len(ORIENTATIONS) * len(PHASES)
+        known = (*range(len(lines)), *range(SINGLE, SINGLE + len(lines) * self._count))
+        self.add("RunningOrder", lambda: self._order, self._choose, allowed=known)
         self.add("Activated", lambda: int(self._active), self._activate, allowed=(0, 1))
         self.add("PatternIndex", lambda: self.world.display.shown().index)
 
     def period_um(self, nm: int) -> float:
         """Return the period of the stripes stored for a laser line [um]."""
         return nm * 1e-3 / (2 * self.world.settings.optics.na * USED)
+
+    def _stored(self) -> list[Grating]:
+        """Return what the chosen order shows."""
+        lines = self.world.settings.lines
+        if self._order < SINGLE:
+            return self._series(lines[self._order])
+        number, place = divmod(self._order - SINGLE, self._count)
+        return [self._series(lines[number])[place]]
 
     def _series(self, nm: int) -> list[Grating]:
         k = 1 / self.period_um(nm)
@@ -67,5 +72,5 @@ class SimBoard(SimDevice, GenericDevice):
         if not active:
             world.display.put(None)
             return
-        world.display.store(self._stored[self._order])
+        world.display.store(self._stored())
         world.display.start()
