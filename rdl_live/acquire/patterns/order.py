@@ -25,7 +25,7 @@ def display_order(microscope: Microscope, channel: Channel) -> DisplayOrder:
     """Return the patterns of a channel as its microscope file orders them."""
     geometry = microscope.pattern
     slots = [(a, p) for a in range(geometry.angles) for p in range(geometry.phases)]
-    if geometry.order is SeriesOrder.PHASE_ANGLE:
+    if geometry.series_order is SeriesOrder.PHASE_ANGLE:
         slots.sort(key=lambda slot: slot[::-1])
     first = geometry.frames * [one.name for one in microscope.channels].index(channel.name)
     return DisplayOrder(channel.name, tuple(slots), first)

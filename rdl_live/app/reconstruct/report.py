@@ -107,7 +107,7 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> Raw
         contrast=modulation_contrast(
             photons, read_noise_e=scope.camera.read_noise_e, harmonics=scope.pattern.harmonics
         ),
-        flicker=flicker(photons, order=scope.pattern.order),
+        flicker=flicker(photons, order=scope.pattern.series_order),
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),
