@@ -1,4 +1,4 @@
-"""rdl-live: live super-resolution structured-illumination microscopy at a tenth of the light.
+"""rdl-live: live super-resolution structured-illumination microscopy in little light.
 
 Importing this package is cheap: names are loaded when they are first used.
 """
