@@ -130,6 +130,7 @@ class Mailbox:
             result.patterns,
             result.denoiser,
             result.seen,
+            "" if result.verdict is None else result.verdict.why,
         )
 
 

@@ -212,6 +212,8 @@ class Images:
     denoiser: str = "none"
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
+    misfit: str = ""
+    """Why this series does not fit the patterns in use, so that the image has no super-resolution; empty if it does."""
 
     def __getitem__(self, name: str) -> Picture | None:
         """Return the picture of this name; None where there is none."""
