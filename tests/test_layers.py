@@ -10,7 +10,6 @@ from tests.imports import arrows, circles
 
 LEFT = [
     ["rdl_live.app.reconstruct.cluster", "rdl_live.app.reconstruct.run"],
-    ["rdl_live.view.live.sim_widget", "rdl_live.view.live.tool_windows"],
 ]
 """Circles that are still to be opened; nothing may join them."""
 

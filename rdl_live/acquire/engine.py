@@ -23,7 +23,7 @@ from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
 from rdl_live.acquire.pattern_store import PatternStore
-from rdl_live.acquire.progress import Pace, Skipped
+from rdl_live.acquire.progress import LATE_S, Pace, Skipped
 from rdl_live.acquire.run_status import Lamp, RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
 from rdl_live.acquire.skipping import Skipping
@@ -88,6 +88,8 @@ class SimEngine(MDAEngine):
         self._handed = 0
         """Frames of the event that have been handed on."""
         self._began_s = time.perf_counter()
+        self._late = False
+        """Whether the series at hand began later than it was due."""
         self._first_s = self._busy_since_s = 0.0
         self._busy_s = 0.0
         self._ended_s: float | None = None
@@ -398,7 +400,12 @@ class SimEngine(MDAEngine):
         shot = shot_of(event)
         if shot.last:
             self._skipping.succeeded()
-        tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
+        flags = FrameFlag.NONE if frame is not None else FrameFlag.MISSING
+        if shot.first and shot.due_s is not None:
+            self._late = time.perf_counter() - self._began_s - shot.due_s > LATE_S + 1e-3 * shot.exposure_ms
+        if self._late and shot.due_s is not None:
+            flags |= FrameFlag.LATE
+        tag = shot.tag(stamp, flags)
         self._deliver(frame, tag, read_s)
         done = self.status
         self.status = replace(

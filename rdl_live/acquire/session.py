@@ -89,6 +89,7 @@ class Acquisition:
         self._warnings: list[str] = list(self.estimate.warnings)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._sees_dark: threading.Thread | None = None
         self._error: BaseException | None = None
         self._given_up = False
         self._others: list[BaseException] = []
@@ -98,7 +99,9 @@ class Acquisition:
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
         checks = made.checks() if check_patterns else {}
-        self._fan_out = FanOut(sink, checks, microscope.pattern.frames, self.tell)
+        self._fan_out = FanOut(
+            sink, checks, microscope.pattern.frames, self.tell, saturation_adu=microscope.camera.saturation_adu
+        )
         if on_frame is not None:
             self.listen(Calls(on_frame))
         self._guard = IlluminationGuard(core, self.hardware)
@@ -224,7 +227,8 @@ class Acquisition:
         self._stop.set()
         self.core.mda.cancel()
         if first and self.running:
-            threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True).start()
+            self._sees_dark = threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True)
+            self._sees_dark.start()
 
     def wait(self, timeout_s: float | None = None) -> RunReport:
         """Wait for the end, and return how it went.
@@ -251,6 +255,8 @@ class Acquisition:
             if deadline is not None and time.monotonic() > deadline and thread.is_alive():
                 raise TimeoutError(f"the acquisition still runs after {timeout_s:g} s")
         atexit.unregister(self._stop_at_exit)
+        if self._sees_dark is not None:
+            self._sees_dark.join(DARK_S)  # it ends with the run; it must not touch devices that a host unloads next
         if self._error is not None:
             raise self._error
         return self.report

@@ -87,7 +87,7 @@ def channel_patterns(microscope: Microscope, slm: SlmRole, channel: Channel) -> 
         find_grating(period_px, _on_slm(slm, angle), geometry.phases, slm.fringes_per_period) for angle in angles
     )
     slots = [(a, p) for a in range(geometry.angles) for p in range(geometry.phases)]
-    if geometry.order is SeriesOrder.PHASE_ANGLE:
+    if geometry.series_order is SeriesOrder.PHASE_ANGLE:
         slots.sort(key=lambda slot: slot[::-1])
     requested = PatternSet(
         patterns=tuple(

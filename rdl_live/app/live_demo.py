@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT, check_denoiser
-from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import pattern_records
@@ -168,7 +169,7 @@ class Demo:
         latest = outcome.stats.latest
         if latest is None:
             return
-        raw = open_recording(self.settings.out / RAW)
+        raw = open_recording(self.settings.out / RAW_RECORDING)
         frame = np.asarray(raw.read(latest.key.time, latest.key.time + 1)[0, 0, 0], np.float32)
         field_um = tuple(side * self.microscope.optics.pixel_size_um for side in frame.shape)
         title = f"{outcome.stats.photons_per_pixel:.3g} photons"

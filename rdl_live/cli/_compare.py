@@ -7,7 +7,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rdl_live.cli._options import Channel, MicroscopeFile, Overwrite, PatternsFrom, Raw, Threads
+from rdl_live.cli._options import (
+    Channel,
+    MicroscopeFile,
+    Order,
+    Overwrite,
+    PatternsFrom,
+    Planes,
+    Position,
+    Raw,
+    Threads,
+    Tiles,
+)
 from rdl_live.cli._show import progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
@@ -28,6 +39,10 @@ def compare(
     report: Annotated[Path | None, typer.Option("--json", metavar="R.json", help="Also write all figures.")] = None,
     channel: Channel = None,
     patterns: PatternsFrom = None,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
@@ -50,7 +65,9 @@ def compare(
     from rdl_live.app.compare.run import compare as compared
     from rdl_live.app.retrain.films import open_film
     from rdl_live.files import atomic_write, check_output
+    from rdl_live.files.raw import said
 
+    reading = said(position=position, order=order, planes=planes, tiles=tiles)
     target = page or raw.with_name(f"{raw.name.removesuffix('.tif').removesuffix('.ome')}-compare.html")
     for path in (target, report):
         if path is not None:
@@ -61,7 +78,7 @@ def compare(
     chosen = candidates(models.split(","))
     with progress_bar() as progress:
         progress("finding the patterns", 0, 1)
-        opened = open_film(raw, microscope, channel=channel, patterns=patterns)
+        opened = open_film(raw, microscope, channel=channel, reading=reading, patterns=patterns)
         found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
     write_page(target, found, overwrite=overwrite)
     if report is not None:

@@ -5,7 +5,18 @@ import json
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import AsJson, Channel, Device, MicroscopeFile, PatternsFrom, Raw
+from rdl_live.cli._options import (
+    AsJson,
+    Channel,
+    Device,
+    MicroscopeFile,
+    Order,
+    PatternsFrom,
+    Planes,
+    Position,
+    Raw,
+    Tiles,
+)
 from rdl_live.cli._show import pattern_table, show_warnings
 
 
@@ -16,6 +27,10 @@ def estimate(
     device: Device = "auto",
     channel: Channel = None,
     patterns: PatternsFrom = None,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
 ) -> None:
     """Find the illumination patterns: direction, period, phases, modulation, and whether to trust them.
 
@@ -31,16 +46,25 @@ def estimate(
         rdl-live estimate dim.tif --microscope M.yaml --patterns bright.tif
     """
     from rdl_live.app.device import choose_device
+    from rdl_live.app.reconstruct.images import images_of_recording
     from rdl_live.app.reconstruct.report import pattern_records
-    from rdl_live.app.reconstruct.run import OfflineRun, Options
+    from rdl_live.app.reconstruct.run import Options
+    from rdl_live.files.raw import said
 
-    with OfflineRun(raw, microscope, choose_device(device), Options(channel=channel, patterns=patterns)) as run:
+    reading = said(position=position, order=order, planes=planes, tiles=tiles)
+    options = Options(channel=channel, reading=reading, patterns=patterns)
+    console, records = Console(highlight=False), []
+    for image in images_of_recording(raw, microscope, choose_device(device), options):
+        run = image.run
         found, warnings = run.estimate()
         warnings += run.saturation_warnings() + run.step_warnings()
-    if as_json:
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {"patterns": pattern_records(found), **run.facts(), "seconds": seconds, "warnings": warnings}
-        typer.echo(json.dumps(record, indent=2, allow_nan=False))
-        return
-    Console(highlight=False).print(pattern_table(found))
-    show_warnings(warnings)
+        records.append({"image": image.suffix.lstrip("-"), **record} if image.suffix else record)
+        if not as_json:
+            if image.suffix:
+                console.print(f"{image.suffix.lstrip('-')}:", markup=False)
+            console.print(pattern_table(found))
+            show_warnings(warnings)
+    if as_json:
+        typer.echo(json.dumps(records[0] if len(records) == 1 else {"images": records}, indent=2, allow_nan=False))

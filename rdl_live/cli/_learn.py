@@ -14,14 +14,17 @@ from rdl_live.cli._options import (
     Device,
     MicroscopeFile,
     Minutes,
+    Order,
     OverwriteTraining,
     PatternsFrom,
     Planes,
+    Position,
     Raws,
     Resume,
     Seed,
     Steps,
     Threads,
+    Tiles,
     WeightsOut,
     Workers,
     checked_settings,
@@ -29,6 +32,7 @@ from rdl_live.cli._options import (
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.files import RawRequest
     from rdl_live.train.loop.loop import Step
     from rdl_live.train.recordings.run import Result
     from rdl_live.train.stacks.run import VolumeResult
@@ -109,10 +113,14 @@ def verb(scheme: str) -> Callable[..., None]:
         seed: Seed = 1,
         channel: Channel = None,
         patterns: PatternsFrom = None,
+        position: Position = None,
+        order: Order = None,
+        tiles: Tiles = None,
     ) -> None:
         import torch
 
         from rdl_live.app.device import choose_device
+        from rdl_live.files.raw import said
         from rdl_live.train.loop.outputs import Outputs, check_outputs
         from rdl_live.train.loop.processes import check_alone
 
@@ -137,11 +145,10 @@ def verb(scheme: str) -> Callable[..., None]:
             if patterns is not None:
                 raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
-        elif planes is not None:
-            raise ConfigError(f"--planes {planes}: SIM series have none; add --volume for z-stacks")
         else:
+            reading = said(position=position, order=order, planes=planes, tiles=tiles)
             wanted |= {"workers": workers}
-            _learn_series(raws, microscope, out, wanted, common, channel=channel, patterns=patterns)
+            _learn_series(raws, microscope, out, wanted, common, channel=channel, reading=reading, patterns=patterns)
 
     return command
 
@@ -154,6 +161,7 @@ def _learn_series(
     common: dict[str, Any],
     *,
     channel: str | None,
+    reading: "RawRequest",
     patterns: Path | None,
 ) -> None:
     from rdl_live.app.retrain.films import open_films
@@ -166,7 +174,15 @@ def _learn_series(
     # Before a minute is spent on finding patterns.
     card = read_card(find_weights(settings.start))
     check_suited(card, f"--from {settings.start}", {Task.OBJECT_PLANE}, "learn from noisy SIM series")
-    films = open_films(raws, microscope, device=common["device"], channel=channel, patterns=patterns, tell=console.tell)
+    films = open_films(
+        raws,
+        microscope,
+        device=common["device"],
+        channel=channel,
+        reading=reading,
+        patterns=patterns,
+        tell=console.tell,
+    )
     with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from rdl_live.cli._options import Order, Planes, Tiles
+
 
 def open_(
     recording: Annotated[
@@ -17,6 +19,9 @@ def open_(
             "--microscope", "-m", metavar="M.yaml", help="Microscope file; needed for files of other programs."
         ),
     ] = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
 ) -> None:
     """Browse a recording: raw, widefield, SIM and denoised images side by side, through time, colours, planes.
 
@@ -30,5 +35,6 @@ def open_(
         rdl-live open cells.tif --microscope M.yaml
     """
     from rdl_live.app.windows.browser import run_browser
+    from rdl_live.files.raw import said
 
-    raise typer.Exit(run_browser(recording, microscope))
+    raise typer.Exit(run_browser(recording, microscope, reading=said(order=order, planes=planes, tiles=tiles)))

@@ -19,7 +19,17 @@ MicroscopeFile = Annotated[
 Rig = Annotated[
     Path, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file with a hardware section.")
 ]
-Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour; the first by default.")]
+Channel = Annotated[str | None, typer.Option(metavar="NAME", help="Colour, by name in M.yaml; the first by default.")]
+Position = Annotated[
+    str | None, typer.Option(metavar="NAME|N", help="Stage position, by name or number from 0; all by default.")
+]
+Order = Annotated[
+    str | None,
+    typer.Option(metavar="AXES", help="How frames follow one another, slowest first, such as angle-z-phase (OMX)."),
+]
+Tiles = Annotated[
+    str | None, typer.Option(metavar="RxC", help="Each picture is a mosaic of R rows and C columns of frames.")
+]
 Planes = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
 ]

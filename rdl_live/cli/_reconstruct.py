@@ -1,14 +1,28 @@
 """`rdl-live reconstruct`: a raw file in, a super-resolved file out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, PatternsFrom, Raw
+from rdl_live.cli._options import (
+    Channel,
+    Device,
+    MicroscopeFile,
+    Order,
+    Overwrite,
+    PatternsFrom,
+    Planes,
+    Position,
+    Raw,
+    Tiles,
+)
 from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
+
+if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.app.reconstruct.report import Report
 
 
 def reconstruct(
@@ -34,6 +48,10 @@ def reconstruct(
     device: Device = "auto",
     channel: Channel = None,
     patterns: PatternsFrom = None,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
     wiener: Annotated[
         float | None,
         typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
@@ -68,10 +86,16 @@ def reconstruct(
 
         rdl-live reconstruct dim.tif -m M.yaml --denoise rdl --patterns bright-report.json
 
+        rdl-live reconstruct omx.dv -m M.yaml --order angle-z-phase
+
+        rdl-live reconstruct demo-out -m M.yaml --channel 561 --position 0
+
         rdl-live reconstruct night.ome.zarr -m M.yaml --cluster tcp://server:8786
     """
     from rdl_live.app.device import choose_device
-    from rdl_live.app.reconstruct.run import OfflineRun, Options
+    from rdl_live.app.reconstruct.images import images_of_recording, with_suffix
+    from rdl_live.app.reconstruct.run import Options
+    from rdl_live.files.raw import said
     from rdl_live.optics import Apodization, Attenuation
 
     shapes = [str(kind) for kind in Apodization]
@@ -83,6 +107,7 @@ def reconstruct(
         raise ConfigError(f"--attenuation {attenuation}: must be at least 0 and below 1 (0.9 is usual)") from error
     options = Options(
         channel=channel,
+        reading=said(position=position, order=order, planes=planes, tiles=tiles),
         denoise=denoise,
         memory=memory,
         patterns=patterns,
@@ -94,13 +119,24 @@ def reconstruct(
         cluster=cluster,
     )
     target = out or raw.with_name(f"{_stem(raw.name)}-sr.tif")
-    with OfflineRun(raw, microscope, choose_device(device), options) as run, progress_bar() as progress:
-        result = run.reconstruct(target, report=report, preview=preview, progress=progress)
+    for image in images_of_recording(raw, microscope, choose_device(device), options):
+        out, to_report, to_preview = (
+            None if path is None else with_suffix(path, image.suffix) for path in (target, report, preview)
+        )
+        assert out is not None  # `target` is a path
+        with progress_bar() as progress:
+            result = image.run.reconstruct(out, report=to_report, preview=to_preview, progress=progress)
+        _show(result, out, image.suffix.lstrip("-"))
+
+
+def _show(result: "Report", out: Path, image: str) -> None:
     console = Console(highlight=False)
+    if image:
+        console.print(f"{image}:", markup=False)
     console.print(pattern_table(result.patterns))
     sharpness = "not found" if result.resolution_um is None else f"{result.resolution_um * 1000:.0f} nm"
     console.print(f"resolution {sharpness}, MCNR {result.mcnr:.1f}, Wiener {result.wiener:.3f}")
-    console.print(f"wrote {target}", markup=False, soft_wrap=True)
+    console.print(f"wrote {out}", markup=False, soft_wrap=True)
     show_warnings(result.warnings)
 
 

@@ -5,7 +5,7 @@ from rdl_live.files.camera_maps import load_camera_maps
 from rdl_live.files.frame_checks import check_frames, saturated_fraction
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.files.outputs import atomic_write, check_output
-from rdl_live.files.raw import RawRecording, open_raw
+from rdl_live.files.raw import RawRecording, RawRequest, SeriesIndex, open_raw
 from rdl_live.files.raw_tiff import RawWriter, write_raw
 from rdl_live.files.sr_tiff import SrWriter, read_provenance
 from rdl_live.files.volumes import VolumeRecording, VolumeWriter, open_volumes
@@ -13,7 +13,9 @@ from rdl_live.files.volumes import VolumeRecording, VolumeWriter, open_volumes
 __all__ = [
     "RadialOtfData",
     "RawRecording",
+    "RawRequest",
     "RawWriter",
+    "SeriesIndex",
     "SrWriter",
     "VolumeRecording",
     "VolumeWriter",

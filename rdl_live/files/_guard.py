@@ -34,4 +34,6 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise DataError(f"{path}: {error}") from error

@@ -20,7 +20,13 @@ HARMLESS_BYTES = 2**28
 """A piece that cannot become larger than this is decoded without a look."""
 SMALL_TILE = 2**22
 """Pixels of a tile that is believed even if the image is smaller."""
-TIFF_CODECS = {8: "zlib", 32946: "zlib", 50013: "zlib", 34925: "lzma"}
+TIFF_CODECS = {
+    **{1: "", 5: "", 32773: "", 50000: "", 34926: ""},
+    **{8: "zlib", 32946: "zlib", 50013: "zlib", 34925: "lzma"},
+    **dict.fromkeys((33003, 33004, 33005, 34712), "jpeg2000"),
+}
+"""Compressions of TIFF files that are read. LZW, PackBits and Zstandard decode into room of the right size: no look."""
+LOSSY = {6, 7, 33007, 34892}
 RATIOS = {"zlib": 1032, "gzip": 1032, "lzma": 8000, "bz2": 50_000}
 """How many times larger than its bytes a piece can be at most (zlib's documentation; tried with zeros)."""
 _STEP = 2**20
@@ -46,11 +52,15 @@ def check_page(page: tifffile.TiffPage, file: Any) -> None:
     Raises:
         DataError: they do.
     """
+    code = int(page.compression)
+    if code not in TIFF_CODECS:
+        what = "JPEG, which changes the values" if code in LOSSY else f"a method (number {code}) that is not read"
+        raise DataError(f"is compressed with {what}; export it uncompressed, or with LZW, Deflate or Zstd")
     pixels = prod(page.chunks)
     if pixels > max(prod(page.shape), SMALL_TILE):
         raise DataError(f"has tiles of {pixels} pixels in a page of {prod(page.shape)}; the file is damaged")
     allowed = pixels * max(page.bitspersample // 8, 1)
-    codec = TIFF_CODECS.get(int(page.compression), "")
+    codec = TIFF_CODECS[code]
     for place, size in zip(page.dataoffsets, page.databytecounts, strict=False):
         if may_be_large(codec, size, allowed):
             file.seek(place)
@@ -59,7 +69,7 @@ def check_page(page: tifffile.TiffPage, file: Any) -> None:
 
 def may_be_large(codec: str, size: int, allowed: int) -> bool:
     """Whether a piece of `size` bytes is worth a look; those that begin with their size always are."""
-    return codec in _HEADERS or size * RATIOS.get(codec, 0) > max(HARMLESS_BYTES, allowed)
+    return codec in _HEADERS or codec == "jpeg2000" or size * RATIOS.get(codec, 0) > max(HARMLESS_BYTES, allowed)
 
 
 def check_piece(codec: str, content: bytes, allowed: int) -> None:
@@ -68,7 +78,9 @@ def check_piece(codec: str, content: bytes, allowed: int) -> None:
     Raises:
         DataError: it does.
     """
-    if codec in _HEADERS:
+    if codec == "jpeg2000":
+        done = _jpeg2000_size(content)
+    elif codec in _HEADERS:
         done = _HEADERS[codec](content)
     elif codec in ("zlib", "gzip"):
         done = _inflated(content, allowed)
@@ -114,6 +126,16 @@ def _zstd_size(content: bytes) -> int:
     place = 5 + (not single) + (0, 1, 2, 4)[descriptor & 3]
     length = (single, 2, 4, 8)[flag]
     return int.from_bytes(content[place : place + length], "little") + (256 if flag == 1 else 0)
+
+
+def _jpeg2000_size(content: bytes) -> int:
+    """Return the least bytes that a JPEG 2000 image takes (ISO 15444-1, A.5.1: marker SIZ); many without a marker."""
+    place = content[:65536].find(b"\xff\x4f\xff\x51")
+    if place < 0 or len(content) < place + 42:
+        return 2**63
+    right, bottom, left, top = struct.unpack_from(">4I", content, place + 8)
+    (components,) = struct.unpack_from(">H", content, place + 40)
+    return int((right - left) * (bottom - top) * components)
 
 
 _HEADERS: dict[str, Callable[[bytes], int]] = {"blosc": _blosc_size, "lz4": _lz4_size, "zstd": _zstd_size}

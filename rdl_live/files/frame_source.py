@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.stack import Stack
 
 Frames = npt.NDArray[Any]
@@ -45,8 +46,20 @@ class RawFile:
     source: FrameSource
     stack: Stack
     pixel_size_um: float | None = None
-    channel_names: tuple[str, ...] = ()
+    labels: tuple[ChannelLabel, ...] = ()
+    """Of its colours, in order."""
     notes: tuple[str, ...] = field(default=())
+    others: tuple[Stack, ...] = ()
+    """Other arrangements that the file's words allow, less likely than `stack`."""
+    positions: tuple[str, ...] = field(default=())
+    """Names of its stage positions, where it has them."""
+    others_rank: int = 0
+    """0 where `others` are as likely as `stack`; 1 where they count only if the data contradict it."""
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the colours."""
+        return tuple(label.name for label in self.labels)
 
 
 class FileFrames:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.frame_source import FileFrames, RawFile, truncated
 from rdl_live.files.stack import Axis, Stack
 
@@ -161,8 +162,19 @@ def open_mrc(path: Path) -> RawFile:
     sections, rows, columns = header.shape
     frame_bytes = rows * columns * header.dtype.itemsize
     offsets: npt.NDArray[np.int64] = header.data_offset + np.arange(sections, dtype=np.int64) * frame_bytes
-    names = tuple(f"{wavelength} nm" for wavelength in header.wavelengths_nm if wavelength > 0)
-    return RawFile(FileFrames(path, offsets, (rows, columns), header.dtype), _stack(header), header.spacing, names)
+    return RawFile(
+        FileFrames(path, offsets, (rows, columns), header.dtype), _stack(header), header.spacing, _labels(header)
+    )
+
+
+def _labels(header: MrcHeader) -> tuple[ChannelLabel, ...]:
+    """Return the colours by their wavelengths, of the emission as a rule; a few files have none, or zeros."""
+    if not any(wavelength > 0 for wavelength in header.wavelengths_nm):
+        return ()
+    return tuple(
+        ChannelLabel(f"{wavelength} nm", emission_nm=float(wavelength)) if wavelength > 0 else ChannelLabel("")
+        for wavelength in header.wavelengths_nm
+    )
 
 
 def _stack(header: MrcHeader) -> Stack:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rdl_live._version import __version__
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.ome_xml import MODULO_NAMESPACE
 from rdl_live.files.wavelength import colour_of
 
@@ -32,15 +33,6 @@ PIXEL_TYPES = {
 }
 # What XML 1.0 cannot hold in any spelling: control characters, lone surrogates.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-@dataclass(frozen=True)
-class ChannelLabel:
-    """What a file says of its colour."""
-
-    name: str
-    excitation_nm: float | None = None
-    emission_nm: float | None = None
 
 
 @dataclass(frozen=True)

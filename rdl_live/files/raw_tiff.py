@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdl_live.files.ome_document import PIXEL_TYPES, ChannelLabel, OmeDescription
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.ome_document import PIXEL_TYPES, OmeDescription
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
 from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
 
@@ -63,7 +64,7 @@ class RawWriter(OmeTiffFile):
         self._dtype = np.dtype(dtype)
         if self._dtype.name not in PIXEL_TYPES:
             raise ValueError(f"OME-TIFF has no number type {self._dtype}; use one of {', '.join(PIXEL_TYPES)}")
-        self._phase_fastest = geometry.order is SeriesOrder.ANGLE_PHASE
+        self._phase_fastest = geometry.series_order is SeriesOrder.ANGLE_PHASE
         self._shape = (geometry.angles, geometry.phases, rows, columns)
         label = ChannelLabel(channel_name, excitation_nm, emission_nm)
         kinds = [("angle", geometry.angles), ("phase", geometry.phases)]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
-from rdl_live.files.ome_document import PROVENANCE_NAMESPACE, ChannelLabel, OmeDescription
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.ome_document import PROVENANCE_NAMESPACE, OmeDescription
 from rdl_live.files.ome_xml import parse_xml
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
 from rdl_live.files.tiff_pages import TiffLayout, description_of
@@ -33,6 +34,7 @@ class SrWriter(OmeTiffFile):
         *,
         excitation_nm: float | None = None,
         emission_nm: float | None = None,
+        planes: int = 1,
     ) -> None:
         """Check that the file can be written, and start it.
 
@@ -45,6 +47,7 @@ class SrWriter(OmeTiffFile):
             overwrite: replace an existing file.
             excitation_nm: excitation wavelength, if known.
             emission_nm: emission wavelength, if known.
+            planes: of a z stack; the images of a time point follow one another, and T counts all of them.
 
         Raises:
             OutputError: as `check_output`.
@@ -56,7 +59,10 @@ class SrWriter(OmeTiffFile):
         label = ChannelLabel(channel_name, excitation_nm, emission_nm)
 
         def describe(n: int) -> OmeDescription:
-            return OmeDescription(n, rows, columns, "float32", pixel_size_um, label, provenance=self.provenance)
+            z = planes if n % planes == 0 else 1
+            return OmeDescription(
+                n // z, rows, columns, "float32", pixel_size_um, label, size_z=z, provenance=self.provenance
+            )
 
         self._pages = PageWriter(pending_tiff(path, overwrite), describe, times)
 

@@ -43,9 +43,15 @@ SPARE_BYTES = 2**20
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 254, 256, 257, 258, 259, 262, 270
 STRIP_OFFSETS, SAMPLES, STRIP_COUNTS, X_RESOLUTION = 273, 277, 279, 282
 TILE_WIDTH, TILE_OFFSETS, TILE_COUNTS, SAMPLE_FORMAT = 322, 324, 325, 339
+PLANAR, IMAGEJ_COUNTS, IMAGEJ_DATA = 284, 50838, 50839
+_ONCE = {DESCRIPTION, X_RESOLUTION, IMAGEJ_COUNTS, IMAGEJ_DATA}
+"""Read of the first page alone."""
+PACKED_BITS = range(9, 16)
+"""Bits a pixel of cameras of 10, 12 and 14 bits whose values are packed without gaps."""
 _NEEDED = {
     *(SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION, STRIP_OFFSETS, SAMPLES),
     *(STRIP_COUNTS, X_RESOLUTION, TILE_WIDTH, TILE_OFFSETS, TILE_COUNTS, SAMPLE_FORMAT),
+    *(PLANAR, IMAGEJ_COUNTS, IMAGEJ_DATA),
 }
 
 Tags = dict[int, Any]
@@ -61,7 +67,9 @@ class TiffPage:
     dtype: np.dtype[Any]
     """Number type in the file's byte order."""
     samples: int
-    """Values per pixel: 1, or 3 for RGB."""
+    """Values per pixel: 1, or more for RGB and for arrays whose last or first axis was taken for colours."""
+    is_planar: bool
+    """Whether the samples lie one image after another, as frames do."""
     photometric: int
     compression: int
     data_offset: int | None
@@ -119,9 +127,13 @@ class TiffLayout:
         tags: Tags = {}
         for start in range(0, count * entry_size, entry_size):
             code, kind = struct.unpack_from(f"{self.order}HH", block, start)
-            if code in _NEEDED and (code not in (DESCRIPTION, X_RESOLUTION) or index == 0):
+            if code in _NEEDED and (code not in _ONCE or index == 0):
                 entry = block[start + 4 : start + entry_size]
-                tags[code] = self._values(kind, entry, index, text=code == DESCRIPTION)
+                values = self._values(kind, entry, index, text=code in (DESCRIPTION, IMAGEJ_DATA))
+                # Micro-Manager writes two descriptions: OME-XML and ImageJ's, which says less.
+                if code == DESCRIPTION and _ends_as_ome(tags.get(code, b"")):
+                    continue
+                tags[code] = values
         return tags, self._number(word, block[-struct.calcsize(word) :])
 
     def _values(self, kind: int, entry: bytes, index: int, *, text: bool) -> Any:
@@ -154,18 +166,21 @@ class TiffLayout:
             dtype = self._dtype(tags, index)
             ends = [place + count for place, count in zip(places, counts, strict=True)]
             photometric, subfile = int(tags.get(PHOTOMETRIC, [1])[0]), int(tags.get(SUBFILE, [0])[0])
+            is_planar = samples > 1 and int(tags.get(PLANAR, [1])[0]) == 2
+            is_packed = int(tags.get(BITS, [1])[0]) in PACKED_BITS
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise DataError(
                 f"{self.path}: page {index} lacks size, type or place of its pixels; the file is damaged"
             ) from error
         size = rows * columns * samples * dtype.itemsize
         in_one_piece = ends[:-1] == places[1:] and sum(counts) >= size
-        plain = compression == 1 and TILE_WIDTH not in tags and in_one_piece and size > 0
+        plain = compression == 1 and TILE_WIDTH not in tags and in_one_piece and size > 0 and not is_packed
         return TiffPage(
             ifd_offset=offset,
             shape=(rows, columns),
             dtype=dtype,
             samples=samples,
+            is_planar=is_planar,
             photometric=photometric,
             compression=compression,
             data_offset=places[0] if plain else None,
@@ -178,10 +193,12 @@ class TiffLayout:
         letter = {1: "u", 2: "i", 3: "f", 4: "u"}.get(sample_format)
         if sample_format in (5, 6):
             raise DataError(f"{self.path}: page {index} holds complex numbers, raw camera frames are real")
+        if letter == "u" and bits in PACKED_BITS:
+            return np.dtype(f"{self.order}u2")
         if letter is None or bits not in ((16, 32, 64) if letter == "f" else (8, 16, 32, 64)):
             raise DataError(
                 f"{self.path}: page {index} has {bits} bits a pixel (sample format {sample_format}), which "
-                "is not supported; export the file with 8, 16 or 32 bits"
+                "is not supported; export the file with 8, 10, 12, 14, 16 or 32 bits"
             )
         return np.dtype(f"{self.order}{letter}{bits // 8}")
 
@@ -196,6 +213,10 @@ class TiffLayout:
             )
         self._file.seek(offset)
         return self._file.read(count)
+
+
+def _ends_as_ome(description: Any) -> bool:
+    return isinstance(description, bytes) and description.rstrip(b"\0 \r\n").endswith(b"OME>")
 
 
 def description_of(tags: Tags) -> bytes:

@@ -1,8 +1,8 @@
-"""Raw frames from TIFF files: plain stacks, ImageJ hyperstacks, tifffile stacks, OME-TIFF, BigTIFF."""
+"""Raw frames from TIFF files: plain stacks, ImageJ hyperstacks, tifffile stacks, OME-TIFF in one or several files."""
 
 import json
 import logging
-import re
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,33 +15,34 @@ from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
 from rdl_live.files.bombs import check_page
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, FileFrames, Frames, FrameSource, RawFile, truncated
-from rdl_live.files.ome_xml import parse_ome
-from rdl_live.files.stack import Axis, Stack
-from rdl_live.files.tiff_pages import X_RESOLUTION, Tags, TiffLayout, TiffPage, description_of
+from rdl_live.files.imagej import channel_labels, hyperstack, pixel_size_um
+from rdl_live.files.joined import JoinedFrames
+from rdl_live.files.ome_xml import companion_of, parse_ome
+from rdl_live.files.siblings import sibling
+from rdl_live.files.stack import MAX_FRAMES, Axis, Stack
+from rdl_live.files.tiff_pages import Tags, TiffLayout, TiffPage, description_of
 
-MICROMETRES = {
-    "micron": 1.0,
-    "microns": 1.0,
-    "um": 1.0,
-    "µm": 1.0,
-    "μm": 1.0,
-    "\\u00b5m": 1.0,
-    "micrometer": 1.0,
-}
-MICROMETRES |= {"micrometre": 1.0, "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "cm": 1e4}
-LETTERS = {"T": Axis.TIME, "Z": Axis.Z, "C": Axis.CHANNEL, "A": Axis.ANGLE, "P": Axis.PHASE}
-PALETTE, MIN_IS_WHITE, COLOUR_FILTER = 3, 0, 32803
+LETTERS = {"T": Axis.TIME, "Z": Axis.Z, "C": Axis.CHANNEL, "A": Axis.ANGLE, "P": Axis.PHASE, "R": Axis.POSITION}
+PALETTE, MIN_IS_WHITE, COLOUR_FILTER, RGB = 3, 0, 32803, 2
+GREY = (MIN_IS_WHITE, 1, PALETTE, COLOUR_FILTER)
+
+MAX_SAMPLES = 4096
+"""Frames of one page."""
+MAX_COMPANION = 2**26
+"""Bytes of a file of metadata beside a recording."""
 
 # Its complaints on damaged pages come as DataErrors here; without a handler they would also go to stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class DecodedFrames:
-    """Frames of a compressed or tiled TIFF file, decoded page by page."""
+    """Frames of a compressed, packed or tiled TIFF file, decoded page by page; a page may hold several."""
 
     def __init__(self, path: Path, pages: list[TiffPage]) -> None:
         """Open `path` for the given pages, all of one shape and type."""
         self._path, self._pages = path, pages
+        self._samples = pages[0].samples
+        self._last: tuple[int, Frames] | None = None
         # Flags off: no vendor's dialect is looked for, so that no second file is ever opened.
         self._tiff = tifffile.TiffFile(path, _multifile=False, is_ome=False, is_lsm=False, is_stk=False)
 
@@ -59,11 +60,24 @@ class DecodedFrames:
     def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
         """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
         for number, target in zip(frames.tolist(), out, strict=True):
-            with naming(self._path), reading(self._path, "compressed TIFF"):
-                self._tiff.filehandle.seek(self._pages[number].ifd_offset)
-                page = tifffile.TiffPage(self._tiff, index=number)
-                check_page(page, self._tiff.filehandle)
-                target[...] = page.asarray().reshape(target.shape)
+            page, sample = divmod(number, self._samples)
+            target[...] = self._decoded(page)[sample]
+
+    def _decoded(self, number: int) -> Frames:
+        """Return the frames (sample, y, x) of a page; that of the last call is kept, for its other frames."""
+        if self._last is not None and self._last[0] == number:
+            return self._last[1]
+        with naming(self._path), reading(self._path, "compressed TIFF"):
+            self._tiff.filehandle.seek(self._pages[number].ifd_offset)
+            page = tifffile.TiffPage(self._tiff, index=number)
+            check_page(page, self._tiff.filehandle)
+            values = page.asarray().reshape(page.shape)
+            if self._samples > 1 and not self._pages[number].is_planar:
+                values = np.moveaxis(values, -1, 0)
+            values = values.reshape(self._samples, *self.shape)
+        if self._samples > 1:
+            self._last = (number, values)
+        return values
 
     def close(self) -> None:
         """Close the file."""
@@ -77,34 +91,48 @@ def open_tiff(path: Path) -> RawFile:
         DataError: truncated or damaged file, RGB or complex pixels, pages of unequal size, no pages,
             or an OME-TIFF whose frames lie in several files.
     """
+    pages, tags = tiff_pages(path)
+    raw = _described(path, pages, tags, description_of(tags))
+    if pages[0].photometric != MIN_IS_WHITE:
+        return raw
+    whites = "its photometric tag says that 0 is white; the values are taken as they are"
+    return replace(raw, notes=(*raw.notes, whites))
+
+
+def tiff_pages(path: Path) -> tuple[list[TiffPage], Tags]:
+    """Return the pages of a TIFF file of frames, and the tags of the first.
+
+    Raises:
+        DataError: no pages, no frames, unequal ones, or a file that ends too early.
+    """
     with path.open("rb") as file:
         layout = TiffLayout(path, file)
         listed = [(page, tags) for page, tags in layout.pages() if not page.is_reduced]
     if not listed:
         raise DataError(f"{path}: holds no frames")
     pages = [page for page, _ in listed]
-    first, tags = listed[0]
     _check_uniform(path, pages)
     end = max(page.data_end for page in pages)
     if end > layout.size:
         raise DataError(truncated(path, end, layout.size))
-    raw = _described(path, pages, tags, description_of(tags))
-    whites = ("its photometric tag says that 0 is white; the values are taken as they are",)
-    notes = raw.notes + (whites if first.photometric == MIN_IS_WHITE else ())
-    return RawFile(raw.source, raw.stack, raw.pixel_size_um, raw.channel_names, notes)
+    return pages, listed[0][1]
 
 
 def _check_uniform(path: Path, pages: list[TiffPage]) -> None:
     first = pages[0]
-    if first.samples != 1 or first.photometric not in (MIN_IS_WHITE, 1, PALETTE, COLOUR_FILTER):
+    if not (first.photometric in GREY or (first.photometric == RGB and first.is_planar)):
         raise DataError(
             f"{path}: holds colour pictures ({first.samples} values a pixel), not raw camera frames; "
             "export the recording as 8- or 16-bit grey values"
         )
-    if not 0 < first.shape[0] * first.shape[1] <= MAX_FRAME_PIXELS:
-        raise DataError(f"{path}: frames of {first.shape[0]} x {first.shape[1]} pixels cannot be; damaged file")
+    if not 0 < first.shape[0] * first.shape[1] <= MAX_FRAME_PIXELS or not 0 < first.samples <= MAX_SAMPLES:
+        raise DataError(
+            f"{path}: frames of {first.shape[0]} x {first.shape[1]} pixels, {first.samples} a page, cannot be; "
+            "damaged file"
+        )
     for index, page in enumerate(pages):
-        if (page.shape, page.dtype, page.samples) != (first.shape, first.dtype, first.samples):
+        alike = (page.shape, page.dtype, page.samples, page.is_planar)
+        if alike != (first.shape, first.dtype, first.samples, first.is_planar):
             raise DataError(
                 f"{path}: page {index} is {page.shape[0]} x {page.shape[1]} {page.dtype.name}, page 0 is "
                 f"{first.shape[0]} x {first.shape[1]} {first.dtype.name}; all frames must be alike"
@@ -118,65 +146,104 @@ def _described(path: Path, pages: list[TiffPage], tags: Tags, description: bytes
     text = description.decode("utf-8", errors="replace")
     if text.startswith("ImageJ="):
         return _imagej(path, pages, tags, text)
-    shaped = _shaped(text, len(pages))
+    count = len(pages) * pages[0].samples
+    shaped = _shaped(text, count)
     if shaped is None:
-        shaped = Stack.in_order((Axis.FRAME,), (len(pages),))
-    return RawFile(_source(path, pages, shaped.frames.size), shaped)
+        shaped = Stack.in_order((Axis.FRAME,), (count,))
+    # tifffile's "P" is the phase, but others write positions there.
+    others = (shaped.renamed(Axis.PHASE, Axis.POSITION),) if Axis.PHASE in shaped.axes else ()
+    return RawFile(frames_of(path, pages, shaped.frames.size), shaped, others=others)
 
 
-def _source(path: Path, pages: list[TiffPage], frames: int) -> FrameSource:
-    """Return the source of `frames` frames; those beyond the one page follow it without directories."""
-    offsets = [page.data_offset for page in pages]
-    whole = [offset for offset in offsets if offset is not None]
-    if len(pages) == 1 and frames > 1 and whole:
-        size = prod(pages[0].shape) * pages[0].dtype.itemsize
-        return FileFrames(path, whole[0] + np.arange(frames, dtype=np.int64) * size, pages[0].shape, pages[0].dtype)
-    if frames > len(pages):
-        raise DataError(f"{path}: truncated: {frames} frames are described, {len(pages)} are there")
-    if len(whole) == len(pages):
-        return FileFrames(path, np.array(whole, dtype=np.int64), pages[0].shape, pages[0].dtype)
+def frames_of(path: Path, pages: list[TiffPage], frames: int) -> FrameSource:
+    """Return the source of `frames` frames; those beyond the one page follow it without directories.
+
+    Raises:
+        DataError: more frames are described than there are.
+    """
+    first, count = pages[0], len(pages) * pages[0].samples
+    whole = [page.data_offset for page in pages if page.data_offset is not None]
+    size = prod(first.shape) * first.dtype.itemsize
+    if len(pages) == 1 and frames > count and whole and first.samples == 1:
+        return FileFrames(path, whole[0] + np.arange(frames, dtype=np.int64) * size, first.shape, first.dtype)
+    if frames > count:
+        raise DataError(f"{path}: truncated: {frames} frames are described, {count} are there")
+    if len(whole) == len(pages) and (first.samples == 1 or first.is_planar):
+        steps = np.arange(first.samples, dtype=np.int64) * size
+        offsets = (np.array(whole, dtype=np.int64)[:, None] + steps).reshape(-1)
+        return FileFrames(path, offsets, first.shape, first.dtype)
     with reading(path, "compressed TIFF"):
         return DecodedFrames(path, pages)
 
 
 def _ome(path: Path, pages: list[TiffPage], description: bytes) -> RawFile:
+    files = _OmeFiles(path, pages)
     with naming(path), reading(path, "OME-TIFF"):
-        ome = parse_ome(description, len(pages))
-    return RawFile(_source(path, pages, len(pages)), ome.stack, ome.pixel_size_um, ome.channel_names, ome.notes)
+        if companion := companion_of(description):
+            description = files.metadata(companion)
+        ome = parse_ome(description, len(pages) * pages[0].samples, files.first_page)
+        stack, *others = (Stack(one.axes, files.numbers(one.frames)) for one in (ome.stack, *ome.others))
+    return RawFile(
+        files.source(), stack, ome.pixel_size_um, ome.labels, ome.notes, tuple(others), ome.positions, others_rank=1
+    )
+
+
+class _OmeFiles:
+    """The files of an OME-TIFF set: one that was named by the user, and those beside it that its metadata names."""
+
+    def __init__(self, path: Path, pages: list[TiffPage]) -> None:
+        self._paths, self._pages = [path], [pages]
+
+    def first_page(self, name: str) -> int:
+        """Open a file beside the first one and return the number of its first page."""
+        if name == self._paths[0].name:
+            return 0
+        path = sibling(self._paths[0], name)
+        pages, _ = tiff_pages(path)
+        first, own = self._pages[0][0], pages[0]
+        if (own.shape, own.dtype, own.samples) != (first.shape, first.dtype, first.samples):
+            raise DataError(f"its frames differ from those of {name}, a file of the same set; copy the set again")
+        self._paths.append(path)
+        self._pages.append(pages)
+        return (len(self._paths) - 1) * MAX_FRAMES
+
+    def metadata(self, name: str) -> bytes:
+        """Return the OME-XML that a file beside the first one holds."""
+        path = sibling(self._paths[0], name)
+        if path.stat().st_size > MAX_COMPANION:
+            raise DataError(f"{name}, which holds its metadata, is too large to be read")
+        with path.open("rb") as file:
+            if file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+                return description_of(tiff_pages(path)[1])
+        return path.read_bytes()
+
+    def numbers(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the numbers of frames in `source`, for those that count files in steps of MAX_FRAMES."""
+        counts = np.array([len(pages) * pages[0].samples for pages in self._pages])
+        file, page = np.divmod(frames, MAX_FRAMES)
+        if np.any(page >= counts[file]):
+            raise DataError("its OME-XML places planes beyond the end of a file of the set; copy the set again")
+        first: npt.NDArray[np.int64] = np.concatenate([[0], np.cumsum(counts)])[file]
+        return first + page
+
+    def source(self) -> FrameSource:
+        """Return the frames of all files."""
+        sources = [
+            frames_of(path, pages, len(pages) * pages[0].samples)
+            for path, pages in zip(self._paths, self._pages, strict=True)
+        ]
+        counts = [len(pages) * pages[0].samples for pages in self._pages]
+        return sources[0] if len(sources) == 1 else JoinedFrames(sources, counts)
 
 
 def _imagej(path: Path, pages: list[TiffPage], tags: Tags, text: str) -> RawFile:
-    """ImageJ: key=value lines; a hyperstack runs channel (fastest), z, time."""
-    values = dict(re.findall(r"^(\w+)=(.*?)\s*$", text, flags=re.MULTILINE))
-
-    def count(key: str) -> int:
-        digits = values.get(key, "1")
-        return max(int(digits), 1) if digits.isdecimal() and len(digits) < 12 else 1
-
-    images = max(count("images"), len(pages))
-    sizes = (count("frames"), count("slices"), count("channels"))
-    stack = (
-        Stack.in_order((Axis.TIME, Axis.Z, Axis.CHANNEL), sizes)
-        if prod(sizes) == images <= _room(path, pages)
-        else Stack.in_order((Axis.FRAME,), (min(images, _room(path, pages) + 1),))
-    )
-    return RawFile(_source(path, pages, stack.frames.size), stack, _imagej_pixel_size(values, tags))
-
-
-def _room(path: Path, pages: list[TiffPage]) -> int:
-    """How many frames the file can hold at most; a header's claim beyond it is nonsense or a truncation."""
+    count = len(pages) * pages[0].samples
     frame = prod(pages[0].shape) * pages[0].dtype.itemsize
-    return max(path.stat().st_size // frame, len(pages))
-
-
-def _imagej_pixel_size(values: dict[str, str], tags: Tags) -> float | None:
-    ratio = tags.get(X_RESOLUTION, [0, 0])
-    unit = MICROMETRES.get(values.get("unit", "").strip().lower())
-    if unit is None or len(ratio) != 2 or not all(isinstance(n, int) and n > 0 for n in ratio):
-        return None
-    pixels, length = ratio
-    # One pixel a unit is what ImageJ writes for "not calibrated".
-    return None if pixels == length else round(length / pixels * unit, 9)
+    # How many frames the file can hold at most; a header's claim beyond it is nonsense or a truncation.
+    room = max(path.stat().st_size // frame, count)
+    stack = hyperstack(text, count, room)
+    labels = channel_labels(stack, tags)
+    return RawFile(frames_of(path, pages, stack.frames.size), stack, pixel_size_um(text, tags), labels)
 
 
 def _shaped(text: str, pages: int) -> Stack | None:

@@ -1,6 +1,6 @@
 """Z-stacks over time, as a light sheet or a confocal records them: read volume by volume, written plane by plane."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,18 +10,22 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.colours import choose_colour
 from rdl_live.files.frame_source import RawFile
-from rdl_live.files.ome_document import ChannelLabel, OmeDescription
+from rdl_live.files.ome_document import OmeDescription
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
 from rdl_live.files.raw import MAX_SERIES_BYTES, open_any
 from rdl_live.files.stack import Axis, Stack
+from rdl_live.optics.microscope import Channel
 
 
 class VolumeRecording:
     """A time-lapse of z-stacks (T, Z, Y, X) that is read as it is asked for. Not thread-safe."""
 
-    def __init__(self, path: Path, raw: RawFile, frames: npt.NDArray[np.int64]) -> None:
-        """Wrap an open file; `frames` (T, Z) says which frame is which."""
+    def __init__(self, path: Path, raw: RawFile, frames: npt.NDArray[np.int64], channel: Channel | None = None) -> None:
+        """Wrap an open file; `frames` (T, Z) says which frame is which, `channel` whose light it is."""
+        self.channel = channel
         self.path, self._source, self._frames = path, raw.source, frames
         self.pixel_size_um = raw.pixel_size_um
         """Pixel in the sample plane [um] as the file has it, if it does."""
@@ -67,7 +71,13 @@ class VolumeRecording:
 
 
 def open_volumes(
-    path: str | Path, *, planes: int | None = None, channel: int | None = None, stacked: bool = True
+    path: str | Path,
+    *,
+    planes: int | None = None,
+    channel: int | None = None,
+    stacked: bool = True,
+    colours: Sequence[Channel] = (),
+    asked: Channel | None = None,
 ) -> VolumeRecording:
     """Open a TIFF, OME-TIFF, MRC or OME-Zarr file as a time-lapse of z-stacks.
 
@@ -75,6 +85,8 @@ def open_volumes(
         path: file, or folder of an OME-Zarr image.
         planes: of a stack; needed where the file does not name a z axis, and then they lie one after the other.
         channel: colour to read, from 0, where the file has several.
+        colours: channels of the microscope file, with whose names and wavelengths those of the file are compared.
+        asked: the one of them that is wanted; the first that the file has where None.
         stacked: whether planes belong together; otherwise single images are stacks of one plane.
 
     Raises:
@@ -84,6 +96,12 @@ def open_volumes(
     raw = open_any(path)
     try:
         with naming(path):
+            colour = asked
+            if colours and channel is None and len(raw.labels) == raw.stack.size(Axis.CHANNEL):
+                chosen = choose_colour(raw.labels, colours, asked)
+                channel, colour = chosen.index, chosen.channel
+            elif asked is not None and channel is None and raw.stack.size(Axis.CHANNEL) > 1:
+                channel = list(colours).index(asked)
             frames = _folded(raw.stack, planes, channel, stacked)
             size = frames.shape[1] * raw.source.shape[0] * raw.source.shape[1] * raw.source.dtype.itemsize
             if size > MAX_SERIES_BYTES:
@@ -94,7 +112,7 @@ def open_volumes(
     except DataError:
         raw.source.close()
         raise
-    return VolumeRecording(path, raw, frames)
+    return VolumeRecording(path, raw, frames, colour)
 
 
 def _folded(stack: Stack, planes: int | None, channel: int | None, stacked: bool) -> npt.NDArray[np.int64]:

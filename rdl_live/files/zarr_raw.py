@@ -13,16 +13,18 @@ import zarr
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
 from rdl_live.files.bombs import HEADED, HEADER_BYTES, check_piece, may_be_large
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
 from rdl_live.files.shards import ShardIndex, codec_names, packed_by
 from rdl_live.files.stack import Axis, Stack
 
 NAMES = {
-    **dict.fromkeys(("t", "time"), Axis.TIME),
-    **dict.fromkeys(("z",), Axis.Z),
-    **dict.fromkeys(("c", "channel"), Axis.CHANNEL),
-    **dict.fromkeys(("a", "angle", "orientation", "angles"), Axis.ANGLE),
+    **dict.fromkeys(("t", "time", "timepoint", "frame", "times"), Axis.TIME),
+    **dict.fromkeys(("z", "plane", "slice", "depth"), Axis.Z),
+    **dict.fromkeys(("c", "channel", "channels", "ch", "wavelength", "lambda"), Axis.CHANNEL),
+    **dict.fromkeys(("a", "angle", "orientation", "angles", "orientations", "rotation", "direction"), Axis.ANGLE),
     **dict.fromkeys(("p", "phase", "phases"), Axis.PHASE),
+    **dict.fromkeys(("pos", "position", "positions", "s", "scene", "field", "fov", "stage", "tile"), Axis.POSITION),
 }
 TO_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4}
 SAFE_CODECS = frozenset(
@@ -121,9 +123,11 @@ def open_zarr(path: Path) -> RawFile:
         array_folder = folder / scale.dataset if scale.dataset else folder
         codec, shards = _known_codec(array_folder)
         array = zarr.open_array(str(array_folder), mode="r")
-        axes, notes = _leading_axes(array, scale)
+        axes, notes, letters = _leading_axes(array, scale)
         _check(array)
         stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
+        # "p" is the position for Micro-Manager and many others, the phase for some.
+        others = (stack.renamed(Axis.PHASE, Axis.POSITION),) if "p" in letters else ()
         notes += _absent_chunks(array_folder, array)
         return RawFile(
             ZarrFrames(path, array, array_folder, codec, shards),
@@ -131,6 +135,7 @@ def open_zarr(path: Path) -> RawFile:
             scale.pixel_size_um,
             _channels(attributes),
             tuple(notes),
+            others,
         )
 
 
@@ -225,7 +230,8 @@ def _known_codec(folder: Path) -> tuple[str, ShardIndex | None]:
     return packed_by(codec_names(new["codecs"])), shards
 
 
-def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str]]:
+def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], list[str], list[str]]:
+    """Return the axes before y and x, what to say of them, and their names in the file."""
     named = scale.axes or [str(name).lower() for name in getattr(array.metadata, "dimension_names", None) or []]
     if named and len(named) != array.ndim:
         raise DataError(f"its metadata names {len(named)} axes, the array has {array.ndim}")
@@ -234,10 +240,10 @@ def _leading_axes(array: Any, scale: _Multiscale) -> tuple[tuple[Axis, ...], lis
     if array.ndim < 2:
         raise DataError(f"holds an array of {array.ndim} dimension(s), not images")
     if not named:
-        return (Axis.FRAME,) * (array.ndim - 2), []
+        return (Axis.FRAME,) * (array.ndim - 2), [], []
     unknown = [f"{name} ({n})" for name, n in zip(named[:-2], array.shape, strict=False) if name not in NAMES and n > 1]
     notes = [f"axis {', '.join(unknown)} is read as further frames"] if unknown else []
-    return tuple(NAMES.get(name, Axis.FRAME) for name in named[:-2]), notes
+    return tuple(NAMES.get(name, Axis.FRAME) for name in named[:-2]), notes, named[:-2]
 
 
 def _check(array: Any) -> None:
@@ -269,6 +275,6 @@ def _absent_chunks(folder: Path, array: Any) -> list[str]:
     ]
 
 
-def _channels(attributes: dict[str, Any]) -> tuple[str, ...]:
+def _channels(attributes: dict[str, Any]) -> tuple[ChannelLabel, ...]:
     channels = attributes.get("omero", {}).get("channels", [])
-    return tuple(str(channel.get("label", f"channel {i}")) for i, channel in enumerate(channels))
+    return tuple(ChannelLabel(str(channel.get("label", f"channel {i}"))) for i, channel in enumerate(channels))

@@ -6,7 +6,7 @@ Lengths in um (nm where a name says so), spatial frequency in cycles/um, light i
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, PositiveFloat, field_validator, model_validator
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics._base import Description
@@ -85,6 +85,25 @@ class SeriesOrder(StrEnum):
     """Phase-major, orientation fastest."""
 
 
+_ORDER_AXES = ("angle", "phase", "z", "time")
+
+
+def frame_order(text: object) -> SeriesOrder | str:
+    """Return the order of frames that a text names: angle and phase, and z and time if wanted, slowest first.
+
+    Raises:
+        ValueError: other words, one twice, or no angle or phase.
+    """
+    words = text.split("-") if isinstance(text, str) else []
+    named = set(words)
+    if not {"angle", "phase"} <= named <= set(_ORDER_AXES) or len(named) < len(words):
+        raise ValueError(
+            "it should be 'angle-phase' or 'phase-angle', or with z and time in any order, slowest first, "
+            "such as 'angle-z-phase' (OMX)"
+        )
+    return SeriesOrder("-".join(words)) if len(words) == 2 else "-".join(words)
+
+
 class PatternGeometry(Description):
     """How many patterns make one series, and in which order they come."""
 
@@ -92,7 +111,8 @@ class PatternGeometry(Description):
     """Number of orientations A."""
     phases: Annotated[int, Field(ge=3, le=64)] = 3
     """Number of phase steps P per orientation."""
-    order: SeriesOrder = SeriesOrder.ANGLE_PHASE
+    order: Annotated[SeriesOrder | str, PlainValidator(frame_order), PlainSerializer(str)] = SeriesOrder.ANGLE_PHASE
+    """How frames lie in files that name neither, slowest first; with z and time where these lie in between."""
     harmonics: Annotated[int, Field(ge=1, le=8)] = 1
     """Harmonics of the pattern that carry signal: 1 for linear SIM, 2 for saturated (5 x 5) SIM."""
 
@@ -104,6 +124,12 @@ class PatternGeometry(Description):
                 f"at least {2 * self.harmonics + 1} phases are needed"
             )
         return self
+
+    @property
+    def series_order(self) -> SeriesOrder:
+        """Which of angle and phase is faster, within one series."""
+        words = self.order.split("-")
+        return SeriesOrder.ANGLE_PHASE if words.index("angle") < words.index("phase") else SeriesOrder.PHASE_ANGLE
 
     @property
     def frames(self) -> int:

@@ -234,7 +234,7 @@ class Simulation:
     def _turn(self, angle: int, phase: int) -> int:
         """Return when a frame is taken within its series, 0, 1, 2, ..."""
         geometry = self.microscope.pattern
-        if geometry.order is SeriesOrder.ANGLE_PHASE:
+        if geometry.series_order is SeriesOrder.ANGLE_PHASE:
             return angle * geometry.phases + phase
         return phase * geometry.angles + angle
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rdl_live.errors import RdlError
 from rdl_live.optics.estimate import estimate_patterns
+from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.otf import Otf
@@ -236,10 +237,31 @@ class PatternEstimation:
             otf=Otf.of(self._scope, self._channel),
             patterns=estimated,
         )
-        merged = estimated if current is None else _merged(current, estimated)
+        merged = estimated if current is None else self._in_force(current, estimated, photons)
         if current is not None and not _differ(current, merged, self._size_um):
             return _Found(estimated, contrast.overall, mean, None)
         return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key))
+
+    def _in_force(self, current: PatternSet, estimated: PatternSet, photons: Tensor) -> PatternSet:
+        """Return the patterns to use: in dim light those of brighter series, their phases fitted to the newest."""
+        dim = [
+            old.trusted and (not new.trusted or (new.score < COMFORTABLE and new.score < old.score))
+            for old, new in zip(current, estimated, strict=True)
+        ]
+        if not any(dim):
+            return estimated
+        known = [old if kept else old.replace(trusted=False, doubt="") for old, kept in zip(current, dim, strict=True)]
+        fit = refit_patterns(
+            photons, self._unit, PatternSet(patterns=tuple(known)), channel=self._channel, device=self._device
+        )
+        chosen = []
+        for old, new, fitted, kept in zip(current, estimated, fit.patterns, dim, strict=True):
+            if not kept:
+                chosen.append(new)
+            else:
+                # They stay worth what the bright series made them worth.
+                chosen.append(fitted.replace(score=old.score) if fitted.trusted else old)
+        return PatternSet(patterns=tuple(chosen))
 
     def _calibrated(self, patterns: PatternSet, frames: Frame, key: SeriesKey) -> Calibrated:
         photons = self._photons(frames)
@@ -259,12 +281,6 @@ class PatternEstimation:
     def _size_um(self) -> tuple[float, float]:
         pixel = self._scope.optics.pixel_size_um
         return self._shape[0] * pixel, self._shape[1] * pixel
-
-
-def _merged(current: PatternSet, estimated: PatternSet) -> PatternSet:
-    """Take each orientation that is trusted; keep what was trusted where the new one is not."""
-    pairs = zip(current, estimated, strict=True)
-    return PatternSet(patterns=tuple(old if old.trusted and not new.trusted else new for old, new in pairs))
 
 
 def _differ(current: PatternSet, estimated: PatternSet, size_um: tuple[float, float]) -> bool:

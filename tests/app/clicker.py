@@ -50,6 +50,7 @@ from rdl_live.view.live.session import Activity, Settings, Severity
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.panes.canvas import ImageCanvas
 from rdl_live.view.panes.histogram_strip import HistogramStrip
+from rdl_live.view.plan.panel import PlanPanel
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -180,13 +181,13 @@ class Clicker:
 
     def _plan(self) -> None:
         """Make a plan of some colours in the editor, with clicks, and run it."""
-        tools = self.widget.tools
-        tools.show_plan()
-        if tools.plan is None:
+        self.widget.panels.open("plan")
+        editor = self.widget.panels.get("plan")
+        if not isinstance(editor, PlanPanel):
             return  # the devices are not loaded
-        model = tools.plan.model
+        model = editor.model
         before = {name: model.light_of(name)["power_percent"] for name in model.lights}
-        for box in tools.plan.findChildren(QCheckBox):
+        for box in editor.findChildren(QCheckBox):
             if box.objectName().startswith("plan-channel-") and self.dice.random() < 0.6:
                 box.click()
         for name, power in before.items():
@@ -198,7 +199,7 @@ class Clicker:
             model.set(("time", "interval_s"), self.dice.choice((0.0, 0.5, 1.0)))
         self._wait(0.05)
         before_run = self.session.snapshot.activity
-        QTest.mouseClick(tools.plan.summary.run, LEFT)
+        QTest.mouseClick(editor.summary.run, LEFT)
         if model.ready and before_run is not Activity.RECORDING:
             self.outcome.plans += 1
             self._wait(self.dice.choice((0.5, 2.0, 4.0)))

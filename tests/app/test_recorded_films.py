@@ -8,9 +8,10 @@ import torch
 import yaml
 
 from rdl_live.app.retrain.films import open_film, open_films
-from rdl_live.app.retrain.recorded_films import longest_run, recording_of
-from rdl_live.errors import ConfigError, DataError
+from rdl_live.app.retrain.recorded_films import longest_run
+from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameTag, Recorder, RecordingLayout
+from rdl_live.files.recorder.series import recording_of
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_live.specimen.simulation import Simulation
@@ -91,7 +92,7 @@ def test_memory_is_bounded(folder: Path) -> None:
 
 
 def test_a_colour_that_was_not_recorded_and_other_pixels_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="'red' was not recorded; it has green"):
+    with pytest.raises(DataError, match=r"'red'.* was asked for, but the file has 'green'"):
         open_film(folder, folder / "M.yaml", channel="red")
     other = SCOPE.replace(optics={**SCOPE.optics.model_dump(), "pixel_size_um": 0.16})
     (tmp_path / "M.yaml").write_text(yaml.safe_dump(other.model_dump(mode="json", exclude_defaults=True)), "utf-8")

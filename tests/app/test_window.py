@@ -26,6 +26,7 @@ from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Light
 from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.plan.panel import PlanPanel
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World
@@ -146,8 +147,8 @@ def test_a_day_in_a_minute(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monke
     opener.close()
     # plan
     desk.click("button-plan")
-    editor = desk.widget.tools.plan
-    assert editor is not None
+    editor = desk.widget.panels.get("plan")
+    assert isinstance(editor, PlanPanel)
     editor.model.set(("time", "points"), 4)
     desk.click("plan-run")
     desk.at(Activity.RECORDING)

@@ -106,16 +106,31 @@ def test_phase_angle_order(run: Run, film: Frames) -> None:
     assert np.array_equal(tifffile.imread("SR.tif"), tifffile.imread("straight.tif"))
 
 
-def test_wrong_order_is_noticed(run: Run, film: Frames) -> None:
-    """Frames in another order than said: nothing is trusted, the warning names what to check."""
+def test_another_order_is_found_and_said(run: Run, film: Frames) -> None:
+    """Frames in another order than the microscope file says: the stripes show which."""
     tifffile.imwrite("swapped.tif", film[0].swapaxes(0, 1).reshape(9, *SHAPE))
     result = run("reconstruct", "swapped.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json")
     assert result.code == 0
     record = report_of("R.json")
+    assert all(pattern["trusted"] for pattern in record["patterns"])
+    assert record["frame_order"] == "phase-angle"
+    assert any("read as phase-angle" in warning for warning in record["warnings"])
+    result = run(
+        "reconstruct", "swapped.tif", "-m", "M.yaml", "--out", "S.tif", "--report", "S.json", "--order", "phase-angle"
+    )
+    assert result.code == 0
+    assert not any("read as" in warning for warning in report_of("S.json")["warnings"])
+
+
+def test_a_wrong_order_that_is_said_is_noticed(run: Run, film: Frames) -> None:
+    """Nothing is trusted, and the warnings name what to check."""
+    tifffile.imwrite("swapped.tif", film[0].swapaxes(0, 1).reshape(9, *SHAPE))
+    order = ("--order", "angle-phase")
+    result = run("reconstruct", "swapped.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json", *order)
+    assert result.code == 0
+    record = report_of("R.json")
     assert not all(pattern["trusted"] for pattern in record["patterns"])
-    assert record["warnings"]
-    assert "super-resolution" in " ".join(record["warnings"])
-    assert "warning: " in result.err
+    assert any("read as phase-angle they do: correct the order" in warning for warning in record["warnings"])
 
 
 @pytest.mark.parametrize("mode", [6, 2])

@@ -248,14 +248,29 @@ def test_refuses_modulo_that_contradicts_the_microscope_file(tmp_path: Path) -> 
         read(tmp_path / "a.tif", PatternGeometry(angles=5, phases=3))
 
 
-def test_never_opens_another_file_on_a_files_word(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("../secret.tif", "lies elsewhere"),
+        ("..\\secret.tif", "lies elsewhere"),
+        ("/etc/passwd", "lies elsewhere"),
+        ("C:secret.tif", "lies elsewhere"),
+        ("", "lies elsewhere"),
+        ("link.tif", "a link to elsewhere"),
+        ("gone.tif", "is not beside it"),
+    ],
+)
+def test_opens_no_file_of_another_folder_on_a_files_word(name: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
     write_raw(tmp_path / "secret.tif", series(1), GEOMETRY, 0.065)
+    (tmp_path / "in" / "link.tif").symlink_to(tmp_path / "secret.tif")
     xml = ome_xml("ZTC", {"Z": 15, "T": 1, "C": 1}, "").replace(
         "<TiffData/>",
-        "<TiffData IFD='0' PlaneCount='5'><UUID FileName='secret.tif'>urn:uuid:1</UUID></TiffData>"
+        "<TiffData IFD='0' PlaneCount='5'><UUID FileName='{name}'>urn:uuid:1</UUID></TiffData>"
         "<TiffData FirstZ='5' IFD='0' PlaneCount='10'><UUID FileName='a.tif'>urn:uuid:2</UUID></TiffData>",
     )
-    refused(write_ome(tmp_path / "a.tif", series(1), xml), "one of several files")
+    xml = xml.replace("{name}", name)
+    refused(write_ome(tmp_path / "in" / "a.tif", series(1), xml), f"one of several files.*{says}")
 
 
 OME_REFUSED = {

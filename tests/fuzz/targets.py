@@ -96,6 +96,10 @@ def _mrc_target() -> Target:
 def _tiffs() -> list[bytes]:
     options: list[dict[str, Any]] = [
         {"imagej": True},
+        {"imagej": True, "metadata": {"Labels": [f"c:1/1 z:{i}/18 - 488" for i in range(18)]}},
+        {"compression": "lzw", "predictor": True},
+        {"compression": "zstd"},
+        {"planarconfig": "separate", "metadata": {"axes": "QCYX"}},
         {"bigtiff": True, "metadata": None, "byteorder": ">"},
         {"compression": "zlib", "predictor": True},
         {"compression": "lzma"},
@@ -223,6 +227,32 @@ def _zarr_target() -> Target:
         _read_all(path)
 
     return Target("zarr", tuple(_zarrs()), _mutate_packed(change), read)
+
+
+# ---- NDTiff: a folder whose index says where everything lies -----------------------------------------------------
+def _ndtiff() -> bytes:
+    index, pixels = b"", b""
+    for number, frame in enumerate(FRAMES):
+        axes = json.dumps({"time": number, "channel": "488"}).encode()
+        index += struct.pack("<I", len(axes)) + axes + struct.pack("<I", 5) + b"a.tif"
+        index += struct.pack("<8I", 32 + len(pixels), 7, 6, 1, 0, 0, 0, 0)
+        pixels += frame.tobytes()
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "NDTiff.index").write_bytes(index)
+        (Path(name) / "a.tif").write_bytes(bytes(32) + pixels)
+        return _packed(Path(name))
+
+
+def _ndtiff_target() -> Target:
+    def read(content: bytes, folder: Path) -> None:
+        path = folder / "a"
+        path.mkdir()
+        _unpack(content, path)
+        _read_all(path)
+
+    return Target(
+        "ndtiff", (_ndtiff(),), _mutate_packed(lambda _, content, random: mutate_bytes(content, random)), read
+    )
 
 
 # ---- recordings: journal lines with right checksums, chunks ---------------------------------------------------------
@@ -398,7 +428,7 @@ def _checkpoint_target() -> Target:
 
 
 _MAKERS = (
-    *(_mrc_target, _tiff_target, _ome_target, _zarr_target, _recording_target),
+    *(_mrc_target, _tiff_target, _ome_target, _zarr_target, _ndtiff_target, _recording_target),
     *(_yaml_target, _weights_target, _checkpoint_target),
 )
 

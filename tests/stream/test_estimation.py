@@ -133,3 +133,22 @@ def test_a_falling_score_is_told_once_until_it_recovers(scene: Scene) -> None:
 
     assert [judge(score) for score in (30, 20, 14, 13, 16, 22, 12, 31)] == [0, 0, 3, 3, 3, 3, 6, 6]
     assert "fell from 30.0 to 14.0" in told[0]
+
+
+def test_patterns_of_brighter_series_stay_in_force_while_it_is_dim(wide: Scene) -> None:
+    """The light is lowered: wave vectors and contrast stay those of the bright series, and all are used."""
+    stream = Stream(wide, AtOnce())
+    for seed in range(2):
+        bright = stream.feed(wide.series(seed, photons=300))
+    assert bright is not None
+    for seed in range(10, 20):
+        dim = stream.feed(wide.series(seed, photons=0.1))
+    assert dim is not None
+    assert dim.patterns.trusted
+    assert dim.seen is not None
+    assert not dim.seen.trusted
+    for before, after, true in zip(bright.patterns, dim.patterns, wide.patterns, strict=True):
+        assert (after.kx, after.ky) == pytest.approx((before.kx, before.ky), abs=0.005)
+        assert after.modulation[0] == pytest.approx(before.modulation[0], abs=0.05)
+        assert after.score >= 12
+        assert (after.kx, after.ky) == pytest.approx((true.kx, true.ky), abs=0.02)

@@ -24,6 +24,7 @@ from rdl_live.view.common.theme import Theme
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity
 from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.retrain.panel import RetrainPanel
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World
@@ -130,7 +131,7 @@ def tools(folder: Path) -> None:
     scene.widget.commands["plan"].trigger()
     scene.widget.commands["spectrum"].trigger()
     scene.wait(3)
-    for name, window in scene.widget.tools._windows.items():
+    for name, window in scene.widget.panels.windows.items():
         window.grab().save(str(folder / f"tool-{name}.png"))
     scene.end()
 
@@ -184,7 +185,7 @@ def full_disk(folder: Path) -> None:
     sink.FolderSink.free_bytes = lambda _: 300_000_000  # type: ignore[method-assign]
     scene.at(Activity.IDLE)
     snapshot = replace(scene.session.snapshot, disk_free_bytes=300_000_000)
-    scene.widget.facts.show_snapshot(snapshot)
+    scene.widget.panels.show_snapshot(snapshot)
     scene.shoot("full-disk")
     sink.FolderSink.free_bytes = free  # type: ignore[method-assign]
     scene.end()
@@ -215,8 +216,8 @@ def retraining(folder: Path) -> None:
     scene.at(Activity.IDLE)
     scene.wait(1)
     scene.widget.commands["retrain"].trigger()
-    panel = scene.widget.tools.retrain
-    assert panel is not None
+    panel = scene.widget.panels.get("retrain")
+    assert isinstance(panel, RetrainPanel)
     panel.minutes.setCurrentIndex(0)
 
     def shoot(name: str) -> None:

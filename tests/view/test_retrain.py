@@ -68,8 +68,8 @@ def widget(qtbot: QtBot, session: FakeSession, retrainer: FakeRetrainer, tmp_pat
 @pytest.fixture
 def panel(qtbot: QtBot, widget: SimWidget) -> RetrainPanel:
     qtbot.keyClick(widget, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-    made = widget.tools.retrain
-    assert made is not None
+    made = widget.panels.get("retrain")
+    assert isinstance(made, RetrainPanel)
     assert made.isVisible()
     return made
 
@@ -165,7 +165,7 @@ def test_the_new_denoiser_is_swapped_in_and_one_click_brings_the_old_one_back(
     panel.refresh()
     assert not use.isEnabled()
     assert not back.isEnabled()
-    assert "0.900 at the start, 0.850 now" in panel.where.text()
+    assert "0.944 of that at the start" in panel.where.text()
     retrainer.progress = done(tmp_path)
     panel.refresh()
     widget.refresh()
@@ -203,7 +203,7 @@ def test_a_worse_denoiser_is_not_offered_without_saying_so(
 @pytest.mark.parametrize(
     ("progress", "severity", "text"),
     [
-        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "nothing is changed: bright data"),
+        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "retraining ended: bright data"),
         (Progress(Phase.FAILED, words=("film.tif: no such file",)), Severity.ERROR, "film.tif: no such file"),
         (Progress(Phase.CANCELLED), None, ""),
         (Progress(Phase.TRAINING), None, ""),

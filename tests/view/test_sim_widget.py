@@ -13,9 +13,14 @@ from rdl_live.files.microscope_file import load_microscope
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import RED, Theme
+from rdl_live.view.live.facts_panel import FactsPanel
+from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
 from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.live.trace_panel import TracePanel
+from rdl_live.view.patterns.panel import SpectrumPanel
+from rdl_live.view.plan.panel import PlanPanel
 
 from .fake_session import FakeSession
 
@@ -218,13 +223,19 @@ def test_doubts_of_the_guards_are_told(widget: SimWidget, session: FakeSession) 
     assert text_of(widget, "doubts") == ""
 
 
+def lamps(widget: SimWidget) -> HealthPanel:
+    panel = widget.panels.get("patterns")
+    assert isinstance(panel, HealthPanel)
+    return panel
+
+
 def test_patterns_are_told_in_words(widget: SimWidget, session: FakeSession) -> None:
     session.be(Activity.LIVE, patterns=patterns())
     widget.refresh()
-    assert "All patterns are good" in widget.lamps.headline.text()
+    assert "All patterns are good" in lamps(widget).headline.text()
     session.be(Activity.LIVE, patterns=patterns(trusted=False))
     widget.refresh()
-    assert "no super-resolution" in widget.lamps.headline.text()
+    assert "no super-resolution" in lamps(widget).headline.text()
 
 
 def test_the_image_itself_says_that_it_is_not_to_be_believed(
@@ -283,8 +294,11 @@ def test_dose_disk_and_losses(qtbot: QtBot, widget: SimWidget, session: FakeSess
     assert "2 missing" in text_of(widget, "fact-raw")
     assert "7 left out" in text_of(widget, "fact-images")
     assert "3 refused" in text_of(widget, "fact-images")
-    assert widget.traces.latest("brightness") == pytest.approx(80)
-    zero = next(b for b in widget.facts.findChildren(QPushButton) if "zero" in b.text())
+    traces, facts = widget.panels.get("traces"), widget.panels.get("facts")
+    assert isinstance(traces, TracePanel)
+    assert isinstance(facts, FactsPanel)
+    assert traces.model.latest("brightness") == pytest.approx(80)
+    zero = next(b for b in facts.findChildren(QPushButton) if "zero" in b.text())
     qtbot.mouseClick(zero, LEFT)
     assert session.count("reset_dose") == 1
 
@@ -352,17 +366,17 @@ def test_plan_and_spectrum_open_beside(qtbot: QtBot, widget: SimWidget, session:
     widget.refresh()
     widget.commands["spectrum"].trigger()
     widget.commands["plan"].trigger()
-    tools = widget.tools
-    assert tools.spectrum is not None
-    assert tools.plan is not None
-    assert tools.spectrum.isVisible()
-    assert tools.plan.model.plan is not None
-    assert tools.plan.model.plan.channels[0].power_percent == 50
-    qtbot.mouseClick(find(tools.plan, "plan-run"), LEFT)
+    spectrum, editor = widget.panels.get("spectrum"), widget.panels.get("plan")
+    assert isinstance(spectrum, SpectrumPanel)
+    assert isinstance(editor, PlanPanel)
+    assert spectrum.isVisible()
+    assert editor.model.plan is not None
+    assert editor.model.plan.channels[0].power_percent == 50
+    qtbot.mouseClick(find(editor, "plan-run"), LEFT)
     folder, plan = session.last("record")
-    assert plan == tools.plan.model.plan
+    assert plan == editor.model.plan
     assert folder.name.endswith("time-lapse")
-    tools.close()
+    widget.panels.close()
 
 
 def test_contrasts_sizes_and_settings_are_remembered(
@@ -425,8 +439,8 @@ def test_nothing_is_cut_off_that_matters(widget: SimWidget, session: FakeSession
 
 def test_the_place_of_the_stage_can_be_planned(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
     qtbot.keyClick(widget, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier)
-    editor = widget.tools.plan
-    assert editor is not None
+    editor = widget.panels.get("plan")
+    assert isinstance(editor, PlanPanel)
     editor.place_requested.emit()
     assert not editor.model.get("positions")
     assert "no stage answers" in text_of(widget, "notice-text")
@@ -435,6 +449,6 @@ def test_the_place_of_the_stage_can_be_planned(qtbot: QtBot, widget: SimWidget, 
     editor.place_requested.emit()
     (place,) = editor.model.get("positions")
     assert (place["x_um"], place["y_um"]) == (12.5, -3.0)
-    collect = next(one for one in widget.tools._presets() if one.name.startswith("Collect"))
+    collect = next(one for one in editor.presets() if one.name.startswith("Collect"))
     assert collect.plan is not None
     assert len(collect.plan.positions) == 9

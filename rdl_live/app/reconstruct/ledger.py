@@ -1,11 +1,13 @@
 """What became of each series: the verdicts in order, `series[]` of the report, and what the user reads."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.files import SeriesIndex
 from rdl_live.optics import PatternSet
 from rdl_live.optics.microscope import PatternGeometry
 from rdl_live.optics.quality.in_step import Drift, SeriesVerdict, equal_frames, sequence
@@ -17,15 +19,15 @@ _NAMED = 6
 class Ledger:
     """Verdicts of a recording, entered in order."""
 
-    def __init__(self, patterns: PatternSet, geometry: PatternGeometry, address: dict[str, int]) -> None:
+    def __init__(self, patterns: PatternSet, geometry: PatternGeometry, index: Callable[[int], SeriesIndex]) -> None:
         """Begin.
 
         Args:
             patterns: in force.
             geometry: counts, and the order in which the frames were taken.
-            address: plane, position and channel of all series.
+            index: gives time point, plane, position and channel of a series.
         """
-        self._address = address
+        self._index = index
         self._untrusted = [index for index, pattern in enumerate(patterns, start=1) if not pattern.trusted]
         places = sequence(geometry)
         self._first_place, self._last_place = places[0], places[-1]
@@ -47,7 +49,7 @@ class Ledger:
         """Return `series[]` of the report."""
         return [
             {
-                "index": {"time": time, **self._address},
+                "index": self._index(time)._asdict(),
                 "trusted": not self._why(time),
                 "why": self._why(time),
                 "checked": verdict.checked,

@@ -111,7 +111,7 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channe
             otf=None if channel is None else Otf.of(scope, channel),
             patterns=patterns,
         ),
-        flicker=flicker(photons, order=scope.pattern.order),
+        flicker=flicker(photons, order=scope.pattern.series_order),
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),

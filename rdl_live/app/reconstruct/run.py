@@ -12,14 +12,16 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from rdl_live._names import NO_DENOISER
 from rdl_live._version import __version__
-from rdl_live.app.denoiser import NONE, check_denoiser
+from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.offsets import own_offsets
+from rdl_live.app.reconstruct.own_gain import gain_of, measured_gain_warnings
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import (
     FIXED_EXCESS,
@@ -37,6 +39,7 @@ from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
+    RawRequest,
     SrWriter,
     atomic_write,
     check_frames,
@@ -46,9 +49,11 @@ from rdl_live.files import (
     open_raw,
 )
 from rdl_live.files.page_writer import SUFFIXES
+from rdl_live.files.raw import request_for
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
+from rdl_live.optics.microscope import Channel
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
 from rdl_live.optics.quality.defects import find_defects
@@ -85,7 +90,9 @@ class Options:
     """How to reconstruct."""
 
     channel: str | None = None
-    denoise: str = "none"
+    reading: RawRequest = field(default_factory=RawRequest)
+    """Which position is read, and what the user says of the order of its frames."""
+    denoise: str = NO_DENOISER
     memory: float = 1.0
     """Series that an image may be made of where nothing moves, itself included."""
     wiener: float | None = None
@@ -142,14 +149,14 @@ class OfflineRun:
             RdlError: the microscope file or the raw file cannot be used.
         """
         check_denoiser(options.denoise)
-        if options.denoise != NONE and options.reshapes:
+        if options.denoise != NO_DENOISER and options.reshapes:
             raise ConfigError(
                 f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
                 "--apodization and --attenuation, or use --denoise none"
             )
         if options.memory > 1 and options.cluster is not None:
             raise ConfigError(f"--memory {options.memory:g}: series that remember each other cannot go to a --cluster")
-        if options.memory > 1 and options.denoise == NONE:
+        if options.memory > 1 and options.denoise == NO_DENOISER:
             raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
         if options.cluster is not None:
             check_cluster(options.cluster)
@@ -158,9 +165,10 @@ class OfflineRun:
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
         self._check_pixels()
-        index = self.scope.channels.index(self.channel) if options.channel is not None else None
+        asked = None if options.channel is None else self.channel
         with self.watch.timed("open"):
-            self.recording = self._open(index)
+            self.recording = self._open(asked)
+        self.channel = self.recording.channel or asked or self.scope.channels[0]
         try:
             self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
         except BaseException:
@@ -170,6 +178,8 @@ class OfflineRun:
         """Measured by `estimate`."""
         self.patterns_from: dict[str, Any] | None = None
         """Where the patterns come from, if they are given; see `JointFit`."""
+        self.camera_measured: dict[str, float] | None = None
+        """What was measured of the camera on this recording, as fields of `Camera`."""
         self._known: KnownPatterns | None = None
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
@@ -205,13 +215,10 @@ class OfflineRun:
         """Close the raw file."""
         self.close()
 
-    def _open(self, index: int | None) -> RawRecording:
-        """Open the file; an index of channel counts only where the file has channels."""
-        recording = open_raw(self.raw, self.scope.pattern)
-        if index is not None and len(recording.channel_names) > 1:
-            recording.close()
-            return open_raw(self.raw, self.scope.pattern, channel=index)
-        return recording
+    def _open(self, asked: Channel | None) -> RawRecording:
+        """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
+        request = request_for(self.scope.channels, asked, self.options.reading)
+        return open_raw(self.raw, self.scope.pattern, request)
 
     def file_warnings(self) -> list[str]:
         """What was noticed in opening."""
@@ -252,13 +259,12 @@ class OfflineRun:
                 f"{self.raw}: holds no light: the mean is {mean:.3g} photons after subtracting camera.offset_adu "
                 f"{self.scope.camera.offset_adu:g}; correct the offset, or check that the laser was on"
             )
-        warnings = self.file_warnings() + calibration_warnings(self.scope.camera)
+        warnings = self.file_warnings()
         otf = Otf.of(self.scope, self.channel)
         self.defects = find_defects(np.stack(stack), otf)
         stack = [self.defects.mend(one) for one in stack]
+        warnings += self.settle_camera(stack)
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
-        self.noise = self._noise(stack)
-        warnings += self.settle_camera()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
@@ -282,20 +288,34 @@ class OfflineRun:
         shape = (self.recording.shape[-2], self.recording.shape[-1])
         return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
 
-    def settle_camera(self) -> list[str]:
-        """Take off the fixed pattern that the recording itself shows, if that is worth while; return warnings.
+    def settle_camera(self, some: "list[np.ndarray] | None" = None) -> list[str]:
+        """Measure what the microscope file lacks of the camera, where the recording shows it; return warnings.
 
-        Needs the noise of `estimate`, or measures it on the first series.
+        Args:
+            some: series to measure on; the first by default.
         """
-        self.noise = self.noise or self._noise([self.series(0)])
+        series = some or [self.series(0)]
+        warnings = self._settle_gain(series[0])
+        self.noise = self._noise(series)
         own = None
         offsets = self.noise.excess > FIXED_EXCESS and self._is_of_offsets()
         if offsets:
             own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
-        if own is not None:
-            self.maps = own
-            return []
-        return noise_warnings(self.noise, offsets=offsets)
+        if own is None:
+            return warnings + noise_warnings(self.noise, offsets=offsets)
+        self.maps = own
+        return warnings
+
+    def _settle_gain(self, series: np.ndarray) -> list[str]:
+        """Measure gain and read noise by photon transfer on a series, if the microscope file lacks the gain."""
+        camera = self.scope.camera
+        measured = gain_of(series, self.scope, self.channel)
+        if measured is None:
+            return calibration_warnings(camera) if self.camera_measured is None else []
+        self.scope = self.scope.replace(camera={**camera.model_dump(exclude_unset=True), **measured})
+        self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
+        self.camera_measured = measured
+        return measured_gain_warnings(camera, measured)
 
     def _is_of_offsets(self) -> bool:
         """Whether the fixed pattern is at least mostly one of offsets, which a map can take off."""
@@ -337,7 +357,8 @@ class OfflineRun:
         """Return what the estimation found besides patterns, for reports."""
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
         given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
-        return {"fixed_pattern_e": fixed, **given}
+        camera = {} if self.camera_measured is None else {"camera_measured": self.camera_measured}
+        return {"fixed_pattern_e": fixed, **camera, **given}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -380,7 +401,7 @@ class OfflineRun:
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            ledger = Ledger(patterns, self.scope.pattern, self._address())
+            ledger = Ledger(patterns, self.scope.pattern, self.recording.index)
             first = self._all_series(rec, patterns, writer, spread, progress, ledger)
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
@@ -401,11 +422,11 @@ class OfflineRun:
     def _tells_sigma(self) -> bool:
         """Whether a file of standard errors will be written; a wrong weight file is told here, before all work."""
         denoise = self.options.denoise
-        return denoise != NONE and bool(read_card(find_weights(denoise)).config.get("spread", 0))
+        return denoise != NO_DENOISER and bool(read_card(find_weights(denoise)).config.get("spread", 0))
 
     def reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
         """Return what makes images of series; any thread."""
-        if self.options.denoise == NONE:
+        if self.options.denoise == NO_DENOISER:
             return self._plain(patterns)
         shape, weights = self.recording.shape[-2:], self.options.denoise
         return Restorer(self.scope, patterns, shape, weights, self.device, channel=self.channel, maps=self.maps)
@@ -483,14 +504,6 @@ class OfflineRun:
         blurred = without_stripes(patterns)
         return Machine(rec, lambda: calibrate(self.reconstructor(blurred), first), self.judge(patterns), memory)
 
-    def _address(self) -> dict[str, int]:
-        """Return which plane, position and channel the series are of."""
-        image = getattr(self.recording, "image", None)
-        channel = self.scope.channels.index(self.channel)
-        if image is None:
-            return {"plane": 0, "position": 0, "channel": channel}
-        return {"plane": image.z, "position": image.position, "channel": image.channel}
-
     def _waited_for(self, images: Iterator[Computed]) -> Iterator[Computed]:
         """Count the time that images are waited for, without the reading in between."""
         while True:
@@ -521,6 +534,7 @@ class OfflineRun:
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "channel": self.channel.name,
+            "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,
             **self.facts(),
@@ -565,6 +579,7 @@ class OfflineRun:
             self.options.overwrite,
             excitation_nm=self.channel.excitation_nm,
             emission_nm=self.channel.emission_nm,
+            planes=self.recording.grid[2],
         )
 
     def _preview(self, path: Path, series: np.ndarray, image: torch.Tensor, plain: torch.Tensor | None) -> None:

@@ -100,10 +100,12 @@ def restore_stacks(
         RdlError: a file cannot be used.
     """
     scope = load_microscope(microscope)
-    colour = scope.channel(channel)
-    warnings = check_microscope(card, scope, colour)
-    index = scope.channels.index(colour) if channel is not None else None
-    with open_volumes(raw, planes=planes, channel=index, stacked=restoration.stacked) as recording:
+    asked = None if channel is None else scope.channel(channel)
+    with open_volumes(
+        raw, planes=planes, stacked=restoration.stacked, colours=scope.channels, asked=asked
+    ) as recording:
+        colour = recording.channel or scope.channel(channel)
+        warnings = check_microscope(card, scope, colour)
         maps = load_camera_maps(scope.camera, recording.shape[-2:])
         made_by = {
             "program": f"rdl-live restore {__version__}",

@@ -9,8 +9,9 @@ import torch
 
 from rdl_live.app.reconstruct.known_patterns import known_patterns
 from rdl_live.app.reconstruct.run import OfflineRun, Options
-from rdl_live.app.retrain.recorded_films import recorded_films, recording_of
-from rdl_live.files import load_microscope
+from rdl_live.app.retrain.recorded_films import recorded_films
+from rdl_live.files import RawRequest, load_microscope
+from rdl_live.files.recorder.series import recording_of
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.train.recordings.film import Film
 
@@ -34,6 +35,7 @@ def open_film(
     *,
     device: torch.device | None = None,
     channel: str | None = None,
+    reading: RawRequest | None = None,
     patterns: Path | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> Opened:
@@ -44,13 +46,17 @@ def open_film(
         microscope: microscope file.
         device: where to estimate.
         channel: colour; the first where left out.
+        reading: which position, and how the frames follow one another, where the user says so.
         patterns: report, JSON of `estimate` or recording whose patterns are used.
         most_bytes: of raw frames; of a longer recording the first time points are taken.
 
     Raises:
         RdlError: a file cannot be used.
     """
-    return next(_opened(raw, microscope, device or torch.device("cpu"), channel, patterns, most_bytes))
+    films = _opened(
+        raw, microscope, device or torch.device("cpu"), channel, reading or RawRequest(), patterns, most_bytes
+    )
+    return next(films)
 
 
 def open_films(
@@ -59,6 +65,7 @@ def open_films(
     *,
     device: torch.device | None = None,
     channel: str | None = None,
+    reading: RawRequest | None = None,
     patterns: Path | None = None,
     most_bytes: int = MOST_BYTES,
     tell: Callable[[str], None] = lambda _: None,
@@ -70,8 +77,8 @@ def open_films(
     """
     films = []
     for raw in raws:
-        share = most_bytes // len(raws)
-        for opened in _opened(raw, microscope, device or torch.device("cpu"), channel, patterns, share):
+        one, share = reading or RawRequest(), most_bytes // len(raws)
+        for opened in _opened(raw, microscope, device or torch.device("cpu"), channel, one, patterns, share):
             name = opened.film.name
             for warning in opened.warnings:
                 tell(warning if warning.startswith(name) else f"{name}: {warning}")
@@ -80,26 +87,55 @@ def open_films(
 
 
 def _opened(
-    raw: Path, microscope: Path, device: torch.device, channel: str | None, patterns: Path | None, most_bytes: int
+    raw: Path,
+    microscope: Path,
+    device: torch.device,
+    channel: str | None,
+    reading: RawRequest,
+    patterns: Path | None,
+    most_bytes: int,
 ) -> Iterator[Opened]:
-    """Go through the films of a recording: one for each place and plane of our own, one of any other file."""
+    """Go through the films of a recording: one for each place and plane of it."""
     ours = recording_of(raw)
     if ours is not None:
         scope = load_microscope(microscope)
         colour = None if channel is None else scope.channel(channel)
         known = None if patterns is None else _known(patterns, microscope, device, channel)
-        for film, warnings, trusted in recorded_films(ours, scope, colour, device, most_bytes, known):
+        place = reading.position
+        for film, warnings, trusted in recorded_films(ours, scope, colour, device, most_bytes, known, place):
             yield Opened(film, tuple(warnings), trusted)
         return
-    with OfflineRun(raw, microscope, device, Options(channel=channel, patterns=patterns)) as run:
+    options = Options(channel=channel, reading=reading, patterns=patterns)
+    with OfflineRun(raw, microscope, device, options) as run:
         found, warnings = run.estimate()
+        positions, times, planes = run.recording.grid
+        # Planes are neighbours in time only where there is nothing else to learn from.
+        places = positions * planes if times > 1 else 1
         one = int(np.prod(run.recording.shape[1:])) * run.recording.dtype.itemsize
-        count = max(1, min(len(run.recording), most_bytes // one))
-        if count < len(run.recording):
-            warnings = [*warnings, f"{raw.name}: the first {count} of {len(run.recording)} time points are used"]
-        frames = np.stack([run.series(time) for time in range(count)])
-        film = Film(raw.name, run.scope, run.channel, found, frames, run.maps)
-    yield Opened(film, tuple(warnings), found.trusted)
+        for number in range(places):
+            series = _series_of(run.recording.grid, number, places)
+            count = max(1, min(len(series), most_bytes // places // one))
+            notes = list(warnings)
+            if count < len(series):
+                notes.append(f"{raw.name}: the first {count} of {len(series)} time points are used")
+            frames = np.stack([run.series(index) for index in series[:count]])
+            name = raw.name if places == 1 else f"{raw.name}, {_place(number, planes)}"
+            film = Film(name, run.scope, run.channel, found, frames, run.maps)
+            yield Opened(film, tuple(notes), found.trusted)
+
+
+def _series_of(grid: tuple[int, int, int], place: int, places: int) -> list[int]:
+    """Return the numbers of the series of one place and plane, time point after time point."""
+    positions, times, planes = grid
+    if places == 1:
+        return list(range(positions * times * planes))
+    position, plane = divmod(place, planes)
+    return [(position * times + time) * planes + plane for time in range(times)]
+
+
+def _place(place: int, planes: int) -> str:
+    position, plane = divmod(place, planes)
+    return f"place {position + 1}" if planes == 1 else f"place {position + 1}, plane {plane + 1}"
 
 
 def _known(source: Path, microscope: Path, device: torch.device, channel: str | None) -> PatternSet:

@@ -8,28 +8,24 @@ import numpy.typing as npt
 import torch
 
 from rdl_live.app.reconstruct.report import calibration_warnings, pattern_warnings
-from rdl_live.errors import ConfigError, DataError
+from rdl_live.errors import DataError
 from rdl_live.files import check_frames, load_camera_maps
+from rdl_live.files._guard import naming
+from rdl_live.files.colours import choose_colour
+from rdl_live.files.raw import find_position
 from rdl_live.files.recorder import ImageAddress, Recording, open_recording
-from rdl_live.files.recorder.journal import JOURNAL, read_journal
+from rdl_live.files.recorder.journal import read_journal
+from rdl_live.files.recorder.series import labels_of
 from rdl_live.optics import PatternSet, estimate_patterns
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.train.recordings.film import Film
 
-RAW = "raw.ome.zarr"
-"""The raw recording in the folder of a run."""
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
 LEAST = 2
 """Time points in a row without which nothing can be learnt from a place."""
 _PIXEL_TOLERANCE = 0.02
-
-
-def recording_of(path: Path) -> Path | None:
-    """Return the folder of our raw recording that a path means (itself, or in the folder of a run); None for others."""
-    inner = path / RAW
-    return next((one for one in (path, inner) if (one / JOURNAL).is_file()), None)
 
 
 def recorded_films(
@@ -39,6 +35,7 @@ def recorded_films(
     device: torch.device,
     most_bytes: int,
     known: PatternSet | None = None,
+    position: str | None = None,
 ) -> Iterator[tuple[Film, list[str], bool]]:
     """Go through the films of a recording: film, warnings, whether every pattern is trusted.
 
@@ -49,10 +46,11 @@ def recorded_films(
         device: where to estimate.
         most_bytes: of raw frames of all films together.
         known: patterns found elsewhere, which are fitted to each film; None: they are estimated.
+        position: stage position by its number; all where None.
 
     Raises:
         DataError: damaged, of another microscope, without light, or without two time points in a row.
-        ConfigError: the colour was not recorded.
+        DataError: also where the colour was not recorded.
     """
     layout = read_journal(path).layout
     if layout.kind != "raw":
@@ -62,11 +60,14 @@ def recorded_films(
             f"{path}: was recorded with pixels of {layout.pixel_size_um:.4g} um, the microscope file says "
             f"{scope.optics.pixel_size_um:.4g} um; correct optics.pixel_size_um (binning counts)"
         )
-    names = [one.name for one in layout.channels]
-    wanted = names[0] if channel is None else channel.name
-    if wanted not in names:
-        raise ConfigError(f"{path}: channel {wanted!r} was not recorded; it has {', '.join(names)}")
-    images = [image for image in layout.images if image.channel == names.index(wanted)]
+    with naming(path):
+        colour = choose_colour(labels_of(layout), scope.channels, channel)
+        assert colour.channel is not None  # it gives one of those that it was given
+        places = tuple(str(number) for number in range(layout.positions))
+        place = None if position is None else find_position(places, layout.positions, position)[0]
+    images = [
+        image for image in layout.images if image.channel == (colour.index or 0) and place in (None, image.position)
+    ]
     count = 0
     for image in images:
         with open_recording(path, channel=image.channel, position=image.position, z=image.z) as recording:
@@ -75,7 +76,8 @@ def recorded_films(
             if len(chosen) < LEAST:
                 continue
             count += 1
-            yield _film(recording, name, chosen, scope, scope.channel(wanted), device, most_bytes // len(images), known)
+            share = most_bytes // len(images)
+            yield _film(recording, name, chosen, scope, colour.channel, device, share, known)
     if not count:
         raise DataError(f"{path}: no two whole series follow each other; record a longer time-lapse")
 

@@ -36,11 +36,10 @@ def open_volume_films(
         RdlError: a file cannot be used.
     """
     scope = load_microscope(microscope)
-    colour = scope.channel(channel)
-    index = scope.channels.index(colour) if channel is not None else None
+    asked = None if channel is None else scope.channel(channel)
     films = []
     for raw in raws:
-        with open_volumes(raw, planes=planes, channel=index) as recording:
+        with open_volumes(raw, planes=planes, colours=scope.channels, asked=asked) as recording:
             one = int(np.prod(recording.shape[1:])) * recording.dtype.itemsize
             count = max(1, min(len(recording), most_bytes // len(raws) // one))
             if count < len(recording):
@@ -49,6 +48,7 @@ def open_volume_films(
                 tell(f"{raw.name}: {note}")
             frames = np.stack([checked_stack(recording, time) for time in range(count)])
             maps = load_camera_maps(scope.camera, recording.shape[-2:])
+            colour = recording.channel or scope.channel(channel)
         films.append(VolumeFilm(raw.name, scope, colour, frames, maps))
     return films
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
@@ -139,7 +140,7 @@ class Bench:
         self._last = Snapshot(
             channels=tuple(names),
             powers_w_cm2=tuple(light_of(scope, name).full_irradiance_w_cm2 for name in names),
-            denoisers=("none", *shipped()),
+            denoisers=(NO_DENOISER, *shipped()),
             chip=(width, height),
         )
         return replace(wishes, settings=replace(settings, region=region))

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.disk import disk_free
-from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
 from rdl_live.app.session.goals import Goal, Kind, Wishes
 from rdl_live.errors import OutputError, RdlError
@@ -263,7 +264,7 @@ class SessionRun:
             written_bytes=status.written_bytes,
             running=self.running,
             seconds=time.monotonic() - self._began_s,
-            raw=self.goal.folder / RAW,
+            raw=self.goal.folder / RAW_RECORDING,
             progress=self._run.progress if self.goal.plan is not None else None,
         )
 

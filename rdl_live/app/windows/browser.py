@@ -7,10 +7,11 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
-from rdl_live.files import load_microscope
+from rdl_live.files import RawRequest, load_microscope
 from rdl_live.view.browse.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ INTERRUPTED = 130
 WAKE_MS = 100
 
 
-def open_recording_source(path: Path, microscope: Path | None = None) -> Source:
+def open_recording_source(path: Path, microscope: Path | None = None, reading: RawRequest | None = None) -> Source:
     """Open what is to be browsed.
 
     Raises:
         ConfigError: the microscope file has mistakes.
         DataError: no recording, or a raw file without a microscope.
     """
-    return open_source(path, None if microscope is None else load_microscope(microscope))
+    return open_source(path, None if microscope is None else load_microscope(microscope), reading)
 
 
 def window_of(source: Source, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
@@ -37,18 +38,20 @@ def window_of(source: Source, microscope: Path | None = None, device: str = "cpu
     from rdl_live.view.common.memory import Memory
     from rdl_models import shipped
 
-    names, memory = ("none", *shipped()), Memory("browser")
+    names, memory = (NO_DENOISER, *shipped()), Memory("browser")
     return BrowserWindow(source, open_recording_source, memory, names, device, microscope=microscope)
 
 
-def run_browser(path: Path, microscope: Path | None = None, device: str = "cpu") -> int:
+def run_browser(
+    path: Path, microscope: Path | None = None, device: str = "cpu", reading: RawRequest | None = None
+) -> int:
     """Show a recording until its window is closed; return the exit code.
 
     Raises:
         RdlError: as `open_recording_source`, before any window is shown.
         ConfigError: there is no screen.
     """
-    source = open_recording_source(path, microscope)
+    source = open_recording_source(path, microscope, reading)
     if (reason := no_screen()) is not None:
         source.close()
         raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import ConfigError, DataError
-from rdl_live.files.ome_document import ChannelLabel, OmeDescription, PlaneLabel
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.ome_document import OmeDescription, PlaneLabel
 from rdl_live.files.outputs import check_output
 from rdl_live.files.page_writer import PageWriter, pending_tiff
 from rdl_live.files.recorder.journal import JournalContent, read_journal
@@ -179,7 +180,7 @@ class _Export:
     @property
     def _phase_fastest(self) -> bool:
         layout = self._layout
-        return not isinstance(layout, RecordingLayout) or layout.pattern.order is not SeriesOrder.PHASE_ANGLE
+        return not isinstance(layout, RecordingLayout) or layout.pattern.series_order is not SeriesOrder.PHASE_ANGLE
 
     def _check_holes(self) -> None:
         """Refuse to fill a disk with zeros for a recording whose journal claims what is not there."""

@@ -10,9 +10,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from pathlib import Path
 
+from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.ome_document import (
     PIXEL_TYPES,
-    ChannelLabel,
     channel_attributes,
     modulo_annotation,
     plain_text,

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
-from rdl_live.files.frame_source import RawFile
-from rdl_live.files.raw import RawRecording
+from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.frame_source import FrameSource, RawFile
+from rdl_live.files.raw_recording import RawRecording
 from rdl_live.files.recorder.codec import Block
 from rdl_live.files.recorder.index import UNRECORDED, RecordingIndex
 from rdl_live.files.recorder.journal import JournalContent, read_journal
@@ -35,8 +36,14 @@ class Recording(RawRecording):
         sizes = [size for _, size in self.layout.inner] or [1, 1]
         numbers = np.arange(times * slots, dtype=np.int64).reshape(times, *sizes)
         stack = Stack((Axis.TIME, Axis.ANGLE, Axis.PHASE), numbers)
-        names = (self.layout.channels[image.channel].name,)
-        super().__init__(path, RawFile(source, stack, self.layout.pixel_size_um, names), numbers, self._notes(content))
+        colour = self.layout.channels[image.channel]
+        labels = (ChannelLabel(colour.name, colour.excitation_nm, colour.emission_nm),)
+        super().__init__(path, RawFile(source, stack, self.layout.pixel_size_um, labels), numbers, self._notes(content))
+
+    @property
+    def source(self) -> FrameSource:
+        """The frames of the image, numbered along time, angle and phase."""
+        return self._source
 
     @property
     def kind(self) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 from rdl_live.optics.estimate.bands import Bands, power
 from rdl_live.optics.estimate.refine import Overlap
 
-_DIRECTIONS = 4
+_DIRECTIONS = 2
 _LEAST_APART_DEG = 12.0
 """Directions closer than this to a pattern's are not tried."""
 _GRID_DEG = 5

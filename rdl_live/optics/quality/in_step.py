@@ -267,7 +267,7 @@ class Drift:
 def sequence(geometry: PatternGeometry) -> list[Place]:
     """Return (angle, phase) of the frames of a series in the order in which they were taken."""
     angles, phases = range(geometry.angles), range(geometry.phases)
-    if geometry.order is SeriesOrder.ANGLE_PHASE:
+    if geometry.series_order is SeriesOrder.ANGLE_PHASE:
         return [(a, p) for a in angles for p in phases]
     return [(a, p) for p in phases for a in angles]
 
@@ -283,7 +283,7 @@ def begins_late(stripes: Stripes, geometry: PatternGeometry) -> int:
         geometry: counts and order; frames must come orientation by orientation.
     """
     angles, phases = geometry.angles, geometry.phases
-    if geometry.order is not SeriesOrder.ANGLE_PHASE or not np.isfinite(stripes.sigma).all():
+    if geometry.series_order is not SeriesOrder.ANGLE_PHASE or not np.isfinite(stripes.sigma).all():
         return 0
     table = stripes.amplitudes.reshape(angles * phases, -1)
     power = float((np.abs(table) ** 2).sum())

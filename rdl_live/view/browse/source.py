@@ -4,7 +4,7 @@ Loads no torch: a recording is on the screen before there is anything to compute
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -12,15 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import DataError
-from rdl_live.files.raw import RawRecording, open_raw
+from rdl_live.files.raw import RawRecording, RawRequest, open_raw, request_for
 from rdl_live.files.recorder.journal import JOURNAL, JournalContent, read_journal
 from rdl_live.files.recorder.layout import ImageAddress, RecordingLayout, StreamLayout
 from rdl_live.files.recorder.recording import Recording, corner_of
 from rdl_live.files.recorder.tags import FrameFlag
 from rdl_live.optics.microscope import Microscope
-
-RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
 
 
 class Where(NamedTuple):
@@ -97,26 +96,27 @@ class Source(Protocol):
         """Let go of the files."""
 
 
-def open_source(path: str | Path, microscope: Microscope | None = None) -> Source:
+def open_source(path: str | Path, microscope: Microscope | None = None, reading: RawRequest | None = None) -> Source:
     """Open a recording of ours (or the folder of a run), or any raw file together with its microscope.
 
     Args:
         path: file or folder.
         microscope: overrides what a recording says of its microscope; needed for files of other programs.
+        reading: how the frames of such a file follow one another, where the user says so.
 
     Raises:
         DataError: nothing of the kind, damaged, or a raw file without a microscope.
     """
     path = Path(path)
-    if path.is_dir() and not (path / JOURNAL).is_file() and (path / RAW).is_dir():
-        path = path / RAW
+    if path.is_dir() and not (path / JOURNAL).is_file() and (path / RAW_RECORDING).is_dir():
+        path = path / RAW_RECORDING
     if (path / JOURNAL).is_file():
         return RecordedSource(path, microscope)
     if microscope is None:
         if not path.exists():
             raise DataError(f"{path}: no such file")
         raise DataError(f"{path}: is no recording of rdl-live, so its microscope must be told: add --microscope M.yaml")
-    return FileSource(path, microscope)
+    return FileSource(path, microscope, reading or RawRequest())
 
 
 class RecordedSource:
@@ -129,7 +129,7 @@ class RecordedSource:
             DataError: no recording, or of another version.
         """
         content = read_journal(path)
-        self._raw_path, self._sr_path = path, path.with_name(SR)
+        self._raw_path, self._sr_path = path, path.with_name(SR_RECORDING)
         self._raw: JournalContent | None = content
         self._sr: JournalContent | None = None
         problems: list[str] = []
@@ -227,6 +227,7 @@ class FileSource:
 
     path: Path
     microscope: Microscope | None
+    reading: RawRequest = field(default_factory=RawRequest)
     sizes: Sizes = field(init=False)
     notes: tuple[str, ...] = field(init=False)
     provenance: Mapping[str, Any] = field(init=False, default_factory=dict)
@@ -239,19 +240,24 @@ class FileSource:
         """
         assert self.microscope is not None  # `open_source` asks for one
         scope = self.microscope
-        recording = open_raw(self.path, scope.pattern)
-        self._open: dict[int, RawRecording] = {0: recording}
-        times, angles, phases, rows, columns = recording.shape
-        names = tuple(recording.channel_names) or (scope.channels[0].name,)
+        recording = open_raw(self.path, scope.pattern, request_for(scope.channels, None, self.reading))
+        first = recording.index(0).channel
+        self._open: dict[int, RawRecording] = {first: recording}
+        _, angles, phases, rows, columns = recording.shape
+        positions, times, planes = recording.grid
+        names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
         self.notes = tuple(recording.notes)
-        self.sizes = Sizes(times, 1, names, 1, angles, phases, (rows, columns), scope.optics.pixel_size_um)
+        pixel = scope.optics.pixel_size_um
+        self.sizes = Sizes(times, positions, names, planes, angles, phases, (rows, columns), pixel)
 
     def series(self, where: Where) -> npt.NDArray[Any]:
         """Return raw ADU (angle, phase, y, x)."""
         assert self.microscope is not None
         if where.channel not in self._open:
-            self._open[where.channel] = open_raw(self.path, self.microscope.pattern, channel=where.channel)
-        return self._open[where.channel][where.time]
+            request = replace(self.reading, channel=where.channel)
+            self._open[where.channel] = open_raw(self.path, self.microscope.pattern, request)
+        _, times, planes = self._open[where.channel].grid
+        return self._open[where.channel][(where.position * times + where.time) * planes + where.z]
 
     def stored(self, where: Where) -> Stored | None:
         """Other programs' images are not read."""
@@ -281,7 +287,7 @@ class FileSource:
 
 def _raw_of(path: Path, sr: JournalContent) -> tuple[Path, JournalContent | None, list[str]]:
     """Return the raw recording beside a super-resolved one, if there is one that fits."""
-    beside = path.with_name(RAW)
+    beside = path.with_name(RAW_RECORDING)
     if not (beside / JOURNAL).is_file():
         return beside, None, ["there is no raw recording beside it: only the super-resolved images are shown"]
     content = read_journal(beside)

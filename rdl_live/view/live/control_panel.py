@@ -16,12 +16,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.common.no_wheel import without_wheel
 from rdl_live.view.common.number_row import NumberRow
 from rdl_live.view.common.wrapped import wrapped
 from rdl_live.view.live.session import Activity, DemoKnobs, Session, Snapshot
-
-OFF = "none"
 
 
 class ControlPanel(QWidget):
@@ -175,7 +174,7 @@ class ControlPanel(QWidget):
         self.denoiser.clear()
         for name in found:
             file = Path(name)
-            self.denoiser.addItem("Off" if name == OFF else file.stem, name)
+            self.denoiser.addItem("Off" if name == NO_DENOISER else file.stem, name)
             if file.suffix:
                 self.denoiser.setItemData(self.denoiser.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
 

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from rdl_live.view.common.wrapped import wrapped
+from rdl_live.view.live.session import Snapshot
 from rdl_live.view.patterns.health import Health, common_advice, pattern_health, summary
 from rdl_live.view.patterns.verdict_label import show_verdict, verdict_label
 from rdl_live.view.patterns.verdicts import Verdict
@@ -22,6 +23,7 @@ class HealthPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("health")
         self.health: list[Health] = []
+        self._shown: object = None
         self._rows: list[tuple[QLabel, QLabel]] = []
         self.headline = wrapped()
         self._grid = QGridLayout()
@@ -33,6 +35,13 @@ class HealthPanel(QWidget):
         column.addLayout(self._grid)
         column.addStretch(1)
         self.show_patterns(None, running=False)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Judge and show the patterns of the moment, where they are others than before."""
+        shown = (snapshot.patterns, snapshot.activity.busy)
+        if shown != self._shown:
+            self._shown = shown
+            self.show_patterns(snapshot.patterns, snapshot.nominal, running=snapshot.activity.busy)
 
     def show_patterns(
         self, patterns: "PatternSet | None", nominal: "PatternSet | None" = None, *, running: bool = True

@@ -25,23 +25,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import AMBER, RED
 from rdl_live.view.common.wrapped import wrapped
 from rdl_live.view.live.actions import Actions
-from rdl_live.view.live.control_panel import OFF, ControlPanel
-from rdl_live.view.live.facts_panel import FactsPanel
-from rdl_live.view.live.health_panel import HealthPanel
+from rdl_live.view.live.control_panel import ControlPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
+from rdl_live.view.live.panels import Panels
 from rdl_live.view.live.regions import dragged_region
 from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
-from rdl_live.view.live.tool_windows import ToolWindows
-from rdl_live.view.live.trace_panel import TracePanel
-from rdl_live.view.live.traces import TraceModel
 from rdl_live.view.panes.grid import PaneGrid
 
 if TYPE_CHECKING:
@@ -89,24 +86,19 @@ class SimWidget(QWidget):
         """What is shown."""
         self._notice = 0
         self._was_shown = False
-        self._denoiser = OFF
-        self._patterns: object = self
-        self.traces, self.trust = TraceModel(), ImageTrust()
+        self._denoiser = NO_DENOISER
+        self.trust = ImageTrust()
         self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
-        self.lamps, self.facts = HealthPanel(), FactsPanel()
-        self.trace_panel = TracePanel(self.traces)
         remembered = self.memory.get("folder")
         default = Path(remembered) if isinstance(remembered, str) else Path.home() / "rdl-live-recordings"
         self.controls = ControlPanel(session, folder or default)
         self.commands = Actions(self)
-        self.tools = ToolWindows(self)
-        if retrainer is not None:
-            self.tools.make_retrain(retrainer)
+        self.retrainer = retrainer
+        self.panels = Panels(self, self)
         self._make_actions()
         self._lay_out()
         self._recall()
-        self.facts.dose_reset.connect(session.reset_dose)
         self.controls.region_wanted.connect(self._choose_region)
         self.grid.region_dragged.connect(self._region_dragged)
         self._timer = QTimer(self)
@@ -127,13 +119,10 @@ class SimWidget(QWidget):
         add("acquire", "live", "Live", "Ctrl+L", "Show what the camera sees, without recording", session.live)
         add("acquire", "snap", "Snap", "Ctrl+K", "Take a single image", session.snap)
         add("acquire", "record", "Record", "Ctrl+R", "Record every raw frame until you stop", self.record)
-        tip = "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on"
-        add("acquire", "plan", "Plan …", "Ctrl+P", tip, self.tools.show_plan)
+        self._add_panels("acquire")
         tip = "Stop everything and turn the light off; works in every window, dialog and menu (Esc)"
         add("acquire", "stop", "STOP   (Esc)", "", tip, session.stop)  # the key is `StopKey`'s
-        if self.tools.retrain is not None:
-            tip = "Make the denoiser better for your cells, from what you recorded, while imaging goes on"
-            add("devices", "retrain", "Retrain the denoiser …", "Ctrl+Shift+R", tip, self.tools.show_retrain)
+        self._add_panels("devices")
         tip = "Unload the devices and load them again"
         add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
         if self._defaults is not None:
@@ -169,18 +158,19 @@ class SimWidget(QWidget):
         add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
         tip = "Shade where the denoised image should not be believed: its expected error is large there"
         add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, grid.show_doubt, checkable=True)
-        add(
-            "view",
-            "spectrum",
-            "Spectrum …",
-            "Ctrl+E",
-            "The image's frequencies, with the patterns",
-            self.tools.show_spectrum,
-        )
+        self._add_panels("view")
         add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", grid.viewport.fit)
         add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", grid.undo)
         add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", grid.redo)
         grid.layout_changed.connect(self._tick_panes)
+
+    def _add_panels(self, part: str) -> None:
+        """Add what opens the panels of a part of the menus."""
+        for kind in self.panels.kinds:
+            if (how := kind.opened) is not None and how.part == part:
+                self.commands.add(
+                    part, kind.name, how.title, how.shortcut, how.tip, partial(self.panels.open, kind.name)
+                )
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -195,7 +185,7 @@ class SimWidget(QWidget):
         side = QWidget()
         rows = QVBoxLayout(side)
         rows.setContentsMargins(4, 4, 4, 4)
-        for title, panel in (("Patterns", self.lamps), ("Now", self.facts), ("Last minutes", self.trace_panel)):
+        for title, panel in self.panels.side:
             group = QGroupBox(title)
             inner = QVBoxLayout(group)
             inner.setContentsMargins(6, 2, 6, 6)
@@ -270,17 +260,10 @@ class SimWidget(QWidget):
         self._seen = snapshot
         self.bars.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot)
-        self.facts.show_snapshot(snapshot)
-        shown = (snapshot.patterns, snapshot.activity.busy)
-        if shown != self._patterns:
-            self._patterns = shown
-            self.lamps.show_patterns(snapshot.patterns, snapshot.nominal, running=snapshot.activity.busy)
-        if self.traces.push(snapshot):
-            self.trace_panel.refresh()
         self._show_denoiser(snapshot.settings.denoiser)
         self._show_busy(snapshot)
         self._show_state(snapshot)
-        self.tools.show_snapshot(snapshot)
+        self.panels.show_snapshot(snapshot)
         activity = snapshot.activity
         ready = activity not in (Activity.OPENING, Activity.BROKEN, Activity.CLOSED)
         for name in ("live", "snap", "record"):
@@ -297,7 +280,7 @@ class SimWidget(QWidget):
         self._show_panes(images)
         self.grid.show_pictures(images.channel, {**dict.fromkeys(self.grid.panes), **images.pictures})
         self.trust.see_images(images)
-        self.tools.show_images(images)
+        self.panels.show_images(images)
 
     def _show_panes(self, images: Images) -> None:
         """Give every image that the stage makes a pane, and hide those of a stage before."""
@@ -314,7 +297,7 @@ class SimWidget(QWidget):
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
         if name != self._denoiser:
             self._denoiser = name
-            self.grid.show_pane("denoised", name != OFF)
+            self.grid.show_pane("denoised", name != NO_DENOISER)
 
     def _show_busy(self, snapshot: Snapshot) -> None:
         idle = {
@@ -354,6 +337,15 @@ class SimWidget(QWidget):
             number += 1
             folder = wanted.with_name(f"{wanted.name}-{number}")
         return folder
+
+    @property
+    def folder(self) -> Path:
+        """Where recordings go."""
+        return self.controls.folder
+
+    def offer_denoiser(self, weights: str) -> None:
+        """Add weights to the denoisers that the user can choose."""
+        self.controls.offer(weights)
 
     def picture(self) -> QImage:
         """Return what is seen, at twice the screen's resolution, to be saved or copied."""
@@ -404,7 +396,7 @@ class SimWidget(QWidget):
         title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
         caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
-            "denoiser": images.denoiser if pane.name in images.by_network else OFF,
+            "denoiser": images.denoiser if pane.name in images.by_network else NO_DENOISER,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
         }
         doubt = self.commands["doubt"].isChecked()
@@ -415,7 +407,7 @@ class SimWidget(QWidget):
         self.notices.add(Notice(0, severity, text))
 
     def _split(self, wanted: bool) -> None:
-        pairs = ("sim", "denoised") if self._denoiser != OFF else ("widefield", "sim")
+        pairs = ("sim", "denoised") if self._denoiser != NO_DENOISER else ("widefield", "sim")
         self.grid.show_split(wanted, *pairs)
 
     def _choose_region(self, wanted: bool) -> None:

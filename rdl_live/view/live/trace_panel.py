@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from rdl_live.view.common.theme import AMBER
 from rdl_live.view.common.words import span
+from rdl_live.view.live.session import Snapshot
 from rdl_live.view.live.traces import TRACES, Trace, TraceModel
 
 LEAST_TOP = 1e-6
@@ -19,8 +20,9 @@ LEAST_TOP = 1e-6
 class TracePanel(QWidget):
     """All curves."""
 
-    def __init__(self, model: TraceModel, parent: QWidget | None = None) -> None:
+    def __init__(self, model: TraceModel | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.model = model = model or TraceModel()
         self.setObjectName("traces")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -28,16 +30,20 @@ class TracePanel(QWidget):
         self._curves = [_Curve(trace, model) for trace in TRACES]
         for curve in self._curves:
             column.addWidget(curve)
-        self._model = model
         self._axis = QLabel()
         self._axis.setObjectName("trace-axis")
         self._axis.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._axis.setToolTip("The time that the curves above show; all have the same")
         column.addWidget(self._axis)
 
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Add the readings of the moment, and paint what is new."""
+        if self.model.push(snapshot):
+            self.refresh()
+
     def refresh(self) -> None:
         """Paint the curves anew."""
-        self._axis.setText(f"<small>the last {span(shown_span(self._model))}</small>")
+        self._axis.setText(f"<small>the last {span(shown_span(self.model))}</small>")
         for curve in self._curves:
             curve.update()
 

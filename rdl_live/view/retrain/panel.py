@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from rdl_live.errors import RdlError
 from rdl_live.view.common.theme import AMBER, GREEN
 from rdl_live.view.common.wrapped import wrapped
+from rdl_live.view.live.panel import PanelHost
 from rdl_live.view.live.session import Session, Severity, Snapshot
 from rdl_live.view.retrain.model import MINUTES, USUAL_MINUTES, RetrainModel, headline
 from rdl_live.view.retrain.picture import RetrainPicture
@@ -241,6 +242,16 @@ class RetrainPanel(QWidget):
         if denoiser is not None:
             self._session.change(denoiser=denoiser)
         self.refresh()
+
+
+def make(host: PanelHost) -> RetrainPanel | None:
+    """Return the panel of a window; None for one without a retrainer."""
+    if host.retrainer is None:
+        return None
+    panel = RetrainPanel(host.session, host.retrainer, lambda: host.folder)
+    panel.told.connect(lambda severity, text: host.tell(text, severity))
+    panel.offered.connect(host.offer_denoiser)
+    return panel
 
 
 def _told(progress: Progress) -> str:

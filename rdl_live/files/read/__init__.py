@@ -1,0 +1,1 @@
+"""Containers of raw frames: one file for each, listed in `registry`."""
