@@ -129,7 +129,6 @@ class Pipeline:
         self._told: set[str] = set()
         self._ended = False
         self._series = self._refused = self._results = self._awaiting = self._unusable = self._unfit = 0
-        self._places: set[tuple[int, int]] = set()
 
     def push(
         self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
@@ -240,11 +239,10 @@ class Pipeline:
 
     def _tell_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
         self._unfit += 1
-        self._places.add(key.place)
-        if verdict.weak and len(self._places) > 1:
-            return  # planes of a stack that are out of focus are no fault
+        if verdict.weak:
+            return  # planes out of focus are no fault; where all series are weak the next estimation says so
         self._tell_once(
-            f"series at {key} does not fit the patterns in use: {verdict.why}. Such series are shown and recorded "
+            f"channel {self._channels[key.channel].name}: the series at {key} does not fit the patterns in use: {verdict.why}. Such series are shown and recorded "
             "without super-resolution; check the focus, and that pattern display and camera are in step",
             kind="does not fit",
         )

@@ -99,7 +99,12 @@ def test_an_orientation_that_goes_out_is_told_once_and_its_last_pattern_kept(wid
     for seed in range(1, 8):
         result = stream.feed(wide.series(seed, turned=1))
     assert result is not None
-    assert result.patterns[1].trusted
+    kept = stream.pipeline.patterns()
+    assert kept is not None
+    assert kept[1].trusted
+    # With these an orientation without stripes would show ghosts.
+    assert not result.fits
+    assert not any(pattern.trusted for pattern in result.patterns)
     assert len([text for text in stream.told if "orientation 2" in text]) == 1
     assert "channel 488" in stream.told[0]
 
