@@ -242,8 +242,9 @@ class Pipeline:
         if verdict.weak:
             return  # planes out of focus are no fault; where all series are weak the next estimation says so
         self._tell_once(
-            f"channel {self._channels[key.channel].name}: the series at {key} does not fit the patterns in use: {verdict.why}. Such series are shown and recorded "
-            "without super-resolution; check the focus, and that pattern display and camera are in step",
+            f"channel {self._channels[key.channel].name}: the series at {key} does not fit the patterns in use: "
+            f"{verdict.why}. Such series are shown and recorded without super-resolution; check the focus, and that "
+            "pattern display and camera are in step",
             kind="does not fit",
         )
 
