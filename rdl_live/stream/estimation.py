@@ -180,6 +180,8 @@ class PatternEstimation:
             return True
         if self.verdict is not None and not self.verdict.trusted and self._unfit < PATIENCE:
             return False
+        if self._unfit == PATIENCE:
+            self._recent, self._seen = [], 0  # what was before is over
         return self._contrasts.serves(series.key.place)
 
     def _keep(self, series: Series) -> None:

@@ -96,7 +96,7 @@ def test_patterns_that_move_are_swapped_between_two_series(wide: Scene) -> None:
 def test_an_orientation_that_goes_out_is_told_once_and_its_last_pattern_kept(wide: Scene) -> None:
     stream = Stream(wide, AtOnce())
     stream.feed(wide.series(0))
-    for seed in range(1, 8):
+    for seed in range(1, 14):  # the first few may be exceptions
         result = stream.feed(wide.series(seed, turned=1))
     assert result is not None
     kept = stream.pipeline.patterns()
