@@ -4,7 +4,7 @@ useq has no SIM axes; `MDAEvent.index` takes any key, so a frame's index reads t
 engine needs besides (pattern id, channel, power) is in the event's metadata under `SHOT`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from useq import MDAEvent, PropertyTuple
@@ -14,8 +14,8 @@ from useq._mda_event import ReadOnlyDict
 from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard
+from rdl_live.acquire.patterns import DisplayOrder
 from rdl_live.acquire.plan import Plan, light_of
-from rdl_live.acquire.slm_patterns import ChannelPatterns
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.files.recorder.tags import SeriesKey
 from rdl_live.optics.hardware import ChannelLight
@@ -78,7 +78,7 @@ class PlanEvents:
         self,
         plan: Plan,
         microscope: Microscope,
-        patterns: dict[str, ChannelPatterns],
+        patterns: Mapping[str, DisplayOrder],
         focus_um: float | None,
         dose: DoseGuard | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class PlanEvents:
         Args:
             plan: the plan.
             microscope: its microscope.
-            patterns: gratings of every channel of the plan.
+            patterns: those of every channel of the plan.
             focus_um: where the focus is at the start [um]; None where there is no focus drive.
             dose: ends the events before a time point whose light would be too much.
         """

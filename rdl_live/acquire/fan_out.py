@@ -91,6 +91,7 @@ class FanOut:
         frames_per_series: int,
         warn: Callable[[str], None],
         saturation_adu: float | None = None,
+        source: str = "SLM",
     ) -> None:
         """Take the receivers.
 
@@ -100,8 +101,9 @@ class FanOut:
             frames_per_series: raw frames of one series.
             warn: gets sentences for the user.
             saturation_adu: largest value that the camera gives; full scale of its numbers where left out.
+            source: what a message calls the device that makes the patterns.
         """
-        self._saturation_adu = saturation_adu
+        self._saturation_adu, self._source = saturation_adu, source
         self._required: FrameListener | None = None
         self._optional: list[FrameListener] = []
         self._warn = warn
@@ -194,8 +196,8 @@ class FanOut:
         if not self.wrong_patterns:
             where = ", ".join(f"angle {a} phase {p}" for a, p in verdict.wrong)
             self._warn(
-                f"SLM: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger and pattern "
-                "order of the SLM"
+                f"{self._source}: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger "
+                f"and pattern order of {self._source}"
             )
         self.wrong_patterns += len(verdict.wrong)
         for one in self._tags[:-1]:

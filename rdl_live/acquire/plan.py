@@ -98,7 +98,7 @@ class Plan(Description):
     roi: Region | None = None
     """Part of the camera chip; by default as the camera is set."""
     sequence: Literal["auto", "hardware", "software"] = "auto"
-    """Whether the SLM is stepped by the camera (hardware), by software, or as the microscope can."""
+    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope can."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do where a series fails: end the run, or go on without it (in the dark meanwhile; it is named)."""
     limits: Limits = Limits()
@@ -148,10 +148,12 @@ class Plan(Description):
             raise ConfigError("the plan has positions, but hardware.stage of the microscope file names no device")
         if hardware.focus is None and (self.z.planes > 1 or any(p.z_um is not None for p in self.positions)):
             raise ConfigError("the plan moves the focus, but hardware.focus of the microscope file names no device")
-        if self.sequence == "hardware" and not hardware.slm.triggered:
+        if self.sequence == "hardware" and not hardware.source.triggered:
+            what = "SLM" if hardware.slm is not None else "patterns"
             raise ConfigError(
-                "sequence: 'hardware' is wrong: hardware.slm.stepped_by of the microscope file says that the "
-                "camera does not step the SLM; use 'auto' or 'software', or correct the microscope file"
+                f"sequence: 'hardware' is wrong: hardware.{hardware.source_field}.stepped_by of the microscope file "
+                f"says that the camera does not step the {what}; use 'auto' or 'software', or correct the "
+                "microscope file"
             )
 
     def replace(self, **changes: object) -> Self:

@@ -158,7 +158,7 @@ RUNS = [
         Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
         Case(
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
-            "--overwrite",
+            "--camera emccd --overwrite",
             ("d/report.json", "d/preview.png"),
         ),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),

@@ -90,7 +90,7 @@ class LiveRun:
         self._sr: SrRecorder | None = None
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
-        self._nominal: dict[str, PatternSet] = {}
+        self._nominal: dict[str, PatternSet | None] = {}
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
         self.stats, self._rate = ResultStats(), FrameRate()
@@ -197,7 +197,7 @@ class LiveRun:
         return self._host is not None
 
     def nominal(self, channel: str) -> PatternSet | None:
-        """Return the stripes that the SLM should put into the images; None where that is not known (yet)."""
+        """Return the stripes to be expected in the images; None where that is not known (yet)."""
         return self._nominal.get(channel)
 
     @property

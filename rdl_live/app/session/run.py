@@ -21,6 +21,7 @@ from rdl_live.view.live.progress_words import late_words
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
 
 if TYPE_CHECKING:
+    from rdl_live.app.live.truth import TruthWatch
     from rdl_live.app.session.bench import Bench
 
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
@@ -61,6 +62,7 @@ class SessionRun:
         self._refused = 0
         self._frame_s = 0.0
         self._latest: Result | None = None
+        self._truth: TruthWatch | None = None
         self._began_s = time.monotonic()
         self._run = LiveRun(
             microscope,
@@ -87,13 +89,30 @@ class SessionRun:
         """See `LiveRun`."""
         self._run.__enter__()
         self._bench.mailbox.calibrate(self._run.camera_maps)
+        if self._bench.simulated:
+            self._truth = self._watch_truth()
         return self
+
+    def _watch_truth(self) -> "TruthWatch":
+        """Return what compares the images with the simulated specimen."""
+        from rdl_devices.sim import world_of
+        from rdl_devices.sim.view import Region as ChipRegion
+        from rdl_live.app.live.truth import TruthWatch
+
+        core, microscope = self._bench._opened()
+        left, top, width, height = core.getROI()
+        region = ChipRegion(top, left, height, width)
+        return TruthWatch(world_of(core), microscope, region, self._bench.mailbox.put_truth)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `LiveRun`."""
-        self._run.__exit__(kind, error, trace)
+        try:
+            self._run.__exit__(kind, error, trace)
+        finally:
+            if self._truth is not None:
+                self._truth.close()
 
     def start(self) -> None:
         """See `LiveRun`."""
@@ -179,6 +198,8 @@ class SessionRun:
     def _receive(self, result: Result) -> None:
         """In the pipeline's thread."""
         self._bench.mailbox.put_result(result)
+        if self._truth is not None:
+            self._truth(result)
         if result.guards is not None:
             self._doubts = result.guards.doubts
         self._latest = result

@@ -36,7 +36,18 @@ from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.panels import Panels
 from rdl_live.view.live.regions import dragged_region
-from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
+from rdl_live.view.live.session import (
+    KINDS,
+    TRUTH,
+    Activity,
+    Images,
+    Notice,
+    Session,
+    Settings,
+    Severity,
+    Snapshot,
+    title_of,
+)
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.panes.grid import PaneGrid
@@ -47,6 +58,10 @@ if TYPE_CHECKING:
 
 _DID = {"denoised": "denoised", "sr": "super-resolved"}
 """What a stage has done, for the caption of its image."""
+ERROR_TIP = (
+    "Difference from the true specimen, which a simulated microscope knows: root mean square, relative to the "
+    "specimen's own contrast. 0 is perfect, 1 is no better than a grey image"
+)
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
 
@@ -87,6 +102,8 @@ class SimWidget(QWidget):
         self._notice = 0
         self._was_shown = False
         self._denoiser = NO_DENOISER
+        self._extra: frozenset[str] = frozenset()
+        """Names of the pictures that not every microscope gives, and that have panes."""
         self.trust = ImageTrust()
         self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
@@ -285,11 +302,17 @@ class SimWidget(QWidget):
     def _show_panes(self, images: Images) -> None:
         """Give every image that the stage makes a pane, and hide those of a stage before."""
         grid = self.grid
-        for name in images.by_network:
-            grid.add_pane(name, title_of(name))
-        for name in grid.panes:
-            if name not in KINDS and grid.is_wanted(name) != (name in images.pictures):
-                grid.show_pane(name, name in images.pictures)
+        extra = frozenset(images.pictures) - frozenset(KINDS)
+        if extra != self._extra:  # only then: what the user hides stays hidden
+            for name in images.pictures:
+                grid.add_pane(name, title_of(name))
+                grid.panes[name].reference = name == TRUTH
+            for name in extra ^ self._extra:
+                grid.show_pane(name, name in extra)
+            self._extra = extra
+        for name, pane in grid.panes.items():
+            error = images.errors.get(name)
+            pane.show_note("" if error is None else f"error {error:.2f}", ERROR_TIP)
         if images.by_network and images["denoised"] is None and grid.is_wanted("denoised"):
             grid.show_pane("denoised", False)
 
