@@ -116,11 +116,11 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
 def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: float) -> dict[str, Any]:
     """Be the demo; return the fields of `WindowRates`."""
     from rdl_live.app.windows.application import qt_application
-    from rdl_live.app.windows.demo import DemoWishes, demo_session
+    from rdl_live.app.windows.demo import DemoRequests, demo_session
     from rdl_live.view.common.memory import Memory
 
     memory = Memory("benchmark")
-    session = demo_session(DemoWishes(size=SIZE, denoise=denoise), memory)
+    session = demo_session(DemoRequests(size=SIZE, denoise=denoise), memory)
     window, window_s, turn = None, None, lambda: None
     if how == WINDOW:
         application = qt_application()

@@ -26,7 +26,7 @@ def acquire(
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
     overwrite: Overwrite = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything, tell time, disk and dose, and turn no light on.")
+        bool, typer.Option("--dry-run", help="Check everything, show time, disk and dose, and turn no light on.")
     ] = False,
 ) -> None:
     """Run a plan: every raw frame goes to disk (OME-Zarr), and the light is off at the end, whatever happens.

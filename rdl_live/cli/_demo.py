@@ -132,11 +132,11 @@ def _window(
     camera: str | None,
 ) -> int:
     """Show the window, and return the exit code."""
-    from rdl_live.app.windows.demo import DEMO, DemoWishes, demo_session
+    from rdl_live.app.windows.demo import DEMO, DemoRequests, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoWishes(photons, size, denoise, specimen, seed, camera)
+    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera)
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

@@ -198,7 +198,7 @@ def _median_bias(count: int) -> float:
 def _warnings(off: float, share: float, levels: int) -> list[str]:
     found = []
     if levels < 2:
-        found.append("one flat series only: whether the camera is linear cannot be told; take two or three levels")
+        found.append("one flat series only: whether the camera is linear cannot be judged; take two or three levels")
     if off > 0.05:
         found.append(f"the slope of the flat series differs by {off:.0%}: lamp unsteady, or camera not linear")
     if share > _FEW_HOT:

@@ -53,7 +53,7 @@ class ResidualCheck:
         for number, trace in enumerate(self.pattern, start=1):
             if trace > _LARGEST_TRACE:
                 found.append(
-                    f"what denoising took away holds {trace:.1f} times the power of noise at the pattern of "
+                    f"the removed residual holds {trace:.1f} times the power of noise at the pattern of "
                     f"orientation {number}: pattern or haze are not as assumed; compare with the image that is not "
                     "denoised"
                 )

@@ -107,7 +107,7 @@ class LiveRestorer:
             overdue = name in self._pending
             self._guarded_s[name], self._pending[name] = now_s, judge
             if overdue or name not in self._guards:
-                self.catch_up()
+                self.run_deferred()
         self._warn(restorer.warnings)
         return replace(restored, guards=self._guards.get(name))
 
@@ -116,7 +116,7 @@ class LiveRestorer:
         """Whether a verdict is due."""
         return bool(self._pending)
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Ask the guards, where a verdict is due; images to come carry it."""
         while self._pending:
             name, judge = self._pending.popitem()

@@ -311,7 +311,7 @@ class Restorer:
             if answer.strips > self._strips:
                 self._strips = answer.strips
                 self.warnings.append(
-                    f"memory is short: the denoiser computes in {answer.strips} strips, one after the other, with "
+                    f"low memory: the denoiser computes in {answer.strips} strips, with "
                     "the same result; close other programs, or take a smaller region"
                 )
             return answer.spectrum, answer.sigma

@@ -50,7 +50,7 @@ class Stage(Protocol):
     def behind(self) -> bool:
         """Whether something was put off until an image is out."""
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Do it."""
 
 

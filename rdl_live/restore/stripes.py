@@ -75,7 +75,7 @@ def check_stripes(photons: Tensor, denoised: Tensor, patterns: PatternSet, read_
         if wrong:
             frames = f"frame {wrong[0]}" if len(wrong) == 1 else f"frames {', '.join(map(str, wrong))}"
             doubts.append(
-                f"orientation {number + 1}, {frames}: the stripes are not quite where they are assumed, or the "
+                f"orientation {number + 1}, {frames}: the stripes are shifted from the estimated pattern, or the "
                 "specimen moved: the finest detail may be wrong; compare with the image that is not denoised, and "
                 "check the phase steps of the SLM"
             )

@@ -12,7 +12,7 @@ from rdl_live.stream.series import SeriesKey
 _LOG = logging.getLogger(__name__)
 
 ENOUGH = 20
-"""Series in a row that may fail before the processing is given up."""
+"""Series in a row that may fail before the processing is disabled."""
 
 OnResult = Callable[[Result], None]
 
@@ -24,7 +24,7 @@ class HostStatus:
     failures: int
     """Series in which something raised."""
     failed: bool
-    """Whether it was given up."""
+    """Whether it was disabled."""
     error: Exception | None
     """The first that was raised."""
     restarts: int = 0
@@ -70,7 +70,7 @@ class Failures:
         """Try no more."""
         if not self.given_up:
             self.given_up = True
-            self._tell(f"processing is given up {why}; the recording goes on")
+            self._tell(f"processing is disabled {why}; the recording goes on")
 
 
 class Receivers:
@@ -89,7 +89,7 @@ class Receivers:
                 self._receivers.remove(receiver)
                 if not isinstance(error, RdlError):
                     _LOG.error("a receiver of images failed", exc_info=error)
-                self._tell(f"images are handed on no more: {in_words(error)}; the raw recording goes on")
+                self._tell(f"images can no longer be delivered: {in_words(error)}; the raw recording goes on")
 
 
 def in_words(error: Exception) -> str:

@@ -48,7 +48,7 @@ class Processor(Protocol):
     def behind(self) -> bool:
         """Whether something was put off until an image is out."""
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Do it."""
 
     def finish(self) -> None:
@@ -169,7 +169,7 @@ class ThreadHost:
         self._pipeline.finish()
 
     def _pushed(self, item: Item) -> Result | None:
-        """Feed the pipeline; a series that failed, or all once it was given up, passes by."""
+        """Feed the pipeline; a series that failed, or all once it was disabled, passes by."""
         key = item.tag.series
         if self._failures.given_up:
             self._queue.release((key,), lost=True)
@@ -190,7 +190,7 @@ class ThreadHost:
 
     def _catch_up(self) -> None:
         try:
-            self._pipeline.catch_up()
+            self._pipeline.run_deferred()
         except Exception as error:  # likewise
             self._failures.add(error, None)
 

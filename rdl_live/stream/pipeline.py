@@ -189,13 +189,13 @@ class Pipeline:
         """Whether something was put off until an image is out (the guards' verdict on it)."""
         return self._stage.behind
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Do what was put off; to be called when no frame waits.
 
         Raises:
             Exception: what the stage raises.
         """
-        self._stage.catch_up()
+        self._stage.run_deferred()
 
     @property
     def status(self) -> PipelineStatus:

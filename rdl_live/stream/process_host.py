@@ -49,7 +49,7 @@ HANG_S = 20.0
 START_S = 90.0
 """Likewise for the start of one: a busy computer with a slow disk loads for long."""
 TRIES = 5
-"""Workers in a row that may end without a series done, before the processing is given up."""
+"""Workers in a row that may end without a series done, before the processing is disabled."""
 ON_PROCESSOR = 2
 """After so many of them the graphics card is suspected, and the next one computes on the processor."""
 POLL_S = 0.05
@@ -296,7 +296,7 @@ class ProcessHost:
             patience_s = self._hang_s if link.ready else START_S
             if (link.busy or not link.ready) and silent_s > patience_s:
                 return f"did not answer for {patience_s:g} s"
-        return "was given up"
+        return "was disabled"
 
     def _handle(self, link: Link, message: object) -> None:
         match message:

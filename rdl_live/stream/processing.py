@@ -69,7 +69,7 @@ class Processing:
             return self._pipeline.push(frame, tag, arrived_s, block)
 
     def released(self) -> tuple[SeriesKey, ...]:
-        """As `Pipeline.released`, also of a pipeline that was given up."""
+        """As `Pipeline.released`, also of a pipeline that was disabled."""
         lost, self._released = self._released, ()
         return (*lost, *self._pipeline.released())
 
@@ -78,15 +78,15 @@ class Processing:
         """As `Pipeline.behind`."""
         return self._pipeline.behind
 
-    def catch_up(self) -> None:
-        """As `Pipeline.catch_up`.
+    def run_deferred(self) -> None:
+        """As `Pipeline.run_deferred`.
 
         Raises:
             DeviceError: as `push`.
-            Exception: as `Pipeline.catch_up`.
+            Exception: as `Pipeline.run_deferred`.
         """
         with self._guarded():
-            self._pipeline.catch_up()
+            self._pipeline.run_deferred()
 
     def use_denoiser(self, name: str) -> None:
         """As `Pipeline.use_denoiser`."""

@@ -112,7 +112,7 @@ class Worker:
     def _catch_up(self, processing: Processing) -> None:
         """Do what was put off until the image is out and no frame waits."""
         try:
-            processing.catch_up()
+            processing.run_deferred()
         except Exception as error:  # as in `_pushed`; the image is out, and no series is lost by it
             self._send(FailedAfter(portable(error)))
 

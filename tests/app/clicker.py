@@ -41,7 +41,7 @@ from benchmarks.light_watch import LightWatch
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.app.windows.application import qt_application
 from rdl_live.view.common.memory import Memory
@@ -108,7 +108,7 @@ class Clicker:
         corner = (512 - size) // 2
         settings = Settings("488", 50.0, 10.0, (corner, corner, size, size), DEFAULT)
         scope = config_file("demo-multicolour.yaml")
-        self.session = LiveSession(scope, Wishes(settings), prepare=self._prepare)
+        self.session = LiveSession(scope, Requests(settings), prepare=self._prepare)
         self.widget = SimWidget(self.session, memory, folder)
         self.window = MainWindow(self.widget, "clicker")
         self.window.asks = False

@@ -17,7 +17,7 @@ from benchmarks.light_watch import LightWatch
 from rdl_devices.sim import world_of
 from rdl_devices.sim.world import World
 from rdl_live.acquire import Plan, PlanChannel, TimePlan
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.session import Activity, Settings
@@ -34,7 +34,7 @@ class Sitting:
 
     def __init__(self, qtbot: QtBot, root: Path, folder: Path) -> None:
         self.session = LiveSession(
-            root / "configs" / "demo-multicolour.yaml", Wishes(Settings("405", 5.0, 5.0)), prepare=self._prepare
+            root / "configs" / "demo-multicolour.yaml", Requests(Settings("405", 5.0, 5.0)), prepare=self._prepare
         )
         self.world: World | None = None
         self.widget = SimWidget(self.session, Memory("test"), folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rdl_live.acquire import Plan, PlanChannel, TimePlan
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.files.recorder import open_recording
 from rdl_live.view.live.image_trust import ImageTrust
@@ -30,7 +30,7 @@ class Sitting:
     def __init__(self, root: Path, **options: Any) -> None:
         self.worlds: list[World] = []
         settings = Settings("488", 80, 5, (0, 0, SIDE, SIDE))
-        self.session = LiveSession(root / "configs" / "demo.yaml", Wishes(settings), prepare=self._prepare, **options)
+        self.session = LiveSession(root / "configs" / "demo.yaml", Requests(settings), prepare=self._prepare, **options)
         self.images: Images | None = None
 
     def _prepare(self, core: "CMMCorePlus") -> None:

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QDockWidget, QFileDialog, QLineEdit, QMainWindow, QWidget
 
-from rdl_live.app.windows.demo import DemoWishes, demo_session
+from rdl_live.app.windows.demo import DemoRequests, demo_session
 from rdl_live.app.windows.live import docked_widget
 from rdl_live.app.windows.recordings import RecordingWindows
 from rdl_live.app.windows.screen import no_screen
@@ -43,7 +43,7 @@ class Desk:
     def __init__(self, qtbot: QtBot, folder: Path) -> None:
         self.bot = qtbot
         self.memory = Memory("test")
-        self.session = demo_session(DemoWishes(size=96), self.memory)
+        self.session = demo_session(DemoRequests(size=96), self.memory)
         self.widget = SimWidget(self.session, self.memory, folder)
         self.window = MainWindow(self.widget, "test")
         self.window.asks = False

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from rdl_live.app.reconstruct.cluster import Order, check_cluster, images_of_range
+from rdl_live.app.reconstruct.cluster import Order, images_of_range
+from rdl_live.app.reconstruct.cluster_name import check_cluster
 from rdl_live.app.reconstruct.run import Options
 from rdl_live.errors import ConfigError, DataError
 from tests.cli.conftest import Run, listing

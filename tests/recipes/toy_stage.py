@@ -17,7 +17,7 @@ class Smoother:
         mean = sum(sim.roll((y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
         return Restored({"sim": sim, "denoised": mean, "taken away": (sim - mean).abs()}, "denoised")
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Nothing is put off."""
 
 

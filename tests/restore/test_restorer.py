@@ -256,7 +256,7 @@ def test_live_no_image_but_the_first_waits_for_the_guards(
     assert second.guards is first.guards
     assert live.behind
     photons.zero_()  # the rolling mode writes into them: the verdict is of what was restored
-    live.catch_up()
+    live.run_deferred()
     assert not live.behind
     third = live.restore(Unit(to_photons(series.adu, scope.camera), series.patterns, channel))
     assert third.guards is not first.guards

@@ -61,7 +61,7 @@ class Before:
         assert unit.physics is not None
         return Restored({"denoised": unit.physics(self._change(unit.photons))}, "denoised")
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         raise AssertionError("nothing was put off")
 
 

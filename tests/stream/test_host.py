@@ -87,7 +87,7 @@ class Deferring:
         self.behind = self.behind or result is not None
         return result
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         self.behind = False
         self.done += 1
         if self._fails:

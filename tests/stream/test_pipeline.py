@@ -214,7 +214,7 @@ class Flat:
     name = "flat"
     behind = False
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         raise AssertionError("nothing was put off")
 
     def restore(self, unit: Unit) -> Restored:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QApplication
 
 from rdl_live.app.retrain.desk import RetrainDesk
 from rdl_live.app.windows.application import qt_application
-from rdl_live.app.windows.demo import DemoWishes, demo_session
+from rdl_live.app.windows.demo import DemoRequests, demo_session
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import Theme
 from rdl_live.view.live.main_window import MainWindow
@@ -39,7 +39,7 @@ class Scene:
     def __init__(self, folder: Path, size: tuple[int, int], *, denoise: str | None = None) -> None:
         self.folder = folder
         self.memory = Memory("shots")
-        self.session = demo_session(DemoWishes(denoise=denoise), self.memory)
+        self.session = demo_session(DemoRequests(denoise=denoise), self.memory)
         self.desk = RetrainDesk(self.session)
         recordings = Path(tempfile.mkdtemp()) / "recordings"
         self.widget = SimWidget(self.session, self.memory, recordings, retrainer=self.desk)

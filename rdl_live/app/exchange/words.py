@@ -26,7 +26,7 @@ def card_in_words(card: Card) -> str:
         "## How good it is",
         *([f"- {name}: {value:.4g}" for name, value in card.scores.items()] or ["No scores are known."]),
         "## What it must not be used for",
-        "Faint structure may be smoothed away, and no network can tell what the data do not hold. Compare with the "
+        "Faint structure may be smoothed away, and no network can know what the data do not hold. Compare with the "
         "reconstruction without denoising before you conclude from a detail, and do not split or resample denoised "
         "images to estimate noise.",
         "## How to use it",

@@ -106,7 +106,7 @@ def sr_layout(raw: RecordingLayout, factor: int) -> SrLayout:
     )
 
 
-def made_how(result: Result) -> dict[str, Any]:
+def provenance_of(result: Result) -> dict[str, Any]:
     """Return what an image's journal line says: with the raw series it is enough to make the image again."""
     return {
         "patterns": pattern_records(result.patterns),

@@ -23,7 +23,7 @@ from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recor
 from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
-from rdl_live.app.live.parts import host_of, live_threads, made_how, queue_of, recipe_of, sr_layout
+from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import DeviceError, RdlError
@@ -346,7 +346,7 @@ class LiveRun:
             z=result.key.z,
             position=result.key.position,
             flags=result.flags,
-            provenance=made_how(result),
+            provenance=provenance_of(result),
         )
 
     def _tell(self, text: str) -> None:

@@ -11,22 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
+from rdl_live.app.reconstruct.cluster_name import check_cluster
+from rdl_live.app.reconstruct.machine import Machine
+from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.app.reconstruct.series_stream import Computed, Images
-from rdl_live.errors import ConfigError, DataError, DeviceError
+from rdl_live.errors import DataError, DeviceError
 from rdl_live.optics import PatternSet
 from rdl_live.optics.quality.defects import Defects
 
-if TYPE_CHECKING:
-    from rdl_live.app.reconstruct.machine import Machine
-    from rdl_live.app.reconstruct.run import OfflineRun, Options
-
-LOCAL = "local:"
-MOST_LOCAL = 64
 TASK_BYTES = 64 * 2**20
 """Images that a task gives at most: large enough that sending them costs little, small enough to be held."""
 TASK_SERIES = 32
@@ -43,7 +40,7 @@ class Order:
 
     raw: str
     microscope: str
-    options: "Options"
+    options: Options
     patterns: str
     """As JSON."""
     levels: str = "null"
@@ -54,27 +51,7 @@ class Order:
     """Series that decides on the weights."""
 
 
-def check_cluster(name: str) -> int | None:
-    """Return the number of workers of local:N, None for the address of a scheduler.
-
-    Raises:
-        ConfigError: neither, or dask is not installed.
-    """
-    try:
-        import distributed  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"--cluster {name}: dask is not installed; pip install 'rdl-live[scale]'") from error
-    if not name.startswith(LOCAL):
-        if "://" not in name:
-            raise ConfigError(f"--cluster {name}: give tcp://HOST:PORT of a dask scheduler, or local:N for N workers")
-        return None
-    count = name.removeprefix(LOCAL)
-    if not count.isdecimal() or not 1 <= int(count) <= MOST_LOCAL:
-        raise ConfigError(f"--cluster {name}: local:N needs a number of workers from 1 to {MOST_LOCAL}")
-    return int(count)
-
-
-def cluster_images(run: "OfflineRun", patterns: PatternSet, name: str) -> Iterator[Computed]:
+def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator[Computed]:
     """Go through the images of all time points of a run, in order, computed by a cluster.
 
     Raises:
@@ -115,7 +92,7 @@ def cluster_images(run: "OfflineRun", patterns: PatternSet, name: str) -> Iterat
                 future.cancel()
 
 
-def _taken(run: "OfflineRun", start: int, future: Any) -> Iterator[Computed]:
+def _taken(run: OfflineRun, start: int, future: Any) -> Iterator[Computed]:
     from distributed import KilledWorker
 
     try:
@@ -170,10 +147,8 @@ def images_of_range(order: Order, start: int, stop: int) -> list[Images]:
 
 
 @lru_cache(maxsize=1)
-def _opened(order: Order) -> "tuple[OfflineRun, Machine]":
+def _opened(order: Order) -> tuple[OfflineRun, Machine]:
     """Return the recording and what makes its images; kept for the next task."""
-    from rdl_live.app.reconstruct.run import OfflineRun
-
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
     run.settle_camera()
     patterns = PatternSet.model_validate_json(order.patterns)

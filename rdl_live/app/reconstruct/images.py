@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from rdl_live.app.reconstruct.cluster import cluster_images
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import DataError
 from rdl_live.files import load_microscope
@@ -37,6 +38,7 @@ def images_of_recording(raw: Path, microscope: Path, device: torch.device, optio
         yield from _recorded(ours, raw, microscope, device, options)
         return
     with OfflineRun(raw, microscope, device, options) as run:
+        run.spread = cluster_images
         positions = run.recording.grid[0]
         names = run.recording.positions
         if positions == 1:
@@ -45,6 +47,7 @@ def images_of_recording(raw: Path, microscope: Path, device: torch.device, optio
     for number in range(positions):
         one = replace(options, reading=replace(options.reading, position=str(number)))
         with OfflineRun(raw, microscope, device, one) as run:
+            run.spread = cluster_images
             yield ImageOf(run, f"-{_plain(names[number]) if number < len(names) else f'p{number}'}")
 
 
@@ -75,6 +78,7 @@ def _recorded(ours: Path, raw: Path, microscope: Path, device: torch.device, opt
             one = replace(options, channel=colour.name, reading=reading)
             parts = [colour.name if len(labels) > 1 else "", f"p{position}" if layout.positions > 1 else ""]
             with OfflineRun(raw, microscope, device, one) as run:
+                run.spread = cluster_images
                 yield ImageOf(run, "".join(f"-{_plain(part)}" for part in parts if part))
     if not found:
         raise DataError(f"{ours}: holds no series of what was asked for")

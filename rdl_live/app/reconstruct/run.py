@@ -15,7 +15,7 @@ import torch
 from rdl_live._names import NO_DENOISER
 from rdl_live._version import __version__
 from rdl_live.app.denoiser import check_denoiser
-from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
+from rdl_live.app.reconstruct.cluster_name import check_cluster
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
@@ -161,6 +161,8 @@ class OfflineRun:
         if options.cluster is not None:
             check_cluster(options.cluster)
         self.watch = Stopwatch()
+        self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
+        """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
         self.scope = load_microscope(microscope)
         self.channel = self.scope.channel(options.channel)
@@ -482,7 +484,9 @@ class OfflineRun:
         first = self.series(self.model)
         machine = self.machine(patterns, first, rec)
         if options.cluster is not None:
-            return cluster_images(self, patterns, options.cluster)
+            if self.spread is None:
+                raise ConfigError(f"--cluster {options.cluster}: this command computes on this computer only")
+            return self.spread(self, patterns, options.cluster)
         remembers = isinstance(rec, Restorer) and options.memory > 1
         workers = 1 if remembers else options.workers or usual_workers(self.device, total)
         stream: SeriesStream[Machine] = SeriesStream(

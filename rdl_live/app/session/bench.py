@@ -10,7 +10,7 @@ from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
 from rdl_live.app.disk import disk_free
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.app.session.notices import Notices
 from rdl_live.app.session.stage_watch import StageWatch
@@ -36,7 +36,7 @@ CHIP = "Chip"
 class Run(Protocol):
     """What is to be known of a run that has ended, or should have."""
 
-    wishes: Wishes
+    wishes: Requests
     dose_before: float
 
     @property
@@ -54,11 +54,11 @@ class Run(Protocol):
     def make_safe(self) -> None:
         """Turn the light off now; any thread."""
 
-    def snapshot(self, wishes: Wishes) -> Snapshot:
+    def snapshot(self, wishes: Requests) -> Snapshot:
         """Return how it is."""
 
 
-class Bench:
+class MicroscopeContext:
     """The microscope that a session sits at."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Bench:
         if core is not None and self._given_core is None and self.microscope is not None:
             shutdown(core, self.microscope.hardware)
 
-    def complete(self, wishes: Wishes) -> Wishes:
+    def complete(self, wishes: Requests) -> Requests:
         """Return the wishes with what only the devices know filled in."""
         core, scope = self._opened()
         settings = wishes.settings
@@ -149,7 +149,7 @@ class Bench:
 
     # Runs -----------------------------------------------------------------------------------------------
 
-    def prepare(self, wishes: Wishes) -> None:
+    def prepare(self, wishes: Requests) -> None:
         """Make ready for a run.
 
         Raises:
@@ -203,7 +203,7 @@ class Bench:
 
     # Between runs ---------------------------------------------------------------------------------------
 
-    def idle(self, wishes: Wishes) -> Snapshot:
+    def idle(self, wishes: Requests) -> Snapshot:
         """Return how it is while nothing runs."""
         last = self._last
         readings = replace(last.readings, raw_fps=0.0, image_fps=0.0, latency_ms=None)
@@ -267,7 +267,7 @@ class Bench:
         """Whether the microscope is the simulated one, whose specimen is known."""
         return self._simulated
 
-    def knobs(self, wishes: Wishes) -> DemoKnobs | None:
+    def knobs(self, wishes: Requests) -> DemoKnobs | None:
         """Return the knobs of the simulated microscope as they are; None for a real one."""
         if not self._simulated:
             return None

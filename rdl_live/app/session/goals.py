@@ -32,7 +32,7 @@ class Goal:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class Requests:
     """How everything is to be set; a run compares them with what it was started with."""
 
     settings: Settings = field(default_factory=Settings)

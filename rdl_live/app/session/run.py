@@ -13,7 +13,7 @@ from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.disk import disk_free
 from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
-from rdl_live.app.session.goals import Goal, Kind, Wishes
+from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Frame, Result
@@ -22,7 +22,7 @@ from rdl_live.view.live.session import Activity, Counts, Light, Readings, Record
 
 if TYPE_CHECKING:
     from rdl_live.app.live.truth import TruthWatch
-    from rdl_live.app.session.bench import Bench
+    from rdl_live.app.session.bench import MicroscopeContext
 
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
 """A snap with unknown patterns takes a series now and then, until there is an image; the light is off between them."""
@@ -34,7 +34,7 @@ _AT = {Kind.LIVE: Activity.LIVE, Kind.SNAP: Activity.SNAPPING, Kind.RECORD: Acti
 class SessionRun:
     """A run for one goal. A context manager, like the `LiveRun` in it."""
 
-    def __init__(self, bench: "Bench", goal: Goal, wishes: Wishes) -> None:
+    def __init__(self, bench: "MicroscopeContext", goal: Goal, wishes: Requests) -> None:
         """Make ready; nothing is opened before the `with` block.
 
         Raises:
@@ -147,7 +147,7 @@ class SessionRun:
         """What lights the sample now, as set and read back; empty in the dark; any thread."""
         return self._run.lamps
 
-    def follow(self, wishes: Wishes) -> None:
+    def follow(self, wishes: Requests) -> None:
         """Pass changed wishes on.
 
         Raises:
@@ -221,7 +221,7 @@ class SessionRun:
         dose = self._run.status.dose_j_cm2
         return None if dose is None else max(dose - self.dose_before, 0.0)
 
-    def snapshot(self, wishes: Wishes, activity: Activity | None = None) -> Snapshot:
+    def snapshot(self, wishes: Requests, activity: Activity | None = None) -> Snapshot:
         """Return how it is."""
         base = replace(
             self._bench.base(),
@@ -253,7 +253,7 @@ class SessionRun:
             disk_free_bytes=disk_free(self.goal.folder or wishes.folder),
         )
 
-    def _stalled_s(self, wishes: Wishes) -> float:
+    def _stalled_s(self, wishes: Requests) -> float:
         """Return for how long no frame has come, where one is overdue: long before it is an error."""
         if not self.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
             return 0.0
@@ -305,7 +305,7 @@ class SessionRun:
         )
 
 
-def plan_for(wishes: Wishes, points: int | None = None, interval_s: float = 0.0) -> Plan:
+def plan_for(wishes: Requests, points: int | None = None, interval_s: float = 0.0) -> Plan:
     """Return the plan of live view; `points` time points, or until it is stopped."""
     settings = wishes.settings
     region = settings.region

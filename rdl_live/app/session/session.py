@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdl_live._heaps import few_arenas, loading
-from rdl_live.app.session.goals import Goal, Kind, Wishes
+from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.app.session.notices import Notices
 from rdl_live.errors import RdlError
 from rdl_live.view.live.session import Activity, Images, Light, Notice, Severity, Snapshot
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # torch and Micro-Manager take seconds to load, and the windo
     from pymmcore_plus import CMMCorePlus
 
     from rdl_live.acquire.plan import Plan
-    from rdl_live.app.session.bench import Bench
+    from rdl_live.app.session.bench import MicroscopeContext
     from rdl_live.app.session.run import SessionRun
     from rdl_live.optics.microscope import Microscope
 
@@ -45,7 +45,7 @@ class LiveSession:
     def __init__(
         self,
         microscope: "Microscope | Path | str",
-        wishes: Wishes | None = None,
+        wishes: Requests | None = None,
         *,
         core: "CMMCorePlus | None" = None,
         prepare: "Callable[[CMMCorePlus], None] | None" = None,
@@ -62,12 +62,12 @@ class LiveSession:
         self._source, self._given_core, self._prepare = microscope, core, prepare
         self._told = Notices()
         self._changed = threading.Condition()
-        self._wishes = wishes or Wishes()
+        self._wishes = wishes or Requests()
         self._goal: Goal | None = None
         self._stops = 0
         """How often it was asked to stop, so that none is missed while a run is being made ready."""
         self._reconnect = self._closing = self._dose_reset = False
-        self._bench: Bench | None = None
+        self._bench: MicroscopeContext | None = None
         self._run: SessionRun | None = None
         self._snapshot = Snapshot(says="loading the devices …", settings=self._wishes.settings)
         self.ended: list[Callable[[], object]] = []
@@ -228,8 +228,8 @@ class LiveSession:
         """Read the microscope file, load its devices, make it dark."""
         self._show(replace(self._snapshot, activity=Activity.OPENING, says="loading the devices …"))
         with loading():
-            from rdl_live.app.session.bench import Bench
-        bench = Bench(self._source, self._given_core, self._prepare, self._told)
+            from rdl_live.app.session.bench import MicroscopeContext
+        bench = MicroscopeContext(self._source, self._given_core, self._prepare, self._told)
         try:
             bench.open()
         except BaseException:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.app.windows.recalled import recalled
 from rdl_live.view.common.memory import Memory
@@ -29,7 +29,7 @@ DEMO = Settings(
 
 
 @dataclass(frozen=True)
-class DemoWishes:
+class DemoRequests:
     """What `rdl-live demo` was asked for; None: as it was left, or as usual."""
 
     photons: float | None = None
@@ -42,14 +42,14 @@ class DemoWishes:
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened; loads more than the window where
         something was asked for."""
-        if self != DemoWishes():
+        if self != DemoRequests():
             from rdl_live.app.live_demo import DemoSettings
 
             asked = {name: value for name, value in asdict(self).items() if value is not None}
             DemoSettings(Path(), **asked).check()
 
 
-def demo_session(wishes: DemoWishes, memory: Memory) -> LiveSession:
+def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
     """Return the session of the simulated microscope; it goes live as soon as its devices are loaded."""
     # The light of whoever was here before would puzzle the next visitor.
     settings = replace(recalled(memory, DEMO), power_percent=DEMO.power_percent, exposure_ms=DEMO.exposure_ms)
@@ -72,7 +72,7 @@ def demo_session(wishes: DemoWishes, memory: Memory) -> LiveSession:
                 core.setProperty("World", name, value)
         threading.Thread(target=_grow, args=(core, settings), name="rdl-specimen").start()
 
-    session = LiveSession(config_file("demo.yaml"), Wishes(settings), prepare=prepare)
+    session = LiveSession(config_file("demo.yaml"), Requests(settings), prepare=prepare)
     session.live()
     return session
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdl_live.app.quiet import quiet_micro_manager
-from rdl_live.app.session.goals import Wishes
+from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.endings import guard_host, window_endings
@@ -40,7 +40,7 @@ def microscope_session(microscope: "Path | Microscope", memory: Memory, denoise:
     settings = recalled(memory, CAUTIOUS)
     if denoise is not None:
         settings = replace(settings, denoiser=denoise)
-    return LiveSession(microscope, Wishes(settings), prepare=lambda _: quiet_micro_manager())
+    return LiveSession(microscope, Requests(settings), prepare=lambda _: quiet_micro_manager())
 
 
 def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") -> "SimWidget":
@@ -60,7 +60,7 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
     # Each microscope has its own memory: the power of one is not that of another.
     name = Path(microscope).stem if isinstance(microscope, Path | str) else microscope.name
     memory = Memory(f"docked-{name}")
-    session = LiveSession(microscope, Wishes(recalled(memory, CAUTIOUS)), core=core)
+    session = LiveSession(microscope, Requests(recalled(memory, CAUTIOUS)), core=core)
     widget = SimWidget(session, memory, retrainer=RetrainDesk(session), defaults=CAUTIOUS)
     session.ended.append(guard_host(session))
     session.start()

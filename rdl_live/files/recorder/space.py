@@ -51,7 +51,7 @@ class SpaceWatch:
         """Return an error if the reserve is touched, and once a warning if the rest of the plan will not fit."""
         if free_bytes < self._reserve:
             full = OutputError(
-                f"{self._path}: the disk is full but for {free_bytes / 1e6:.0f} MB; the recording has ended, and "
+                f"{self._path}: only {free_bytes / 1e6:.0f} MB are left on the disk; the recording has ended, and "
                 "every frame taken so far is written. Make room, or record to another disk"
             )
             return full, None

@@ -62,7 +62,7 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
             "in the microscope file"
         )
     return (
-        f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is needed to tell it from noise. "
+        f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is required to stand out from noise. "
         "Check that the pattern is on and in focus, or use more light; in very little light average several time "
         "points, or give pattern.period_um and pattern.angles_deg in the microscope file"
     )

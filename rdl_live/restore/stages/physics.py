@@ -26,7 +26,7 @@ class Physics:
             raise ConfigError(f"stage {NAME!r}: this run has no reconstruction")
         return Restored.plain(image)
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Nothing is put off."""
 
 

@@ -62,7 +62,7 @@ class SingleImage:
         sim = unit.sim()
         return Restored(images if sim is None else {SIM: sim, **images}, SR)
 
-    def catch_up(self) -> None:
+    def run_deferred(self) -> None:
         """Nothing is put off."""
 
     def _warn(self, warnings: list[str]) -> None:

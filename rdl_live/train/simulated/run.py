@@ -88,7 +88,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     if settings.start is None and settings.grow:
         raise ConfigError("--grow: needs --from, the weights that get the scales of the shipped network")
     if settings.start is None and settings.error_only:
-        raise ConfigError("--error-only: needs --from, the weights whose error is to be told")
+        raise ConfigError("--error-only: needs --from, the weights whose error is to be learnt")
     if settings.grow and settings.error_only:
         raise ConfigError("--grow --error-only: new scales change the images; leave one of the two out")
     if settings.start is None:

@@ -127,7 +127,7 @@ class Browser(QWidget):
         tip = "Show two images in one, with a line to drag"
         add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
         tip = "Shade where the denoised image should not be believed: its expected error is large there"
-        add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, self.grid.show_doubt, checkable=True)
+        add("view", "doubt", "Shade low-confidence places", "Ctrl+D", tip, self.grid.show_doubt, checkable=True)
         add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
         add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
         add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)

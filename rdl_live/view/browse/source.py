@@ -115,7 +115,9 @@ def open_source(path: str | Path, microscope: Microscope | None = None, reading:
     if microscope is None:
         if not path.exists():
             raise DataError(f"{path}: no such file")
-        raise DataError(f"{path}: is no recording of rdl-live, so its microscope must be told: add --microscope M.yaml")
+        raise DataError(
+            f"{path}: is no recording of rdl-live, so its microscope file is required: add --microscope M.yaml"
+        )
     return FileSource(path, microscope, reading or RawRequest())
 
 

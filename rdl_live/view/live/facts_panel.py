@@ -77,7 +77,7 @@ class FactsPanel(QWidget):
         text = ""
         if snapshot.doubts:
             lines = "".join(f"<br>• {doubt}" for doubt in snapshot.doubts)
-            text = f"<b style='color:{AMBER}'>The denoised image is in doubt</b>{lines}"
+            text = f"<b style='color:{AMBER}'>Caution: fine detail may be wrong</b>{lines}"
         if text != self.doubts.text():
             self.doubts.setText(text)
             self.doubts.setVisible(bool(text))

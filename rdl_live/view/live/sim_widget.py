@@ -174,7 +174,7 @@ class SimWidget(QWidget):
         tip = "Two images in one, with a line to drag"
         add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
         tip = "Shade where the denoised image should not be believed: its expected error is large there"
-        add("view", "doubt", "Shade doubtful places", "Ctrl+D", tip, grid.show_doubt, checkable=True)
+        add("view", "doubt", "Shade low-confidence places", "Ctrl+D", tip, grid.show_doubt, checkable=True)
         self._add_panels("view")
         add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", grid.viewport.fit)
         add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", grid.undo)
