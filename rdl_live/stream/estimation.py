@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rdl_live.errors import RdlError
 from rdl_live.optics.estimate import estimate_patterns
+from rdl_live.optics.estimate.damping import damped_channel
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
@@ -43,6 +44,8 @@ class Calibrated:
     """Takes photons."""
     on: SeriesKey
     """The series from which the damping was measured."""
+    channel: Channel
+    """The colour, with the OTF that the recording shows."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class _Found:
     """Mean of the raw frames."""
     better: Calibrated | None
     """None where the patterns in use still hold."""
+    channel: Channel
+    """The colour, with the OTF that the series show."""
 
 
 class PatternEstimation:
@@ -158,6 +163,7 @@ class PatternEstimation:
                 self._tell(f"channel {self._channel.name}: the patterns cannot be estimated: {error}")
             return
         self._failed = False
+        self._channel = found.channel
         self.estimations += 1
         self.latest, self.mcnr = found.estimated, found.mcnr
         scores = [pattern.score for pattern in found.estimated]
@@ -182,10 +188,13 @@ class PatternEstimation:
         contrast = modulation_contrast(
             photons[-1], read_noise_e=self._scope.camera.read_noise_e, harmonics=self._scope.pattern.harmonics
         )
+        channel, damping = damped_channel(photons, self._unit, estimated, self._channel, device=self._device)
+        if damping.told:
+            estimated = estimate_patterns(photons, self._unit, channel=channel, device=self._device)
         merged = estimated if current is None else self._in_force(current, estimated, photons)
-        if current is not None and not _differ(current, merged, self._size_um):
-            return _Found(estimated, contrast.overall, mean, None)
-        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key))
+        if current is not None and not damping.told and not _differ(current, merged, self._size_um):
+            return _Found(estimated, contrast.overall, mean, None, channel)
+        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key, channel), channel)
 
     def _in_force(self, current: PatternSet, estimated: PatternSet, photons: Tensor) -> PatternSet:
         """Return the patterns to use: in dim light those of brighter series, their phases fitted to the newest."""
@@ -208,10 +217,13 @@ class PatternEstimation:
                 chosen.append(fitted.replace(score=old.score) if fitted.trusted else old)
         return PatternSet(patterns=tuple(chosen))
 
-    def _calibrated(self, patterns: PatternSet, frames: Frame, key: SeriesKey) -> Calibrated:
-        reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=self._channel)
+    def _calibrated(
+        self, patterns: PatternSet, frames: Frame, key: SeriesKey, channel: Channel | None = None
+    ) -> Calibrated:
+        channel = channel or self._channel
+        reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=channel)
         reconstructor.calibrate(self._photons(frames))
-        return Calibrated(patterns, reconstructor, key)
+        return Calibrated(patterns, reconstructor, key, channel)
 
     def _photons(self, frames: Frame) -> Tensor:
         return to_photons(torch.from_numpy(frames), self._scope.camera, self._maps)

@@ -223,8 +223,7 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        channel = self._channels[series.key.channel]
-        made = self._stage.restore(Unit(photons, use.patterns, channel, series.key.place, use.reconstructor))
+        made = self._stage.restore(Unit(photons, use.patterns, use.channel, series.key.place, use.reconstructor))
         return self._result(use, series, photons, made)
 
     def _result(self, use: Calibrated, series: Series, photons: Tensor, made: Restored) -> Result | None:
