@@ -33,7 +33,7 @@ from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import build_geometry, with_excess
 from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
-from rdl_live.restore.fusion import fuse, fused_spectrum, rings_of
+from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
 from rdl_live.restore.raw_frames import RawFrames
 from rdl_live.restore.sampling import image_on, spectrum_of
@@ -232,7 +232,7 @@ def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     else:
         image = relative.image(ask(_asked(network, relative), relative).spectrum)
     if variant.consistent:
-        image = fuse(relative, image, rings)
+        image = relative.image(fused_spectrum(relative, torch.fft.rfft2(image), rings))
     rows, columns = case.truth.shape
     return (image * mean)[0, :rows, :columns]
 

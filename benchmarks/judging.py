@@ -30,11 +30,13 @@ from rdl_live.train.recordings.run import starting_weights
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import Gain
-from rdl_models import Network, Weights
+from rdl_models import Network, Weights, load_weights
 
 OTHER_FIELD = 1000
 RATES = (6e-4, 4e-3)
 """Learning rates."""
+KNOWN_TIMES = 3
+"""Time points that judge weights that are given."""
 PLACE_TIMES = 4
 """Time points that judge the part of the field that nothing is learnt from."""
 TOLERATED = 1.01
@@ -84,6 +86,30 @@ def measure(case: Case, steps: int) -> list[dict[str, Any]]:
                 "written": chosen and found.helped,
                 "chosen": chosen,
                 "steps": steps,
+                "seconds": round(time.perf_counter() - start, 1),
+            }
+        )
+    return rows
+
+
+def measure_known(case: Case, weights: Sequence[str]) -> list[dict[str, Any]]:
+    """Judge weights that there are already against the first of them, and ask the truth; nothing is trained."""
+    start = time.perf_counter()
+    recorded = record(case)
+    film, known = recorded.film, [load_weights(name) for name in weights]
+    held = spread(range(len(film)), KNOWN_TIMES)
+    sample = measured(film, [one.network for one in known], held, others=other_patterns(film))
+    rows = []
+    for number in range(1, len(known)):
+        found = sample.judged(number)
+        rows.append(
+            {
+                **described(case),
+                "weights": Path(weights[number]).name,
+                "true": true_ratio(recorded, held, known[0], known[number]),
+                "judged": found.ratio.record(),
+                "standing": found.standing,
+                "written": False,
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
@@ -150,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
+    parser.add_argument("--weights", nargs="+", metavar="W", help="judge these against the first; no training")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     first, count = (int(one) for one in options.part.split("/"))
@@ -157,12 +184,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
     left = [one for one in cases()[first::count] if one.name not in done][: options.most]
     for case in left:
-        found = measure(case, options.steps)
+        found = measure_known(case, options.weights) if options.weights else measure(case, options.steps)
         rows += found
         with options.out.open("a", encoding="utf-8") as lines:
             lines.write("".join(json.dumps(row) + "\n" for row in found))
         for row in found:
-            told = {key: row[key] for key in ("rate", "true", "judged", "standing", "written")}
+            shown = ("rate", "weights", "true", "judged", "standing", "written")
+            told = {key: row[key] for key in shown if key in row}
             print(json.dumps({"case": case.name, **told}), flush=True)
     table = summary(rows)
     print(json.dumps(table, indent=2))

@@ -154,7 +154,8 @@ def _points(case: Case, seed: int, times: int) -> _Made:
     direction = rng.normal(size=(2,)) * SPEEDS[case.motion]
     frames, truth = [], []
     for time in range(times):
-        at = position + direction * time
+        # Wrapped before the light is asked for: the Fourier plane brings back what leaves the field.
+        at = (position + direction * time) % length
         series = []
         for pattern, step in product(patterns, range(3)):
             turn = 2 * np.pi * (pattern.kx * at[:, 0] + pattern.ky * at[:, 1])

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.light_watch import LightWatch
+from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
 from rdl_live.app.config_files import config_file
-from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.files import load_microscope
@@ -257,10 +258,10 @@ class Soak:
             report.dropped_series += status.dropped
             report.worker_restarts += run.restarts
             report.skipped_series += len(run.progress.skipped) if run.progress is not None else 0
-        if out is None or not (out / RAW).exists():
+        if out is None or not (out / RAW_RECORDING).exists():
             return
         report.recordings += 1
-        read = verify(out / RAW)
+        read = verify(out / RAW_RECORDING)
         if not read.ok:
             report.problems.append(f"run {report.runs}: the recording does not verify: {read.problems[:3]}")
         if run.opened and read.verified != run.status.raw_frames:

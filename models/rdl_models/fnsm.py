@@ -7,7 +7,6 @@ for frames of one size); as in its authors' code the mask is soft. Here kc is a 
 Fourier samples, so the mask stays where the OTF ends when the frame's size or the pixel changes.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -95,10 +94,3 @@ class Fnsm(nn.Module):
         """Return the features of an input and of the same masked."""
         within, whole = self.within(masked), self.whole(x)
         return within + whole if self._sum else torch.cat([within, whole], dim=1)
-
-
-def otf_cutoff(na: float, wavelength_um: float) -> float:
-    """Return 2 NA / wavelength [cycles/um], where a mask should start from."""
-    if not (na > 0 and wavelength_um > 0 and math.isfinite(na / wavelength_um)):
-        raise ValueError(f"na and wavelength_um must be above 0, got {na} and {wavelength_um}")
-    return 2 * na / wavelength_um

@@ -14,26 +14,25 @@ if TYPE_CHECKING:
     from rdl_live.acquire.events import PlanEvents, Shot
     from rdl_live.acquire.fan_out import FrameListener, FrameSink
     from rdl_live.acquire.faults import ManyProblemsError
-    from rdl_live.acquire.gratings import Grating, find_grating
     from rdl_live.acquire.guard import IlluminationGuard
     from rdl_live.acquire.layout import recording_layout
     from rdl_live.acquire.pattern_check import PatternCheck, Verdict
+    from rdl_live.acquire.patterns import PatternSource
+    from rdl_live.acquire.patterns.gratings import Grating, find_grating
+    from rdl_live.acquire.patterns.slm_patterns import ChannelPatterns, channel_patterns
     from rdl_live.acquire.plan import (
         Limits,
         Place,
         Plan,
         PlanChannel,
         Region,
-        SeriesIndex,
         TimePlan,
         ZPlan,
-        live_plan,
         load_plan,
     )
     from rdl_live.acquire.progress import Progress, Skipped
     from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
-    from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
     from rdl_live.acquire.system_end import stopped_by_signals
 
 _HOME = {
@@ -44,26 +43,25 @@ _HOME = {
     "estimate": ("Estimate", "estimate_plan"),
     "events": ("PlanEvents", "Shot"),
     "faults": ("ManyProblemsError",),
-    "gratings": ("Grating", "find_grating"),
+    "patterns.gratings": ("Grating", "find_grating"),
     "guard": ("IlluminationGuard",),
     "layout": ("recording_layout",),
     "pattern_check": ("PatternCheck", "Verdict"),
+    "patterns": ("PatternSource",),
     "plan": (
         "Limits",
         "Place",
         "Plan",
         "PlanChannel",
         "Region",
-        "SeriesIndex",
         "TimePlan",
         "ZPlan",
-        "live_plan",
         "load_plan",
     ),
     "progress": ("Progress", "Skipped"),
     "run_status": ("Lamp", "RunReport", "RunStatus"),
     "session": ("Acquisition",),
-    "slm_patterns": ("ChannelPatterns", "channel_patterns"),
+    "patterns.slm_patterns": ("ChannelPatterns", "channel_patterns"),
     "system_end": ("stopped_by_signals",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -81,6 +79,7 @@ __all__ = [
     "Limits",
     "ManyProblemsError",
     "PatternCheck",
+    "PatternSource",
     "Place",
     "Plan",
     "PlanChannel",
@@ -89,7 +88,6 @@ __all__ = [
     "Region",
     "RunReport",
     "RunStatus",
-    "SeriesIndex",
     "Shot",
     "SimEngine",
     "Skipped",
@@ -100,7 +98,6 @@ __all__ = [
     "estimate_plan",
     "find_grating",
     "hardware_of",
-    "live_plan",
     "load_plan",
     "open_core",
     "recording_layout",

@@ -4,9 +4,6 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from rdl_live.acquire.faults import asking
 from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.optics.hardware import ChannelLight, Hardware, PowerControl, Setting, Value
@@ -19,6 +16,8 @@ EXPOSURE_SHARE = 0.02
 POSITION_UM = 0.5
 """How far from its target an XY stage may rest [um]."""
 FOCUS_UM = 0.1
+SHOWN = 20
+"""So many values of a property are listed in a message."""
 
 
 class Devices:
@@ -32,6 +31,10 @@ class Devices:
     def forget(self) -> None:
         """Take nothing for set any more: somebody else has turned the knobs."""
         self._known.clear()
+
+    def forget_place(self, place: tuple[str, str]) -> None:
+        """Take one property for set no more."""
+        self._known.pop(place, None)
 
     # Properties -----------------------------------------------------------------------------------------
 
@@ -159,23 +162,6 @@ class Devices:
         with asking(label, "reading its position"):
             return float(self.core.getPosition(label))
 
-    # SLM ------------------------------------------------------------------------------------------------
-
-    def show(self, image: npt.NDArray[np.uint8]) -> None:
-        """Put one picture on the SLM."""
-        label = self.hardware.slm.device
-        with asking(label, f"upload of a {image.shape[1]} x {image.shape[0]} pattern"):
-            self.core.setSLMImage(label, image)
-            self.core.displaySLMImage(label)
-            self.core.waitForDevice(label)
-
-    def load_patterns(self, images: list[npt.NDArray[np.uint8]]) -> None:
-        """Load a sequence of pictures into the SLM's memory."""
-        label = self.hardware.slm.device
-        with asking(label, f"upload of {len(images)} patterns"):
-            # C++ adapters want bytes; Python ones take both.
-            self.core.loadSLMSequence(label, [image.tobytes() for image in images])
-
     # Checks before a run --------------------------------------------------------------------------------
 
     def check_present(self) -> None:
@@ -210,6 +196,18 @@ class Devices:
             low, high = self.core.getPropertyLowerLimit(device, name), self.core.getPropertyUpperLimit(device, name)
             if not low <= setting.value <= high:
                 raise DeviceError(f"{setting} is out of its limits, {low:g} to {high:g}; change the plan")
+
+    def check_takes(self, settings: Iterable[Setting]) -> None:
+        """Raise DeviceError where a property is read-only, or a value out of its limits or none of its values."""
+        settings = tuple(settings)
+        self.check_limits(settings)
+        for setting in settings:
+            if self.core.isPropertyReadOnly(*setting.place):
+                raise DeviceError(f"{setting} cannot be set: it is read-only; name another property")
+            allowed = self.core.getAllowedPropertyValues(*setting.place)
+            if allowed and not any(same(one, setting.value) for one in allowed):
+                known = ", ".join(allowed[:SHOWN]) + (" ..." if len(allowed) > SHOWN else "")
+                raise DeviceError(f"{setting} is none of its values, {known}; correct the microscope file")
 
     def _role(self, role: str, label: str | None) -> str:
         if label is None:

@@ -22,8 +22,8 @@ from rdl_live.acquire.events import Shot, shot_of
 from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
-from rdl_live.acquire.pattern_store import PatternStore
-from rdl_live.acquire.progress import Pace, Skipped
+from rdl_live.acquire.patterns import PatternSource
+from rdl_live.acquire.progress import LATE_S, Pace, Skipped
 from rdl_live.acquire.run_status import Lamp, RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
 from rdl_live.acquire.skipping import Skipping
@@ -47,7 +47,7 @@ class SimEngine(MDAEngine):
         core: CMMCorePlus,
         devices: Devices,
         guard: IlluminationGuard,
-        patterns: PatternStore,
+        patterns: PatternSource,
         deliver: Callable[[Frame | None, FrameTag, float], None],
         stopped: Callable[[], bool],
         *,
@@ -62,11 +62,11 @@ class SimEngine(MDAEngine):
             core: the core.
             devices: its devices by role.
             guard: makes it dark.
-            patterns: pictures by pattern id.
+            patterns: makes the patterns.
             deliver: gets every frame, or None for a missing one, its tag, and when it was read (`time.perf_counter`);
                 what it raises ends the run.
             stopped: whether somebody wants the run to end.
-            stepped: step the SLM by software.
+            stepped: step the patterns by software.
             frames_per_series: raw frames of one series.
             burst_s: about how long one hardware sequence may last [s].
             skipping: what to do with series that fail; by default the first ends the run.
@@ -76,8 +76,7 @@ class SimEngine(MDAEngine):
         self._deliver, self._stopped, self._burst_s = deliver, stopped, burst_s
         self._hardware = devices.hardware
         self._cycle = LightCycle(devices)
-        self._loaded: tuple[int, ...] = ()
-        self._open = self._slm_runs = False
+        self._open = False
         self._now: tuple[Lamp, ...] = ()
         self._lamps: dict[Lamp, float] = {}
         """When each was lit last; exchanged as a whole, for others read it."""
@@ -88,6 +87,8 @@ class SimEngine(MDAEngine):
         self._handed = 0
         """Frames of the event that have been handed on."""
         self._began_s = time.perf_counter()
+        self._late = False
+        """Whether the series at hand began later than it was due."""
         self._first_s = self._busy_since_s = 0.0
         self._busy_s = 0.0
         self._ended_s: float | None = None
@@ -145,7 +146,7 @@ class SimEngine(MDAEngine):
         return self.get_summary_metadata(mda_sequence=sequence)
 
     def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
-        """Join series to bursts where the hardware steps the SLM."""
+        """Join series to bursts where the hardware steps the patterns."""
         if self.status.stepped:
             return iter(events)
         # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
@@ -218,11 +219,14 @@ class SimEngine(MDAEngine):
             self._open = False
         except DeviceError as error:
             self.problems.append(error)
-        self._loaded = ()
+        self._patterns.forget()
         self._devices.forget()
-        camera, slm = self._hardware.camera.device, self._hardware.slm.device
         self.problems += side_by_side(
-            {camera: [self._stop_camera], slm: [self._stop_slm], "sequenced properties": [self._cycle.stop]}
+            {
+                self._hardware.camera.device: [self._stop_camera],
+                f"patterns ({self._patterns.name})": [self._patterns.stop],
+                "sequenced properties": [self._cycle.stop],
+            }
         )
 
     # Skipping what fails --------------------------------------------------------------------------------
@@ -278,7 +282,7 @@ class SimEngine(MDAEngine):
         if isinstance(event, SequencedEvent):
             self._prepare_burst(event)
         else:
-            self._devices.show(self._patterns.image(shot.pattern_id))
+            self._patterns.show(shot.pattern_id)
         if not self._open and not self._stopped():  # a stop that came meanwhile must find no light
             self.beat()
             self.opened_s = time.monotonic()
@@ -300,40 +304,21 @@ class SimEngine(MDAEngine):
         self._shine(Lamp(shot.channel, self._devices.light(shot.light, shot.power_percent)))
 
     def _prepare_burst(self, event: SequencedEvent) -> None:
-        slm = self._hardware.slm.device
         shots = [shot_of(one) for one in event.events[: cycle_of(event.events)]]
-        ids = tuple(shot.pattern_id for shot in shots)
-        if self._loaded != ids:
-            self._loaded = ()
-            self._devices.load_patterns([self._patterns.image(pattern) for pattern in ids])
-            self._loaded = ids
+        self._patterns.prepare([shot.pattern_id for shot in shots])
         self._cycle.prepare([(shot.light, shot.power_percent) for shot in shots])
-        with asking(slm, "start of the pattern sequence"):
-            self._slm_runs = True
-            self.mmcore.startSLMSequence(slm)
-        self._check_place(0, "before the first exposure")
+        self._patterns.start()
+        self._patterns.check_place(0, "before the first exposure")
 
     def _shine(self, *lamps: Lamp) -> None:
         """Note what is lit from now on: one colour; or two where a trigger that may not have come switches them."""
         self._now = lamps
         self._lamps = {**self._lamps, **dict.fromkeys(lamps, time.monotonic())}
 
-    def _check_place(self, expected: int, when: str) -> None:
-        """Compare what the SLM says that it shows with what it should show."""
-        slm = self._hardware.slm
-        if slm.index_property is None:
-            return
-        with asking(slm.device, f"reading {slm.index_property}"):
-            found = int(float(self.mmcore.getProperty(slm.device, slm.index_property)))
-        if found != expected:
-            raise DeviceError(
-                f"{slm.device}: {slm.index_property} is {found} {when}, and should be {expected}: patterns and frames "
-                "are out of step; check the trigger line, and load the patterns again"
-            )
-
     def _joins(self, before: Shot, after: Shot) -> bool:
-        """Whether the light can be switched within a hardware sequence, and the SLM holds the patterns of all."""
-        return self._cycle.can_switch(before.light, after.light) and self._patterns.fits(self._patterns.count)
+        """Whether light and patterns of all channels can be switched within a hardware sequence."""
+        can_switch = self._cycle.can_switch(before.light, after.light)
+        return can_switch and self._patterns.lacks(self._patterns.ids) is None
 
     # Exposing -------------------------------------------------------------------------------------------
 
@@ -373,8 +358,8 @@ class SimEngine(MDAEngine):
             self._open = False
             self._stop_camera()
         else:
-            self._check_place((exposures - 1) % cycle, "after the last exposure")
-        self._stop_slm()
+            self._patterns.check_place((exposures - 1) % cycle, "after the last exposure")
+        self._patterns.stop()
         self._cycle.stop()
 
     def _run_step(self, event: MDAEvent) -> Iterator[Any]:
@@ -398,7 +383,12 @@ class SimEngine(MDAEngine):
         shot = shot_of(event)
         if shot.last:
             self._skipping.succeeded()
-        tag = shot.tag(stamp, FrameFlag.NONE if frame is not None else FrameFlag.MISSING)
+        flags = FrameFlag.NONE if frame is not None else FrameFlag.MISSING
+        if shot.first and shot.due_s is not None:
+            self._late = time.perf_counter() - self._began_s - shot.due_s > LATE_S + 1e-3 * shot.exposure_ms
+        if self._late and shot.due_s is not None:
+            flags |= FrameFlag.LATE
+        tag = shot.tag(stamp, flags)
         self._deliver(frame, tag, read_s)
         done = self.status
         self.status = replace(
@@ -438,9 +428,3 @@ class SimEngine(MDAEngine):
         with asking(self._hardware.camera.device, "stopping the sequence"):
             if self.mmcore.isSequenceRunning():
                 self.mmcore.stopSequenceAcquisition(self._hardware.camera.device)
-
-    def _stop_slm(self) -> None:
-        if self._slm_runs:
-            self._slm_runs = False
-            with asking(self._hardware.slm.device, "stopping the pattern sequence"):
-                self.mmcore.stopSLMSequence(self._hardware.slm.device)

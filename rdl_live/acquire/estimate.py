@@ -9,7 +9,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Microscope
 
 STEPPED_MS = 30.0
-"""What software needs to step the SLM, for each frame."""
+"""What software needs to step the patterns, for each frame."""
 STEP_S = 0.05
 """What a change of channel, plane or position takes, roughly."""
 
@@ -60,7 +60,7 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
     """
     hardware, geometry = hardware_of(microscope), microscope.pattern
     points = plan.time.points or 1
-    stepped = plan.sequence == "software" or not hardware.slm.triggered
+    stepped = plan.sequence == "software" or not hardware.source.triggered
     extra_ms = hardware.camera.readout_ms + (STEPPED_MS if stepped else 0.0)
     fields = max(len(plan.positions), 1) * plan.z.planes
     one_s = fields * sum(geometry.frames * 1e-3 * (c.exposure_ms + extra_ms) for c in plan.channels)

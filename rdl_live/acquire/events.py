@@ -4,7 +4,7 @@ useq has no SIM axes; `MDAEvent.index` takes any key, so a frame's index reads t
 engine needs besides (pattern id, channel, power) is in the event's metadata under `SHOT`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from useq import MDAEvent, PropertyTuple
@@ -14,9 +14,10 @@ from useq._mda_event import ReadOnlyDict
 from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard
-from rdl_live.acquire.plan import Plan, SeriesIndex, light_of
-from rdl_live.acquire.slm_patterns import ChannelPatterns
+from rdl_live.acquire.patterns import DisplayOrder
+from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.files.recorder import FrameFlag, FrameTag
+from rdl_live.files.recorder.tags import SeriesKey
 from rdl_live.optics.hardware import ChannelLight
 from rdl_live.optics.microscope import Microscope
 
@@ -28,7 +29,7 @@ SHOT = "rdl_shot"
 class Shot:
     """One raw frame of the plan."""
 
-    series: SeriesIndex
+    series: SeriesKey
     angle: int
     phase: int
     slot: int
@@ -41,6 +42,8 @@ class Shot:
     first: bool
     last: bool
     """Whether it is the first, the last of its series."""
+    due_s: float | None = None
+    """When its series is to begin, from the start of the run [s]; None where none is due at a time of its own."""
 
     def tag(self, timestamp_s: float | None, flags: FrameFlag = FrameFlag.NONE) -> FrameTag:
         """Return what the frame carries to the file."""
@@ -75,7 +78,7 @@ class PlanEvents:
         self,
         plan: Plan,
         microscope: Microscope,
-        patterns: dict[str, ChannelPatterns],
+        patterns: Mapping[str, DisplayOrder],
         focus_um: float | None,
         dose: DoseGuard | None = None,
     ) -> None:
@@ -84,7 +87,7 @@ class PlanEvents:
         Args:
             plan: the plan.
             microscope: its microscope.
-            patterns: gratings of every channel of the plan.
+            patterns: those of every channel of the plan.
             focus_um: where the focus is at the start [um]; None where there is no focus drive.
             dose: ends the events before a time point whose light would be too much.
         """
@@ -105,11 +108,11 @@ class PlanEvents:
                 yield from self._series(plan, index, start=number == 0 and wait, keep_open=still)
             time += 1
 
-    def _moves(self, here: SeriesIndex, there: SeriesIndex) -> bool:
+    def _moves(self, here: SeriesKey, there: SeriesKey) -> bool:
         """Return whether stage or focus move between two series: in the dark."""
         return here.position != there.position or here.z != there.z
 
-    def _series(self, plan: Plan, index: SeriesIndex, *, start: bool, keep_open: bool) -> Iterator[MDAEvent]:
+    def _series(self, plan: Plan, index: SeriesKey, *, start: bool, keep_open: bool) -> Iterator[MDAEvent]:
         channel = plan.channels[index.channel]
         patterns = self._patterns[channel.name]
         light = light_of(self._microscope, channel.name)
@@ -124,7 +127,7 @@ class PlanEvents:
             z_pos=self._z(plan, index),
             properties=[PropertyTuple(s.device, s.property, s.value) for s in (*light.settings, power)],
         )
-        count = len(patterns.slots)
+        count, due_s = len(patterns.slots), index.time * plan.time.interval_s if start else None
         for slot, (angle, phase) in enumerate(patterns.slots):
             shot = Shot(
                 index,
@@ -138,17 +141,18 @@ class PlanEvents:
                 channel.exposure_ms,
                 first=slot == 0,
                 last=slot == count - 1,
+                due_s=due_s,
             )
             yield common.model_copy(
                 update={
                     "index": ReadOnlyDict({**common.index, "angle": angle, "phase": phase}),
-                    "min_start_time": index.time * plan.time.interval_s if start and slot == 0 else None,
+                    "min_start_time": due_s if slot == 0 else None,
                     "keep_shutter_open": slot < count - 1 or keep_open,
                     "metadata": {SHOT: shot},
                 }
             )
 
-    def _z(self, plan: Plan, index: SeriesIndex) -> float | None:
+    def _z(self, plan: Plan, index: SeriesKey) -> float | None:
         if hardware_of(self._microscope).focus is None or self._focus_um is None:
             return None
         place = plan.positions[index.position] if plan.positions else None

@@ -5,15 +5,17 @@ reported once, and the run goes on. Only the verdict on a series waits for its l
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from rdl_live.acquire.pattern_check import Measured, PatternCheck
 from rdl_live.errors import RdlError
-from rdl_live.files.recorder import FrameFlag, FrameTag
+from rdl_live.files.recorder import FrameFlag, FrameTag, SeriesKey
 
 _LOG = logging.getLogger(__name__)
 Frame = npt.NDArray[Any]
@@ -88,6 +90,8 @@ class FanOut:
         checks: Mapping[int, PatternCheck],
         frames_per_series: int,
         warn: Callable[[str], None],
+        saturation_adu: float | None = None,
+        source: str = "SLM",
     ) -> None:
         """Take the receivers.
 
@@ -96,12 +100,15 @@ class FanOut:
             checks: pattern checks by channel index.
             frames_per_series: raw frames of one series.
             warn: gets sentences for the user.
+            saturation_adu: largest value that the camera gives; full scale of its numbers where left out.
+            source: what a message calls the device that makes the patterns.
         """
+        self._saturation_adu, self._source = saturation_adu, source
         self._required: FrameListener | None = None
         self._optional: list[FrameListener] = []
         self._warn = warn
         self._checks, self._per_series = checks, frames_per_series
-        self._key: tuple[int, int, int, int] | None = None
+        self._key: SeriesKey | None = None
         self._tags: list[FrameTag] = []
         self._measured: list[Measured] = []
         self.wrong_patterns = 0
@@ -126,6 +133,8 @@ class FanOut:
         Raises:
             Exception: what the recorder raises.
         """
+        if frame is not None and self._saturated(frame):
+            tag = replace(tag, flags=tag.flags | FrameFlag.SATURATED)
         if self._completes(tag):
             tag = self._judged(frame, tag, arrived_s)
             self._hand_on(frame, tag, arrived_s)
@@ -133,6 +142,12 @@ class FanOut:
         self._hand_on(frame, tag, arrived_s)
         if tag.channel in self._checks:  # after it is on its way
             self._measure(frame, tag)
+
+    def _saturated(self, frame: Frame) -> bool:
+        """Whether any pixel is as bright as the camera can tell; 0.03 ms for 512 x 512."""
+        if self._saturation_adu is None:
+            self._saturation_adu = float(np.iinfo(frame.dtype).max) if frame.dtype.kind in "ui" else math.inf
+        return bool(frame.max() >= self._saturation_adu)
 
     def _hand_on(self, frame: Frame | None, tag: FrameTag, arrived_s: float) -> None:
         if self._required is not None:
@@ -156,11 +171,11 @@ class FanOut:
     def _completes(self, tag: FrameTag) -> bool:
         """Whether this is the last frame of a series of which all others were measured."""
         whole = len(self._measured) == len(self._tags) == self._per_series - 1
-        return tag.channel in self._checks and whole and _series(tag) == self._key
+        return tag.channel in self._checks and whole and tag.series == self._key
 
     def _measure(self, frame: Frame | None, tag: FrameTag) -> None:
-        if _series(tag) != self._key:
-            self._key, self._tags, self._measured = _series(tag), [], []
+        if tag.series != self._key:
+            self._key, self._tags, self._measured = tag.series, [], []
         self._tags.append(tag)
         if frame is not None:  # a series that lacks one is not reconstructed anyway, and gets no verdict
             self._measured.append(self._checks[tag.channel].measure(frame))
@@ -181,8 +196,8 @@ class FanOut:
         if not self.wrong_patterns:
             where = ", ".join(f"angle {a} phase {p}" for a, p in verdict.wrong)
             self._warn(
-                f"SLM: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger and pattern "
-                "order of the SLM"
+                f"{self._source}: wrong pattern in series {tag.time}: {where}. The frames are flagged; check trigger "
+                f"and pattern order of {self._source}"
             )
         self.wrong_patterns += len(verdict.wrong)
         for one in self._tags[:-1]:
@@ -193,7 +208,3 @@ class FanOut:
 
 def _flagged(tag: FrameTag) -> FrameTag:
     return replace(tag, flags=tag.flags | FrameFlag.WRONG_PATTERN)
-
-
-def _series(tag: FrameTag) -> tuple[int, int, int, int]:
-    return (tag.time, tag.position, tag.z, tag.channel)

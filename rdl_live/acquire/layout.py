@@ -44,10 +44,16 @@ def recording_layout(acquisition: Acquisition, **provenance: Any) -> RecordingLa
             "plan": plan.model_dump(mode="json"),
             "corner_px": acquisition.corner,
             "positions_um": _places(acquisition),
-            "nominal_patterns": {c.name: acquisition.nominal(c.name).model_dump(mode="json") for c in channels},
+            "nominal_patterns": _nominal(acquisition),
             **provenance,
         },
     )
+
+
+def _nominal(acquisition: Acquisition) -> dict[str, Any]:
+    """Return the stripes to be expected by channel, of those channels where they are known."""
+    known = {channel.name: acquisition.nominal(channel.name) for channel in acquisition.plan.channels}
+    return {name: one.model_dump(mode="json") for name, one in known.items() if one is not None}
 
 
 def _places(acquisition: Acquisition) -> list[dict[str, Any]]:

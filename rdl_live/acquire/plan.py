@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError, field_validator
 
@@ -10,6 +10,7 @@ from rdl_live.acquire.core import hardware_of
 from rdl_live.errors import ConfigError
 from rdl_live.files.explain import explain, truth_values
 from rdl_live.files.recorder.layout import MAX_IMAGES
+from rdl_live.files.recorder.tags import SeriesKey
 from rdl_live.files.strict_yaml import read_mapping
 from rdl_live.optics._base import Description
 from rdl_live.optics.hardware import ChannelLight
@@ -83,15 +84,6 @@ class Limits(Description):
     disk_gb: PositiveFloat | None = None
 
 
-class SeriesIndex(NamedTuple):
-    """Which series: one for each time point, position, plane and channel."""
-
-    time: int
-    position: int
-    z: int
-    channel: int
-
-
 class Plan(Description):
     """What an acquisition does: time x position x z x channel, a whole series of patterns at each."""
 
@@ -106,7 +98,7 @@ class Plan(Description):
     roi: Region | None = None
     """Part of the camera chip; by default as the camera is set."""
     sequence: Literal["auto", "hardware", "software"] = "auto"
-    """Whether the SLM is stepped by the camera (hardware), by software, or as the microscope can."""
+    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope can."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do where a series fails: end the run, or go on without it (in the dark meanwhile; it is named)."""
     limits: Limits = Limits()
@@ -129,7 +121,7 @@ class Plan(Description):
         """Series of one time point."""
         return max(len(self.positions), 1) * self.z.planes * len(self.channels)
 
-    def series(self, time: int) -> Iterator[SeriesIndex]:
+    def series(self, time: int) -> Iterator[SeriesKey]:
         """Go through the series of one time point in the plan's order."""
         sizes = {"p": max(len(self.positions), 1), "z": self.z.planes, "c": len(self.channels)}
         first, second, third = self.order
@@ -137,7 +129,7 @@ class Plan(Description):
             for j in range(sizes[second]):
                 for k in range(sizes[third]):
                     at = {first: i, second: j, third: k}
-                    yield SeriesIndex(time, at["p"], at["z"], at["c"])
+                    yield SeriesKey(time, at["p"], at["z"], at["c"])
 
     def check(self, microscope: Microscope) -> None:
         """Raise ConfigError unless the microscope has what the plan needs, and a recording can hold it."""
@@ -156,10 +148,12 @@ class Plan(Description):
             raise ConfigError("the plan has positions, but hardware.stage of the microscope file names no device")
         if hardware.focus is None and (self.z.planes > 1 or any(p.z_um is not None for p in self.positions)):
             raise ConfigError("the plan moves the focus, but hardware.focus of the microscope file names no device")
-        if self.sequence == "hardware" and not hardware.slm.triggered:
+        if self.sequence == "hardware" and not hardware.source.triggered:
+            what = "SLM" if hardware.slm is not None else "patterns"
             raise ConfigError(
-                "sequence: 'hardware' is wrong: hardware.slm.stepped_by of the microscope file says that the "
-                "camera does not step the SLM; use 'auto' or 'software', or correct the microscope file"
+                f"sequence: 'hardware' is wrong: hardware.{hardware.source_field}.stepped_by of the microscope file "
+                f"says that the camera does not step the {what}; use 'auto' or 'software', or correct the "
+                "microscope file"
             )
 
     def replace(self, **changes: object) -> Self:
@@ -201,11 +195,3 @@ def load_plan(path: str | Path) -> Plan:
     if problems:
         raise ConfigError("\n  - ".join([f"{path}: {len(problems)} problems:", *problems]))
     return plan
-
-
-def live_plan(microscope: Microscope, power_percent: float = 5.0, exposure_ms: float = 10.0) -> Plan:
-    """Return an endless plan of the first channel that can be lit."""
-    lit = {one.channel for one in hardware_of(microscope).light}
-    name = next(channel.name for channel in microscope.channels if channel.name in lit)
-    channel = PlanChannel(name=name, power_percent=power_percent, exposure_ms=exposure_ms)
-    return Plan(name="live", channels=(channel,), time=TimePlan(points=None))

@@ -6,9 +6,8 @@ from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.devices import Devices, powered
 from rdl_live.acquire.estimate import Estimate, estimate_plan
 from rdl_live.acquire.pattern_check import PatternCheck
-from rdl_live.acquire.pattern_store import PatternStore
+from rdl_live.acquire.patterns import source_of
 from rdl_live.acquire.plan import Plan, light_of
-from rdl_live.acquire.slm_patterns import ChannelPatterns, channel_patterns
 from rdl_live.errors import DeviceError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
@@ -33,12 +32,11 @@ class Preparation:
         self.devices = Devices(core, self.hardware)
         self.devices.check_present()
         self.devices.check_limits(powered(light_of(microscope, c.name).power, c.power_percent) for c in plan.channels)
-        self.patterns: dict[str, ChannelPatterns] = {
-            c.name: channel_patterns(microscope, self.hardware.slm, microscope.channel(c.name)) for c in plan.channels
-        }
-        self.store = PatternStore(core, self.hardware.slm, self.patterns.values())
+        self.source = source_of(self.devices, microscope, [channel.name for channel in plan.channels])
+        """What makes the patterns."""
         self.stepped = self._is_stepped()
-        """Whether software steps the SLM."""
+        """Whether software steps the patterns."""
+        self.source.check(self.stepped)
         self._set_camera()
         self.frame_shape = self.devices.frame_shape
         pixel_um = microscope.optics.pixel_size_um * self.binning
@@ -53,39 +51,38 @@ class Preparation:
         x, y, _, _ = self.core.getROI(self.hardware.camera.device)
         return (y, x) if self.binning == 1 else None
 
-    def nominal(self, channel: str) -> PatternSet:
-        """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
+    def nominal(self, channel: str) -> PatternSet | None:
+        """Return the stripes to be expected in the images of a channel, for the region in use; None where unknown."""
         pixel = self.microscope.optics.pixel_size_um
         x, y, _, _ = self.core.getROI(self.hardware.camera.device)
         corner = (y * self.binning * pixel, x * self.binning * pixel)
         chip = (self._chip_px[0] * pixel, self._chip_px[1] * pixel)
-        return self.patterns[channel].nominal(self.hardware.slm, self.store.shape, chip, corner)
+        return self.source.nominal(channel, chip, corner)
 
     def checks(self) -> dict[int, PatternCheck]:
-        """Return the pattern checks by channel index."""
+        """Return the pattern checks by channel index, of those channels whose stripes are known."""
         camera, pixel = self.microscope.camera, self.microscope.optics.pixel_size_um * self.binning
+        known = {index: self.nominal(channel.name) for index, channel in enumerate(self.plan.channels)}
         return {
             index: PatternCheck(
-                self.nominal(channel.name),
+                nominal,
                 self.frame_shape,
                 pixel,
                 camera.offset_adu,
                 camera.gain_e_per_adu,
                 camera.read_noise_e,
             )
-            for index, channel in enumerate(self.plan.channels)
+            for index, nominal in known.items()
+            if nominal is not None
         }
 
     def _is_stepped(self) -> bool:
-        cycle, wanted = self.microscope.pattern.frames, self.plan.sequence
-        if wanted == "software" or (wanted == "auto" and not self.store.fits(cycle)):
+        if self.plan.sequence == "software":
             return True
-        if not self.store.fits(cycle):
-            raise DeviceError(
-                f"{self.hardware.slm.device}: holds {self.store.memory} patterns in its sequence memory and the plan "
-                f"needs {cycle}; use sequence: software"
-            )
-        return False
+        lacks = next((why for one in self.source.patterns.values() if (why := self.source.lacks(one.ids))), None)
+        if lacks is not None and self.plan.sequence == "hardware":
+            raise DeviceError(f"{lacks}; use sequence: software")
+        return lacks is not None
 
     def _set_camera(self) -> None:
         """Set the region now: recorder and processing must know the frame's size before the start."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rdl_live.acquire.estimate import Estimate
-from rdl_live.acquire.plan import SeriesIndex
+from rdl_live.files.recorder.tags import SeriesKey
 
 LATE_S, LATE_SHARE = 1.0, 0.05
 """A plan is late where it is behind by more than a second and by more than this share of the time that it took."""
@@ -15,7 +15,7 @@ LISTED = 1000
 class Skipped(NamedTuple):
     """A series that failed, and that the plan went on without (`on_error: skip`)."""
 
-    series: SeriesIndex
+    series: SeriesKey
     place: str
     """Name of the position; "" where the plan has none."""
     channel: str

@@ -26,7 +26,7 @@ class RunStatus:
     """Hardware sequences."""
     time_point: int = -1
     stepped: bool = False
-    """Whether software steps the SLM."""
+    """Whether software steps the patterns."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Acquisition:
         _refuse_if_busy(core)
         self.core, self.microscope = core, microscope
         self._made = made = Preparation(core, microscope, plan)
-        self.hardware, self.patterns = made.hardware, made.patterns
+        self.hardware, self.patterns = made.hardware, made.source.patterns
         self.stepped, self.frame_shape, self.binning = made.stepped, made.frame_shape, made.binning
         self.corner, self.estimate = made.corner, made.estimate
         self._devices, self._warn = made.devices, on_warning or _LOG.warning
@@ -99,7 +99,14 @@ class Acquisition:
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
         checks = made.checks() if check_patterns else {}
-        self._fan_out = FanOut(sink, checks, microscope.pattern.frames, self.tell)
+        self._fan_out = FanOut(
+            sink,
+            checks,
+            microscope.pattern.frames,
+            self.tell,
+            saturation_adu=microscope.camera.saturation_adu,
+            source=made.source.name,
+        )
         if on_frame is not None:
             self.listen(Calls(on_frame))
         self._guard = IlluminationGuard(core, self.hardware)
@@ -107,7 +114,7 @@ class Acquisition:
             core,
             self._devices,
             self._guard,
-            made.store,
+            made.source,
             self._deliver,
             self._stop.is_set,
             stepped=self.stepped,
@@ -160,8 +167,8 @@ class Acquisition:
         """Light so far on the field of view that had most, all colours together [J/cm2]; None if it is not known."""
         return self._dose.j_cm2
 
-    def nominal(self, channel: str) -> PatternSet:
-        """Return the stripes that the SLM should put into the images of a channel, for the region in use."""
+    def nominal(self, channel: str) -> PatternSet | None:
+        """Return the stripes to be expected in the images of a channel, for the region in use; None where unknown."""
         return self._made.nominal(channel)
 
     def record_to(self, sink: FrameSink | None) -> None:

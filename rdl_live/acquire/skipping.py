@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rdl_live.acquire.events import Shot
-from rdl_live.acquire.plan import Plan, SeriesIndex
+from rdl_live.acquire.plan import Plan
 from rdl_live.acquire.progress import Skipped
 from rdl_live.errors import DeviceError
+from rdl_live.files.recorder.tags import SeriesKey
 
 LEAST_IN_A_ROW = 3
 """So many series in a row, and those of a whole time point, are no accident any more: the run ends."""
@@ -80,7 +81,7 @@ class Skipping:
         self._in_a_row = 0
 
 
-def _place(plan: Plan, series: SeriesIndex) -> str:
+def _place(plan: Plan, series: SeriesKey) -> str:
     if not plan.positions:
         return ""
     return plan.positions[series.position].name or str(series.position)

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:
     from rdl_live.optics import Microscope
 
-NONE = "none"
 DEFAULT = "rdl"
 """What the demo denoises with where nothing is said."""
 
@@ -25,7 +25,7 @@ def check_denoiser(name: str, scope: "Microscope | None" = None, *, live: bool =
         ConfigError: neither "none", nor the name of shipped weights, nor a weight file; or weights for something else.
         DataError: the weight file is damaged.
     """
-    if name == NONE:
+    if name == NO_DENOISER:
         return
     # Loads torch, which the window cannot wait for.
     from rdl_live.restore.ranges import check_microscope

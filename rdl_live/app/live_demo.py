@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT, check_denoiser
-from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.run import LiveRun
+from rdl_live.app.live.truth import Truth, TruthWatch
 from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import pattern_records
@@ -26,6 +28,8 @@ from rdl_live.stream import Result
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
+    from rdl_devices.sim.view import Region as ChipRegion
+
 REPORT, PREVIEW = "report.json", "preview.png"
 SHORTEST_MS = 10.0
 """Exposure of a raw frame; with the readout of 256 rows, 89 frames and 9.9 images a second."""
@@ -36,6 +40,12 @@ SMALLEST, LARGEST = 64, 512
 MOST_PHOTONS = 5000.0
 REFRESH_MS = 200
 """Drawing the moving specimen is the simulation's largest cost; in this time it moves by 20 nm."""
+CAMERAS = ("ideal", "scmos", "emccd")
+CAMERA_DEVICE = "Camera"
+CAMERA = "scmos"
+"""The camera of the demo where nothing is said: uneven pixels, as real ones have."""
+PHOTONS = 5.0
+"""Mean photons per raw pixel and frame where nothing is said: the light that the program is made for."""
 SLACK = 1.25
 """A computer that cannot keep pace is stopped after so many times the time asked for."""
 
@@ -46,7 +56,7 @@ class DemoSettings:
 
     out: Path
     seconds: float = 15.0
-    photons: float = 100.0
+    photons: float = PHOTONS
     """Mean photons per raw pixel and frame."""
     size: int = 256
     """Raw frame, rows and columns."""
@@ -55,12 +65,16 @@ class DemoSettings:
     seed: int | None = None
     denoise: str = DEFAULT
     overwrite: bool = False
+    camera: str = CAMERA
+    """One of `CAMERAS`."""
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened."""
         check_denoiser(self.denoise, live=True)
         if self.specimen is not None and self.specimen not in kind_names():
             raise ConfigError(f"--specimen {self.specimen!r}: there is no such kind; choose {', '.join(kind_names())}")
+        if self.camera not in CAMERAS:
+            raise ConfigError(f"--camera {self.camera!r}: there is no such camera; choose {', '.join(CAMERAS)}")
         if not SMALLEST <= self.size <= LARGEST:
             raise ConfigError(
                 f"--size {self.size}: choose {SMALLEST} to {LARGEST} pixels; the simulated SLM covers no more"
@@ -86,6 +100,15 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
         time=TimePlan(points=max(1, round(settings.seconds / series_s))),
         roi=Region(x=corner, y=corner, width=settings.size, height=settings.size),
     )
+
+
+def chip_region(roi: Region | None) -> "ChipRegion":
+    """Return the part of the simulated chip that a plan reads; all of it for None."""
+    from rdl_devices.sim.view import Region as ChipRegion
+
+    if roi is None:
+        return ChipRegion(0, 0, LARGEST, LARGEST)
+    return ChipRegion(roi.y, roi.x, roi.height, roi.width)
 
 
 class Demo:
@@ -123,10 +146,11 @@ class Demo:
             settings.out,
             LiveOptions(denoise=settings.denoise, overwrite=settings.overwrite),
             prepare=self._prepare,
-            receivers=receivers,
+            receivers=(self._see, *receivers),
             on_warning=on_warning,
         )
         self._overdue = False
+        self._truth: TruthWatch | None = None
 
     def stop_if_overdue(self) -> None:
         """Stop a run that takes much longer than it was asked to."""
@@ -141,8 +165,13 @@ class Demo:
         Raises:
             RdlError: whatever ended the run early.
         """
-        outcome = self.run.finish()
+        try:
+            outcome = self.run.finish()
+        finally:
+            if self._truth is not None:
+                self._truth.close()
         report = demo_report(outcome, self.settings)
+        report["truth"] = self._errors()
         if self._overdue:
             report["warnings"].append(
                 f"this computer could not keep the camera's pace: {outcome.raw_fps:.0f} raw frames a second came, and "
@@ -154,6 +183,8 @@ class Demo:
         return report
 
     def _prepare(self, core: "CMMCorePlus") -> None:
+        from rdl_devices.sim import world_of  # loads torch
+
         name = self.microscope.channels[0].name
         wishes = {
             "Refresh_ms": REFRESH_MS,
@@ -163,12 +194,26 @@ class Demo:
         for what, value in wishes.items():
             if value is not None:
                 core.setProperty("World", what, value)
+        core.setProperty(CAMERA_DEVICE, "Chip", self.settings.camera)
+        self._truth = TruthWatch(world_of(core), self.microscope, chip_region(self.run.plan.roi))
+
+    def _see(self, result: Result) -> None:
+        """In the pipeline's thread."""
+        if self._truth is not None:
+            self._truth(result)
+
+    def _errors(self) -> dict[str, float | int | None]:
+        """Return how far the images were from the truth, in the mean over the series that were compared."""
+        found, count = ({}, 0) if self._truth is None else (self._truth.errors, self._truth.compared)
+        errors = {f"error_{name}": found.get(name) for name in ("widefield", "sim", "denoised")}
+        return {**{name: None if error is None else round(error, 4) for name, error in errors.items()}, "series": count}
 
     def _picture(self, outcome: LiveOutcome) -> None:
-        latest = outcome.stats.latest
+        truth: Truth | None = None if self._truth is None else self._truth.latest
+        latest = outcome.stats.latest if truth is None else truth.result
         if latest is None:
             return
-        raw = open_recording(self.settings.out / RAW)
+        raw = open_recording(self.settings.out / RAW_RECORDING)
         frame = np.asarray(raw.read(latest.key.time, latest.key.time + 1)[0, 0, 0], np.float32)
         field_um = tuple(side * self.microscope.optics.pixel_size_um for side in frame.shape)
         title = f"{outcome.stats.photons_per_pixel:.3g} photons"
@@ -179,6 +224,12 @@ class Demo:
         ]
         if latest.main != "sim":
             panels.append(("super-resolved, denoised", latest.sr.cpu().numpy()))
+        if truth is not None:
+            named = {"widefield": 1, "sim": 2, latest.main: len(panels) - 1}
+            for name, error in truth.errors.items():
+                if (place := named.get(name)) is not None:
+                    panels[place] = (f"{panels[place][0]}, error {error:.2f}", panels[place][1])
+            panels.append(("truth (it is simulated)", truth.image))
         with atomic_write(self.settings.out / PREVIEW, self.settings.overwrite) as path:
             save_preview(path, panels, (field_um[0], field_um[1]))
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rdl_live.cli._options import Channel, MicroscopeFile, Order, Planes, Position, Tiles, Verbs
+from rdl_live.cli._show import show_warnings
 
 data = Verbs(help="A catalogue of recordings to retrain on.")
 _File = Annotated[Path, typer.Option(metavar="C.json", help="The catalogue.")]
@@ -26,6 +27,8 @@ def add(
 ) -> None:
     """Measure light, bleaching, motion and patterns of recordings, and note them down.
 
+    It also says whether retraining on each is likely to help, and which gains would show, before any minutes are spent.
+
     Example:
 
         rdl-live data add film1.tif film2.tif --microscope M.yaml
@@ -39,7 +42,12 @@ def add(
         entry = examine(raw, microscope, channel, reading)
         known = known.with_entry(entry)
         known.save(catalogue)
-        Console(highlight=False).print(f"added {raw} to {catalogue}", markup=False, soft_wrap=True)
+        console = Console(highlight=False)
+        console.print(f"added {raw} to {catalogue}", markup=False, soft_wrap=True)
+        console.print(f"retraining: {entry.retraining}: {entry.outlook}", markup=False, soft_wrap=True)
+        if entry.series_out_of_step:
+            listed = ", ".join(str(time) for time in entry.series_out_of_step)
+            show_warnings([f"{raw.name}: the frames of series {listed} do not fit the patterns; leave them out"])
 
 
 @data.command("list")
@@ -48,8 +56,9 @@ def list_data(catalogue: _File = Path("catalogue.json")) -> None:
     from rdl_live.app.retrain.catalogue import Catalogue
 
     table = Table()
-    for heading in ("recording", "time points", "photons", "bleached", "motion nm", "patterns", "retrain by"):
-        table.add_column(heading, justify="left" if heading in ("recording", "patterns", "retrain by") else "right")
+    for heading in ("recording", "time points", "photons", "bleached", "motion nm", "patterns", "retrain by", "helps"):
+        left = heading in ("recording", "patterns", "retrain by", "helps")
+        table.add_column(heading, justify="left" if left else "right")
     for one in Catalogue.load(catalogue).recordings:
         table.add_row(
             Path(one.raw).name,
@@ -59,6 +68,7 @@ def list_data(catalogue: _File = Path("catalogue.json")) -> None:
             "" if one.motion_nm is None else f"{one.motion_nm:.0f}",
             "trusted" if one.patterns_trusted else "not trusted",
             one.scheme or "",
+            one.retraining or "",
         )
     Console(highlight=False).print(table)
 

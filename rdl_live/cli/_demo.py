@@ -29,7 +29,7 @@ def demo(
         typer.Option(metavar="DIR", help="Folder for what is made, without a window; by default demo-out, ..."),
     ] = None,
     photons: Annotated[
-        float | None, typer.Option(metavar="N", help="Mean photons per raw pixel and frame; 100 by default.")
+        float | None, typer.Option(metavar="N", help="Mean photons per raw pixel and frame; 5 by default.")
     ] = None,
     size: Annotated[int | None, typer.Option(metavar="N", help="Raw frame in pixels; 256 by default.")] = None,
     denoise: Annotated[
@@ -38,15 +38,18 @@ def demo(
     specimen: Annotated[
         str | None, typer.Option(metavar="KIND", help="Kind of specimen, as in `rdl-live simulate`.")
     ] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
 
     With --headless, --seconds or --out, or where there is no screen, there is no window: it records every raw frame
-    and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield and
-    super-resolved side by side) and report.json. Ctrl-C stops it early; what was taken until then is kept. The exit
-    code is 1 if no image was made.
+    and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield,
+    super-resolved and the true specimen side by side) and report.json, with each image's error against the truth.
+    Ctrl-C stops it early; what was taken until then is kept. The exit code is 1 if no image was made.
 
     Examples:
 
@@ -60,23 +63,24 @@ def demo(
 
         reason = no_screen()
         if reason is None:
-            raise typer.Exit(_window(photons, size, denoise, specimen, seed))
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
     from rdl_live.app.denoiser import DEFAULT
-    from rdl_live.app.live_demo import Demo, DemoSettings
+    from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings
     from rdl_live.app.quiet import quiet_micro_manager
 
     out = out or free_folder(Path("demo-out"))
     settings = DemoSettings(
         out,
         15.0 if seconds is None else seconds,
-        100.0 if photons is None else photons,
+        PHOTONS if photons is None else photons,
         256 if size is None else size,
         specimen,
         seed,
         DEFAULT if denoise is None else denoise,
         overwrite,
+        CAMERA if camera is None else camera,
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
@@ -93,6 +97,13 @@ def demo(
         markup=False,
         soft_wrap=True,
     )
+    if report["truth"]["series"]:
+        errors = ", ".join(
+            f"{title} {report['truth'][name]:.2f}"
+            for name, title in (("error_widefield", "widefield"), ("error_sim", "SIM"), ("error_denoised", "denoised"))
+            if report["truth"][name] is not None
+        )
+        result.print(f"error against the true specimen (0 is perfect): {errors}", markup=False, soft_wrap=True)
     if report["sr_frames"]:
         result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
@@ -113,14 +124,19 @@ def free_folder(wanted: Path) -> Path:
 
 
 def _window(
-    photons: float | None, size: int | None, denoise: str | None, specimen: str | None, seed: int | None
+    photons: float | None,
+    size: int | None,
+    denoise: str | None,
+    specimen: str | None,
+    seed: int | None,
+    camera: str | None,
 ) -> int:
     """Show the window, and return the exit code."""
     from rdl_live.app.windows.demo import DEMO, DemoWishes, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoWishes(photons, size, denoise, specimen, seed)
+    wishes = DemoWishes(photons, size, denoise, specimen, seed, camera)
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

@@ -29,7 +29,7 @@ from rdl_live.cli._options import (
     Workers,
     checked_settings,
 )
-from rdl_live.errors import ConfigError
+from rdl_live.errors import ConfigError, DataError
 
 if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.files import RawRequest
@@ -144,6 +144,9 @@ def verb(scheme: str) -> Callable[..., None]:
         if scheme == "sis" or volume:
             if patterns is not None:
                 raise ConfigError(f"--patterns {patterns}: z-stacks have no patterns; leave it out")
+            for option, value in (("position", position), ("order", order), ("tiles", tiles)):
+                if value is not None:
+                    raise ConfigError(f"--{option} {value}: is for SIM series, not for z-stacks; leave it out")
             _learn_volumes(raws, microscope, out, wanted, common, planes=planes, channel=channel)
         else:
             reading = said(position=position, order=order, planes=planes, tiles=tiles)
@@ -174,15 +177,20 @@ def _learn_series(
     # Before a minute is spent on finding patterns.
     card = read_card(find_weights(settings.start))
     check_suited(card, f"--from {settings.start}", {Task.OBJECT_PLANE}, "learn from noisy SIM series")
-    films = open_films(
-        raws,
-        microscope,
-        device=common["device"],
-        channel=channel,
-        reading=reading,
-        patterns=patterns,
-        tell=console.tell,
-    )
+    try:
+        films = open_films(
+            raws,
+            microscope,
+            device=common["device"],
+            channel=channel,
+            reading=reading,
+            patterns=patterns,
+            tell=console.tell,
+        )
+    except DataError as error:
+        if reading.planes is None:
+            raise
+        raise DataError(f"{error}; if these are z-stacks without SIM, add --volume") from error
     with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
         result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
     _report(result, out, f"--denoise {out}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from rdl_live.optics.pattern_roles import PatternRole, role_of
+
 Location = Sequence[int | str]
 
 
@@ -50,7 +52,7 @@ def _sentence(problem: dict[str, Any], model: type[BaseModel], raw: object) -> s
     location, kind = problem["loc"], problem["type"]
     path = field_path(location)
     if kind == "extra_forbidden":
-        return f"{path}: unknown key; {_suggestion(location, model)}"
+        return f"{path}: unknown key; {_suggestion(location, model, raw)}"
     if kind == "missing":
         return f"{path}: is missing; add it"
     if kind == "invalid_key":
@@ -94,8 +96,8 @@ def _value(location: Location, raw: object, fallback: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _suggestion(location: Location, model: type[BaseModel]) -> str:
-    key, section = str(location[-1]), _model_at(model, location[:-1])
+def _suggestion(location: Location, model: type[BaseModel], raw: object) -> str:
+    key, section = str(location[-1]), _model_at(model, location[:-1], raw)
     siblings = list(section.model_fields) if section else []
     elsewhere = {path: path.rsplit(".", 1)[-1] for path in _all_paths(model)}
     exact = [path for path, leaf in elsewhere.items() if leaf == key.lower()]
@@ -120,15 +122,18 @@ def _closest(key: str, names: Sequence[str]) -> str | None:
     return squeezed[found[0]] if found else None
 
 
-def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], location: Location, raw: Any) -> type[BaseModel] | None:
     """Return the model of a section: of ("channels", 0, "pattern") the pattern of a channel."""
     current: type[BaseModel] | None = model
     for step in location:
+        raw = raw[step]
         if isinstance(step, int):
             continue  # an item of the tuple that the step before has led into
         if current is None or step not in current.model_fields:
             return None
         current = next(_models_in(current.model_fields[step].annotation), None)
+        if current is not None and issubclass(current, PatternRole):
+            current = role_of(raw) or current
     return current
 
 

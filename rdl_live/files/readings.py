@@ -5,6 +5,7 @@ planes or time points, the fastest or the slowest. Every way that fits the count
 said by the user (`--order`), or decided by the data (`choose`).
 """
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -66,10 +67,11 @@ def readings(stack: Stack, geometry: PatternGeometry, planes: int | None = None)
         raise DataError("holds no frames")
     axes = _plain(stack, geometry)
     missing = _missing(axes, geometry)
-    found: dict[bytes, Reading] = {}
+    found: dict[tuple[bytes, tuple[int, ...]], Reading] = {}
     for parts, rank in _splits(axes, missing, planes):
         reading = _reading(axes.frames, parts, rank + _order_rank(parts, missing, geometry))
-        found.setdefault(reading.frames.tobytes() + bytes(reading.frames.shape), reading)
+        numbers = hashlib.sha256(reading.frames.tobytes()).digest()  # long files have many
+        found.setdefault((numbers, reading.frames.shape), reading)
         if len(found) >= MOST_READINGS:
             break
     if not found:

@@ -3,33 +3,17 @@
 A description only: nothing here talks to a device. Powers in percent of full, times in ms, irradiance in W/cm2.
 """
 
-import builtins
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, field_validator, model_validator
 
 from rdl_live.optics._base import Description
-
-Label = Annotated[str, Field(min_length=1, max_length=200)]
-Value = int | float | str
-
-
-class Setting(Description):
-    """A property of a device and its value."""
-
-    device: Label
-    """Label in the Micro-Manager configuration."""
-    property: Label
-    value: Value
-
-    @builtins.property  # the field above has taken the short name
-    def place(self) -> tuple[str, str]:
-        """Device and property."""
-        return self.device, self.property
-
-    def __str__(self) -> str:
-        """Name it in a message."""
-        return f"{self.device}: {self.property} = {self.value}"
+from rdl_live.optics.pattern_roles import AnyPatternRole, PatternRole
+from rdl_live.optics.pattern_roles import SlmRole as SlmRole
+from rdl_live.optics.setting import Label
+from rdl_live.optics.setting import Setting as Setting
+from rdl_live.optics.setting import Value as Value
 
 
 class CameraRole(Description):
@@ -44,36 +28,6 @@ class CameraRole(Description):
     """Tag of a frame's metadata that holds the start of its exposure [s]; by default the host's clock is used."""
     timeout_s: PositiveFloat = 3.0
     """Patience beyond exposure and readout, until the camera is taken for stalled."""
-
-
-class SlmRole(Description):
-    """The spatial light modulator that makes the stripes."""
-
-    device: Label
-    pixel_um: PositiveFloat
-    """SLM pixel, demagnified into the sample [um]."""
-    fringes_per_period: Annotated[int, Field(ge=1, le=2)] = 2
-    """Stripes in the sample for each period on the SLM: 2 where the orders -1 and +1 interfere, 1 for an image."""
-    on_value: Annotated[int, Field(ge=1, le=255)] = 255
-    """Value of a bright pixel."""
-    rotation_deg: float = 0.0
-    """Angle from the SLM's x axis to the camera's [degrees], x right, y down."""
-    view: Literal["straight", "mirrored"] = "straight"
-    """Whether the camera sees the SLM mirrored (its x axis reversed, before the rotation)."""
-    stepped_by: Literal["camera", "software"] = "camera"
-    """Whether each exposure of the camera steps a sequence of patterns, or patterns are set one by one."""
-    index_property: Label | None = None
-    """Property that tells the place of the displayed pattern in its sequence, if the SLM has one."""
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether the camera sees the SLM mirrored."""
-        return self.view == "mirrored"
-
-    @property
-    def triggered(self) -> bool:
-        """Whether the camera steps the patterns."""
-        return self.stepped_by == "camera"
 
 
 class PowerControl(Description):
@@ -114,7 +68,10 @@ class Hardware(Description):
     config: Label
     """Micro-Manager configuration (.cfg), relative to the microscope file."""
     camera: CameraRole
-    slm: SlmRole
+    slm: SlmRole | None = None
+    """An SLM that takes pictures of the stripes; short for `patterns` of the kind slm."""
+    patterns: SerializeAsAny[AnyPatternRole] | None = None
+    """What else makes the stripes."""
     aotf: Label | None = None
     lasers: tuple[Label, ...] = ()
     shutter: Label | None = None
@@ -152,12 +109,53 @@ class Hardware(Description):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _one_pattern_source(self) -> Self:
+        if (self.slm is None) == (self.patterns is None):
+            found = "neither" if self.slm is None else "both"
+            raise ValueError(
+                f"hardware: has {found} of slm and patterns; give slm where pictures are uploaded to one, else "
+                "patterns (`patterns: {kind: none}` where nothing is to be set)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _patterns_turn_no_light_on(self) -> Self:
+        """A pattern that could set a power would light the sample behind the guard's back."""
+        settings = (*self.safe_state, *(s for one in self.light for s in one.settings))
+        light = {*(s.place for s in settings), *((one.power.device, one.power.property) for one in self.light)}
+        if self.watchdog is not None:
+            light.add((self.watchdog.device, self.watchdog.property))
+        for setting in self.source.settings:
+            if setting.place in light:
+                raise ValueError(
+                    f"hardware.{self.source_field}: {setting.device} {setting.property} belongs to the light (light, "
+                    "safe_state or watchdog), which patterns must not change; name another property"
+                )
+        return self
+
+    @property
+    def source(self) -> PatternRole:
+        """What makes the stripes."""
+        role = self.slm or self.patterns
+        assert role is not None  # by the check above
+        return role
+
+    @property
+    def source_field(self) -> str:
+        """Section of the microscope file that describes it."""
+        return "slm" if self.slm is not None else "patterns"
+
+    def problems(self, angles: int, phases: int, channels: Sequence[str]) -> Iterator[str]:
+        """Say where the patterns do not fit to the series and channels of the microscope."""
+        yield from self.source.problems(f"hardware.{self.source_field}", angles, phases, channels)
+
     @property
     def labels(self) -> dict[str, str]:
         """Device labels by role, for checks and messages."""
         named = {
             "camera": self.camera.device,
-            "slm": self.slm.device,
+            **{_role(self.source_field, name): label for name, label in self.source.own_labels.items()},
             "aotf": self.aotf,
             "shutter": self.shutter,
             "stage": self.stage,
@@ -172,8 +170,14 @@ class Hardware(Description):
         """All settings that the file names, wherever they stand."""
         beat = self.watchdog
         beats = () if beat is None else (Setting(device=beat.device, property=beat.property, value=beat.values[0]),)
-        return (*beats, *self.setup, *(s for one in self.light for s in one.settings), *self.safe_state)
+        light = (setting for one in self.light for setting in one.settings)
+        return (*beats, *self.setup, *light, *self.safe_state, *self.source.settings)
 
     def off(self, power: PowerControl) -> Setting:
         """Return the setting that turns a power off, as the safe state has it."""
         return next(s for s in self.safe_state if s.place == (power.device, power.property))
+
+
+def _role(field: str, name: str) -> str:
+    """Return what a message calls a device of the patterns."""
+    return field if name == "device" else f"{field}.{name}"

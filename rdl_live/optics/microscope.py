@@ -215,6 +215,15 @@ class Microscope(Description):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _patterns_fit(self) -> Self:
+        names = [channel.name for channel in self.channels]
+        geometry = self.pattern
+        problems = list(self.hardware.problems(geometry.angles, geometry.phases, names)) if self.hardware else []
+        if problems:
+            raise ValueError("\n  - ".join(problems))
+        return self
+
     def channel(self, name: str | None = None) -> Channel:
         """Return the channel called `name`, or the first one.
 

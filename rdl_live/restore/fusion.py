@@ -48,11 +48,6 @@ def ring_count(rows: int, columns: int) -> int:
     return math.ceil(math.hypot(least * (y // 2) / y, least * 0.5)) + 1
 
 
-def fuse(evidence: Evidence, estimate: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
-    """Return the image (n, y, x) of `fused_spectrum` for an image `estimate`, both on the padded grid."""
-    return evidence.image(fused_spectrum(evidence, torch.fft.rfft2(estimate), rings, least_error))
-
-
 def fused_spectrum(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
     """Weigh the spectrum of an image against the data.
 

@@ -48,6 +48,6 @@ def check_photons(card: Card, photons: float) -> list[str]:
     if span is None or span.holds(photons):
         return []
     return [
-        f"weights {card.name!r} were trained for {span.low:.3g} to {span.high:.3g} photons a pixel, the series has "
+        f"weights {card.name!r} were trained for {span.low:.4g} to {span.high:.4g} photons a pixel, the series has "
         f"{photons:.3g}; compare with the image that is not denoised"
     ]

@@ -26,6 +26,7 @@ from rdl_live.optics.reconstruct.bands import BandTransform
 from rdl_live.optics.reconstruct.plan import build_geometry, matched_plan, with_excess
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.optics.series_noise import series_noise
+from rdl_live.optics.threads import shares_cores
 from rdl_live.restore.evidence import Evidence, noise_power
 from rdl_live.restore.frames import FrameModel, standardized_residual
 from rdl_live.restore.fusion import fused_spectrum, rings_of
@@ -144,6 +145,7 @@ class Restorer:
         """Equivalent Wiener parameter of the middle input at the detection cut-off; None before data."""
         return None if self._calibration is None else self._calibration.wiener
 
+    @shares_cores
     def __call__(self, series: np.ndarray | Tensor) -> Tensor:
         """Restore.
 
@@ -163,6 +165,7 @@ class Restorer:
         """Return a memory for `restore`, of one place and colour, worth up to `most` series."""
         return Memory(most, self._rings)
 
+    @shares_cores
     def restore(self, series: np.ndarray | Tensor, *, guards: bool = False, memory: Memory | None = None) -> Restored:
         """Restore one series (angle, phase, y, x) of raw ADU, with all that is known of the image.
 
@@ -177,6 +180,7 @@ class Restorer:
         restored, judge = self.restore_first(series, memory=memory)
         return replace(restored, guards=judge()) if guards else restored
 
+    @shares_cores
     def restore_first(
         self, series: np.ndarray | Tensor, *, memory: Memory | None = None
     ) -> tuple[Restored, Callable[[], Guards]]:

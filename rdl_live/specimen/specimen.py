@@ -39,24 +39,30 @@ COARSE_UM = 0.1
 class Specimen:
     """Relative fluorophore density in a view; `density` and `haze` together have the mean 1 at time 0."""
 
-    def __init__(self, settings: SpecimenSettings, shape: tuple[int, int], pixel_um: float) -> None:
+    def __init__(self, settings: SpecimenSettings, shape: tuple[int, int], pixel_um: float, beyond_px: int = 0) -> None:
         """Grow the specimen.
 
         Args:
             settings: what to grow. The same settings, shape and pixel give the same specimen.
             shape: (y, x) of the view, fine pixels.
             pixel_um: fine pixel [um], about a quarter of the raw one.
+            beyond_px: fine pixels beyond the view, on every side, that are drawn as well, at most `MARGIN_UM` of them:
+                for whoever joins views. The specimen is the same.
 
         Raises:
-            ValueError: an empty view or a pixel that is not positive.
+            ValueError: an empty view, a pixel that is not positive, or more beyond the view than there is.
         """
         if min(shape) < 1 or not pixel_um > 0:
             raise ValueError(f"a specimen needs a view and a pixel above 0, got {shape} pixels of {pixel_um} um")
+        margin = math.ceil(MARGIN_UM / pixel_um)
+        if not 0 <= beyond_px <= margin:
+            raise ValueError(f"0 to {margin} pixels lie beyond the view, got {beyond_px}")
         self.settings = settings
-        self.shape = shape
+        self.shape = (shape[0] + 2 * beyond_px, shape[1] + 2 * beyond_px)
+        """(y, x) of what is drawn."""
         self.pixel_um = pixel_um
-        self._margin = math.ceil(MARGIN_UM / pixel_um)
-        self._grid = (shape[0] + 2 * self._margin, shape[1] + 2 * self._margin)
+        self._margin = margin - beyond_px
+        self._grid = (shape[0] + 2 * margin, shape[1] + 2 * margin)
         self._size_um = (self._grid[0] * pixel_um, self._grid[1] * pixel_um)
         self._coarse = (math.ceil(self._size_um[0] / COARSE_UM), math.ceil(self._size_um[1] / COARSE_UM))
         self._focus = self._structures()

@@ -86,7 +86,7 @@ class Assembler:
                 `released` names the series.
         """
         self.take_back()
-        key, slot = SeriesKey.of(tag), (tag.angle, tag.phase)
+        key, slot = tag.series, (tag.angle, tag.phase)
         if key in self._over:
             if not self._over[key]:
                 self._refuse(key, Refusal.OVER_COMPLETE, slot)

@@ -170,7 +170,7 @@ class ThreadHost:
 
     def _pushed(self, item: Item) -> Result | None:
         """Feed the pipeline; a series that failed, or all once it was given up, passes by."""
-        key = SeriesKey.of(item.tag)
+        key = item.tag.series
         if self._failures.given_up:
             self._queue.release((key,), lost=True)
             return None

@@ -169,7 +169,7 @@ class ProcessHost:
 
     def _pass_on(self, item: Item) -> None:
         """Hand a frame to the worker; waits for one that may have more."""
-        key = SeriesKey.of(item.tag)
+        key = item.tag.series
         with self._changed:
             while (link := self._link) is None or not link.ready or link.full:
                 if self._useless or item.stale:

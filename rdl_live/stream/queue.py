@@ -119,7 +119,7 @@ class SeriesQueue:
             tag: where it belongs.
             arrived_s: when it was read from the camera, by `time.perf_counter` [s].
         """
-        key = SeriesKey.of(tag)
+        key = tag.series
         with self._changed:
             if self._closed:
                 return

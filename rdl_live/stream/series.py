@@ -2,36 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy.typing as npt
 
-from rdl_live.files.recorder import FrameFlag, FrameTag
+from rdl_live.files.recorder import FrameFlag, SeriesKey
+
+__all__ = ["Frame", "Refusal", "RefusedSeries", "Series", "SeriesKey"]
 
 Frame = npt.NDArray[Any]
-
-
-class SeriesKey(NamedTuple):
-    """Which series of an acquisition."""
-
-    time: int
-    position: int
-    z: int
-    channel: int
-
-    @classmethod
-    def of(cls, tag: FrameTag) -> Self:
-        """Return the series that a frame belongs to."""
-        return cls(tag.time, tag.position, tag.z, tag.channel)
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Position and plane: what two series must share to show the same specimen."""
-        return self.position, self.z
-
-    def __str__(self) -> str:
-        """Name it in a message."""
-        return f"time {self.time}, position {self.position}, z {self.z}, channel {self.channel}"
 
 
 @dataclass(frozen=True)

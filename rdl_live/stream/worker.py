@@ -20,7 +20,6 @@ from rdl_live.stream.blocks import SeriesBlocks
 from rdl_live.stream.failures import in_words
 from rdl_live.stream.processing import Processing
 from rdl_live.stream.result import Result
-from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
 from rdl_live.stream.upload import pin
 from rdl_live.stream.worker_messages import (
@@ -137,7 +136,7 @@ class Worker:
             return processing.push(frame, tag, message.arrived_s, block)
         except Exception as error:  # told to the parent, who counts
             processing.reset()
-            self._send(Failed(SeriesKey.of(message.tag), portable(error)))
+            self._send(Failed(message.tag.series, portable(error)))
             return None
 
     def _hand_on(self, result: Result, processing: Processing) -> None:

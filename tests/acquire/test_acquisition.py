@@ -11,7 +11,7 @@ import pytest
 
 from rdl_live.acquire import Acquisition, Place, Region, ZPlan, recording_layout
 from rdl_live.errors import ConfigError, DeviceError
-from rdl_live.files.recorder import FrameTag, Recorder, open_recording
+from rdl_live.files.recorder import FrameFlag, FrameTag, Recorder, open_recording
 from rdl_live.optics.microscope import Microscope
 from tests.acquire.conftest import Keeper, is_dark, plan_of
 
@@ -185,3 +185,19 @@ def test_a_recording_holds_what_came(
     for number, recording in enumerate(recordings):
         assert np.array_equal(recording.pattern_ids.reshape(3, 9), np.tile(9 + 9 * number + np.arange(9), (3, 1)))
         recording.close()
+
+
+def test_a_series_that_begins_late_says_so(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
+    """The listener holds the run up once; the series that was due meanwhile is flagged, and no other one."""
+    del world
+
+    def dawdle(_: object, tag: FrameTag) -> None:
+        if (tag.time, tag.angle, tag.phase) == (1, 2, 2):
+            time.sleep(2.0)
+
+    keeper = Keeper()
+    plan = plan_of(4, roi=SMALL).replace(time={"points": 4, "interval_s": 0.6})
+    Acquisition(core, microscope, plan, keeper, on_frame=dawdle, check_patterns=False).run()
+    late = {tag.time for tag in keeper.tags if tag.flags & FrameFlag.LATE}
+    assert late <= {2, 3}
+    assert 2 in late

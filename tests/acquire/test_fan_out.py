@@ -122,3 +122,15 @@ def test_a_series_that_lacks_a_frame_gets_no_verdict(bright: Scene) -> None:
         fan_out(*((None, hole) if number == 7 else (frame, tag)), 0.0)
     assert fan_out.wrong_patterns == fan_out.unjudged == 0
     assert sum(frame is None for frame in keeper.frames) == 1
+
+
+def test_saturated_frames_are_flagged_for_everybody() -> None:
+    keeper, listener = Keeper(), Listener()
+    fan_out = FanOut(keeper, {}, 9, pytest.fail, saturation_adu=4095)
+    fan_out.listen(listener)
+    for number, brightest in enumerate((4094, 4095, 100)):
+        frame = np.zeros((4, 4), np.uint16)
+        frame[1, 2] = brightest
+        fan_out(frame, FrameTag(0, 0, number), 0.0)
+    assert [tag.flags for tag in keeper.tags] == [FrameFlag.NONE, FrameFlag.SATURATED, FrameFlag.NONE]
+    assert [tag.flags for _, tag, _ in listener.came] == [tag.flags for tag in keeper.tags]

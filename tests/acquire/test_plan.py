@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rdl_live.acquire import Plan, PlanChannel, SeriesIndex, TimePlan, ZPlan, estimate_plan, load_plan
+from rdl_live.acquire import Plan, PlanChannel, TimePlan, ZPlan, estimate_plan, load_plan
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
+from rdl_live.files.recorder import SeriesKey
 from rdl_live.optics.hardware import CameraRole, ChannelLight, Hardware, PowerControl, Setting, SlmRole
 from rdl_live.optics.microscope import Microscope
 
@@ -62,7 +63,7 @@ def test_the_order_of_axes() -> None:
     stack = Plan(channels=channels, z=ZPlan(planes=2))
     assert [s[2:] for s in stack.series(0)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert [s[2:] for s in stack.replace(order="pcz").series(0)] == [(0, 0), (1, 0), (0, 1), (1, 1)]
-    assert next(stack.series(7)) == SeriesIndex(7, 0, 0, 0)
+    assert next(stack.series(7)) == SeriesKey(7, 0, 0, 0)
     assert ZPlan(planes=3, step_um=0.4).offsets_um == pytest.approx((-0.4, 0.0, 0.4))
 
 

@@ -18,13 +18,14 @@ from tests.acquire.conftest import Keeper
 COMMAND = "import typer; from rdl_live.cli._acquire import acquire; a = typer.Typer(); a.command()(acquire); a()"
 BUSY = """
 import sys
-from rdl_live.acquire import Acquisition, live_plan, open_core
+from rdl_live.acquire import Acquisition, Plan, PlanChannel, TimePlan, open_core
 from rdl_live.files import load_microscope
 from rdl_devices.sim import world_of
 scope = load_microscope(sys.argv[1])
 core = open_core(scope)
 world = world_of(core)
-run = Acquisition(core, scope, live_plan(scope), check_patterns=False)
+plan = Plan(channels=(PlanChannel(name="488", power_percent=5, exposure_ms=10),), time=TimePlan(points=None))
+run = Acquisition(core, scope, plan, check_patterns=False)
 run.start()
 import time
 while not world.exposures: time.sleep(0.01)

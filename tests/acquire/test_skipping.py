@@ -182,10 +182,10 @@ def test_a_whole_plan_lacks_nothing(microscope: Microscope) -> None:
 
 
 def test_skipped_series_are_listed(microscope: Microscope) -> None:
-    from rdl_live.acquire import SeriesIndex
+    from rdl_live.files.recorder import SeriesKey
 
     estimate = estimate_plan(timed(2, 0.0), microscope, (128, 128))
-    gone = (Skipped(SeriesIndex(1, 0, 0, 1), "", "560", "XY: blocked"),)
+    gone = (Skipped(SeriesKey(1, 0, 0, 1), "", "560", "XY: blocked"),)
     progress = progress_of(estimate, 2, Pace(4, estimate.duration_s, 1.0), gone, ended=True)
     assert (progress.series, progress.missing) == (3, 1)
     assert progress.as_record()["skipped"] == [

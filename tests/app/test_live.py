@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, ZPlan
-from rdl_live.app.live.run import RAW, SR, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.errors import ConfigError, DeviceError, OutputError
 from rdl_live.files import load_microscope
@@ -63,7 +64,7 @@ def test_raw_read_back_and_reconstructed_offline_gives_the_live_images(scope: Mi
         scope, plan_of(70), tmp_path, LiveOptions(estimate_every_s=1.0), prepare=small, on_warning=told.append
     ) as run:
         outcome = done(run)
-    raw, sr = open_recording(tmp_path / RAW), open_recording(tmp_path / SR)
+    raw, sr = open_recording(tmp_path / RAW_RECORDING), open_recording(tmp_path / SR_RECORDING)
     assert (outcome.raw.raw_frames, outcome.raw_frames_dropped, outcome.raw.series) == (630, 0, 70)
     assert raw.complete.all()
     status = outcome.pipeline
@@ -113,7 +114,7 @@ def test_a_slow_viewer_costs_images_and_no_raw_frame(scope: Microscope, tmp_path
     assert outcome.sr_dropped > 0
     assert outcome.sr_dropped + outcome.stats.images == 40
     assert outcome.pipeline.refused == 0
-    assert open_recording(tmp_path / SR).valid.sum() == outcome.stats.images
+    assert open_recording(tmp_path / SR_RECORDING).valid.sum() == outcome.stats.images
 
 
 def test_processing_that_fails_is_told_once_and_raw_is_complete(scope: Microscope, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_processing_that_fails_is_told_once_and_raw_is_complete(scope: Microscop
     assert len(told) == 1
     assert "the recording goes on" in told[0]
     assert outcome.warnings == tuple(told)
-    assert open_recording(tmp_path / RAW).provenance["warnings"] == told
+    assert open_recording(tmp_path / RAW_RECORDING).provenance["warnings"] == told
 
 
 def test_stopping_keeps_what_was_taken(scope: Microscope, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_stopping_keeps_what_was_taken(scope: Microscope, tmp_path: Path) -> Non
         run.stop()
         outcome = run.finish()
     assert outcome.run.stopped
-    raw = open_recording(tmp_path / RAW)
+    raw = open_recording(tmp_path / RAW_RECORDING)
     assert raw.valid.sum() == outcome.raw.raw_frames >= 30
     assert outcome.raw_frames_dropped == 0
     assert raw.complete[:-1].all()
@@ -167,7 +168,7 @@ def test_a_run_that_is_left_early_ends_in_the_dark_with_closed_files(scope: Micr
     assert not run.running
     assert not world.light.shutter_open
     assert not any(line.enabled for line in world.light.lines.values())
-    assert not any("was not closed" in note for note in open_recording(tmp_path / RAW).notes)
+    assert not any("was not closed" in note for note in open_recording(tmp_path / RAW_RECORDING).notes)
     assert torch.get_num_threads() == threads
 
 
@@ -183,7 +184,7 @@ def test_a_device_that_refuses_ends_the_run_with_its_name(scope: Microscope, tmp
         LiveRun(scope, plan_of(3), tmp_path, LiveOptions(patterns=known_patterns()), prepare=broken) as run,
     ):
         done(run)
-    assert len(open_recording(tmp_path / RAW)) == 0
+    assert len(open_recording(tmp_path / RAW_RECORDING)) == 0
 
 
 def test_a_missing_exposure_is_a_hole_and_no_image(scope: Microscope, tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_a_missing_exposure_is_a_hole_and_no_image(scope: Microscope, tmp_path: 
     options = LiveOptions(patterns=known_patterns(), queue_series=10)
     with LiveRun(scope, plan_of(4), tmp_path, options, prepare=flaky, on_warning=told.append) as run:
         outcome = done(run)
-    raw, sr = open_recording(tmp_path / RAW), open_recording(tmp_path / SR)
+    raw, sr = open_recording(tmp_path / RAW_RECORDING), open_recording(tmp_path / SR_RECORDING)
     assert raw.complete.tolist() == [True, False, True, True]
     assert FrameFlag(int(raw.flags[1, 1, 1])) & FrameFlag.MISSING
     assert sr.valid[:, 0, 0].tolist() == [True, False, True, True]
@@ -216,7 +217,7 @@ def test_a_wrong_pattern_is_flagged_and_gives_no_image(scope: Microscope, tmp_pa
     options = LiveOptions(patterns=known_patterns(), queue_series=10)
     with LiveRun(scope, plan_of(3), tmp_path, options, prepare=hiccup) as run:
         outcome = done(run)
-    raw = open_recording(tmp_path / RAW)
+    raw = open_recording(tmp_path / RAW_RECORDING)
     assert (raw.flags == 0).reshape(3, 9).tolist() == [[True] * 4 + [False] + [True] * 4] * 3
     assert (outcome.run.wrong_patterns, outcome.pipeline.refused, outcome.stats.images) == (3, 3, 0)
     assert outcome.raw.raw_frames == 27
@@ -238,12 +239,12 @@ def test_colours_and_planes_are_recorded_each(root: Path, tmp_path: Path) -> Non
     by_key = {image.key: image for image in images}
     assert len(by_key) == 8
     for key, image in by_key.items():
-        recorded = open_recording(tmp_path / SR, channel=key.channel, z=key.z)
+        recorded = open_recording(tmp_path / SR_RECORDING, channel=key.channel, z=key.z)
         np.testing.assert_allclose(recorded.read(key.time, key.time + 1)[0, 0, 0], image.sr.numpy())
         assert image.channel == names[key.channel]
 
 
-@pytest.mark.parametrize("name", [RAW, SR])
+@pytest.mark.parametrize("name", [RAW_RECORDING, SR_RECORDING])
 def test_recordings_are_never_replaced_unasked(scope: Microscope, tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "zarr.json").write_text("{}", encoding="utf-8")

@@ -1,5 +1,6 @@
 """Recordings with frames that were lost, doubled, exchanged or dimmed: the series that do not fit are named, all others
-are kept."""
+are kept. Those of 256 pixels and of twenty frames a series are slow: they cost ten seconds, and the small ones show the
+same."""
 
 import json
 from collections.abc import Callable
@@ -42,6 +43,7 @@ def agreement(image: np.ndarray, other: np.ndarray, pixel_um: float = 0.0325) ->
     return float((a * b.conj()).real.sum() / np.sqrt((abs(a) ** 2).sum() * (abs(b) ** 2).sum()))
 
 
+@pytest.mark.slow
 def test_a_lost_frame_is_named_and_the_series_before_it_are_kept(case: Folder) -> None:
     folder = case("lost-late")
     right, fine = reconstructed(folder / "reference.tif", folder / "M.yaml")
@@ -111,7 +113,12 @@ VARIANTS: dict[str, tuple[tuple[int, int, float, float], Change, list[int], str]
 }
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+SLOW = {"four angles, five phases", "lost, twenty frames", "lost in the dim", "lost early"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in VARIANTS]
+)
 def test_what_is_out_of_step_is_named(make_cases: ModuleType, tmp_path: Path, name: str) -> None:
     (angles, phases, photons, contrast), change, wrong, words = VARIANTS[name]
     raw = change(film(make_cases, angles, phases, photons, contrast), angles * phases)
@@ -122,6 +129,19 @@ def test_what_is_out_of_step_is_named(make_cases: ModuleType, tmp_path: Path, na
     if wrong:
         assert words in report["series"][wrong[0]]["why"]
         assert any(f"series {wrong[0]}" in text for text in report["warnings"])
+
+
+def test_series_that_fit_keep_their_images(make_cases: ModuleType, tmp_path: Path) -> None:
+    raw = film(make_cases, 3, 3, 50, 0.8, times=5)
+    make_cases.scope(tmp_path / "M.yaml")
+    images = []
+    for name, frames in (("right", raw), ("lost", lost(3, 4)(raw, 9))):
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames, **GREY)
+        images.append(reconstructed(tmp_path / f"{name}.tif", tmp_path / "M.yaml")[0])
+    right, found = images
+    assert len(found) == 4
+    assert min(agreement(found[i], right[i]) for i in range(3)) > 0.99
+    assert agreement(found[3], right[3]) < 0.5  # what does not fit is shown without super-resolution
 
 
 def test_a_recording_that_begins_late_says_so(make_cases: ModuleType, tmp_path: Path) -> None:

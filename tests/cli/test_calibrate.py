@@ -57,7 +57,7 @@ def test_series_that_do_not_fit_are_refused_and_nothing_is_written(
     assert done.code == 2
     assert "flat.tif" in done.words
     assert "use one region" in done.words
-    assert list(Path("cam").iterdir()) == []
+    assert not Path("cam").exists()
     tifffile.imwrite("nan.tif", np.full((20, 48, 40), np.nan, np.float32))
     done = run("calibrate", "camera", "--dark", "nan.tif", "--flat", "flat.tif", "--out", "cam")
     assert (done.code, "NaN" in done.words) == (2, True)

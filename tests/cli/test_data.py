@@ -24,6 +24,12 @@ def test_recordings_are_measured_listed_and_shown(folder: Path, film: Frames, ru
     assert entry["motion_nm"] < 10
     assert entry["scheme"] is None  # 3 time points are too few
     assert entry["patterns_trusted"]
+    assert len(entry["contrast"]) == 3
+    assert min(entry["contrast"]) > 0.2
+    assert entry["series_out_of_step"] == []
+    assert entry["retraining"] == "no"
+    assert "3 time points" in entry["outlook"]
+    assert "retraining: no: too little to learn from" in done.words
     listed = run("data", "list").words
     assert "film.tif" in listed
     assert "raw.tif" in listed

@@ -59,6 +59,8 @@ def runs(*cases: Case, slow: bool = False) -> list[Any]:
 QUICK = "--steps 1 --size 32 --batch 1 --workers 0 --threads 1 --seed 2 --device cpu"
 TINY = "--network width=8 --network blocks=1"
 FILM = "film.tif -m M.yaml --out T.safetensors --steps 2 --threads 1 --workers 0 --seed 3 --device cpu --force"
+READING = "--order z-angle-phase --planes 9 --tiles 3x3 --position 0"
+TIMES = "--order time-angle-phase --planes 1 --tiles 3x3 --position 0"
 RUNS = [
     *runs(
         Case("simulate s.tif -m M.yaml", ("s.tif",)),
@@ -84,6 +86,8 @@ RUNS = [
             "--channel green --wiener 0.1 --apodization triangle --attenuation 0.9 --workers 1 --overwrite",
             ("o.tif", "r.json", "p.png"),
         ),
+        Case(f"estimate mosaics.tif -m M.yaml {READING}", says="trusted"),
+        Case(f"reconstruct mosaics.tif -m M.yaml {READING}", ("mosaics-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise object-plane.safetensors", ("raw-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise rdl-sim.safetensors", ("raw-sr.tif",)),
         Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2", ("film-sr.tif",)),
@@ -112,6 +116,7 @@ RUNS = [
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
         Case("data add raw.tif film.tif --microscope M.yaml --catalogue d.json --channel green", ("d.json",)),
+        Case(f"data add mosaics.tif -m M.yaml {TIMES}", ("catalogue.json",)),
         Case("data list --catalogue known.json", says="raw.tif"),
         Case("data show raw.tif --catalogue known.json", says='"photons_per_pixel"'),
         Case("models list", says="rdl"),
@@ -153,7 +158,7 @@ RUNS = [
     *runs(
         Case(
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
-            "--overwrite",
+            "--camera emccd --overwrite",
             ("d/report.json", "d/preview.png"),
         ),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
@@ -164,6 +169,7 @@ RUNS = [
             "--channel green --threads 1 --overwrite --patterns raw.tif",
             ("c.html", "c.json"),
         ),
+        Case(f"compare mosaics.tif -m M.yaml --models none,rdl {TIMES}", ("mosaics-compare.html",)),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
@@ -173,6 +179,10 @@ RUNS = [
             Case(f"train {verb} {FILM}{more}", code=3)  # two steps help nothing, and it says so
             for verb in ("tis", "split", "auto")
             for more in (" --minutes 1 --from rdl --channel green --overwrite --patterns raw.tif", " --resume")
+        ),
+        *(
+            Case(f"train {verb} mosaics{FILM.removeprefix('film')} {TIMES}", code=3)
+            for verb in ("tis", "split", "auto")
         ),
         *(
             Case(
@@ -192,11 +202,11 @@ RUNS = [
 ]
 ELSEWHERE = {
     "live": {"--microscope", "--folder", "--denoise"},  # test_windows_end_at_ctrl_c
-    "open": {"--microscope"},  # the same
+    "open": {"--microscope", "--order", "--planes", "--tiles"},  # the same
     "train denoise": {"--tensorboard"},  # an extra package; see tests/train/test_published.py
     "train sr": {"--tensorboard"},
     "train split": {"--volume", "--planes"},  # refused, see tests/cli/test_learn.py
-    "train sis": {"--volume", "--patterns"},  # the former is implied, the latter refused
+    "train sis": {"--volume", "--patterns", "--order", "--position", "--tiles"},  # implied; the others are refused
 }
 """Options that no line above has, and where they are covered instead."""
 
@@ -275,6 +285,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film = specimen.simulate(scope, settings, photons=100.0, shape=(SIDE, SIDE), time_points=9, seed=2, upsample=2)
     frames = np.stack([one.adu.numpy() for one in film])
     tifffile.imwrite(folder / "film.tif", frames.reshape(-1, SIDE, SIDE))
+    mosaics = frames.swapaxes(2, 3).reshape(9, 3 * SIDE, 3 * SIDE)
+    tifffile.imwrite(folder / "mosaics.tif", mosaics, photometric="minisblack")
     tifffile.imwrite(folder / "raw.tif", frames[0].reshape(-1, SIDE, SIDE))
     tifffile.imwrite(folder / "image.tif", frames[0].mean(axis=(0, 1)).round().astype(np.uint16))
     rng = np.random.default_rng(1)
@@ -395,6 +407,7 @@ def test_every_plan_in_configs_is_possible(run: Run, place: Path, plan: str, sco
     "line",
     [
         "open film.tif -m M.yaml",
+        f"open mosaics.tif -m M.yaml {READING.removesuffix(' --position 0')}",
         "open cells.ome.zarr --microscope configs/demo.yaml",
         "live -m configs/demo.yaml --folder .",
         "live --microscope configs/demo.yaml --denoise none",

@@ -112,6 +112,7 @@ def test_wrong_requests_on_z_stacks_are_refused(stacks: Path, run: Run) -> None:
     for arguments, words in (
         (("train", "sis", *common, "--out", "W.safetensors", "--planes", 7), "leave --planes out"),
         (("train", "split", *common, "--out", "W.safetensors", "--volume"), "tis or sis"),
+        (("train", "sis", *common, "--out", "W.safetensors", "--tiles", "3x3"), "not for z-stacks"),
         (("train", "tis", *common, "--out", "W.safetensors", "--planes", 8), "add --volume"),
         (("train", "sis", *common, "--out", "W.safetensors", "--from", "rdl"), "do not denoise z-stacks"),
         (

@@ -15,9 +15,9 @@ def grown(monkeypatch: pytest.MonkeyPatch) -> list[SpecimenSettings]:
     """Count what is grown."""
     found: list[SpecimenSettings] = []
 
-    def grow(settings: SpecimenSettings, shape: tuple[int, int], fine_um: float) -> Specimen:
+    def grow(settings: SpecimenSettings, shape: tuple[int, int], fine_um: float, beyond_px: int) -> Specimen:
         found.append(settings)
-        return Specimen(settings, shape, fine_um)
+        return Specimen(settings, shape, fine_um, beyond_px)
 
     monkeypatch.setattr(tiles, "Specimen", grow)
     return found

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
-from rdl_live.app.live.run import RAW, SR, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import Recording, open_recording, verify
@@ -64,16 +65,16 @@ class Bench:
     @property
     def raw(self) -> Recording:
         """What is on the disk."""
-        return open_recording(self.out / RAW)
+        return open_recording(self.out / RAW_RECORDING)
 
     @property
     def sr(self) -> Recording:
         """Likewise."""
-        return open_recording(self.out / SR)
+        return open_recording(self.out / SR_RECORDING)
 
     def verified(self) -> int:
         """Compare every raw frame with its checksum; return how many there are."""
-        report = verify(self.out / RAW)
+        report = verify(self.out / RAW_RECORDING)
         assert report.ok, report.problems
         assert not any("was not closed" in note for note in self.raw.notes)
         return report.verified

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from rdl_live.acquire import Acquisition, hardware_of, open_core, shutdown
+from rdl_live.acquire import Acquisition, Plan, PlanChannel, hardware_of, open_core, shutdown
 from rdl_live.errors import DeviceError, OutputError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import FrameFlag, FrameTag, Recorder
@@ -217,12 +217,11 @@ def test_01_micro_managers_own_devices_refuse_a_value(root: "Path") -> None:
     described = scope.model_dump()
     described["hardware"]["light"][0]["power"]["per_percent"] = 1.0  # 100 V where 5 are the most
     beyond = Microscope.model_validate(described)
+    bright = PlanChannel(name=beyond.channels[0].name, power_percent=90, exposure_ms=1)
     core = open_core(scope)
     try:
-        from rdl_live.acquire import live_plan
-
         with pytest.raises(DeviceError, match=r"DA488: Voltage = 90.*out of its limits"):
-            Acquisition(core, beyond, live_plan(beyond, power_percent=90, exposure_ms=1))
+            Acquisition(core, beyond, Plan(channels=(bright,)))
         assert float(core.getProperty("DA488", "Voltage")) == 0
         assert not core.getShutterOpen("Shutter")
     finally:

@@ -53,6 +53,12 @@ def test_a_plain_stack_runs_in_the_order_of_the_geometry(
     assert not notes
 
 
+def test_a_film_of_many_time_points() -> None:
+    frames, _ = fold((F,), (9 * 300,))
+    assert frames.shape == (300, 3, 3)
+    assert frames[299, 2, 2] == 2699
+
+
 @given(axes=st.permutations([T, A, P]), order=ORDERS)
 def test_named_axes_rule_over_the_order(axes: list[Axis], order: SeriesOrder) -> None:
     sizes = {T: 4, A: 3, P: 5}

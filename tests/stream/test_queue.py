@@ -26,7 +26,7 @@ def drain(queue: SeriesQueue, most: int = 10**6) -> list[FrameTag]:
     while len(taken) < most and (item := queue.take(0)) is not None:
         taken.append(item.tag)
         if (item.tag.angle, item.tag.phase) == (2, 2):
-            queue.release([SeriesKey.of(item.tag)])
+            queue.release([item.tag.series])
     return taken
 
 
@@ -186,7 +186,7 @@ def test_a_block_that_is_used_again_is_not_taken_for_the_series_before() -> None
         queue.offer(FRAME, tag, 0.0)
     first = queue.take(0)
     assert first is not None
-    queue.release([SeriesKey.of(first.tag)], lost=True)
+    queue.release([first.tag.series], lost=True)
     for tag in tags(1):
         queue.offer(np.ones_like(FRAME), tag, 0.0)
     assert first.stale

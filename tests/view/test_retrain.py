@@ -165,7 +165,7 @@ def test_the_new_denoiser_is_swapped_in_and_one_click_brings_the_old_one_back(
     panel.refresh()
     assert not use.isEnabled()
     assert not back.isEnabled()
-    assert "0.900 at the start, 0.850 now" in panel.where.text()
+    assert "0.944 of that at the start" in panel.where.text()
     retrainer.progress = done(tmp_path)
     panel.refresh()
     widget.refresh()
@@ -203,7 +203,7 @@ def test_a_worse_denoiser_is_not_offered_without_saying_so(
 @pytest.mark.parametrize(
     ("progress", "severity", "text"),
     [
-        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "nothing is changed: bright data"),
+        (Progress(Phase.UNCHANGED, words=("bright data",)), Severity.INFO, "retraining ended: bright data"),
         (Progress(Phase.FAILED, words=("film.tif: no such file",)), Severity.ERROR, "film.tif: no such file"),
         (Progress(Phase.CANCELLED), None, ""),
         (Progress(Phase.TRAINING), None, ""),

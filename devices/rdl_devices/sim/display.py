@@ -54,16 +54,22 @@ class Display:
 
     def show(self, image: Image) -> None:
         """Display one picture (y, x) uint8."""
-        grating = _library.grating(image)
+        self.put(_library.grating(image))
+
+    def put(self, grating: Grating | None) -> None:
+        """Display one grating, or none: of a picture, or one of glass."""
         with self._lock:
             self._picture, self.running = grating, False
             self._started_s = self._now()
 
     def load(self, images: Sequence[Image]) -> None:
         """Take a sequence of pictures; it is shown from `start` on."""
-        patterns = tuple(_library.grating(image) for image in images)
+        self.store([_library.grating(image) for image in images])
+
+    def store(self, gratings: Sequence[Grating | None]) -> None:
+        """Take a sequence of gratings; it is shown from `start` on."""
         with self._lock:
-            self._patterns, self.running = patterns, False
+            self._patterns, self.running = tuple(gratings), False
 
     def start(self) -> None:
         """Show the first pattern of the sequence and wait for the trigger."""

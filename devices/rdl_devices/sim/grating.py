@@ -118,6 +118,13 @@ def draw(kx: float, ky: float, phase_rad: float, geometry: SlmGeometry, *, binar
     return np.rint(127.5 * (1 + wave)).astype(np.uint8)
 
 
+def grating_for(kx: float, ky: float, phase_rad: float, geometry: SlmGeometry) -> Grating:
+    """Return the perfect grating that puts fringes of this wave vector and phase on the sample; see `draw`."""
+    fx, fy = 0.5 * kx * geometry.pixel_um, 0.5 * ky * geometry.pixel_um
+    top, left = geometry.corner_px
+    return Grating(fx, fy, 0.5 * phase_rad - 2 * math.pi * (fx * left + fy * top), efficiency=1.0, purity=1.0)
+
+
 def analyse(image: Image) -> Grating | None:
     """Return the strongest grating in a picture (y, x) uint8, or None where there is none.
 

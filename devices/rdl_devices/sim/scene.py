@@ -1,10 +1,13 @@
 """The dish: specimens without end, drawn where and when the camera looks.
 
-The plane is tiled; each tile is a specimen of its own (`rdl_devices.sim.tiles`) and moves with the world's time.
+The plane is tiled; each tile is a specimen of its own (`rdl_devices.sim.tiles`) and moves with the world's time. Over
+the last micrometre one tile fades into the next, so that there is no seam: what is drawn of a tile reaches that far
+beyond it, and the faded strips lie between the tiles.
 Drawing is the dear part (4 to 14 ms for a tile of 576 x 576), so a tile is drawn anew only every `refresh_ms` of world
 time, and what is out of focus, blurred over a micrometre, twenty times less often.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +18,8 @@ from torch import Tensor
 
 from rdl_devices.sim.settings import WorldSettings
 from rdl_devices.sim.tiles import tile
-from rdl_live.specimen import Specimen
+from rdl_live.specimen import Specimen, SpecimenSettings
+from rdl_live.specimen.specimen import MARGIN_UM
 
 Tile = tuple[int, int, int]
 """Laser line [nm], column and row of the tile."""
@@ -23,6 +27,9 @@ T = TypeVar("T")
 
 HAZE_EVERY = 20
 """Refreshes of the focus per refresh of the haze."""
+KEPT = 8
+"""Windows that are kept as they were seen: some refreshes of the focus and of the haze, for whoever asks for the
+truth a little later."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,10 @@ class Window:
     shape: tuple[int, int]
 
 
+_Seen = tuple[int, Window, int, bool]
+"""Laser line, window, epoch, whether it is the haze."""
+
+
 class Scene:
     """Relative fluorophore density (mean about 1 at time 0) anywhere, at any time."""
 
@@ -42,22 +53,47 @@ class Scene:
 
         Args:
             settings: what grows in it.
-            tile_px: side of a tile [fine pixels].
+            tile_px: side of the tiles without the strips between them [fine pixels], from the origin on.
             fine_um: fine pixel [um].
         """
         self._settings, self._tile_px, self._fine_um = settings, tile_px, fine_um
+        self._fade_px = math.floor(MARGIN_UM / fine_um)
+        ramp = (torch.arange(self._fade_px) + 0.5) / self._fade_px
+        self._weight = torch.cat([ramp, torch.ones(tile_px), ramp.flip(0)])
+        """Of a tile in the whole, along either axis; those of neighbours add up to 1."""
         self._grown: OrderedDict[Tile, Specimen] = OrderedDict()
         self._drawn: OrderedDict[tuple[Tile, bool], tuple[int, Tensor]] = OrderedDict()
+        self._seen: OrderedDict[_Seen, Tensor] = OrderedDict()
 
     def density(self, nm: int, window: Window, time_s: float) -> Tensor:
-        """Return what is in focus, (y, x) float32."""
-        return self._collect(window, lambda x, y: self._draw((nm, x, y), time_s, haze=False))
+        """Return what is in focus, (y, x) float32; not to be changed."""
+        return self._look(nm, window, time_s, haze=False)
 
     def haze(self, nm: int, window: Window, time_s: float) -> Tensor | None:
         """Return the light from out of focus, (y, x) float32; None where there is none."""
-        if self._settings.dye(nm).specimen.haze == 0:
+        if not self.has_haze(nm):
             return None
-        return self._collect(window, lambda x, y: self._draw((nm, x, y), time_s, haze=True))
+        return self._look(nm, window, time_s, haze=True)
+
+    def has_haze(self, nm: int) -> bool:
+        """Whether a dye has light without detail."""
+        specimen = self._settings.dye(nm).specimen
+        return specimen.haze > 0 or specimen.glow > 0
+
+    def seen(self, nm: int, window: Window, time_s: float, *, haze: bool = False) -> Tensor | None:
+        """Return what `density` or `haze` gave for this time, None if they were not asked or it is forgotten.
+
+        Any thread; draws nothing.
+        """
+        return self._seen.get((nm, window, self.epoch(time_s, haze=haze), haze))
+
+    def _look(self, nm: int, window: Window, time_s: float, *, haze: bool) -> Tensor:
+        key = (nm, window, self.epoch(time_s, haze=haze), haze)
+        image = self._seen.get(key)
+        if image is None:
+            image = self._collect(window, lambda x, y: self._draw((nm, x, y), time_s, haze=haze))
+            _remember(self._seen, key, image, KEPT)
+        return image
 
     def epoch(self, time_s: float, *, haze: bool = False) -> int:
         """Return the number of the drawing that is valid at a time."""
@@ -65,15 +101,22 @@ class Scene:
 
     def _collect(self, window: Window, drawn: Callable[[int, int], Tensor]) -> Tensor:
         """Put a window together from the tiles under it."""
-        size, (height, width) = self._tile_px, window.shape
-        if window.top % size == 0 and window.left % size == 0 and window.shape == (size, size):
-            return drawn(window.left // size, window.top // size)
-        image = torch.empty(window.shape)
-        for row in range(window.top // size, (window.top + height - 1) // size + 1):
-            for column in range(window.left // size, (window.left + width - 1) // size + 1):
-                y, tile_y = _overlap(row * size, size, window.top, height)
-                x, tile_x = _overlap(column * size, size, window.left, width)
-                image[y, x] = drawn(column, row)[tile_y, tile_x]
+        size, fade, (height, width) = self._tile_px, self._fade_px, window.shape
+        pitch = size + fade
+        rows = range(window.top // pitch, (window.top + height + fade - 1) // pitch + 1)
+        columns = range(window.left // pitch, (window.left + width + fade - 1) // pitch + 1)
+        if len(rows) == len(columns) == 1:
+            top, left = window.top - rows[0] * pitch, window.left - columns[0] * pitch
+            if top + height <= size and left + width <= size:
+                rows_px, columns_px = slice(fade + top, fade + top + height), slice(fade + left, fade + left + width)
+                return drawn(columns[0], rows[0])[rows_px, columns_px].clone()  # the whole tile is not kept for it
+        image = torch.zeros(window.shape)
+        for row in rows:
+            y, tile_y = _overlap(row * pitch - fade, size + 2 * fade, window.top, height)
+            for column in columns:
+                x, tile_x = _overlap(column * pitch - fade, size + 2 * fade, window.left, width)
+                weight = torch.outer(self._weight[tile_y], self._weight[tile_x])
+                image[y, x] += drawn(column, row)[tile_y, tile_x] * weight
         return image
 
     def _draw(self, place: Tile, time_s: float, *, haze: bool) -> Tensor:
@@ -92,8 +135,11 @@ class Scene:
             settings = self._settings.dye(nm).specimen
             # Tiles that differ, the same ones at every return.
             seed = settings.seed + 1_000_003 * (2 * abs(x) - (x > 0)) + 7_368_787 * (2 * abs(y) - (y > 0))
-            _remember(self._grown, place, tile(settings.replace(seed=seed), self._tile_px, self._fine_um), 24)
+            _remember(self._grown, place, self._tile_of(settings.replace(seed=seed)), 24)
         return self._grown[place]
+
+    def _tile_of(self, settings: SpecimenSettings) -> Specimen:
+        return tile(settings, self._tile_px, self._fine_um, self._fade_px)
 
 
 def _overlap(tile: int, tile_size: int, window: int, window_size: int) -> tuple[slice, slice]:

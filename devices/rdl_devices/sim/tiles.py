@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from rdl_live.specimen import Specimen, SpecimenSettings
 
-Key = tuple[SpecimenSettings, int, float]
+Key = tuple[SpecimenSettings, int, float, int]
 LAST = 2
 """Tiles that are kept in any case; they take some 60 MB each."""
 
@@ -20,15 +20,15 @@ _last: deque[Specimen] = deque(maxlen=LAST)
 _lock = threading.Lock()
 
 
-def tile(settings: SpecimenSettings, side_px: int, fine_um: float) -> Specimen:
-    """Return a square specimen of `side_px` fine pixels, grown now or before; any thread."""
-    key = (settings, side_px, fine_um)
+def tile(settings: SpecimenSettings, side_px: int, fine_um: float, beyond_px: int = 0) -> Specimen:
+    """Return a square specimen of `side_px` fine pixels, drawn `beyond_px` further; grown now or before; any thread."""
+    key = (settings, side_px, fine_um, beyond_px)
     with _lock:
         place = _growing.setdefault(key, threading.Lock())
     with place:
         found = _grown.get(key)
         if found is None:
-            found = Specimen(settings, (side_px, side_px), fine_um)
+            found = Specimen(settings, (side_px, side_px), fine_um, beyond_px)
         with _lock:
             _grown[key] = found
             _growing.pop(key, None)

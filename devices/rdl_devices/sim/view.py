@@ -62,6 +62,7 @@ class View:
         self.scene = Scene(settings, padded * UPSAMPLE, self._fine_um)
         self._imaging: dict[tuple[int, tuple[int, int], int], Imaging] = {}
         self._hazes: dict[int, tuple[object, Tensor]] = {}
+        self._ideal: dict[tuple[float, tuple[int, int]], Imaging] = {}
 
     def expected(
         self, nm: int, region: Region, light: Fringe, stage_um: tuple[float, float, float], time_s: float
@@ -85,6 +86,42 @@ class View:
             seen = seen + light.brightness * haze
         first_y, first_x = region.top - top, region.left - left
         return seen[first_y : first_y + region.height, first_x : first_x + region.width]
+
+    def truth(
+        self, nm: int, region: Region, stage_um: tuple[float, float, float], time_s: float, cutoff: float
+    ) -> Tensor | None:
+        """Return what a perfect image would show of a region as it was seen at a time; one thread beside the camera's.
+
+        Args:
+            nm: laser line.
+            region: part of the chip.
+            stage_um: stage x, y and distance from focus [um].
+            time_s: world time of an exposure of late [s].
+            cutoff: of the image's transfer, an ideal OTF without pixels [cycles/um]; light from out of focus has its
+                place in it.
+
+        Returns:
+            (2 height, 2 width) float32 on the pixel areas of a super-resolved image, mean about 1; None if it was not
+            exposed then, or that is forgotten.
+        """
+        top, left, _ = self._padded(region)
+        window = self._window(region, stage_um)
+        seen = self.scene.seen(nm, window, time_s)
+        if seen is None:
+            return None
+        if self.scene.has_haze(nm):
+            haze = self.scene.seen(nm, window, time_s, haze=True)
+            if haze is None:
+                return None
+            seen = seen + haze
+        key = (cutoff, window.shape)
+        imaging = self._ideal.get(key)
+        if imaging is None:
+            ideal = Otf(cutoff=cutoff, pixel_um=self._fine_um, integrates=False)
+            self._ideal = {key: (imaging := Imaging(ideal, window.shape, upsample=1))}
+        first_y, first_x = UPSAMPLE * (region.top - top), UPSAMPLE * (region.left - left)
+        rows, columns = UPSAMPLE * region.height, UPSAMPLE * region.width
+        return imaging.forward(seen)[first_y : first_y + rows, first_x : first_x + columns]
 
     def prepare(self, nm: int, region: Region, stage_um: tuple[float, float, float], time_s: float) -> None:
         """Grow and draw what the next exposure will see; the first time takes up to a second."""

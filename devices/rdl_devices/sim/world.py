@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 SEEN = 1000
 """Exposures of which the truth is kept."""
+SAME_S = 2e-6
+"""Cameras say to the microsecond when an exposure began [s]."""
 REPLAYED = 200
 """Frames that are kept for replay."""
 Counts = NDArray[np.uint16]
@@ -49,6 +51,10 @@ class Exposure:
     photons_per_pixel: float
     """Mean expected photo-electrons per unbinned pixel of the region."""
     field: Field
+    brightness: dict[int, float]
+    """Photo-electrons per unbinned pixel of a sample of density 1, each line."""
+    stage_um: tuple[float, float, float]
+    """Stage x and y, and distance from focus [um]."""
 
 
 @dataclass(frozen=True)
@@ -278,9 +284,39 @@ class World:
             irradiance=shot.irradiance,
             photons_per_pixel=photons_per_pixel,
             field=shot.field,
+            brightness={nm: shot.brightness[nm] * shot.light[nm].brightness for nm in shot.light},
+            stage_um=shot.stage_um,
         )
         self.exposures.append(truth)
         return truth
+
+    def truth(self, region: Region, start_s: float, cutoff: float) -> NDArray[np.float32] | None:
+        """Return what a perfect super-resolved image of one exposure's light would show; see `View.truth`.
+
+        Draws nothing anew and does not hold the camera up; for one thread at a time.
+
+        Args:
+            region: part of the chip, unbinned pixels.
+            start_s: when the exposure began [s].
+            cutoff: of the image's transfer [cycles/um].
+
+        Returns:
+            (2 height, 2 width) photo-electrons per raw pixel area and frame; None if the exposure is forgotten.
+        """
+        found = next((one for one in reversed(list(self.exposures)) if abs(one.start_s - start_s) < SAME_S), None)
+        if found is None or not found.light:
+            return None
+        middle_s, image = found.start_s + 0.5e-3 * found.exposure_ms, None
+        for nm, photons in found.brightness.items():
+            one = self.view.truth(nm, region, found.stage_um, middle_s, cutoff)
+            if one is None:
+                return None
+            image = one * photons if image is None else image.add_(one, alpha=photons)
+        return None if image is None else image.numpy()
+
+    def epoch(self, start_s: float, exposure_ms: float = 0.0) -> int:
+        """Return the number of the drawing that an exposure which began then has seen."""
+        return self.view.scene.epoch(start_s + 0.5e-3 * exposure_ms)
 
     def readout_ms(self, rows: int) -> float:
         """Return the time to read so many rows of the chip [ms]."""

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.place import Place
 from rdl_models import Task, Weights, load_weights
-
-NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def candidates(names: Sequence[str]) -> list[Candidate]:
         raise ConfigError(f"--models {','.join(names)}: name two or more different ones, such as rdl,mine.safetensors")
     if len(set(cleaned)) < len(cleaned):
         raise ConfigError(f"--models {','.join(names)}: one is named twice")
-    return [Candidate(name, None if name == NONE else _comparable(name)) for name in cleaned]
+    return [Candidate(name, None if name == NO_DENOISER else _comparable(name)) for name in cleaned]
 
 
 def _comparable(name: str) -> Weights:
@@ -87,4 +86,4 @@ def held_area(film: Film, models: Sequence[Candidate]) -> Tensor | None:
 
 def label(name: str) -> str:
     """Return what a picture's title says."""
-    return "super-resolved, no denoising" if name == NONE else f"denoised by {Path(name).name}"
+    return "super-resolved, no denoising" if name == NO_DENOISER else f"denoised by {Path(name).name}"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rdl_live.app.compare.candidate import NONE, Candidate, held_area, unseen_times
+from rdl_live._names import NO_DENOISER
+from rdl_live.app.compare.candidate import Candidate, held_area, unseen_times
 from rdl_live.app.compare.health import Health, examine
 from rdl_live.errors import DataError
 from rdl_live.train.recordings.bootstrap import Interval
@@ -98,6 +99,10 @@ class Comparison:
         """The verdict in one sentence."""
         first, best = self.verdicts[0], self.best
         if best is first:
+            warned = [one.model.name for one in self.verdicts if one.standing == "better"]
+            if warned:
+                named = " and ".join(warned)
+                return f"keep {first.model.name} for now: {named} is better, but with warnings; look at them"
             unknown = [one.model.name for one in self.verdicts if one.standing == "unknown"]
             if unknown:
                 return (
@@ -169,7 +174,7 @@ def _verdict(
     if first is None:
         return Verdict(model, error, judged, elsewhere, health, "first", "what the others are measured against")
     standing, words = judged_words(judged, elsewhere, first.model.name)
-    plain = NONE in (model.name, first.model.name)
+    plain = NO_DENOISER in (model.name, first.model.name)
     warnings = () if plain or standing == "worse" else tuple(_complaints(health, first.health))
     if standing == "better" and warnings:
         words += f"; but {'; '.join(warnings)}: look at the pictures before you use it"

@@ -77,8 +77,13 @@ def queue_of(recipe: PipelineRecipe, options: LiveOptions) -> SeriesQueue:
     )
 
 
-def guessed(channel: Channel, nominal: PatternSet) -> Channel:
-    """Return a channel whose pattern is guessed from what the SLM shows, unless the microscope file does so."""
+def guessed(channel: Channel, nominal: PatternSet | None) -> Channel:
+    """Return a channel whose pattern is guessed from the stripes to be expected, unless the microscope file does so.
+
+    Where nobody knows what to expect, the pattern is searched for.
+    """
+    if nominal is None:
+        return channel
     if channel.pattern.period_um is not None and channel.pattern.angles_deg is not None:
         return channel
     period_um = sum(pattern.period_um for pattern in nominal) / len(nominal)

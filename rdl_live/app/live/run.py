@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 
 from rdl_live._heaps import few_arenas, give_back
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
@@ -40,7 +41,6 @@ _LOG = logging.getLogger(__name__)
 READY_S = 60.0
 """How long the processing may take to load, in the dark; a run then begins without it."""
 NOT_OPEN = "the run is not open; use it in a with block"
-RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
 
 
 class LiveRun:
@@ -90,7 +90,7 @@ class LiveRun:
         self._sr: SrRecorder | None = None
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
-        self._nominal: dict[str, PatternSet] = {}
+        self._nominal: dict[str, PatternSet | None] = {}
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
         self.stats, self._rate = ResultStats(), FrameRate()
@@ -197,7 +197,7 @@ class LiveRun:
         return self._host is not None
 
     def nominal(self, channel: str) -> PatternSet | None:
-        """Return the stripes that the SLM should put into the images; None where that is not known (yet)."""
+        """Return the stripes to be expected in the images; None where that is not known (yet)."""
         return self._nominal.get(channel)
 
     @property
@@ -327,10 +327,10 @@ class LiveRun:
             self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
-            self._raw = Recorder(self.out / RAW, layout, overwrite, on_warning=self._tell)
+            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)
             self._acquisition.record_to(self._raw)
             fine = sr_layout(layout, self.microscope.pattern.sr_factor)
-            self._sr = SrRecorder(self.out / SR, fine, overwrite, on_warning=self._tell)
+            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._tell)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
             self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 

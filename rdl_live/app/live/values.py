@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.acquire import RunReport
 from rdl_live.app.live.stats import Latency, ResultStats
 from rdl_live.files.recorder import RecordingSummary
@@ -14,7 +15,7 @@ from rdl_live.stream import PipelineStatus
 class LiveOptions:
     """How a run is processed."""
 
-    denoise: str = "none"
+    denoise: str = NO_DENOISER
     overwrite: bool = False
     queue_series: int = 3
     """Whole series that may wait for the pipeline; more would only show what is long past."""

@@ -12,8 +12,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from rdl_live._names import NO_DENOISER
 from rdl_live._version import __version__
-from rdl_live.app.denoiser import NONE, check_denoiser
+from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.reconstruct.cluster import check_cluster, cluster_images
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
@@ -90,7 +91,7 @@ class Options:
     channel: str | None = None
     reading: RawRequest = field(default_factory=RawRequest)
     """Which position is read, and what the user says of the order of its frames."""
-    denoise: str = "none"
+    denoise: str = NO_DENOISER
     memory: float = 1.0
     """Series that an image may be made of where nothing moves, itself included."""
     wiener: float | None = None
@@ -147,14 +148,14 @@ class OfflineRun:
             RdlError: the microscope file or the raw file cannot be used.
         """
         check_denoiser(options.denoise)
-        if options.denoise != NONE and options.reshapes:
+        if options.denoise != NO_DENOISER and options.reshapes:
             raise ConfigError(
                 f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
                 "--apodization and --attenuation, or use --denoise none"
             )
         if options.memory > 1 and options.cluster is not None:
             raise ConfigError(f"--memory {options.memory:g}: series that remember each other cannot go to a --cluster")
-        if options.memory > 1 and options.denoise == NONE:
+        if options.memory > 1 and options.denoise == NO_DENOISER:
             raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
         if options.cluster is not None:
             check_cluster(options.cluster)
@@ -434,11 +435,11 @@ class OfflineRun:
     def _tells_sigma(self) -> bool:
         """Whether a file of standard errors will be written; a wrong weight file is told here, before all work."""
         denoise = self.options.denoise
-        return denoise != NONE and bool(read_card(find_weights(denoise)).config.get("spread", 0))
+        return denoise != NO_DENOISER and bool(read_card(find_weights(denoise)).config.get("spread", 0))
 
     def reconstructor(self, patterns: PatternSet) -> Reconstructor | Restorer:
         """Return what makes images of series; any thread."""
-        if self.options.denoise == NONE:
+        if self.options.denoise == NO_DENOISER:
             return self._plain(patterns)
         shape, weights = self.recording.shape[-2:], self.options.denoise
         return Restorer(self.scope, patterns, shape, weights, self.device, channel=self.channel, maps=self.maps)

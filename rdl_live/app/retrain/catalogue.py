@@ -7,14 +7,20 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rdl_live.app.reconstruct.judge import SeriesJudge
 from rdl_live.app.retrain.films import open_film
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import RawRequest, atomic_write
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import LEAST
 from rdl_live.train.recordings.motion import measure_motion
+from rdl_live.train.recordings.outlook import Likely, outlook
+from rdl_live.train.recordings.settings import Scheme
+from rdl_models import load_weights
 
 FILE = "catalogue.json"
+DENOISER = "rdl"
+"""Asked whether retraining it is likely to help."""
 
 
 class Entry(BaseModel):
@@ -43,6 +49,21 @@ class Entry(BaseModel):
     scheme: str | None
     """Retraining that suits: tis or split; None for too few time points."""
     patterns_trusted: bool
+    contrast: tuple[float, ...] = ()
+    """Of the stripes in each orientation, median over the series; empty in entries of earlier versions, as is what
+    follows."""
+    series_out_of_step: tuple[int, ...] = ()
+    """Time points whose frames do not fit the patterns."""
+    retraining: Likely | None = None
+    """Whether it is likely to help: no, possible or likely."""
+    outlook: str = ""
+    """The same in words."""
+    error: float | None = None
+    """Of the shipped denoiser relative to the Wiener estimate, on held-out photons."""
+    expected_error: float | None = None
+    """The same as the denoiser expects it."""
+    smallest_gain: float | None = None
+    """Share of the error: smaller gains would not show on what is held out."""
     warnings: tuple[str, ...] = ()
 
 
@@ -108,6 +129,10 @@ def examine(raw: Path, microscope: Path, channel: str | None = None, reading: Ra
     moved = None if motion is None or not np.isfinite(motion.per_point_nm) else round(motion.per_point_nm, 1)
     light = _light(film)
     quarter = max(1, len(light) // 4)
+    scheme = Scheme.SPLIT if motion is None else motion.scheme
+    judge = SeriesJudge(film.patterns, film.scope, film.channel, film.shape, film.maps)
+    verdicts = [judge(series) for series in film.frames]
+    found = outlook(film, load_weights(DENOISER).network, scheme, DENOISER)
     return Entry(
         raw=str(raw.resolve()),
         microscope=str(microscope.resolve()),
@@ -122,8 +147,19 @@ def examine(raw: Path, microscope: Path, channel: str | None = None, reading: Ra
         motion_nm=moved,
         scheme=None if motion is None or len(film) < LEAST[motion.scheme] else str(motion.scheme),
         patterns_trusted=opened.trusted,
+        contrast=tuple(round(float(one), 3) for one in np.median([one.contrast for one in verdicts], axis=0)),
+        series_out_of_step=tuple(film.first + time for time, one in enumerate(verdicts) if not one.trusted),
+        retraining=found.likely,
+        outlook=found.words,
+        error=_rounded(found.error),
+        expected_error=_rounded(found.expected),
+        smallest_gain=_rounded(found.smallest_gain),
         warnings=opened.warnings,
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def _light(film: Film) -> np.ndarray:

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 from rdl_live.errors import ConfigError
-from rdl_live.view.retrain.state import Phase, Progress
+from rdl_live.view.retrain.state import Outcome, Phase, Progress
 
 __all__ = ["DenoiserSwitch", "Phase", "Progress", "Retraining"]
 
@@ -156,24 +156,29 @@ class Retraining:
             stream.close()
 
     def _take(self, said: dict[str, object]) -> None:
-        paths = {name: Path(str(said[name])) for name in ("preview", "weights") if said.get(name)}
-        word = said.get("word")
         with self._lock:
-            before = self._progress
-            self._progress = replace(
-                before,
-                phase=Phase(str(said.get("phase", before.phase))),
-                done=float(str(said.get("done", before.done))),
-                step=int(str(said.get("step", before.step))),
-                loss=_number(said.get("loss"), before.loss),
-                held_out=_number(said.get("held_out"), before.held_out),
-                before=_number(said.get("before"), before.before),
-                words=before.words if word is None else (*before.words, str(word)),
-                preview=paths.get("preview", before.preview),
-                weights=paths.get("weights", before.weights),
-                offered=bool(said.get("offered", before.offered)),
-                verdict=str(said.get("verdict", before.verdict)),
-            )
+            self._progress = taken(self._progress, said)
+
+
+def taken(before: Progress, said: Mapping[str, object]) -> Progress:
+    """Return where a retraining is after its process has said so much: one line of its output."""
+    paths = {name: Path(str(said[name])) for name in ("preview", "weights") if said.get(name)}
+    word = said.get("word")
+    return replace(
+        before,
+        phase=Phase(str(said.get("phase", before.phase))),
+        done=float(str(said.get("done", before.done))),
+        step=int(str(said.get("step", before.step))),
+        loss=_number(said.get("loss"), before.loss),
+        held_out=_number(said.get("held_out"), before.held_out),
+        before=_number(said.get("before"), before.before),
+        words=before.words if word is None else (*before.words, str(word)),
+        preview=paths.get("preview", before.preview),
+        weights=paths.get("weights", before.weights),
+        offered=bool(said.get("offered", before.offered)),
+        verdict=str(said.get("verdict", before.verdict)),
+        outcome=Outcome(str(said.get("outcome", before.outcome))),
+    )
 
 
 class DenoiserSwitch:

@@ -81,13 +81,14 @@ def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Eve
     orderly.clear()
     for word in result.words:
         _word(word)
+    outcome = None if result.gain is None else result.gain.outcome
     if ended.is_set():
         _say(phase="cancelled")
     elif result.card is None:
-        _say(phase="unchanged", done=1.0)
+        _say(phase="unchanged", done=1.0, outcome=outcome)
     else:
         verdict = _judged(films, out, order["start"]) if order["judge"] else {"offered": True}
-        _say(phase="done", done=1.0, weights=str(out), **verdict)
+        _say(phase="done", done=1.0, weights=str(out), outcome=outcome, **verdict)
 
 
 def _judged(films: "list[Film]", out: Path, start: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.acquire import hardware_of, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.plan import light_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 WORLD = "World"
 """Label of the simulated microscope's hub."""
 _KNOBS = {"kind": "Specimen", "photons_per_ms": "PhotonsPerPixelPerMs", "speed_um_s": "SpecimenSpeed_um_s"}
+CHIP = "Chip"
+"""Property of the simulated camera: what its pixels are like."""
 
 
 class Run(Protocol):
@@ -139,7 +142,7 @@ class Bench:
         self._last = Snapshot(
             channels=tuple(names),
             powers_w_cm2=tuple(light_of(scope, name).full_irradiance_w_cm2 for name in names),
-            denoisers=("none", *shipped()),
+            denoisers=(NO_DENOISER, *shipped()),
             chip=(width, height),
         )
         return replace(wishes, settings=replace(settings, region=region))
@@ -239,19 +242,30 @@ class Bench:
         if not fresh or self.core is None or not self._simulated:
             return
         self._turned.update(fresh)
+        if (camera := fresh.pop("camera", None)) is not None:
+            self._turn(self._camera, CHIP, camera)
         for name, value in fresh.items():
             for channel in self._last.channels:
-                self._turn(f"{_KNOBS[name]}_{channel}", value)
+                self._turn(WORLD, f"{_KNOBS[name]}_{channel}", value)
         self.mailbox.forget_brightness()
 
-    def _turn(self, name: str, value: object) -> None:
+    def _turn(self, device: str, name: str, value: object) -> None:
         core, _ = self._opened()
-        if not core.hasProperty(WORLD, name):
+        if not core.hasProperty(device, name):
             return
         try:
-            core.setProperty(WORLD, name, value)  # type: ignore[arg-type]
+            core.setProperty(device, name, value)  # type: ignore[arg-type]
         except (RuntimeError, ValueError) as error:
-            raise DeviceError(f"{WORLD}: {name} = {value}: {error}") from error
+            raise DeviceError(f"{device}: {name} = {value}: {error}") from error
+
+    @property
+    def _camera(self) -> str:
+        return hardware_of(self._opened()[1]).camera.device
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the microscope is the simulated one, whose specimen is known."""
+        return self._simulated
 
     def knobs(self, wishes: Wishes) -> DemoKnobs | None:
         """Return the knobs of the simulated microscope as they are; None for a real one."""
@@ -263,6 +277,7 @@ class Bench:
             kind=str(found["kind"]),
             photons_per_ms=float(str(found["photons_per_ms"])),
             speed_um_s=float(str(found["speed_um_s"])),
+            camera=str(found.get("camera", "")),
         )
 
     def _read_knobs(self, channels: list[str]) -> None:
@@ -275,6 +290,9 @@ class Bench:
             if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{channel}")
         }
         self._simulated = self._simulated and set(self._at_first) == set(channels)
+        if self._simulated and core.hasProperty(self._camera, CHIP):
+            for found in self._at_first.values():
+                found["camera"] = core.getProperty(self._camera, CHIP)
 
     def _opened(self) -> "tuple[CMMCorePlus, Microscope]":
         if self.core is None or self.microscope is None:

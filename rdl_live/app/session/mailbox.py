@@ -10,10 +10,11 @@ import torch
 
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
-from rdl_live.view.live.session import Images
+from rdl_live.view.live.session import TRUTH, Images
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:
+    from rdl_live.app.live.truth import Truth
     from rdl_live.files.recorder import FrameTag
     from rdl_live.stream import Frame, Result
 
@@ -38,6 +39,7 @@ class Mailbox:
         self._raw: tuple[npt.NDArray[np.float32], int] | None = None
         self._latest = Images(0, "")
         self._result: Result | None = None
+        self._truth: Truth | None = None
         self._raw_wanted = True
         self._taken = 0
         self._reference: tuple[str, float] | None = None
@@ -58,7 +60,7 @@ class Mailbox:
         """Forget all images: they are of another field."""
         with self._lock:
             self._latest = Images(self._latest.number + 1, self._latest.channel)
-            self._raw = self._result = None
+            self._raw = self._result = self._truth = None
             self._reference = self._brightness = None
 
     def forget_brightness(self) -> None:
@@ -100,6 +102,11 @@ class Mailbox:
         with self._lock:
             self._result = result
 
+    def put_truth(self, truth: "Truth") -> None:
+        """Keep what the specimen is, to be shown beside the next result."""
+        with self._lock:
+            self._truth = truth
+
     def take(self) -> Images | None:
         """Return the newest images, or None if there is nothing new."""
         with self._lock:
@@ -126,11 +133,19 @@ class Mailbox:
         return Images(
             before.number + 1,
             channel,
-            {**camera, **_pictures(result, pixel_um)},
+            {**camera, **_pictures(result, pixel_um), **self._true(channel, pixel_um)},
             result.patterns,
             result.denoiser,
             result.seen,
+            {} if self._truth is None else self._truth.errors,
         )
+
+    def _true(self, channel: str, pixel_um: float) -> dict[str, Picture]:
+        truth = self._truth
+        if truth is None or truth.result.channel != channel:
+            return {}
+        rows = truth.result.widefield.shape[0]
+        return {TRUTH: Picture(truth.image, pixel_um * rows / truth.image.shape[0])}
 
 
 def _pictures(result: "Result", pixel_um: float) -> dict[str, Picture]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
 from rdl_live.app.disk import disk_free
-from rdl_live.app.live.run import RAW, LiveRun
+from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
 from rdl_live.app.session.goals import Goal, Kind, Wishes
 from rdl_live.errors import OutputError, RdlError
@@ -20,6 +21,7 @@ from rdl_live.view.live.progress_words import late_words
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
 
 if TYPE_CHECKING:
+    from rdl_live.app.live.truth import TruthWatch
     from rdl_live.app.session.bench import Bench
 
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
@@ -60,6 +62,7 @@ class SessionRun:
         self._refused = 0
         self._frame_s = 0.0
         self._latest: Result | None = None
+        self._truth: TruthWatch | None = None
         self._began_s = time.monotonic()
         self._run = LiveRun(
             microscope,
@@ -86,13 +89,30 @@ class SessionRun:
         """See `LiveRun`."""
         self._run.__enter__()
         self._bench.mailbox.calibrate(self._run.camera_maps)
+        if self._bench.simulated:
+            self._truth = self._watch_truth()
         return self
+
+    def _watch_truth(self) -> "TruthWatch":
+        """Return what compares the images with the simulated specimen."""
+        from rdl_devices.sim import world_of
+        from rdl_devices.sim.view import Region as ChipRegion
+        from rdl_live.app.live.truth import TruthWatch
+
+        core, microscope = self._bench._opened()
+        left, top, width, height = core.getROI()
+        region = ChipRegion(top, left, height, width)
+        return TruthWatch(world_of(core), microscope, region, self._bench.mailbox.put_truth)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """See `LiveRun`."""
-        self._run.__exit__(kind, error, trace)
+        try:
+            self._run.__exit__(kind, error, trace)
+        finally:
+            if self._truth is not None:
+                self._truth.close()
 
     def start(self) -> None:
         """See `LiveRun`."""
@@ -178,6 +198,8 @@ class SessionRun:
     def _receive(self, result: Result) -> None:
         """In the pipeline's thread."""
         self._bench.mailbox.put_result(result)
+        if self._truth is not None:
+            self._truth(result)
         if result.guards is not None:
             self._doubts = result.guards.doubts
         self._latest = result
@@ -263,7 +285,7 @@ class SessionRun:
             written_bytes=status.written_bytes,
             running=self.running,
             seconds=time.monotonic() - self._began_s,
-            raw=self.goal.folder / RAW,
+            raw=self.goal.folder / RAW_RECORDING,
             progress=self._run.progress if self.goal.plan is not None else None,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.app.windows.application import qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
@@ -37,7 +38,7 @@ def window_of(source: Source, microscope: Path | None = None, device: str = "cpu
     from rdl_live.view.common.memory import Memory
     from rdl_models import shipped
 
-    names, memory = ("none", *shipped()), Memory("browser")
+    names, memory = (NO_DENOISER, *shipped()), Memory("browser")
     return BrowserWindow(source, open_recording_source, memory, names, device, microscope=microscope)
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 DEMO_SIDE = 256
+DEMO_CAMERA = "scmos"
+"""Uneven pixels, as real cameras have."""
 DEMO = Settings(
-    channel="488", power_percent=50.0, exposure_ms=10.0, region=(128, 128, DEMO_SIDE, DEMO_SIDE), denoiser=DEFAULT
+    channel="488", power_percent=5.0, exposure_ms=10.0, region=(128, 128, DEMO_SIDE, DEMO_SIDE), denoiser=DEFAULT
 )
 
 
@@ -35,6 +37,7 @@ class DemoWishes:
     denoise: str | None = None
     specimen: str | None = None
     seed: int | None = None
+    camera: str | None = None
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened; loads more than the window where
@@ -63,6 +66,7 @@ def demo_session(wishes: DemoWishes, memory: Memory) -> LiveSession:
         quiet_micro_manager()
         # Drawing the moving specimen is the simulation's largest cost; in this time it moves by 20 nm.
         core.setProperty("World", "Refresh_ms", 200)
+        core.setProperty("Camera", "Chip", wishes.camera or DEMO_CAMERA)
         for name, value in (("Specimen_488", wishes.specimen), ("SpecimenSeed_488", wishes.seed)):
             if value is not None:
                 core.setProperty("World", name, value)

@@ -36,7 +36,7 @@ from rdl_live.files.recorder.sink import ChunkSink, FolderSink
 from rdl_live.files.recorder.space import required_bytes
 from rdl_live.files.recorder.sr_recorder import SrRecorder
 from rdl_live.files.recorder.stream_recorder import RecorderStatus, RecordingSummary
-from rdl_live.files.recorder.tags import FrameFlag, FrameRecord, FrameTag
+from rdl_live.files.recorder.tags import FrameFlag, FrameRecord, FrameTag, SeriesKey
 
 __all__ = [
     "ChannelInfo",
@@ -54,6 +54,7 @@ __all__ = [
     "RecordingLayout",
     "RecordingSummary",
     "RecoverReport",
+    "SeriesKey",
     "SrLayout",
     "SrRecorder",
     "VerifyReport",

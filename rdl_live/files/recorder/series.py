@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rdl_live._names import RAW_RECORDING
 from rdl_live.errors import DataError
 from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.frame_source import RawFile
@@ -15,13 +16,12 @@ from rdl_live.files.recorder.recording import Recording, corner_of
 from rdl_live.files.stack import Axis, Stack
 from rdl_live.optics.microscope import Channel
 
-RAW = "raw.ome.zarr"
 """The raw recording in the folder of a run."""
 
 
 def recording_of(path: Path) -> Path | None:
     """Return the folder of our raw recording that a path means (itself, or in the folder of a run); None for others."""
-    inner = path / RAW
+    inner = path / RAW_RECORDING
     try:
         return next((one for one in (path, inner) if (one / JOURNAL).is_file()), None)
     except OSError:

@@ -6,9 +6,27 @@ import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Any
+from typing import Any, NamedTuple
 
 from rdl_live.files.recorder.layout import ImageAddress, to_json
+
+
+class SeriesKey(NamedTuple):
+    """Which series of an acquisition: one for each time point, position, plane and channel."""
+
+    time: int
+    position: int
+    z: int
+    channel: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Position and plane: what two series must share to show the same specimen."""
+        return self.position, self.z
+
+    def __str__(self) -> str:
+        """Name it in a message."""
+        return f"time {self.time}, position {self.position}, z {self.z}, channel {self.channel}"
 
 
 class FrameFlag(IntFlag):
@@ -60,6 +78,11 @@ class FrameTag:
             object.__setattr__(self, "timestamp_s", float(self.timestamp_s))
             if not math.isfinite(self.timestamp_s):
                 raise ValueError(f"frame tag: timestamp_s is {self.timestamp_s}; leave it None if unknown")
+
+    @property
+    def series(self) -> SeriesKey:
+        """The series that it belongs to."""
+        return SeriesKey(self.time, self.position, self.z, self.channel)
 
     @property
     def image(self) -> ImageAddress:

@@ -25,6 +25,7 @@ from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import Pattern, PatternSet
+from rdl_live.optics.threads import shares_cores
 
 _LOWEST = 0.3
 """The search starts at this share of the finest pattern that the objective can make."""
@@ -58,6 +59,7 @@ def as_series(series: np.ndarray | Tensor, scope: Microscope) -> Tensor:
     return tensor
 
 
+@shares_cores
 def estimate_patterns(
     series: np.ndarray | Tensor,
     scope: Microscope,

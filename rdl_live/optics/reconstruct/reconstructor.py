@@ -17,6 +17,7 @@ from rdl_live.optics.reconstruct.plan import Attenuation, Plan, build_geometry, 
 from rdl_live.optics.reconstruct.rolling import Rolling
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.optics.series_noise import series_noise
+from rdl_live.optics.threads import shares_cores
 
 
 class Reconstructor:
@@ -78,6 +79,7 @@ class Reconstructor:
         """Wiener parameter in use (its equivalent at the detection cut-off if measured); None before data."""
         return None if self._plan is None else self._plan.wiener
 
+    @shares_cores
     def __call__(self, series: np.ndarray | Tensor) -> Tensor:
         """Reconstruct.
 
@@ -106,6 +108,7 @@ class Reconstructor:
         frames = self._checked(series)
         self._plan = self._measured(frames[:1], self._transform.light(frames[:1]))
 
+    @shares_cores
     def update(self, frame: np.ndarray | Tensor, angle: int, phase: int) -> Tensor:
         """Exchange one raw frame (y, x) of the last series and reconstruct: rolling mode.
 

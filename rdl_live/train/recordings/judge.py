@@ -122,7 +122,7 @@ class Reference:
         """Ask it."""
         self._asked, self._first = asked, [self._image(network, one) for one in asked]
         errors = [
-            one.hidden * _blocks((image - one.halves[0]) * (image - one.halves[1]), one.tile).mean()
+            one.hidden * blocks((image - one.halves[0]) * (image - one.halves[1]), one.tile).mean()
             for one, image in zip(asked, self._first, strict=True)
         ]
         self._error = max(float(torch.stack(errors).mean()), 1e-12) if errors else 1.0
@@ -133,7 +133,7 @@ class Reference:
         found = []
         for question, first in zip(self._asked, self._first, strict=True):
             image = self._image(network, question)
-            less = _blocks((image - first) * (image + first - 2 * question.judge), question.tile).mean()
+            less = blocks((image - first) * (image + first - 2 * question.judge), question.tile).mean()
             found.append(1 + less / self._error)
         return torch.stack(found).cpu()
 
@@ -201,14 +201,14 @@ def _one(question: Question, networks: Sequence[nn.Module | None]) -> tuple[Tens
     spectra = [answer(network, tile, question.photons, evidence) for network in networks]
     images = [question.image(one) for one in spectra]
     start = images[0]
-    first = question.hidden * _blocks((start - question.halves[0]) * (start - question.halves[1]), tile)
+    first = question.hidden * blocks((start - question.halves[0]) * (start - question.halves[1]), tile)
     less, bands, others = [], [], []
     for spectrum, image in zip(spectra, images, strict=True):
         both = image + start
-        less.append(_blocks((image - start) * (both - 2 * question.judge), tile))
+        less.append(blocks((image - start) * (both - 2 * question.judge), tile))
         parts = [question.image((spectrum - spectra[0]) * band) for band in _bands(tile)]
-        bands.append(torch.stack([_blocks(one * (both - 2 * question.judge), tile) for one in parts]))
-        rest = [_blocks((image - start) * (both - 2 * one), tile) for one in question.others]
+        bands.append(torch.stack([blocks(one * (both - 2 * question.judge), tile) for one in parts]))
+        rest = [blocks((image - start) * (both - 2 * one), tile) for one in question.others]
         others.append(torch.stack(rest) if rest else first.new_zeros(0, len(first)))
     return first, torch.stack(less), torch.stack(bands), torch.stack(others)
 
@@ -220,7 +220,7 @@ def _bands(tile: Tile) -> list[Tensor]:
     return [((radius >= low) & (radius < high)).float() for low, high in pairwise(bounds)]
 
 
-def _blocks(image: Tensor, tile: Tile) -> Tensor:
+def blocks(image: Tensor, tile: Tile) -> Tensor:
     """Return means (places,) over the inside of a tile's padded image, in blocks of `BLOCK` raw pixels."""
     factor = image.shape[-2] // tile.geometry.padded[0]
     rows, columns = (slice(factor * INSET, factor * (size - INSET)) for size in tile.shape)

@@ -1,5 +1,6 @@
 """A whole training from recordings: choice of scheme, training, verdict, weights only if they are better."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,11 @@ from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_models import Card, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
+
+ENOUGH = 200
+"""Steps after which a recording has usually shown whether it has anything to teach."""
+_PACED = 8
+"""Steps whose time says how many there will be."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ def learn(
             "denoise; nothing was trained, keep the weights that you have"
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
-    if not finished(training, outputs, watch):
+    if not finished(training, outputs, _Pace(training, watch, tell)):
         words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
         return Result(None, settings.scheme, motion, None, tuple(words))
     found = gain(moments, training.started, training.result) if training.state.best_step else NOTHING
@@ -115,6 +121,28 @@ def learn(
     card = _card(called, start.card, training, moments, films, found, motion)
     save_weights(out, training.result, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
+
+
+class _Pace:
+    """Says after some steps whether the minutes are enough, as it watches them."""
+
+    def __init__(
+        self, training: Training[Any], watch: Callable[[Step], bool | None], tell: Callable[[str], None]
+    ) -> None:
+        self._training, self._watch, self._tell = training, watch, tell
+        self._first = training.state.step
+
+    def __call__(self, step: Step) -> bool | None:
+        settings, state = self._training.settings, self._training.state
+        if settings.steps is None and step.number == self._first + _PACED:
+            expected = state.step * 60 * settings.minutes / max(state.seconds, 1e-9)
+            if expected < ENOUGH:
+                minutes = math.ceil(ENOUGH * state.seconds / state.step / 60)
+                self._tell(
+                    f"{settings.minutes:g} minutes are about {expected:.0f} steps on this computer; {ENOUGH} usually "
+                    f"decide whether anything is gained: --minutes {minutes}"
+                )
+        return self._watch(step)
 
 
 def starting_weights(name: str, film: Film) -> Weights:

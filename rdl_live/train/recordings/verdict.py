@@ -35,11 +35,22 @@ class Gain:
         return self.here.ratio.value
 
     @property
+    def outcome(self) -> str:
+        """`helped` (certainly, worth it, and no harm where nothing was learnt), `local` (not there), `nothing` (or next
+        to nothing), `worse`, or `unknown`."""
+        if not self.trained or self.here.standing == "equal":
+            return "nothing"
+        if self.here.standing != "better":
+            return self.here.standing
+        if not self.ratio < WORTH:
+            return "nothing"
+        apart = self.elsewhere
+        return "helped" if apart is None or (apart.standing != "worse" and apart.ratio.value < 1) else "local"
+
+    @property
     def helped(self) -> bool:
-        """Whether it is certain and worth it, and does no harm where nothing was learnt."""
-        if not self.trained or self.here.standing != "better" or not self.ratio < WORTH:
-            return False
-        return self.elsewhere is None or (self.elsewhere.standing != "worse" and self.elsewhere.ratio.value < 1)
+        """Whether the weights are worth a file."""
+        return self.outcome == "helped"
 
     @property
     def words(self) -> str:
@@ -52,17 +63,15 @@ class Gain:
         found = f"errors at held-out time points are {_words(self.here.ratio)} of what they were"
         if self.elsewhere is not None:
             found += f", {_words(self.elsewhere.ratio)} in the part of the field that was not learnt from"
-        if self.helped:
-            return f"training helped: {found}"
-        if self.here.standing == "better" and self.ratio < WORTH:
-            return f"training helped only where it was learnt: {found}; nothing is changed, keep the weights you have"
-        reason = {
+        reasons = {
+            "helped": "training helped",
+            "local": "training helped only where it was learnt",
+            "nothing": "next to nothing gained",
             "worse": "training made it worse",
-            "equal": "nothing gained",
-            "better": "next to nothing gained",
             "unknown": "cannot tell whether training helped",
-        }[self.here.standing]
-        return f"{reason}: {found}; nothing is changed, keep the weights that you have"
+        }
+        end = "" if self.helped else "; nothing is changed, keep the weights that you have"
+        return f"{reasons[self.outcome]}: {found}{end}"
 
 
 def _words(ratio: Interval) -> str:

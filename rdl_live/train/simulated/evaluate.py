@@ -8,6 +8,7 @@ from torch import nn
 
 from rdl_live.train.simulated.settings import HELD_OUT, SceneSettings
 from rdl_live.train.simulated.task import SceneSource
+from rdl_live.train.simulated.unkind import KIND
 from rdl_models import Span
 
 LEVELS = (2.0, 5.0, 20.0, 100.0, 1000.0)
@@ -44,13 +45,17 @@ def held_out_scores(
     """
     ratios: dict[str, list[float]] = {}
     end = None if seconds is None else time.monotonic() + seconds
-    for index, level, kind in product(range(count), levels, HELD_OUT):
+    ways = {"": KIND}
+    if scenes.unkind.share > 0:
+        ways[" unkind"] = scenes.unkind.replace(share=1.0)
+    for index, level, kind, way in product(range(count), levels, HELD_OUT, ways):
         # Each of the kinds is scored equally often at a level.
-        if end is not None and kind == HELD_OUT[0] and ratios and time.monotonic() > end:
+        first = kind == HELD_OUT[0] and way == ""
+        if end is not None and first and ratios and time.monotonic() > end:
             break
-        wanted = scenes.replace(kinds=(kind,), exposures=1, photons=Span(low=level, high=level))
+        wanted = scenes.replace(kinds=(kind,), exposures=1, photons=Span(low=level, high=level), unkind=ways[way])
         batch = task.make_batch([(task.make_scene(_SEED, index, wanted), 0)]).to(device)
         with torch.no_grad():
             ratio = float(task.judge(network, batch).ratio.sqrt().mean())
-        ratios.setdefault(f"{kind}@{level:g}", []).append(ratio)
+        ratios.setdefault(f"{kind}@{level:g}{way}", []).append(ratio)
     return {name: round(sum(found) / len(found), 4) for name, found in ratios.items()}

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.optics.microscope import Microscope
-from rdl_live.view.browse.images import NONE, Shown
+from rdl_live.view.browse.images import Shown
 from rdl_live.view.browse.source import Source, Where
 from rdl_live.view.common.words import size
 
@@ -69,7 +70,7 @@ def _made(shown: Shown) -> Lines:
     made = shown.made
     lines = []
     if made:
-        lines.append(("Recorded image", f"denoiser {made.get('denoiser', NONE)}"))
+        lines.append(("Recorded image", f"denoiser {made.get('denoiser', NO_DENOISER)}"))
         if isinstance(mcnr := made.get("mcnr"), int | float):
             lines.append(("MCNR", f"{mcnr:.1f}"))
         if isinstance(latency := made.get("latency_ms"), int | float):

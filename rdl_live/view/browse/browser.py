@@ -8,10 +8,11 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.browse.about import Lines, about_image, about_recording
 from rdl_live.view.browse.controls import BrowseControls
-from rdl_live.view.browse.images import NONE, BrowseImages, Request, Shown
+from rdl_live.view.browse.images import BrowseImages, Request, Shown
 from rdl_live.view.browse.latest_worker import LatestWorker
 from rdl_live.view.browse.marks import Marks
 from rdl_live.view.browse.source import Source
@@ -40,7 +41,7 @@ class Browser(QWidget):
         self,
         source: Source,
         memory: Memory | None = None,
-        denoisers: tuple[str, ...] = (NONE,),
+        denoisers: tuple[str, ...] = (NO_DENOISER,),
         device: str = "cpu",
         parent: QWidget | None = None,
     ) -> None:
@@ -157,7 +158,7 @@ class Browser(QWidget):
         self.shown = shown
         if shown.problem:
             self._tell(shown.problem, Severity.ERROR)
-        if "denoised" in shown.pictures or shown.request.denoiser != NONE:
+        if "denoised" in shown.pictures or shown.request.denoiser != NO_DENOISER:
             self.grid.show_pane("denoised", True)
         elif shown.done:
             self.grid.show_pane("denoised", False)

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from rdl_live.view.browse.images import NONE, Request
+from rdl_live._names import NO_DENOISER
+from rdl_live.view.browse.images import Request
 from rdl_live.view.browse.marks import Marks
 from rdl_live.view.browse.source import Sizes, Where
 from rdl_live.view.browse.time_strip import TimeStrip
@@ -49,7 +50,7 @@ class BrowseControls(QWidget):
             (f"orientation {a + 1}, phase {p + 1}", (a, p)) for a in range(sizes.angles) for p in range(sizes.phases)
         ]
         self.frame = _box("browse-frame", "Which raw frame of the series is shown", frames)
-        names = [("off" if name == NONE else name, name) for name in denoisers]
+        names = [("off" if name == NO_DENOISER else name, name) for name in denoisers]
         self.denoiser = _box("browse-denoiser", "Denoise each image as it is shown, with these weights", names)
         self.state = QLabel()
         self.state.setObjectName("browse-state")
@@ -122,7 +123,7 @@ class BrowseControls(QWidget):
     def request(self) -> Request:
         """What is to be shown."""
         angle, phase = self.frame.currentData() or (0, 0)
-        return Request(self.where, angle, phase, self.denoiser.currentData() or NONE)
+        return Request(self.where, angle, phase, self.denoiser.currentData() or NO_DENOISER)
 
     def show_marks(self, marks: Marks) -> None:
         """Show what is wrong with the series of the image that is chosen."""

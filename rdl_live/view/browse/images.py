@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.camera_maps import load_camera_maps
 from rdl_live.files.recorder.layout import ImageAddress
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # loads torch
     from rdl_live.optics.reconstruct import Reconstructor
     from rdl_live.restore import Restorer
 
-NONE = "none"
 ESTIMATED_FROM = 8
 """Series, evenly spread, from which patterns are estimated where none were recorded."""
 KEPT = 4
@@ -41,7 +41,7 @@ class Request:
     angle: int = 0
     phase: int = 0
     """Which raw frame."""
-    denoiser: str = NONE
+    denoiser: str = NO_DENOISER
     """Which weights to denoise with, where no denoised image was recorded."""
 
 
@@ -155,7 +155,7 @@ class BrowseImages:
             reconstructor.calibrate(series)
             image = reconstructor(series).cpu().numpy()
             shown = replace(shown, pictures={**shown.pictures, "sim": self._fine(image)})
-        if "denoised" not in shown.pictures and denoiser != NONE:
+        if "denoised" not in shown.pictures and denoiser != NO_DENOISER:
             yield shown
             shown = self._denoised(shown, series, scope, channel, patterns)
         yield replace(shown, done=True)
@@ -260,7 +260,7 @@ def photons_of(
 def _with_stored(shown: Shown, stored: Stored | None, source: Source) -> Shown:
     if stored is None:
         return replace(shown, absent={**shown.absent, "sim": "No image was recorded for this time point"})
-    usual = "sim" if stored.denoiser == NONE else "denoised"
+    usual = "sim" if stored.denoiser == NO_DENOISER else "denoised"
     pane = str(stored.made.get("image", usual))
     rows = source.sizes.frame[0]
     picture = Picture(stored.pixels, (source.sizes.pixel_um or 1.0) * rows / stored.pixels.shape[0])

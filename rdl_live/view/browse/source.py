@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import DataError
 from rdl_live.files.raw import RawRecording, RawRequest, open_raw, request_for
 from rdl_live.files.recorder.journal import JOURNAL, JournalContent, read_journal
@@ -19,8 +20,6 @@ from rdl_live.files.recorder.layout import ImageAddress, RecordingLayout, Stream
 from rdl_live.files.recorder.recording import Recording, corner_of
 from rdl_live.files.recorder.tags import FrameFlag
 from rdl_live.optics.microscope import Microscope
-
-RAW, SR = "raw.ome.zarr", "sr.ome.zarr"
 
 
 class Where(NamedTuple):
@@ -109,8 +108,8 @@ def open_source(path: str | Path, microscope: Microscope | None = None, reading:
         DataError: nothing of the kind, damaged, or a raw file without a microscope.
     """
     path = Path(path)
-    if path.is_dir() and not (path / JOURNAL).is_file() and (path / RAW).is_dir():
-        path = path / RAW
+    if path.is_dir() and not (path / JOURNAL).is_file() and (path / RAW_RECORDING).is_dir():
+        path = path / RAW_RECORDING
     if (path / JOURNAL).is_file():
         return RecordedSource(path, microscope)
     if microscope is None:
@@ -130,7 +129,7 @@ class RecordedSource:
             DataError: no recording, or of another version.
         """
         content = read_journal(path)
-        self._raw_path, self._sr_path = path, path.with_name(SR)
+        self._raw_path, self._sr_path = path, path.with_name(SR_RECORDING)
         self._raw: JournalContent | None = content
         self._sr: JournalContent | None = None
         problems: list[str] = []
@@ -288,7 +287,7 @@ class FileSource:
 
 def _raw_of(path: Path, sr: JournalContent) -> tuple[Path, JournalContent | None, list[str]]:
     """Return the raw recording beside a super-resolved one, if there is one that fits."""
-    beside = path.with_name(RAW)
+    beside = path.with_name(RAW_RECORDING)
     if not (beside / JOURNAL).is_file():
         return beside, None, ["there is no raw recording beside it: only the super-resolved images are shown"]
     content = read_journal(beside)

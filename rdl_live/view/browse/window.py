@@ -7,6 +7,7 @@ from qtpy.QtCore import QByteArray, QSize
 from qtpy.QtGui import QAction, QCloseEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import RdlError
 from rdl_live.view.browse.browser import Browser
 from rdl_live.view.browse.source import Source, Where
@@ -167,4 +168,4 @@ class BrowserWindow(QMainWindow):
 
 def _name(path: Path) -> str:
     """Return the name of a recording: that of its run's folder, where it lies in one."""
-    return path.parent.name if path.name in ("raw.ome.zarr", "sr.ome.zarr") else path.name
+    return path.parent.name if path.name in (RAW_RECORDING, SR_RECORDING) else path.name

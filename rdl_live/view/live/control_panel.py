@@ -16,12 +16,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.common.no_wheel import without_wheel
 from rdl_live.view.common.number_row import NumberRow
 from rdl_live.view.common.wrapped import wrapped
+from rdl_live.view.live.demo_light import DemoLight, light_for, photons_of
 from rdl_live.view.live.session import Activity, DemoKnobs, Session, Snapshot
 
-OFF = "none"
+CAMERAS = {"ideal": "ideal (even pixels)", "scmos": "sCMOS", "emccd": "EMCCD"}
+"""Cameras of the simulated microscope, and their names."""
 
 
 class ControlPanel(QWidget):
@@ -42,7 +45,7 @@ class ControlPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for group in (self._light(), self._processing(), self._region(), self._place(), self._demo()):
+        for group in (self._demo(), self._light(), self._processing(), self._region(), self._place()):
             column.addWidget(group)
         column.addStretch(1)
         self._show_folder()
@@ -137,8 +140,19 @@ class ControlPanel(QWidget):
         head = QWidget()
         head.setLayout(form)
         form.setContentsMargins(0, 0, 0, 0)
+        self.camera = QComboBox()
+        self.camera.setObjectName("demo-camera")
+        self.camera.setToolTip("How even the camera's pixels are, and whether it multiplies electrons")
+        for name, title in CAMERAS.items():
+            self.camera.addItem(title, name)
+        self.camera.activated.connect(lambda _: self._session.turn(camera=str(self.camera.currentData())))
+        for box in (self.kind, self.camera):
+            without_wheel(box)
+        form.addRow("Camera", self.camera)
+        self.demo_light = DemoLight()
+        self.demo_light.changed.connect(self._light_wanted)
         self.demo.setVisible(False)
-        return _filled(self.demo, head, self.photons, self.speed)
+        return _filled(self.demo, self.demo_light, head, self.photons, self.speed)
 
     # What is shown --------------------------------------------------------------------------------------
 
@@ -166,6 +180,9 @@ class ControlPanel(QWidget):
         for row in (self.power, self.exposure):
             row.setEnabled(not planned)
         self._show_demo(snapshot.demo)
+        self.demo_light.setEnabled(not planned)
+        if snapshot.demo is not None:
+            self.demo_light.show_photons(photons_of(settings, snapshot.demo.photons_per_ms))
 
     def _show_denoisers(self, names: tuple[str, ...]) -> None:
         found = tuple(dict.fromkeys(names))
@@ -175,7 +192,7 @@ class ControlPanel(QWidget):
         self.denoiser.clear()
         for name in found:
             file = Path(name)
-            self.denoiser.addItem("Off" if name == OFF else file.stem, name)
+            self.denoiser.addItem("Off" if name == NO_DENOISER else file.stem, name)
             if file.suffix:
                 self.denoiser.setItemData(self.denoiser.count() - 1, name, Qt.ItemDataRole.ToolTipRole)
 
@@ -189,6 +206,8 @@ class ControlPanel(QWidget):
             self.kind.addItems(list(demo.kinds))
         if not self.kind.hasFocus():
             self.kind.setCurrentText(demo.kind)
+        if (index := self.camera.findData(demo.camera)) >= 0 and not self.camera.hasFocus():
+            self.camera.setCurrentIndex(index)
         self.photons.show_value(demo.photons_per_ms)
         self.speed.show_value(demo.speed_um_s)
 
@@ -224,6 +243,11 @@ class ControlPanel(QWidget):
     def _whole_chip(self) -> None:
         if (chip := self._session.snapshot.chip) is not None:
             self._session.change(region=(0, 0, *chip))
+
+    def _light_wanted(self, photons: float) -> None:
+        snapshot = self._session.snapshot
+        if snapshot.demo is not None:
+            self._session.change(**light_for(photons, snapshot.settings, snapshot.demo.photons_per_ms))
 
     def _choose_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Where recordings go", str(self.folder))

@@ -21,9 +21,11 @@ if TYPE_CHECKING:  # loads torch, which the window must not wait for
 
 KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Denoised SIM"}
 """Names and titles of the images of a series, from the least to the most that was made of it."""
-CLASSICAL = ("raw", "widefield", "sim")
+TRUTH = "truth"
+"""Name of the picture of the specimen as it is: a simulated microscope knows it."""
+CLASSICAL = ("raw", "widefield", "sim", TRUTH)
 """Those that no denoiser has touched."""
-MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement"}
+MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
 """Titles of images that some stages give."""
 
 
@@ -106,6 +108,8 @@ class DemoKnobs:
     """Brightness of the dye: mean photons per raw pixel and ms at full power."""
     speed_um_s: float
     """Motion of the specimen."""
+    camera: str = ""
+    """What the chip's pixels are like; "" where that cannot be chosen."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +216,8 @@ class Images:
     denoiser: str = "none"
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
+    errors: Mapping[str, float] = field(default_factory=dict)
+    """Of the images against the truth, by name, where that is known; 0 is perfect."""
 
     def __getitem__(self, name: str) -> Picture | None:
         """Return the picture of this name; None where there is none."""

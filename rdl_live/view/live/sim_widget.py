@@ -25,17 +25,29 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import AMBER, RED
 from rdl_live.view.common.wrapped import wrapped
 from rdl_live.view.live.actions import Actions
-from rdl_live.view.live.control_panel import OFF, ControlPanel
+from rdl_live.view.live.control_panel import ControlPanel
 from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.panels import Panels
 from rdl_live.view.live.regions import dragged_region
-from rdl_live.view.live.session import KINDS, Activity, Images, Notice, Session, Settings, Severity, Snapshot, title_of
+from rdl_live.view.live.session import (
+    KINDS,
+    TRUTH,
+    Activity,
+    Images,
+    Notice,
+    Session,
+    Settings,
+    Severity,
+    Snapshot,
+    title_of,
+)
 from rdl_live.view.live.state_bars import StateBars
 from rdl_live.view.live.stop_key import StopKey
 from rdl_live.view.panes.grid import PaneGrid
@@ -46,6 +58,10 @@ if TYPE_CHECKING:
 
 _DID = {"denoised": "denoised", "sr": "super-resolved"}
 """What a stage has done, for the caption of its image."""
+ERROR_TIP = (
+    "Difference from the true specimen, which a simulated microscope knows: root mean square, relative to the "
+    "specimen's own contrast. 0 is perfect, 1 is no better than a grey image"
+)
 REFRESH_MS = 33
 """The screen is looked after 30 times a second; what is late is skipped."""
 
@@ -85,7 +101,9 @@ class SimWidget(QWidget):
         """What is shown."""
         self._notice = 0
         self._was_shown = False
-        self._denoiser = OFF
+        self._denoiser = NO_DENOISER
+        self._extra: frozenset[str] = frozenset()
+        """Names of the pictures that not every microscope gives, and that have panes."""
         self.trust = ImageTrust()
         self.grid = PaneGrid(list(KINDS.items()))
         self.bars, self.notices = StateBars(), NoticeStrip()
@@ -284,11 +302,17 @@ class SimWidget(QWidget):
     def _show_panes(self, images: Images) -> None:
         """Give every image that the stage makes a pane, and hide those of a stage before."""
         grid = self.grid
-        for name in images.by_network:
-            grid.add_pane(name, title_of(name))
-        for name in grid.panes:
-            if name not in KINDS and grid.is_wanted(name) != (name in images.pictures):
-                grid.show_pane(name, name in images.pictures)
+        extra = frozenset(images.pictures) - frozenset(KINDS)
+        if extra != self._extra:  # only then: what the user hides stays hidden
+            for name in images.pictures:
+                grid.add_pane(name, title_of(name))
+                grid.panes[name].reference = name == TRUTH
+            for name in extra ^ self._extra:
+                grid.show_pane(name, name in extra)
+            self._extra = extra
+        for name, pane in grid.panes.items():
+            error = images.errors.get(name)
+            pane.show_note("" if error is None else f"error {error:.2f}", ERROR_TIP)
         if images.by_network and images["denoised"] is None and grid.is_wanted("denoised"):
             grid.show_pane("denoised", False)
 
@@ -296,7 +320,7 @@ class SimWidget(QWidget):
         """Show the pane of the denoised image when there is one, and hide it when there is not."""
         if name != self._denoiser:
             self._denoiser = name
-            self.grid.show_pane("denoised", name != OFF)
+            self.grid.show_pane("denoised", name != NO_DENOISER)
 
     def _show_busy(self, snapshot: Snapshot) -> None:
         idle = {
@@ -395,7 +419,7 @@ class SimWidget(QWidget):
         title, now = f"{pane.title}, {images.channel}", datetime.now().astimezone()
         caption = Caption(title, now, snapshot.readings.photons, tuple(facts), pane.caution)
         provenance = {
-            "denoiser": images.denoiser if pane.name in images.by_network else OFF,
+            "denoiser": images.denoiser if pane.name in images.by_network else NO_DENOISER,
             "patterns": None if images.patterns is None else images.patterns.model_dump(mode="json"),
         }
         doubt = self.commands["doubt"].isChecked()
@@ -406,7 +430,7 @@ class SimWidget(QWidget):
         self.notices.add(Notice(0, severity, text))
 
     def _split(self, wanted: bool) -> None:
-        pairs = ("sim", "denoised") if self._denoiser != OFF else ("widefield", "sim")
+        pairs = ("sim", "denoised") if self._denoiser != NO_DENOISER else ("widefield", "sim")
         self.grid.show_split(wanted, *pairs)
 
     def _choose_region(self, wanted: bool) -> None:

@@ -174,6 +174,7 @@ class PaneGrid(QWidget):
     def best(self) -> ImagePane:
         """The last pane that is shown and has a picture (of a split: that right of the line): the best image."""
         names = [self._split.right] if self.splits else self.shown
+        names = [name for name in names if not self.panes[name].reference] or names
         with_picture = [name for name in names if self.panes[name].picture is not None]
         return self.panes[(with_picture or names)[-1]]
 

@@ -45,6 +45,8 @@ class ImagePane(QWidget):
         self.canvas.layer.title = title
         self.histogram = HistogramStrip(self)
         self.histogram.setObjectName(f"histogram-{name}")
+        self.reference = False
+        """Whether it shows what is known beforehand: never what was measured, and not the best image of it."""
         self._title = QLabel(f"<b>{title}</b>")
         self._value = QLabel("")
         self._value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -157,6 +159,13 @@ class ImagePane(QWidget):
     def caution(self) -> str:
         """Why the image is not to be believed, in one line; "" if it may be."""
         return self.canvas.layer.caution.words.replace("\n", ". ")
+
+    def show_note(self, text: str, tip: str = "") -> None:
+        """Show a few words behind the title; "" for none."""
+        title = f"<b>{self.title}</b>" + (f"&nbsp; {text}" if text else "")
+        if title != self._title.text():
+            self._title.setText(title)
+            self._title.setToolTip(tip)
 
     def show_value(self) -> None:
         """Show the value under the cursor, or the unit."""

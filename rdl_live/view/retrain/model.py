@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.common.words import span
 from rdl_live.view.live.session import Severity, Snapshot
-from rdl_live.view.retrain.state import Phase, Progress
+from rdl_live.view.retrain.state import Outcome, Phase, Progress
 
-OFF = "none"
 DEFAULT = "rdl"
 """Started from where nothing else denoises."""
 LEAST_SERIES = 8
@@ -82,7 +82,7 @@ class RetrainModel:
     @staticmethod
     def starts_from(denoiser: str) -> str:
         """Return the weights that are gone on from, where `denoiser` is in use."""
-        return DEFAULT if denoiser == OFF else denoiser
+        return DEFAULT if denoiser == NO_DENOISER else denoiser
 
     def use(self, progress: Progress, denoiser: str) -> str | None:
         """Return the denoiser to be used from now on, instead of `denoiser`; None where there is no new one."""
@@ -110,7 +110,7 @@ class RetrainModel:
             case Phase.DONE:
                 return Severity.WARNING, f"retraining is done, but the old denoiser is kept: {_end(progress)}"
             case Phase.UNCHANGED:
-                return Severity.INFO, f"retraining ended, nothing is changed: {_end(progress)}"
+                return Severity.INFO, f"retraining ended: {_end(progress)}"
             case Phase.FAILED:
                 return Severity.ERROR, f"retraining failed: {_end(progress)}"
         return None
@@ -133,16 +133,27 @@ def headline(progress: Progress | None, minutes: float) -> str:
         case Phase.JUDGING:
             return "Comparing the new denoiser with the old one, on images that it has not learnt from …"
         case Phase.DONE:
-            return "Done: the new denoiser is better." if progress.offered else "Done, but the new one is not better."
+            return "Done: the new denoiser is better." if progress.offered else "Done, but the old denoiser is kept."
         case Phase.UNCHANGED:
-            return "Ended: retraining does not help here. Nothing is changed."
+            return f"{_ENDED[progress.outcome]} Nothing is changed."
         case Phase.CANCELLED:
             return "Cancelled. Nothing is changed."
         case Phase.FAILED:
             return "Failed. Nothing is changed."
 
 
+_ENDED = {
+    Outcome.NONE: "Ended before any training.",
+    Outcome.HELPED: "Ended.",
+    Outcome.NOTHING: "Ended: nothing was gained here.",
+    Outcome.WORSE: "Ended: retraining made it worse here.",
+    Outcome.LOCAL: "Ended: better only in the part of the field that was learnt from.",
+    Outcome.UNKNOWN: "Ended: cannot tell whether retraining helps here.",
+}
+
+
 def _errors(progress: Progress) -> str:
     if progress.held_out is None or progress.before is None:
         return ""
-    return f"\nError on images held back: {progress.before:.3f} at the start, {progress.held_out:.3f} now"
+    ratio = progress.held_out / progress.before if progress.before > 0 else 1.0
+    return f"\nError on what is held back: {ratio:.3f} of that at the start"

@@ -21,7 +21,7 @@ class Phase(StrEnum):
     DONE = "done"
     """New weights were written; `Progress.offered` says whether they are to be used."""
     UNCHANGED = "unchanged"
-    """Retraining does not help here: nothing was written."""
+    """Nothing was written; `Progress.outcome` says why."""
     CANCELLED = "cancelled"
     FAILED = "failed"
 
@@ -29,6 +29,21 @@ class Phase(StrEnum):
     def over(self) -> bool:
         """Whether it has ended."""
         return self not in (Phase.PREPARING, Phase.TRAINING, Phase.JUDGING)
+
+
+class Outcome(StrEnum):
+    """What a retraining has come to."""
+
+    NONE = ""
+    """Not known yet, or nothing was trained."""
+    HELPED = "helped"
+    NOTHING = "nothing"
+    """Nothing was gained, or next to nothing."""
+    WORSE = "worse"
+    LOCAL = "local"
+    """Better where it was learnt, not in the part of the field that was held back."""
+    UNKNOWN = "unknown"
+    """What is held back cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,8 @@ class Progress:
     step: int = 0
     loss: float | None = None
     held_out: float | None = None
-    """Error on held-out time points, relative to the Wiener estimate's; None before it was looked at."""
+    """Error on what is held back, relative to that of the denoiser that was started from; None before it was looked
+    at."""
     before: float | None = None
     """The same, before the training."""
     words: tuple[str, ...] = ()
@@ -54,6 +70,7 @@ class Progress:
     """Whether the comparison found the new weights better, and nothing wrong with their images."""
     verdict: str = ""
     """What the comparison found, in a sentence."""
+    outcome: Outcome = Outcome.NONE
 
 
 class Retrainer(Protocol):

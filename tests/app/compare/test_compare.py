@@ -114,10 +114,22 @@ def test_standing_follows_from_the_interval_here_and_elsewhere(
     assert words in text
 
 
+def test_the_verdict_in_one_sentence_fits_the_standings(film: Film) -> None:
+    first = verdict("first")
+    for others, words in (
+        ([verdict("better")], "use mine"),
+        ([verdict("better", "lines")], "keep mine for now: mine is better, but with warnings"),
+        ([verdict("unknown")], "cannot tell whether mine is better"),
+        ([verdict("worse"), verdict("equal")], "none of the others is certainly better"),
+    ):
+        assert words in comparing.Comparison(film, (first, *others), (0,), left_out=False).words
+
+
 def verdict(standing: str, *warnings: str) -> comparing.Verdict:
     one, model = Interval(1.0, 1.0, 1.0), Candidate("mine", load_weights("rdl"))
     words = f"{standing} than rdl on this recording: so"
-    return comparing.Verdict(model, one, judged(1, 1, 1), None, HEALTH, standing, words, warnings)
+    figures = judged(0.9, 0.85, 0.95) if standing == "better" else judged(1, 1, 1)
+    return comparing.Verdict(model, one, figures, None, HEALTH, standing, words, warnings)
 
 
 @pytest.mark.parametrize(

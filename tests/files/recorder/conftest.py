@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rdl_live.files.recorder import FolderSink, FrameTag, Recorder, RecordingLayout
+from rdl_live.files.recorder import FolderSink, FrameTag, Recorder, RecordingLayout, verify
 
 FRAME = (8, 6)
 Frames = np.ndarray[Any, np.dtype[np.uint16]]
@@ -50,6 +50,12 @@ class SlowSink(FolderSink):
     def stage(self, chunk: str, content: memoryview) -> None:
         self._pause()
         super().stage(chunk, content)
+
+
+def is_in_order(path: Path) -> bool:
+    """Whether `verify` finds no fault; of a recording that ended before its first frame it must say just that."""
+    report = verify(path)
+    return report.ok if report.raw_frames else [one.partition(":")[0] for one in report.problems] == ["holds no frame"]
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ import torch
 
 from rdl_live.errors import DataError, OutputError
 from rdl_live.train import Training, pair_training, train_on_films
+from rdl_live.train.loop.loop import Step
+from rdl_live.train.loop.task import Loss
 from rdl_live.train.recordings.bootstrap import Interval
 from rdl_live.train.recordings.judge import Judged
 from rdl_live.train.recordings.moments import Moments, divide
+from rdl_live.train.recordings.run import _Pace
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.verdict import Gain
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Span, load_weights, save_weights
@@ -147,3 +150,25 @@ def test_training_ends_early_where_nothing_gets_better(make_film: MakeFilm) -> N
     settings = SETTINGS.replace(steps=50, learning_rate=1e-9, validate_every=2, patience=3)
     stuck = trainer(make_film(), settings)
     assert len(list(stuck.run())) < 50
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(24.0, "1 minutes are about 20 steps"), (0.8, None)])
+def test_minutes_that_are_too_few_are_said_at_the_beginning(
+    make_film: MakeFilm, seconds: float, said: str | None
+) -> None:
+    training = trainer(make_film(), SETTINGS.replace(steps=None, minutes=1.0))
+    training.state.seconds = seconds
+    told: list[str] = []
+    pace = _Pace(training, lambda step: step.number == 8, told.append)
+    training.state.step = 8
+    look = training.before
+    ended = [
+        pace(Step(number, 0.1, 1.0, 1.0, 1.0, 1e-3, Loss(torch.tensor(1.0)), None, look)) for number in range(1, 10)
+    ]
+    assert ended == [number == 8 for number in range(1, 10)]
+    if said is None:
+        assert told == []
+        return
+    assert len(told) == 1
+    assert said in told[0]
+    assert told[0].endswith("--minutes 10")

@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from rdl_live.acquire.gratings import Grating, Image, find_grating
+from rdl_live.acquire.patterns.gratings import Grating, Image, find_grating
+from rdl_live.acquire.patterns.order import DisplayOrder, display_order
 from rdl_live.optics.hardware import SlmRole
-from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
+from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.specimen import nominal_patterns
 
@@ -14,15 +15,10 @@ FIRST_ANGLE_DEG = 8.0
 
 
 @dataclass(frozen=True)
-class ChannelPatterns:
+class ChannelPatterns(DisplayOrder):
     """The gratings of one channel, one an orientation."""
 
-    channel: str
     gratings: tuple[Grating, ...]
-    slots: tuple[tuple[int, int], ...]
-    """(angle, phase) in the order of display."""
-    first_id: int
-    """Pattern id of the first slot; ids count through all channels."""
     requested: PatternSet
     """What was asked for: period and angles, phases unknown."""
 
@@ -86,9 +82,6 @@ def channel_patterns(microscope: Microscope, slm: SlmRole, channel: Channel) -> 
     gratings = tuple(
         find_grating(period_px, _on_slm(slm, angle), geometry.phases, slm.fringes_per_period) for angle in angles
     )
-    slots = [(a, p) for a in range(geometry.angles) for p in range(geometry.phases)]
-    if geometry.series_order is SeriesOrder.PHASE_ANGLE:
-        slots.sort(key=lambda slot: slot[::-1])
     requested = PatternSet(
         patterns=tuple(
             Pattern(
@@ -99,8 +92,8 @@ def channel_patterns(microscope: Microscope, slm: SlmRole, channel: Channel) -> 
             for angle in angles
         )
     )
-    first = geometry.frames * [one.name for one in microscope.channels].index(channel.name)
-    return ChannelPatterns(channel.name, gratings, tuple(slots), first, requested)
+    order = display_order(microscope, channel)
+    return ChannelPatterns(order.channel, order.slots, order.first_id, gratings, requested)
 
 
 def _turned(slm: SlmRole, x: float, y: float) -> tuple[float, float]:

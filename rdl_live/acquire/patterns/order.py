@@ -1,0 +1,31 @@
+"""Which patterns a series consists of, and how they are numbered: the same for every kind of source."""
+
+from dataclasses import dataclass
+
+from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
+
+
+@dataclass(frozen=True)
+class DisplayOrder:
+    """The patterns of one channel."""
+
+    channel: str
+    slots: tuple[tuple[int, int], ...]
+    """(angle, phase) in the order of display."""
+    first_id: int
+    """Pattern id of the first slot; ids count through all channels of the microscope."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Pattern ids in the order of display."""
+        return tuple(range(self.first_id, self.first_id + len(self.slots)))
+
+
+def display_order(microscope: Microscope, channel: Channel) -> DisplayOrder:
+    """Return the patterns of a channel as its microscope file orders them."""
+    geometry = microscope.pattern
+    slots = [(a, p) for a in range(geometry.angles) for p in range(geometry.phases)]
+    if geometry.series_order is SeriesOrder.PHASE_ANGLE:
+        slots.sort(key=lambda slot: slot[::-1])
+    first = geometry.frames * [one.name for one in microscope.channels].index(channel.name)
+    return DisplayOrder(channel.name, tuple(slots), first)
