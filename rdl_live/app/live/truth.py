@@ -67,7 +67,8 @@ class TruthWatch:
         self._closing = False
         self._epoch: int | None = None
         self.latest: Truth | None = None
-        self._sums: dict[str, list[float]] = {}
+        self._sums: dict[str, tuple[float, int]] = {}
+        """Sum and number of the errors of each image."""
         self._thread = threading.Thread(target=self._work, name="rdl-truth", daemon=True)
         self._thread.start()
 
@@ -87,12 +88,12 @@ class TruthWatch:
     @property
     def errors(self) -> dict[str, float]:
         """Mean error of each image over all comparisons."""
-        return {name: float(np.mean(found)) for name, found in self._sums.items()}
+        return {name: total / count for name, (total, count) in self._sums.items()}
 
     @property
     def compared(self) -> int:
         """How many series were compared."""
-        return len(self._sums.get(WIDEFIELD, ()))
+        return self._sums.get(WIDEFIELD, (0.0, 0))[1]
 
     def _work(self) -> None:
         while True:
@@ -118,7 +119,8 @@ class TruthWatch:
         self._epoch = epoch
         errors = errors_of(result, image)
         for name, error in errors.items():
-            self._sums.setdefault(name, []).append(error)
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + error, count + 1)
         self.latest = Truth(image, errors, result)
         if self._receive is not None:
             self._receive(self.latest)
