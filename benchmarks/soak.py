@@ -262,7 +262,7 @@ class Soak:
             return
         report.recordings += 1
         read = verify(out / RAW_RECORDING)
-        if not read.ok:
+        if not read.intact:
             report.problems.append(f"run {report.runs}: the recording does not verify: {read.problems[:3]}")
         if run.opened and read.verified != run.status.raw_frames:
             report.problems.append(

@@ -210,6 +210,7 @@ def test_live_rates_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert complete(printed)
 
 
+@pytest.mark.slow  # a quarter of a minute of large networks; what they compute is tested with the models
 @pytest.mark.usefixtures("few_threads")
 def test_costs_of_networks_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bench.json"

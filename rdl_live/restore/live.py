@@ -86,28 +86,30 @@ class LiveRestorer:
         The guards' verdict is of this series or of one before, of `GUARD_EVERY_S` ago or little more.
         """
         photons, patterns, channel, place = unit.photons, unit.patterns, unit.channel, unit.place
-        restorer = self._restorers.get(channel.name)
+        # Series that do not fit the patterns come between others, with patterns that are not trusted.
+        name = channel.name if any(one.trusted for one in patterns) else f"{channel.name} (no pattern)"
+        restorer = self._restorers.get(name)
         if restorer is None or restorer.patterns is not patterns:
             restorer = Restorer(
                 self._unit, patterns, self._shape, self._weights, self._device, channel=channel, half=self._half
             )
-            self._restorers[channel.name] = restorer
+            self._restorers[name] = restorer
             for known in (self._guarded_s, self._guards, self._pending):
-                known.pop(channel.name, None)
-            self._memories = {key: one for key, one in self._memories.items() if key[0] != channel.name}
+                known.pop(name, None)
+            self._memories = {key: one for key, one in self._memories.items() if key[0] != name}
         now_s = time.monotonic()
-        due = now_s - self._guarded_s.get(channel.name, -math.inf) > GUARD_EVERY_S
+        due = now_s - self._guarded_s.get(name, -math.inf) > GUARD_EVERY_S
         if due:
             # Whoever shares the memory of `photons` may have changed them by the time they are judged.
             photons = photons.clone()
-        restored, judge = restorer.restore_first(photons, memory=self._memory(restorer, channel, place))
+        restored, judge = restorer.restore_first(photons, memory=self._memory(restorer, name, place))
         if due:
-            overdue = channel.name in self._pending
-            self._guarded_s[channel.name], self._pending[channel.name] = now_s, judge
-            if overdue or channel.name not in self._guards:
+            overdue = name in self._pending
+            self._guarded_s[name], self._pending[name] = now_s, judge
+            if overdue or name not in self._guards:
                 self.catch_up()
         self._warn(restorer.warnings)
-        return replace(restored, guards=self._guards.get(channel.name))
+        return replace(restored, guards=self._guards.get(name))
 
     @property
     def behind(self) -> bool:
@@ -121,10 +123,10 @@ class LiveRestorer:
             self._guards[name] = judge()
             self._warn(list(self._guards[name].doubts))
 
-    def _memory(self, restorer: Restorer, channel: Channel, place: tuple[int, int]) -> Memory | None:
+    def _memory(self, restorer: Restorer, name: str, place: tuple[int, int]) -> Memory | None:
         if self._worth <= 1:
             return None
-        key = (channel.name, place)
+        key = (name, place)
         if key not in self._memories:
             self._memories[key] = restorer.memory(self._worth)
         return self._memories[key]

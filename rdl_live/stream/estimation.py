@@ -5,6 +5,7 @@ Who computes is decided elsewhere: an `Executor` is given. On one thread of a sh
 """
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -18,9 +19,12 @@ from rdl_live.optics.estimate.damping import damped_channel
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.quality import modulation_contrast
+from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.optics.reconstruct import Reconstructor
+from rdl_live.stream.fit import Contrasts, SeriesFit
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.series import Frame, Series, SeriesKey
 
@@ -31,6 +35,8 @@ STEADY = 4
 CONFIRMED = 2
 """Series from which an orientation that lags behind the others is told."""
 PHASE_RAD = math.radians(6.0)
+PATIENCE = 4
+"""Series in a row that do not fit, after which they are no exceptions any more: the patterns are found anew in them."""
 MODULATION = 0.05
 """Patterns that moved by less anywhere in the image are left as they are: an image that does not jump is worth more."""
 
@@ -44,8 +50,30 @@ class Calibrated:
     """Takes photons."""
     on: SeriesKey
     """The series from which the damping was measured."""
+    fit: SeriesFit
+    """Judges series against these patterns."""
+    widefield: "Widefield"
+    """For series that do not fit them."""
     channel: Channel
     """The colour, with the OTF that the recording shows."""
+
+
+class Widefield:
+    """The same orientations, none of them trusted: what a series that does not fit is shown with."""
+
+    def __init__(self, patterns: PatternSet, make: Callable[[PatternSet], Reconstructor]) -> None:
+        """Wait until it is needed."""
+        self.patterns = PatternSet(patterns=tuple(pattern.replace(trusted=False) for pattern in patterns))
+        self._make, self._made = make, None
+
+    _made: Reconstructor | None
+
+    @property
+    def reconstructor(self) -> Reconstructor:
+        """Takes photons."""
+        if self._made is None:
+            self._made = self._make(self.patterns)
+        return self._made
 
 
 @dataclass(frozen=True)
@@ -101,7 +129,8 @@ class PatternEstimation:
         self._begin_with = begin_with
         self._health = PatternHealth(channel.name, tell)
         self._recent: list[tuple[SeriesKey, Frame]] = []
-        self._seen = 0
+        self._contrasts = Contrasts()
+        self._unfit = self._seen = 0
         self._job: Future[_Found] | None = None
         self._started_s = -math.inf
         self._failed = False
@@ -110,33 +139,55 @@ class PatternEstimation:
         """What to reconstruct with; None before the first estimation."""
         self.latest: PatternSet | None = None
         """What the last estimation found, trusted or not."""
+        self.verdict: SeriesVerdict | None = None
+        """Whether the series that was offered last fits the patterns in use; None where it was not judged."""
         self.mcnr: float | None = None
         self.estimations = 0
         self.swaps = 0
 
     def offer(self, series: Series, now_s: float) -> None:
         """Keep a series for the next estimation, start one when it is due, and take over what is done."""
-        if self._fixed is not None:
-            if self.current is None:
-                self.current = self._calibrated(self._fixed, series.frames, series.key)
-            return
-        if self._begin_with is not None:
-            self.current = self._calibrated(self._begin_with, series.frames, series.key)
+        given = self._fixed or self._begin_with
+        if given is not None and (self.current is None or self._fixed is None):
+            self.current = self._calibrated(given, series.frames, series.key)
             self._begin_with = None
-        self._keep(series)
+        self.verdict = self._judged(series)
+        if self._fixed is not None:
+            return
+        if self._serves(series):
+            self._keep(series)
         if self._job is not None:
             if not self._job.done():
                 return
             self._take_over(self._job)
             self._job = None
         due = self._seen >= self._wanted if self._hurry else now_s - self._started_s >= self._every_s
-        if not due:
+        chosen = self._latest(self._wanted) if due else []
+        if not chosen:
             return
         self._started_s = now_s
-        chosen = self._latest(self._wanted)
         stack = np.stack([frames for _, frames in chosen])
         current = None if self.current is None else self.current.patterns
         self._job = self._executor.submit(self._find, stack, chosen[-1][0], current)
+
+    def _judged(self, series: Series) -> SeriesVerdict | None:
+        if self.current is None:
+            return None
+        verdict = self.current.fit.judge(lambda: self._photons(series.frames).cpu(), series.key.place)
+        if verdict is not None:
+            self._contrasts.add(series.key.place, verdict)
+            self._unfit = 0 if verdict.trusted else self._unfit + 1
+        return verdict
+
+    def _serves(self, series: Series) -> bool:
+        """Whether a series may be used for the patterns: planes out of focus would blur them, slips confuse them."""
+        if self.current is None:
+            return True
+        if self.verdict is not None and not self.verdict.trusted and self._unfit < PATIENCE:
+            return False
+        if self._unfit == PATIENCE:
+            self._recent, self._seen = [], 0  # what was before is over
+        return self._contrasts.serves(series.key.place)
 
     def _keep(self, series: Series) -> None:
         """Copy into the oldest of the buffers."""
@@ -151,6 +202,8 @@ class PatternEstimation:
     def _latest(self, count: int) -> list[tuple[SeriesKey, Frame]]:
         newest = (self._seen - 1) % self._most
         ordered = [*self._recent[newest + 1 :], *self._recent[: newest + 1]]
+        # What is known of their planes may have come later than they did.
+        ordered = [one for one in ordered if self._contrasts.serves(one[0].place)]
         return ordered[-count:]
 
     def _take_over(self, job: "Future[_Found]") -> None:
@@ -186,7 +239,11 @@ class PatternEstimation:
         mean = float(photons.mean())
         estimated = estimate_patterns(photons, self._unit, channel=self._channel, device=self._device)
         contrast = modulation_contrast(
-            photons[-1], read_noise_e=self._scope.camera.read_noise_e, harmonics=self._scope.pattern.harmonics
+            photons[-1],
+            read_noise_e=self._scope.camera.read_noise_e,
+            harmonics=self._scope.pattern.harmonics,
+            otf=Otf.of(self._scope, self._channel),
+            patterns=estimated,
         )
         channel, damping = damped_channel(photons, self._unit, estimated, self._channel, device=self._device)
         if damping.told:
@@ -220,10 +277,15 @@ class PatternEstimation:
     def _calibrated(
         self, patterns: PatternSet, frames: Frame, key: SeriesKey, channel: Channel | None = None
     ) -> Calibrated:
-        channel = channel or self._channel
-        reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=channel)
-        reconstructor.calibrate(self._photons(frames))
-        return Calibrated(patterns, reconstructor, key, channel)
+        photons, channel = self._photons(frames), channel or self._channel
+
+        def made(patterns: PatternSet) -> Reconstructor:
+            reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=channel)
+            reconstructor.calibrate(photons)
+            return reconstructor
+
+        fit = SeriesFit(patterns, self._unit, channel, self._shape)
+        return Calibrated(patterns, made(patterns), key, fit, Widefield(patterns, made), channel)
 
     def _photons(self, frames: Frame) -> Tensor:
         return to_photons(torch.from_numpy(frames), self._scope.camera, self._maps)

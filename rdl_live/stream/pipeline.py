@@ -20,6 +20,7 @@ from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.restore import Restored
 from rdl_live.restore.stage import Stage, Unit
 from rdl_live.restore.stages.physics import Physics
@@ -47,6 +48,8 @@ class PipelineStatus:
     estimations: int = 0
     swaps: int = 0
     """How often new patterns took the place of others."""
+    unfit: int = 0
+    """Images without super-resolution, of series that do not fit the patterns in use."""
 
     def __add__(self, other: "PipelineStatus") -> "PipelineStatus":
         """Return what has gone through two pipelines, one after the other."""
@@ -125,7 +128,7 @@ class Pipeline:
         ]
         self._told: set[str] = set()
         self._ended = False
-        self._series = self._refused = self._results = self._awaiting = self._unusable = 0
+        self._series = self._refused = self._results = self._awaiting = self._unusable = self._unfit = 0
 
     def push(
         self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
@@ -205,6 +208,7 @@ class Pipeline:
             self._unusable,
             sum(one.estimations for one in self._estimations),
             sum(one.swaps for one in self._estimations),
+            self._unfit,
         )
 
     def patterns(self, channel: int = 0) -> PatternSet | None:
@@ -223,10 +227,31 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        made = self._stage.restore(Unit(photons, use.patterns, use.channel, series.key.place, use.reconstructor))
-        return self._result(use, series, photons, made)
+        channel, place = use.channel, series.key.place
+        verdict = estimation.verdict
+        if verdict is None or verdict.trusted:
+            made = self._stage.restore(Unit(photons, use.patterns, channel, place, use.reconstructor))
+        else:
+            self._tell_unfit(series.key, verdict)
+            blurred = use.widefield
+            made = self._stage.restore(Unit(photons, blurred.patterns, channel, place, blurred.reconstructor))
+        return self._result(use, series, photons, made, verdict)
 
-    def _result(self, use: Calibrated, series: Series, photons: Tensor, made: Restored) -> Result | None:
+    def _tell_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
+        self._unfit += 1
+        if verdict.weak:
+            return  # planes out of focus are no fault; where all series are weak the next estimation says so
+        self._tell_once(
+            f"channel {self._channels[key.channel].name}: the series at {key} does not fit the patterns in use: "
+            f"{verdict.why}. Such series are shown and recorded without super-resolution; check the focus, and that "
+            "pattern display and camera are in step",
+            kind="does not fit",
+        )
+
+    def _result(
+        self, use: Calibrated, series: Series, photons: Tensor, made: Restored, verdict: SeriesVerdict | None
+    ) -> Result | None:
+        fits = verdict is None or verdict.trusted
         if not bool(torch.isfinite(made.sr.sum())):
             self._unusable += 1
             self._tell_once(
@@ -241,7 +266,7 @@ class Pipeline:
             main=made.main,
             key=series.key,
             channel=self._channels[series.key.channel].name,
-            patterns=use.patterns,
+            patterns=use.patterns if fits else use.widefield.patterns,
             calibrated_on=use.on,
             quality=self._quality(use, series, float(widefield.mean())),
             flags=series.flags,
@@ -251,6 +276,7 @@ class Pipeline:
             denoiser=self._stage.name,
             guards=made.guards,
             seen=self._estimations[series.key.channel].latest,
+            verdict=verdict,
         )
 
     def _quality(self, use: Calibrated, series: Series, photons: float) -> Quality:

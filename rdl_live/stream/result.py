@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.restore import Guards
 from rdl_live.restore.restored import SIGMA, SIM
 from rdl_live.stream.series import SeriesKey
@@ -62,6 +63,15 @@ class Result:
     """What the guards say of the denoised image, where they were asked for this series."""
     seen: PatternSet | None = None
     """The patterns at the latest estimation, trusted or not: what the light is like now; None if none was made."""
+
+    verdict: SeriesVerdict | None = None
+    """Whether this series fits the patterns in use. If not, the image is made without super-resolution, and `patterns`
+    are not trusted. None where it was not judged: a part of those that follow good ones."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing speaks against the image: its series fits the patterns, as far as it was judged."""
+        return self.verdict is None or self.verdict.trusted
 
     @property
     def sr(self) -> Tensor:

@@ -14,6 +14,7 @@ import tifffile
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from tests.cases.fast import variants
 
 Folder = Callable[[str], Path]
 GREY = {"photometric": "minisblack"}
@@ -113,12 +114,7 @@ VARIANTS: dict[str, tuple[tuple[int, int, float, float], Change, list[int], str]
 }
 
 
-SLOW = {"four angles, five phases", "lost, twenty frames", "lost in the dim", "lost early"}
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in VARIANTS]
-)
+@pytest.mark.parametrize("name", variants(VARIANTS, ("dim", "lost at a border", "exchanged")))
 def test_what_is_out_of_step_is_named(make_cases: ModuleType, tmp_path: Path, name: str) -> None:
     (angles, phases, photons, contrast), change, wrong, words = VARIANTS[name]
     raw = change(film(make_cases, angles, phases, photons, contrast), angles * phases)

@@ -1,4 +1,7 @@
-"""`rdl-live demo`, as a user runs it: a process of its own, to its clean end."""
+"""`rdl-live demo`, as a user runs it: a process of its own, to its clean end.
+
+SIGTERM is slow here: `faults/test_ending.py` sends it to a demo, and leaves SIGINT to this file.
+"""
 
 import json
 import os
@@ -95,7 +98,9 @@ def test_the_demo_denoises_unless_told_otherwise(root: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow)]
+)
 def test_a_demo_that_is_stopped_ends_in_order(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = start(root, "--headless", "--seconds", "600", "--size", "128", "--out", str(tmp_path))
     images = tmp_path / "sr.ome.zarr" / "0" / "c"  # a demo without an image ends with exit code 1

@@ -153,9 +153,9 @@ RUNS = [
             ("w.safetensors",),
         ),
         Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --half", ("w.safetensors",)),
-        Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
     ),
-    *runs(
+    *runs(  # demos, trainings and comparisons of many seconds; each verb has a fast test in this folder
+        Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
         Case(
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
             "--camera emccd --overwrite",

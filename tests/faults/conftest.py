@@ -75,7 +75,7 @@ class Bench:
     def verified(self) -> int:
         """Compare every raw frame with its checksum; return how many there are."""
         report = verify(self.out / RAW_RECORDING)
-        assert report.ok, report.problems
+        assert report.intact, report.problems
         assert not any("was not closed" in note for note in self.raw.notes)
         return report.verified
 

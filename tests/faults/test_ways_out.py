@@ -25,7 +25,7 @@ from tests.faults.conftest import until
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and /proc as Linux has them")
 PROGRAMS = ("acquire", "live", "demo", "docked")
 DARK_S = 1.0
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 
 
 @dataclass

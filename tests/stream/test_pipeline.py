@@ -137,7 +137,7 @@ def test_colours_have_patterns_of_their_own(scene: Scene) -> None:
     other = PatternSet(patterns=tuple(p.replace(kx=0.9 * p.kx, ky=0.9 * p.ky) for p in scene.patterns))
     side = (scene.side, scene.side)
     pipeline = Pipeline(scene.scope, scene.scope.channels, side, AtOnce(), patterns=(scene.patterns, other))
-    green, red = scene.series(1), scene.series(2)
+    green, red = scene.series(1), dataclasses.replace(scene, patterns=other).series(2)
     results = []
     for pair in zip(frames_of(green, 0), frames_of(red, 0, channel=1), strict=True):
         results += [pipeline.push(frame, tag) for frame, tag in pair]

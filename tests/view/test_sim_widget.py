@@ -215,7 +215,7 @@ def test_doubtful_places_are_shaded(qtbot: QtBot, widget: SimWidget, session: Fa
 
 
 def test_doubts_of_the_guards_are_told(widget: SimWidget, session: FakeSession) -> None:
-    session.be(Activity.LIVE, doubts=("what denoising took away holds structure",))
+    session.be(Activity.LIVE, doubts=("the removed residual contains structure",))
     widget.refresh()
     assert "holds structure" in text_of(widget, "doubts")
     session.be(Activity.LIVE, doubts=())

@@ -117,4 +117,6 @@ def made_how(result: Result) -> dict[str, Any]:
         "latency_ms": 1e3 * result.latency_s,
         "photons_per_pixel": result.quality.photons_per_pixel,
         "mcnr": result.quality.mcnr,
+        "fits": result.fits,
+        "why": "" if result.verdict is None else result.verdict.why,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rdl_live.optics import Microscope, Otf, PatternSet
+from rdl_live.optics import Channel, Microscope, Otf, PatternSet
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.quality import (
     Flicker,
@@ -103,11 +103,15 @@ class RawQuality:
         }
 
 
-def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet) -> RawQuality:
-    """Measure one series of photons (A, P, y, x)."""
+def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None) -> RawQuality:
+    """Measure one series of photons (A, P, y, x); with a channel, motion does not count as modulation."""
     return RawQuality(
         contrast=modulation_contrast(
-            photons, read_noise_e=scope.camera.read_noise_e, harmonics=scope.pattern.harmonics
+            photons,
+            read_noise_e=scope.camera.read_noise_e,
+            harmonics=scope.pattern.harmonics,
+            otf=None if channel is None else Otf.of(scope, channel),
+            patterns=patterns,
         ),
         flicker=flicker(photons, order=scope.pattern.series_order),
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
@@ -129,10 +133,13 @@ def _fitted_flicker(patterns: PatternSet | None) -> float | None:
 def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | None = None) -> list[str]:
     """Return what a microscopist should mend before the next recording."""
     found = []
-    if quality.contrast.overall < _LOW_MCNR:
+    contrast = quality.contrast
+    # Patterns that are trusted were measured over whole frames: there single pixels say nothing against the image.
+    if contrast.overall < _LOW_MCNR and (patterns is None or not patterns.trusted):
         found.append(
-            f"modulation contrast-to-noise {quality.contrast.overall:.1f} is inadequate (below {_LOW_MCNR:g}): "
-            "fine detail is mostly noise; use more light, average, or improve the pattern's contrast"
+            f"the stripes hardly stand out of the noise of the raw frames (modulation contrast-to-noise "
+            f"{contrast.overall:.1f}; {contrast.noise_floor:.1f} is noise alone) at {quality.photons_per_pixel:.3g} "
+            "photons a pixel: use more light, or improve the contrast of the pattern (focus, polarisation)"
         )
     fitted = _fitted_flicker(patterns)
     if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
@@ -164,15 +171,21 @@ def calibration_warnings(camera: Camera) -> list[str]:
     ]
 
 
-def noise_warnings(noise: SeriesNoise) -> list[str]:
-    """Return what the noise says of camera and file."""
+def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
+    """Return what the noise says of camera and file.
+
+    Args:
+        noise: of a series.
+        offsets: whether what is fixed may be offsets; what grows with the light no map of them takes away, so that it
+            is a figure of the report only.
+    """
     found = []
     if noise.smoothed:
         found.append(
             "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
             "the camera's own frames where they still exist; the noise was measured within the OTF instead"
         )
-    if noise.excess > FIXED_EXCESS:
+    if noise.excess > FIXED_EXCESS and offsets:
         found.append(
             f"a fixed pattern of {math.sqrt(noise.fixed):.2f} e rms is the same in all frames (offsets that differ "
             "from pixel to pixel): measure it by `rdl-live calibrate offset` from recordings of any specimen, or by "

@@ -59,6 +59,7 @@ from rdl_live.optics.microscope import Channel
 from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
 from rdl_live.optics.quality.defects import find_defects
+from rdl_live.optics.quality.fixed_light import offset_share
 from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
 from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
@@ -69,6 +70,8 @@ ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
 MOST_ALIASED = 4.0
 """Cut-off of the objective in cycles a pixel, 0.5 at the Nyquist limit; beyond this there is nothing to be seen."""
+_OF_OFFSETS = 0.6
+"""Share of a fixed pattern that does not grow with the light, from which it is one of offsets."""
 _PIXEL_TOLERANCE = 0.02
 _NOISE_PIXELS = 2**24
 """Of the time points on which the noise is measured."""
@@ -312,10 +315,11 @@ class OfflineRun:
         warnings = self._settle_gain(series[0])
         self.noise = self._noise(series)
         own = None
-        if self.noise.excess > FIXED_EXCESS:
+        offsets = self.noise.excess > FIXED_EXCESS and self._is_of_offsets()
+        if offsets:
             own = own_offsets(self.series, len(self.recording), self.scope, self.channel, self.maps)
         if own is None:
-            return warnings + noise_warnings(self.noise)
+            return warnings + noise_warnings(self.noise, offsets=offsets)
         self.maps = own
         return warnings
 
@@ -329,6 +333,12 @@ class OfflineRun:
         self.maps = load_camera_maps(self.scope.camera, self.recording.shape[-2:], self.recording.corner)
         self.camera_measured = measured
         return measured_gain_warnings(camera, measured)
+
+    def _is_of_offsets(self) -> bool:
+        """Whether the fixed pattern is at least mostly one of offsets, which a map can take off."""
+        counts = torch.from_numpy(self.series(0)[None].astype(np.float32))
+        photons = to_photons(counts, self.scope.camera, self.maps)
+        return offset_share(photons, Otf.of(self.scope, self.channel)) > _OF_OFFSETS
 
     def _noise(self, series: "list[np.ndarray]") -> SeriesNoise:
         """Measure the noise of some of the time points."""
@@ -532,7 +542,7 @@ class OfflineRun:
         """Measure quality on the first time point and add it to the report."""
         with self.watch.timed("quality"):
             photons = to_photons(torch.from_numpy(series.astype(np.float32)), self.scope.camera, self.maps)
-            quality = raw_quality(photons, self.scope, result.patterns)
+            quality = raw_quality(photons, self.scope, result.patterns, self.channel)
             negative = negative_values(image)
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener

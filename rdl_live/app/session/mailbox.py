@@ -138,6 +138,7 @@ class Mailbox:
             result.denoiser,
             result.seen,
             {} if self._truth is None else self._truth.errors,
+            "" if result.verdict is None else result.verdict.why,
         )
 
     def _true(self, channel: str, pixel_um: float) -> dict[str, Picture]:

@@ -203,7 +203,7 @@ class SessionRun:
         if result.guards is not None:
             self._doubts = result.guards.doubts
         self._latest = result
-        if len(self.plan.channels) == 1:
+        if len(self.plan.channels) == 1 and result.fits:
             self._bench.known[self._key] = result.patterns
         if self.goal.kind is Kind.SNAP and self.plan.endless:
             self.stop()

@@ -13,6 +13,7 @@ from rdl_live.files.recorder.layout import StreamLayout
 Progress = Callable[[int, int], None]
 """Told how many of how many series are done."""
 LOST, DAMAGED = "its chunk is lost", "its chunk is damaged"
+HOLDS_NOTHING = "holds no frame: the run ended before the first one was recorded"
 
 
 @dataclass
@@ -45,6 +46,11 @@ class VerifyReport:
         """Whether all is well."""
         return not self.problems
 
+    @property
+    def intact(self) -> bool:
+        """Whether nothing is damaged: also of a run that ended before its first frame, which is not `ok`."""
+        return all(problem == HOLDS_NOTHING for problem in self.problems)
+
 
 def verify(path: str | Path, progress: Progress | None = None) -> VerifyReport:
     """Read a whole recording and compare every frame with its checksum. Changes nothing.
@@ -60,7 +66,7 @@ def verify(path: str | Path, progress: Progress | None = None) -> VerifyReport:
     if content.damaged_lines:
         problems.append(f"{content.damaged_lines} line(s) of the journal are damaged")
     if not found.frames and not known:
-        problems.append("holds no frame: the run ended before the first one was recorded")
+        problems.append(HOLDS_NOTHING)
     if not content.ended:
         problems.append(f"was not closed; bring it in order with: rdl-live recover {path}")
     return VerifyReport(path, len(content.blocks), found.frames, found.verified, tuple(problems))

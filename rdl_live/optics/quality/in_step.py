@@ -28,6 +28,7 @@ _EXPLAINS = 0.5
 """Share of the misfit that a shift of the frames must take away."""
 _WEAK = 0.5
 """Contrast, relative to the patterns in force, below which a series does not fit them."""
+_WEAKER = "are weaker than the patterns in force"
 _MOVED_RAD = math.radians(50.0)
 """Shift of the stripes against the patterns in force from which the image shows ghosts."""
 _DIM = 0.9
@@ -55,6 +56,11 @@ class SeriesVerdict:
     """Log-likelihood that the frames lie 0, 1, 2 ... places further, minus that they are in step: (frames,)."""
     lost: Place | None = None
     """First frame that is out of its place, where all after it are."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether all that is wrong are stripes that are weaker, as they are out of focus."""
+        return _WEAKER in self.why
 
     @property
     def trusted(self) -> bool:
@@ -161,7 +167,7 @@ class InStep:
             usual = self._patterns[index].modulation[0]
             if own[column] < _WEAK * size[column] and size[column] - own[column] > _SURE * sigma[column]:
                 return (
-                    f"the stripes of angle {index} are weaker than the patterns in force (contrast "
+                    f"the stripes of angle {index} {_WEAKER} (contrast "
                     f"{usual * own[column] / size[column]:.2f}, not {usual:.2f}): out of focus, or the pattern was off"
                 )
         wrong = self._wrong_frames(found, self._expected * turned, own, sigma)

@@ -8,6 +8,12 @@ Protoc. 12, 988 (2017). SIMcheck's program divides by a noise that it measures a
 this form takes the noise from the photon count, as Stallinga's group does (the 1/P in F is theirs too:
 without it everything would be sqrt(P) larger). Harmonics add as squares. Light without modulation does not
 give 0 but `noise_floor(P)`, 2.05 for three phases, because |F_1| cannot be negative.
+
+A specimen that moves changes from phase to phase as well. Where the patterns are known only the part of F_1 counts
+that they explain (see `explained`); its noise stays, so that the scale is the same.
+
+MCNR is a property of single pixels of raw frames. Low values say that the stripes cannot be seen by eye there; the
+reconstruction compares whole frames, and may well be right.
 """
 
 import math
@@ -17,6 +23,10 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.explained import explained_share
 
 
 class Grade(StrEnum):
@@ -128,7 +138,12 @@ def foreground(photons: Tensor) -> Tensor:
 
 
 def modulation_contrast(
-    photons: Tensor, *, read_noise_e: float | Tensor = 0.0, harmonics: int = 1
+    photons: Tensor,
+    *,
+    read_noise_e: float | Tensor = 0.0,
+    harmonics: int = 1,
+    otf: Otf | None = None,
+    patterns: PatternSet | None = None,
 ) -> ModulationContrast:
     """Return the MCNR of a series, averaged over its foreground as SIMcheck does.
 
@@ -139,6 +154,8 @@ def modulation_contrast(
         photons: (..., angle, phase, y, x); several time points are averaged over.
         read_noise_e: root-mean-square read noise [electrons], one figure or a map (y, x).
         harmonics: pattern harmonics to add up.
+        otf: detection OTF; needed with `patterns`.
+        patterns: of a single series; motion then does not count as modulation. Not used for several harmonics.
 
     Raises:
         ValueError: fewer axes than four, or too few phases for the harmonics.
@@ -146,7 +163,21 @@ def modulation_contrast(
     contrast = mcnr_map(photons, read_noise_e=read_noise_e, harmonics=harmonics)
     mask = foreground(photons)
     chosen = contrast.movedim(-3, 0)[:, mask]  # (angle, foreground pixel)
+    if patterns is not None and otf is not None and photons.ndim == 4 and harmonics == 1:
+        read = float(torch.as_tensor(read_noise_e).square().mean().sqrt())
+        shares = torch.tensor(explained_share(photons, otf, patterns, read)).to(chosen)
+        chosen = _without_motion(chosen, shares[:, None], photons.shape[-3])
     means = tuple(float(mean) for mean in chosen.mean(dim=1))
     overall = sum(means) / len(means)
     share = float(mask.double().mean())
     return ModulationContrast(means, overall, grade(overall), share, noise_floor(photons.shape[-3], harmonics))
+
+
+def _without_motion(contrast: Tensor, shares: Tensor, phases: int) -> Tensor:
+    """Return MCNR (angle, pixel) of which only a share of the signal's power is the pattern's (angle, 1)."""
+    # In each pixel 16 |F_1|^2 / noise is signal + 16 / P on average.
+    noise = 16 / phases
+    power = contrast.square().mean(dim=1, keepdim=True)
+    signal = (power - noise).clamp(min=0)
+    kept = (power - (1 - shares) * signal) / power.clamp(min=1e-12)
+    return contrast * kept.clamp(0, 1).sqrt()

@@ -59,6 +59,7 @@ class StripeProbe:
         shape: tuple[int, int],
         read_noise_e: float = 0.0,
         device: torch.device | str = "cpu",
+        largest: int = LARGEST,
     ) -> None:
         """Prepare for frames (y, x) of one size.
 
@@ -68,11 +69,12 @@ class StripeProbe:
             shape: (y, x) of a raw frame.
             read_noise_e: of the camera [electrons], where the OTF leaves no noise to measure.
             device: where to compute.
+            largest: side of the square that is looked at [pixels].
         """
         self._device = torch.device(device)
         self._shape, self._k0 = shape, [(pattern.kx, pattern.ky) for pattern in patterns]
         self._read_noise = read_noise_e
-        self._part = (min(shape[0], LARGEST), min(shape[1], LARGEST))
+        self._part = (min(shape[0], largest), min(shape[1], largest))
         self._grid: Grid = grid_of(otf, self._part, self._device)
         pixel = otf.pixel_um
         kx, ky = frequencies(self._part, pixel, device=self._device)

@@ -40,6 +40,9 @@ class ImageTrust:
         doubts = snapshot.doubts if images.denoiser != "none" else ()
         found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=snapshot.nominal)
         found |= dict.fromkeys(images.by_network, found["denoised"])
+        if images.misfit:
+            why = images.misfit[0].upper() + images.misfit[1:]
+            found = dict.fromkeys(found, Caution(f"Not super-resolved: this series does not fit the pattern\n{why}."))
         old = self._old(refused - self._refused, snapshot.activity)
         return dict.fromkeys(found, Caution(old)) if old else found
 

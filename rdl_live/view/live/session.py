@@ -218,6 +218,8 @@ class Images:
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
     errors: Mapping[str, float] = field(default_factory=dict)
     """Of the images against the truth, by name, where that is known; 0 is perfect."""
+    misfit: str = ""
+    """Why this series does not fit the patterns in use, so that the image has no super-resolution; empty if it does."""
 
     def __getitem__(self, name: str) -> Picture | None:
         """Return the picture of this name; None where there is none."""

@@ -32,7 +32,7 @@ TRACES = (
         "Signal for the same light, relative to the brightest so far: falls as the dye bleaches",
     ),
     Trace("modulation", "Modulation", "", "Contrast of the weakest trusted stripes, 0 to 1"),
-    Trace("mcnr", "MCNR", "", "Stripes compared with noise: below 4 fine detail is mostly noise, above 8 is good"),
+    Trace("mcnr", "MCNR", "", "Stripes over the noise of one raw pixel: 2 is noise alone, from 4 they can be seen"),
     Trace("image_fps", "Images", "/s", "Super-resolved images a second"),
     Trace("latency_ms", "Delay", "ms", "From the last raw frame of a series to its super-resolved image"),
 )
