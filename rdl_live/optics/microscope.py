@@ -161,6 +161,9 @@ class Channel(Description):
     """Measured radial OTF of this colour; overrides that of the optics."""
     otf: RadialOtf | None = None
     """The measured OTF itself; filled in from otf_file when the microscope file is loaded."""
+    otf_damping: tuple[float, float] = (0.0, 0.0)
+    """(a, b) of a factor exp(-a f - b f^2) on the OTF, f in cycles/um [um, um^2]: by how much a recording shows it to
+    pass less than the file's."""
 
     @model_validator(mode="after")
     def _stokes(self) -> Self:

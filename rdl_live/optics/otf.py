@@ -55,10 +55,22 @@ class Otf:
     measured: RadialOtf | None = None
     integrates: bool = True
     """Whether the ideal OTF is multiplied by the pixel's MTF (not for an image that is only sampled)."""
+    damping: tuple[float, float] = (0.0, 0.0)
+    """(a, b) of a factor exp(-a |k| - b |k|^2) on all that, as it was measured on a recording [um, um^2]."""
 
     def __call__(self, kx: Tensor, ky: Tensor) -> Tensor:
         """Return the transfer at the frequencies (kx, ky) [cycles/um], broadcast against each other."""
         k = torch.hypot(kx, ky)
+        transfer = self._undamped(k, kx, ky)
+        a, b = self.damping
+        return transfer * torch.exp(-k * (a + b * k)) if a or b else transfer
+
+    def damped_to(self, k: float) -> float:
+        """Return the factor of the damping at a frequency [cycles/um]."""
+        a, b = self.damping
+        return math.exp(-k * (a + b * k))
+
+    def _undamped(self, k: Tensor, kx: Tensor, ky: Tensor) -> Tensor:
         if self.measured is None:
             ideal = ideal_otf(k, self.cutoff)
             return ideal * pixel_mtf(kx, ky, self.pixel_um) if self.integrates else ideal
@@ -74,4 +86,4 @@ class Otf:
         """Return the detection OTF of a microscope's channel: the measured one where there is one."""
         channel = channel or scope.channels[0]
         measured = channel.otf or scope.optics.otf
-        return cls(scope.cutoff(channel), scope.optics.pixel_size_um, measured)
+        return cls(scope.cutoff(channel), scope.optics.pixel_size_um, measured, damping=channel.otf_damping)

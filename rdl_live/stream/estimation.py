@@ -15,6 +15,7 @@ from torch import Tensor
 
 from rdl_live.errors import RdlError
 from rdl_live.optics.estimate import estimate_patterns
+from rdl_live.optics.estimate.damping import damped_channel
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
@@ -53,6 +54,8 @@ class Calibrated:
     """Judges series against these patterns."""
     widefield: "Widefield"
     """For series that do not fit them."""
+    channel: Channel
+    """The colour, with the OTF that the recording shows."""
 
 
 class Widefield:
@@ -81,6 +84,8 @@ class _Found:
     """Mean of the raw frames."""
     better: Calibrated | None
     """None where the patterns in use still hold."""
+    channel: Channel
+    """The colour, with the OTF that the series show."""
 
 
 class PatternEstimation:
@@ -211,6 +216,7 @@ class PatternEstimation:
                 self._tell(f"channel {self._channel.name}: the patterns cannot be estimated: {error}")
             return
         self._failed = False
+        self._channel = found.channel
         self.estimations += 1
         self.latest, self.mcnr = found.estimated, found.mcnr
         scores = [pattern.score for pattern in found.estimated]
@@ -239,10 +245,13 @@ class PatternEstimation:
             otf=Otf.of(self._scope, self._channel),
             patterns=estimated,
         )
+        channel, damping = damped_channel(photons, self._unit, estimated, self._channel, device=self._device)
+        if damping.told:
+            estimated = estimate_patterns(photons, self._unit, channel=channel, device=self._device)
         merged = estimated if current is None else self._in_force(current, estimated, photons)
-        if current is not None and not _differ(current, merged, self._size_um):
-            return _Found(estimated, contrast.overall, mean, None)
-        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key))
+        if current is not None and not damping.told and not _differ(current, merged, self._size_um):
+            return _Found(estimated, contrast.overall, mean, None, channel)
+        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key, channel), channel)
 
     def _in_force(self, current: PatternSet, estimated: PatternSet, photons: Tensor) -> PatternSet:
         """Return the patterns to use: in dim light those of brighter series, their phases fitted to the newest."""
@@ -265,16 +274,18 @@ class PatternEstimation:
                 chosen.append(fitted.replace(score=old.score) if fitted.trusted else old)
         return PatternSet(patterns=tuple(chosen))
 
-    def _calibrated(self, patterns: PatternSet, frames: Frame, key: SeriesKey) -> Calibrated:
-        photons = self._photons(frames)
+    def _calibrated(
+        self, patterns: PatternSet, frames: Frame, key: SeriesKey, channel: Channel | None = None
+    ) -> Calibrated:
+        photons, channel = self._photons(frames), channel or self._channel
 
         def made(patterns: PatternSet) -> Reconstructor:
-            reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=self._channel)
+            reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=channel)
             reconstructor.calibrate(photons)
             return reconstructor
 
-        fit = SeriesFit(patterns, self._unit, self._channel, self._shape)
-        return Calibrated(patterns, made(patterns), key, fit, Widefield(patterns, made))
+        fit = SeriesFit(patterns, self._unit, channel, self._shape)
+        return Calibrated(patterns, made(patterns), key, fit, Widefield(patterns, made), channel)
 
     def _photons(self, frames: Frame) -> Tensor:
         return to_photons(torch.from_numpy(frames), self._scope.camera, self._maps)

@@ -227,7 +227,7 @@ class Pipeline:
             self._awaiting += 1
             return None
         photons = self._photons(series.frames)
-        channel, place = self._channels[series.key.channel], series.key.place
+        channel, place = use.channel, series.key.place
         verdict = estimation.verdict
         if verdict is None or verdict.trusted:
             made = self._stage.restore(Unit(photons, use.patterns, channel, place, use.reconstructor))

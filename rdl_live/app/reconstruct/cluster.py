@@ -49,6 +49,8 @@ class Order:
     """Rows, columns and number of hot ones of the pixels to be filled, as JSON."""
     model: int = 0
     """Series that decides on the weights."""
+    otf_damping: tuple[float, float] = (0.0, 0.0)
+    """See `Channel`."""
 
 
 def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator[Computed]:
@@ -70,6 +72,7 @@ def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator
         if run.defects.mended
         else "[[], [], 0]",
         run.model,
+        run.channel.otf_damping,
     )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
     step = max(1, min(TASK_SERIES, TASK_BYTES // size))
@@ -153,6 +156,7 @@ def _opened(order: Order) -> tuple[OfflineRun, Machine]:
     run.settle_camera()
     patterns = PatternSet.model_validate_json(order.patterns)
     levels, (rows, columns, hot) = json.loads(order.levels), json.loads(order.defects)
+    run.channel = run.channel.replace(otf_damping=order.otf_damping)
     run.defects = Defects(np.array(rows, np.int64), np.array(columns, np.int64), hot)
     run.levels, run.model = None if levels is None else np.array(levels), order.model
     return run, run.machine(patterns, run.series(order.model))

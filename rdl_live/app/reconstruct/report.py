@@ -26,6 +26,8 @@ _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
+_LEAST_PASSED = 0.6
+"""Of the OTF at half the cut-off; good objectives in daily use pass 0.75."""
 FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
@@ -190,6 +192,18 @@ def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
             "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
         )
     return found
+
+
+def otf_warnings(otf: Otf) -> list[str]:
+    """Return a sentence if much less light of fine detail arrives than the microscope file's OTF passes."""
+    passed = otf.damped_to(0.5 * otf.cutoff)
+    if passed > _LEAST_PASSED:
+        return []
+    return [
+        f"the objective passes {passed:.0%} of what an ideal one would at half its cut-off (measured on this "
+        "recording, and corrected): for sharper and less noisy images check the immersion medium, the coverslip's "
+        "thickness (correction collar) and the focus"
+    ]
 
 
 def negative_warning(ratio: float) -> list[str]:

@@ -29,6 +29,7 @@ from rdl_live.app.reconstruct.report import (
     calibration_warnings,
     negative_warning,
     noise_warnings,
+    otf_warnings,
     pattern_records,
     pattern_warnings,
     raw_quality,
@@ -51,6 +52,7 @@ from rdl_live.files import (
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.files.raw import request_for
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
+from rdl_live.optics.estimate.damping import Damping, damped_channel
 from rdl_live.optics.estimate.harmonic import second_harmonic
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel
@@ -182,6 +184,8 @@ class OfflineRun:
         """Where the patterns come from, if they are given; see `JointFit`."""
         self.camera_measured: dict[str, float] | None = None
         """What was measured of the camera on this recording, as fields of `Camera`."""
+        self.damping: Damping | None = None
+        """What the recording says of its OTF; known after `estimate`."""
         self._known: KnownPatterns | None = None
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
@@ -269,6 +273,8 @@ class OfflineRun:
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
+            if self._settle_otf(stack, patterns):
+                patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
@@ -283,7 +289,18 @@ class OfflineRun:
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
         warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
-        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns)
+        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+
+    def _settle_otf(self, stack: "list[np.ndarray]", patterns: PatternSet) -> bool:
+        """Measure the OTF on some series; return whether it is not the one that was assumed."""
+        before = self.channel
+        self.channel, self.damping = damped_channel(
+            np.stack(stack), self.scope, patterns, before, maps=self.maps, device=self.device
+        )
+        return self.channel is not before
+
+    def _otf_warnings(self) -> list[str]:
+        return otf_warnings(Otf.of(self.scope, self.channel))
 
     def judge(self, patterns: PatternSet) -> SeriesJudge:
         """Return what judges series against patterns."""
@@ -360,7 +377,13 @@ class OfflineRun:
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
         given = {} if self.patterns_from is None else {"patterns_from": self.patterns_from}
         camera = {} if self.camera_measured is None else {"camera_measured": self.camera_measured}
-        return {"fixed_pattern_e": fixed, **camera, **given}
+        return {"fixed_pattern_e": fixed, **self._otf_facts(), **camera, **given}
+
+    def _otf_facts(self) -> dict[str, Any]:
+        found = self.damping
+        if found is None or not math.isfinite(found.sigma_um):
+            return {"otf_damping": None, "otf_damping_error": None}
+        return {"otf_damping": found.slope_um, "otf_damping_error": found.sigma_um}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""

@@ -17,6 +17,7 @@ from rdl_live.files.recorder import ImageAddress, Recording, open_recording
 from rdl_live.files.recorder.journal import read_journal
 from rdl_live.files.recorder.series import labels_of
 from rdl_live.optics import PatternSet, estimate_patterns
+from rdl_live.optics.estimate.damping import damped_channel
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.train.recordings.film import Film
@@ -117,6 +118,9 @@ def _film(
     try:
         if known is None:
             patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
+            channel, damping = damped_channel(frames[spread], scope, patterns, channel, maps=maps, device=device)
+            if damping.told:
+                patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
         else:
             fit = refit_patterns(frames[spread], scope, known, channel=channel, maps=maps, device=device)
             patterns = fit.patterns

@@ -59,12 +59,17 @@ class Overlap:
 
     def side(self, cutoff: float) -> Tensor:
         """Return (|k - k0| - |k|) / cut-off in the rectangle: 0 where both bands are transferred alike."""
+        away, near = self.distances()
+        return (away - near) / cutoff
+
+    def distances(self) -> tuple[Tensor, Tensor]:
+        """Return |k - k0| and |k| in the rectangle [cycles/um]."""
         device = self.weight.device
         kx, ky = (
             self._columns.indices(device)[None, :] * self._steps[1],
             self._rows.indices(device)[:, None] * self._steps[0],
         )
-        return (torch.hypot(kx - self.k0[0], ky - self.k0[1]) - torch.hypot(kx, ky)) / cutoff
+        return torch.hypot(kx - self.k0[0], ky - self.k0[1]), torch.hypot(kx, ky)
 
     def cut(self, spectrum: Tensor) -> Tensor:
         """Return the rectangle of spectra, (..., y, x) -> (..., rows, columns)."""

@@ -12,9 +12,9 @@ mean of n frames is 1 / n of theirs. If it is more, and more than at the edge of
 pattern shows as well), the specimen is seen finer than this objective could.
 """
 
-import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from rdl_live.optics.estimate.bands import Bands, over_time, power
 from rdl_live.optics.estimate.refine import Overlap
 from rdl_live.optics.fourier import frequencies
+from rdl_live.optics.otf import Otf
 
 _EDGES = (-1.0, -0.3, -0.1, 0.1, 0.3, 1.0)
 """Strips by (|k - k0| - |k|) / cut-off."""
@@ -95,13 +96,17 @@ def profile(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
     strength = over_time(power(moved)) - _mean_floor(bands) * power(overlap.weighted_here)
     product = over_time(data * moved.conj())
     spread = over_time(power(moved * overlap.weighted_there)) * (float(bands.floor[orientation]) / bands.phases)
-    inside = overlap.weight > 0
+    strips = torch.bucketize(side, side.new_tensor(_EDGES), right=True) - 1
+    # What lies outside is counted as one more strip.
+    strips = strips.where((overlap.weight > 0) & (strips >= 0), len(_EDGES) - 1).flatten()
+    totals, real, imaginary, noise = (
+        torch.bincount(strips, values.flatten().double(), len(_EDGES)).tolist()
+        for values in (strength, product.real, product.imag, spread)
+    )
     rows = []
-    for low, high in itertools.pairwise(_EDGES):
-        strip = inside & (side >= low) & (side < high)
-        total = float(strength[strip].sum())
-        found, error = complex(product[strip].sum()), math.sqrt(max(float(spread[strip].sum()), 0.0) / 2)
-        rows.append((2 * found / total, 2 * error / total) if total > 0 else (0j, math.inf))
+    for total, found, error in zip(totals[:-1], map(complex, real, imaginary), noise, strict=False):
+        depth_error = 2 * math.sqrt(max(error, 0.0) / 2)
+        rows.append((2 * found / total, depth_error / total) if total > 0 else (0j, math.inf))
     middle = rows[2][0]
     turn = middle.conjugate() / abs(middle) if middle else 1
     return Profile(tuple((z * turn).real for z, _ in rows), tuple(error for _, error in rows))
@@ -111,24 +116,50 @@ def _mean_floor(bands: Bands) -> float:
     return bands.wide_floor * bands.times
 
 
-def structure_beyond(bands: Bands) -> bool:
-    """Whether the frames hold detail beyond the cut-off, which no lens of this NA could have imaged."""
-    otf, shape = bands.otf, bands.shape
-    kx, ky = frequencies(shape, otf.pixel_um, device=bands.widefield.device)
+@dataclass(frozen=True)
+class _Regions:
+    """Places in a spectrum (y, x), counted row by row, and in its half-plane (y, x // 2 + 1)."""
+
+    inner: Tensor
+    outer: Tensor
+    """Beyond the cut-off, and at the edge of the spectrum."""
+    half_inner: Tensor
+    half_outer: Tensor
+    half_middle: Tensor
+    """The same in the half-plane, and the middle of the support."""
+
+
+@lru_cache(maxsize=4)
+def _regions(otf: Otf, shape: tuple[int, int], device: torch.device) -> _Regions:
+    kx, ky = frequencies(shape, otf.pixel_um, device=device)
     k, nyquist = torch.hypot(kx, ky), 0.5 / otf.pixel_um
     edge = torch.maximum(kx.abs().expand_as(k), ky.abs().expand_as(k)) / nyquist
     inner = (k > _BEYOND[0] * otf.cutoff) & (k < _BEYOND[1] * otf.cutoff) & (edge < _FRAME - 0.05)
     outer = (edge > _FRAME) & (k > _BEYOND[0] * otf.cutoff)
-    if min(int(inner.sum()), int(outer.sum())) < _LEAST_SAMPLES:
-        return False
+    middle = (k > 0.3 * otf.cutoff) & (k < 0.6 * otf.cutoff)
     half = shape[1] // 2 + 1
-    wide, side = over_time(power(bands.wide_spectrum)) / bands.times, bands.side_power.mean(dim=0)
-    noise = float(side[inner].mean()) / bands.angles
-    beyond, elsewhere = float(wide[inner[:, :half]].mean()), float(wide[outer[:, :half]].mean())
-    edge_noise = float(side[outer].mean()) / bands.angles
+    places = (mask.flatten().nonzero().squeeze(1) for mask in (inner, outer))
+    halves = (mask[:, :half].flatten().nonzero().squeeze(1) for mask in (inner, outer, middle))
+    return _Regions(*places, *halves)
+
+
+def structure_beyond(bands: Bands) -> bool:
+    """Whether the frames hold detail beyond the cut-off, which no lens of this NA could have imaged."""
+    regions = _regions(bands.otf, bands.shape, bands.widefield.device)
+    samples = len(regions.inner)
+    if min(samples, len(regions.outer)) < _LEAST_SAMPLES:
+        return False
+    wide = over_time(power(bands.wide_spectrum)).flatten()
+    side = bands.side_power.flatten(1)
+    noise, edge_noise = (
+        float(side.index_select(1, place).mean()) / bands.angles for place in (regions.inner, regions.outer)
+    )
+    beyond, elsewhere, middle = (
+        float(wide.index_select(0, place).mean()) / bands.times
+        for place in (regions.half_inner, regions.half_outer, regions.half_middle)
+    )
     if not (noise > 0 and edge_noise > 0):
         return False
     common = beyond / noise - elsewhere / edge_noise
-    middle = (k > 0.3 * otf.cutoff) & (k < 0.6 * otf.cutoff)
-    share = common * noise / float(wide[middle[:, :half]].mean())
-    return common > _EXCESS + 5 / math.sqrt(int(inner.sum()) * bands.times) and share > _SHARE
+    share = common * noise / middle
+    return common > _EXCESS + 5 / math.sqrt(samples * bands.times) and share > _SHARE
