@@ -5,9 +5,14 @@ import torch
 from torch import Tensor
 
 from rdl_live.restore.evidence import Evidence
-from rdl_live.restore.fusion import fuse, rings_of, trust
+from rdl_live.restore.fusion import fused_spectrum, rings_of, trust
 
 GRID = (96, 96)
+
+
+def fuse(evidence: Evidence, estimate: Tensor, rings: Tensor) -> Tensor:
+    """Return the image of `fused_spectrum` for an image (n, y, x)."""
+    return evidence.image(fused_spectrum(evidence, torch.fft.rfft2(estimate), rings))
 
 
 def frequencies() -> Tensor:

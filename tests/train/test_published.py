@@ -62,11 +62,11 @@ def test_all_tasks_see_the_same_scenes() -> None:
 
 def test_generated_frames_are_nearer_to_the_truth_than_noisy_ones() -> None:
     scenes = SCENES.replace(size=64, photons=Span(low=5, high=10))
-    batch = make_raw_batch([(make_raw_scene(7, index, scenes), 0) for index in range(2)])
-    assert batch.noisy.shape == (6, 3, 64, 64)
+    batch = make_raw_batch([(make_raw_scene(7, index, scenes), 0) for index in range(6)])
+    assert batch.noisy.shape == (18, 3, 64, 64)
     assert float(((batch.generated - batch.clean) ** 2).mean()) < 0.3 * float(((batch.noisy - batch.clean) ** 2).mean())
     averaged = scenes.replace(prior_series=8)
-    better = make_raw_batch([(make_raw_scene(7, index, averaged), 0) for index in range(2)])
+    better = make_raw_batch([(make_raw_scene(7, index, averaged), 0) for index in range(6)])
     assert torch.equal(better.noisy, batch.noisy)
     assert not torch.equal(better.generated, batch.generated)
 
