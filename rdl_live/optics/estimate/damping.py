@@ -122,7 +122,9 @@ def estimate_damping(bands: Bands, patterns: PatternSet) -> Damping:
     if both.misfit < _BETTER * best.misfit and both.error < _MOST_ERROR:
         best = both
     slope, sigma = linear.loss / cutoff, linear.error / cutoff
-    if best.error > _MOST_ERROR or abs(best.loss) < max(_LEAST, _SIGMAS * best.error):
+    if max(best.error, linear.error) > _MOST_ERROR:
+        return UNKNOWN
+    if abs(best.loss) < max(_LEAST, _SIGMAS * best.error):
         return Damping(0.0, 0.0, slope, sigma)
     share = min(max(best.loss, _BOUNDS[0]), _BOUNDS[1]) / best.loss
     return Damping(share * best.values[0] / cutoff, share * best.values[1] / cutoff**2, slope, sigma)
