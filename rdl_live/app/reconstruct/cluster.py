@@ -51,6 +51,8 @@ class Order:
     """Series that decides on the weights."""
     otf_damping: tuple[float, float] = (0.0, 0.0)
     """See `Channel`."""
+    contrast: tuple[float, ...] | None = None
+    """See `OfflineRun`."""
 
 
 def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator[Computed]:
@@ -73,6 +75,7 @@ def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator
         else "[[], [], 0]",
         run.model,
         run.channel.otf_damping,
+        run.contrast,
     )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
     step = max(1, min(TASK_SERIES, TASK_BYTES // size))
@@ -158,5 +161,6 @@ def _opened(order: Order) -> tuple[OfflineRun, Machine]:
     levels, (rows, columns, hot) = json.loads(order.levels), json.loads(order.defects)
     run.channel = run.channel.replace(otf_damping=order.otf_damping)
     run.defects = Defects(np.array(rows, np.int64), np.array(columns, np.int64), hot)
+    run.contrast = order.contrast
     run.levels, run.model = None if levels is None else np.array(levels), order.model
     return run, run.machine(patterns, run.series(order.model))

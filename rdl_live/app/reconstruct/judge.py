@@ -34,6 +34,7 @@ class SeriesJudge:
         shape: tuple[int, int],
         maps: CameraMaps | None = None,
         levels: npt.NDArray[np.float64] | None = None,
+        contrast: Sequence[float] | None = None,
     ) -> None:
         """Prepare.
 
@@ -44,16 +45,22 @@ class SeriesJudge:
             shape: (y, x) of a raw frame.
             maps: per-pixel camera calibration.
             levels: light of every frame (angle, phase) relative to its series, as it usually is.
+            contrast: of every orientation, as `contrast` gave it of the series that the patterns were found in.
         """
         self._scope, self._maps = scope, maps
         self._probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e)
-        self._in_step = InStep(patterns, scope.pattern, levels)
+        self._in_step = InStep(patterns, scope.pattern, levels, contrast)
 
     def __call__(self, series: Raw) -> SeriesVerdict:
         """Judge one series."""
         verdict = self._in_step.judge(self.stripes(series))
         twice = same_pixels(series, self._scope.pattern)
         return replace(verdict, why=twice, checked=True) if twice else verdict
+
+    def contrast(self, series: Sequence[Raw]) -> tuple[float, ...]:
+        """Return the best contrast of every orientation in some series."""
+        found = [self._in_step.contrast_of(self.stripes(one)) for one in series]
+        return tuple(max(values) for values in zip(*found, strict=True))
 
     def stripes(self, series: Raw) -> Stripes:
         """Measure the stripes of one series."""

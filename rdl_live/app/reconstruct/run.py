@@ -163,6 +163,8 @@ class OfflineRun:
         if options.cluster is not None:
             check_cluster(options.cluster)
         self.watch = Stopwatch()
+        self.contrast: tuple[float, ...] | None = None
+        """Of the stripes in the series that the patterns were found in, as the judge of series measures it."""
         self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
         """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
@@ -275,6 +277,8 @@ class OfflineRun:
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
+            if self.options.patterns is None:
+                self.contrast = self.judge(patterns).contrast(stack)
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
@@ -305,7 +309,7 @@ class OfflineRun:
     def judge(self, patterns: PatternSet) -> SeriesJudge:
         """Return what judges series against patterns."""
         shape = (self.recording.shape[-2], self.recording.shape[-1])
-        return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels)
+        return SeriesJudge(patterns, self.scope, self.channel, shape, self.maps, self.levels, self.contrast)
 
     def settle_camera(self, some: "list[np.ndarray] | None" = None) -> list[str]:
         """Measure what the microscope file lacks of the camera, where the recording shows it; return warnings.

@@ -72,7 +72,11 @@ class InStep:
     """Judges series of one channel against the patterns in force."""
 
     def __init__(
-        self, patterns: PatternSet, geometry: PatternGeometry, usual_levels: npt.NDArray[np.float64] | None = None
+        self,
+        patterns: PatternSet,
+        geometry: PatternGeometry,
+        usual_levels: npt.NDArray[np.float64] | None = None,
+        contrast: Sequence[float] | None = None,
     ) -> None:
         """Prepare.
 
@@ -80,6 +84,9 @@ class InStep:
             patterns: in force; orientations that are not trusted are not judged.
             geometry: counts, and the order in which the frames were taken.
             usual_levels: mean of every frame (angle, phase) relative to its series; no frame is called dim without.
+            contrast: what `contrast_of` gives of the series that the patterns were found in, where that is less than
+                their modulation: a pattern whose peak is split, as by a field that is not flat, is stronger than any
+                single wave in the frames.
         """
         self._patterns, self._usual = patterns, usual_levels
         self._places = sequence(geometry)
@@ -88,8 +95,22 @@ class InStep:
         expected = np.zeros(shape, np.complex128)
         for index in self._judged:
             pattern = patterns[index]
-            expected[index, :, index] = 0.5 * pattern.modulation[0] * np.exp(1j * np.array(pattern.phases_rad))
+            usual = pattern.modulation[0]
+            if contrast is not None and 0 < contrast[index] < usual:
+                usual = contrast[index]
+            expected[index, :, index] = 0.5 * usual * np.exp(1j * np.array(pattern.phases_rad))
         self._expected = self._in_order(expected)[:, self._judged]  # (frame, judged orientation)
+
+    def contrast_of(self, stripes: Stripes) -> tuple[float, ...]:
+        """Return the contrast of the stripes of every orientation in one series, 0 where it is not judged."""
+        found = self._in_order(stripes.amplitudes)[:, self._judged]
+        contrast = [0.0] * len(self._patterns)
+        for column, index in enumerate(self._judged):
+            contrast[index] = 2 * self._spread(found, column)
+        return tuple(contrast)
+
+    def _usual_contrast(self, index: int) -> float:
+        return float(2 * np.abs(self._expected[:, self._judged.index(index)]).max())
 
     def judge(self, stripes: Stripes) -> SeriesVerdict:
         """Judge one series."""
@@ -102,7 +123,7 @@ class InStep:
         fitted = self._fitted(found)
         contrast = [0.0] * len(self._patterns)
         for index, value in zip(self._judged, fitted, strict=True):
-            contrast[index] = float(abs(value)) * self._patterns[index].modulation[0]
+            contrast[index] = float(abs(value)) * self._usual_contrast(index)
         size = np.abs(self._expected).max(axis=0)
         checked = bool(np.median(size / sigma) > _SURE)
         evidence = self._evidence(found, sigma)
@@ -164,7 +185,7 @@ class InStep:
         agree = np.abs(fitted) * size > _WRONG * own
         turned = np.where(agree, fitted, own / size)
         for column, index in enumerate(self._judged):
-            usual = self._patterns[index].modulation[0]
+            usual = self._usual_contrast(index)
             if own[column] < _WEAK * size[column] and size[column] - own[column] > _SURE * sigma[column]:
                 return (
                     f"the stripes of angle {index} {_WEAKER} (contrast "
