@@ -268,6 +268,7 @@ class Pipeline:
             channel=self._channels[series.key.channel].name,
             patterns=use.patterns if fits else use.widefield.patterns,
             calibrated_on=use.on,
+            otf_damping=use.channel.otf_damping,
             quality=self._quality(use, series, float(widefield.mean())),
             flags=series.flags,
             exposed_s=series.exposed_s,

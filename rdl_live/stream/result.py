@@ -48,7 +48,8 @@ class Result:
     patterns: PatternSet
     """The patterns that it was reconstructed with."""
     calibrated_on: SeriesKey
-    """The series from which its damping was measured; with `patterns` and the raw series it makes the same image."""
+    """The series from which its damping was measured; with `patterns`, `otf_damping` and the raw series it makes the
+    same image."""
     quality: Quality
     flags: FrameFlag
     """What the raw frames were flagged with."""
@@ -58,6 +59,8 @@ class Result:
     """When the last raw frame arrived, by `time.perf_counter` [s]."""
     ready_s: float
     """When the image was ready, by the same clock [s]."""
+    otf_damping: tuple[float, float] = (0.0, 0.0)
+    """Of the OTF that it was made with; see `Channel`."""
     denoiser: str = "none"
     guards: Guards | None = None
     """What the guards say of the denoised image, where they were asked for this series."""

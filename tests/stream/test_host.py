@@ -155,7 +155,7 @@ def test_a_failing_pipeline_is_told_once_and_given_up(scene: Scene) -> None:
     assert isinstance(host.status.error, ValueError)
     assert len(hosted.told) == 2
     assert "ValueError: broken" in hosted.told[0]
-    assert "given up" in hosted.told[1]
+    assert "disabled" in hosted.told[1]
 
 
 def test_images_go_on_after_a_failure(scene: Scene) -> None:

@@ -231,7 +231,7 @@ def test_a_hungry_worker_that_is_killed_again_and_again_is_given_up(scene: Scene
     assert host.stop()
     assert not hosted.results
     assert host.status.lost_series == 3
-    assert "given up" in hosted.told[-1]
+    assert "disabled" in hosted.told[-1]
     assert len(hosted.told) == TRIES
 
 

@@ -112,6 +112,7 @@ def provenance_of(result: Result) -> dict[str, Any]:
         "patterns": pattern_records(result.patterns),
         "pattern_set": result.patterns.model_dump(mode="json"),
         "calibrated_on": result.calibrated_on._asdict(),
+        "otf_damping": list(result.otf_damping),
         "denoiser": result.denoiser,
         "image": result.main,
         "latency_ms": 1e3 * result.latency_s,

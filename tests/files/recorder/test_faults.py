@@ -101,7 +101,7 @@ def test_the_run_stops_before_the_disk_is_full_and_nothing_is_lost(path: Path) -
 
     recorder = Recorder(path, layout_of(), sink=Filling(path), limits=Limits(reserve_bytes=5 * 10**8))
     taken = append_until_refused(recorder)
-    with pytest.raises(OutputError, match=r"disk is full but for .* MB"):
+    with pytest.raises(OutputError, match=r"only .* MB are left on the disk"):
         recorder.close()
     assert recorder.summary is not None
     assert recorder.summary.raw_frames == taken
