@@ -111,7 +111,7 @@ def _scale_bar(
     length_um = round_length(width_um / 4)
     pixels = length_um / width_um * size[1]
     right, bottom = corner[0] + size[1] - 12, corner[1] + size[0] - 12
-    text = f"{length_um:g} um" if length_um >= 1 else f"{length_um * 1000:g} nm"
+    text = f"{length_um:g} µm" if length_um >= 1 else f"{length_um * 1000:g} nm"
     box = draw.textbbox((0, 0), text, font=font)
     top = bottom - 10 - (box[3] - box[1]) - 8
     left = min(right - pixels, right - (box[2] - box[0])) - 6
