@@ -26,9 +26,9 @@ from benchmarks.score import nrmse
 from benchmarks.textbook import best_textbook
 from rdl_live.optics import Microscope, Otf, PatternSet, expose, sr_target, to_photons
 from rdl_live.optics.forward import ForwardModel
+from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.restore import Restorer
 from rdl_live.specimen.domain import Domain
-from rdl_live.specimen.nominal import nominal_patterns
 from rdl_live.specimen.registry import builder
 from rdl_live.specimen.splat import splat
 

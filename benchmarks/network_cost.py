@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from benchmarks.scene import make_scene, microscope
 from benchmarks.timing import interleaved
 from rdl_live.optics import Otf
+from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.optics.reconstruct.apodization import Apodization, apodization
 from rdl_live.optics.reconstruct.plan import build_geometry
 from rdl_live.restore import Restorer
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.sampling import working_grid
-from rdl_live.specimen.nominal import nominal_patterns
 from rdl_models import ObjectPlane, RdlSim, Weights, load_weights
 from rdl_models.quick import installed
 

@@ -37,6 +37,7 @@ def recording_layout(acquisition: Acquisition, **provenance: Any) -> RecordingLa
         z_step_um=plan.z.step_um if plan.z.planes > 1 else None,
         interval_s=plan.time.interval_s or None,
         dtype=cast(Literal["uint8", "uint16", "uint32"], TYPES[size]),
+        modality=microscope.modality,
         pattern=microscope.pattern,
         provenance={
             "software": f"rdl-live {__version__}",

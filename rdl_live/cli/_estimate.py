@@ -18,6 +18,7 @@ from rdl_live.cli._options import (
     Tiles,
 )
 from rdl_live.cli._show import pattern_table, show_warnings
+from rdl_live.errors import ConfigError
 
 
 def estimate(
@@ -56,6 +57,11 @@ def estimate(
     console, records = Console(highlight=False), []
     for image in images_of_recording(raw, microscope, choose_device(device), options):
         run = image.run
+        if not run.modality.searches:
+            raise ConfigError(
+                f"modality {run.modality.name}: there are no patterns to be estimated; `rdl-live reconstruct` "
+                "makes its images"
+            )
         found, warnings = run.estimate()
         warnings += run.saturation_warnings() + run.step_warnings()
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}

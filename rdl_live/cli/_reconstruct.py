@@ -133,9 +133,13 @@ def _show(result: "Report", out: Path, image: str) -> None:
     console = Console(highlight=False)
     if image:
         console.print(f"{image}:", markup=False)
-    console.print(pattern_table(result.patterns))
+    if len(result.patterns):
+        console.print(pattern_table(result.patterns))
     sharpness = "not found" if result.resolution_um is None else f"{result.resolution_um * 1000:.0f} nm"
-    console.print(f"resolution {sharpness}, MCNR {result.mcnr:.1f}, Wiener {result.wiener:.3f}")
+    figures = [f"resolution {sharpness}"]
+    figures += [] if result.mcnr is None else [f"MCNR {result.mcnr:.1f}"]
+    figures += [] if result.wiener is None else [f"Wiener {result.wiener:.3f}"]
+    console.print(", ".join(figures))
     console.print(f"wrote {out}", markup=False, soft_wrap=True)
     show_warnings(result.warnings)
 

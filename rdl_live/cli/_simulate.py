@@ -239,14 +239,13 @@ def _truth_writer(
     path: Path, simulation: "Simulation", channel: str | None, made_by: dict[str, Any], overwrite: bool
 ) -> "SrWriter":
     from rdl_live.files import SrWriter
-    from rdl_live.specimen.simulation import SR_FACTOR
 
     scope, settings = simulation.microscope, simulation.settings
     colour = scope.channel(channel)
     return SrWriter(
         path,
-        (settings.time_points, SR_FACTOR * settings.shape[0], SR_FACTOR * settings.shape[1]),
-        scope.optics.pixel_size_um / SR_FACTOR,
+        (settings.time_points, *scope.pattern.sr_shape(settings.shape)),
+        scope.optics.pixel_size_um / scope.pattern.sr_factor,
         colour.name,
         made_by,
         overwrite,

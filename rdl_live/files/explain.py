@@ -7,6 +7,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from rdl_live.optics.geometry import UnitGeometry
+from rdl_live.optics.modality_kinds import DEFAULT, MODALITIES
 from rdl_live.optics.pattern_roles import PatternRole, role_of
 
 Location = Sequence[int | str]
@@ -126,7 +128,7 @@ def _model_at(model: type[BaseModel], location: Location, raw: Any) -> type[Base
     """Return the model of a section: of ("channels", 0, "pattern") the pattern of a channel."""
     current: type[BaseModel] | None = model
     for step in location:
-        raw = raw[step]
+        around, raw = raw, raw[step]
         if isinstance(step, int):
             continue  # an item of the tuple that the step before has led into
         if current is None or step not in current.model_fields:
@@ -134,6 +136,9 @@ def _model_at(model: type[BaseModel], location: Location, raw: Any) -> type[Base
         current = next(_models_in(current.model_fields[step].annotation), None)
         if current is not None and issubclass(current, PatternRole):
             current = role_of(raw) or current
+        elif current is UnitGeometry:
+            kind = MODALITIES.find(str(around.get("modality", DEFAULT)))
+            current = current if kind is None else kind.geometry
     return current
 
 

@@ -18,7 +18,7 @@ from rdl_live.files.readings import Reading, as_series, readings, said_order
 from rdl_live.files.recorder.series import RecordedSeries, labels_of, raw_layout, recording_of
 from rdl_live.files.stack import Axis, Stack
 from rdl_live.files.tiles import mosaic_of, read_tiles, tiled
-from rdl_live.optics.microscope import Channel, PatternGeometry, frame_order
+from rdl_live.optics.microscope import Channel, UnitGeometry, frame_order
 
 __all__ = ["RawRecording", "RawRequest", "SeriesIndex", "open_any", "open_raw"]
 
@@ -63,7 +63,7 @@ class RawRequest:
 
 
 def open_raw(
-    path: str | Path, geometry: PatternGeometry, request: RawRequest | None = None, *, channel: int | None = None
+    path: str | Path, geometry: UnitGeometry, request: RawRequest | None = None, *, channel: int | None = None
 ) -> RawRecording:
     """Open a recording as series, by its content: any container of `read.registry`, or a recording of ours.
 
@@ -94,7 +94,7 @@ def open_raw(
         raise
 
 
-def _recorded(path: Path, geometry: PatternGeometry, request: RawRequest) -> RawRecording:
+def _recorded(path: Path, geometry: UnitGeometry, request: RawRequest) -> RawRecording:
     """Open all planes and positions of one colour of a recording of ours; its frames are where it says."""
     layout = raw_layout(path)
     with naming(path):
@@ -117,7 +117,7 @@ def _recorded(path: Path, geometry: PatternGeometry, request: RawRequest) -> Raw
     return RecordedSeries(path, colour.index or 0, position, colour.channel)
 
 
-def _opened(path: Path, raw: RawFile, geometry: PatternGeometry, request: RawRequest) -> RawRecording:
+def _opened(path: Path, raw: RawFile, geometry: UnitGeometry, request: RawRequest) -> RawRecording:
     colour = _colour(raw, request)
     ways, everything, notes = _ways(raw, geometry, request, colour)
     _check_series(ways[0].frames, raw)
@@ -175,7 +175,7 @@ def _unlabelled(count: int, request: RawRequest) -> ChosenColour:
 
 
 def _ways(
-    raw: RawFile, geometry: PatternGeometry, request: RawRequest, colour: ChosenColour
+    raw: RawFile, geometry: UnitGeometry, request: RawRequest, colour: ChosenColour
 ) -> tuple[list[Reading], list[Reading], list[str]]:
     """Return the ways to read a file, the likeliest first; those that no order forbids; and what to say of them."""
     order = request.order or (geometry.order if len(geometry.order.split("-")) > 2 else None)
@@ -206,7 +206,7 @@ def _ways(
     return sorted(found, key=lambda way: way.rank), everything, notes
 
 
-def _one_colour(stack: Stack, geometry: PatternGeometry, index: int | None) -> tuple[Stack, list[str]]:
+def _one_colour(stack: Stack, geometry: UnitGeometry, index: int | None) -> tuple[Stack, list[str]]:
     """Return the stack of one colour; with the channels left where they are the patterns of a series."""
     n, channels = geometry.frames, stack.size(Axis.CHANNEL)
     if Axis.CHANNEL not in stack.axes:

@@ -2,7 +2,7 @@
 
 Scheme ("6D, 7D and 8D storage" of the OME model documentation), dimension order XYZTC: the slower of angle
 and phase is the modulo of T (T = time x angle), the faster one that of Z (Z = phase, no real z). So the
-planes lie in `PatternGeometry.order`, a reader that knows no Modulo annotation sees them in that order too,
+planes lie in `UnitGeometry.order`, a reader that knows no Modulo annotation sees them in that order too,
 and time points can be appended.
 tifffile reads the file as (T, angle, phase, y, x), or (T, phase, angle, y, x).
 """
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.ome_document import PIXEL_TYPES, OmeDescription
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
-from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
+from rdl_live.optics.microscope import SeriesOrder, UnitGeometry
 
 
 class RawWriter(OmeTiffFile):
@@ -30,7 +30,7 @@ class RawWriter(OmeTiffFile):
         self,
         path: str | Path,
         shape: tuple[int | None, int, int],
-        geometry: PatternGeometry,
+        geometry: UnitGeometry,
         pixel_size_um: float,
         *,
         channel_name: str = "channel 0",
@@ -102,7 +102,7 @@ class RawWriter(OmeTiffFile):
 def write_raw(
     path: str | Path,
     series: Iterable[npt.ArrayLike],
-    geometry: PatternGeometry,
+    geometry: UnitGeometry,
     pixel_size_um: float,
     *,
     channel_name: str = "channel 0",

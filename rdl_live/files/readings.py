@@ -15,7 +15,7 @@ import numpy as np
 
 from rdl_live.errors import DataError
 from rdl_live.files.stack import Axis, FrameNumbers, Stack
-from rdl_live.optics.microscope import PatternGeometry
+from rdl_live.optics.microscope import UnitGeometry
 
 SERIES_AXES = (Axis.POSITION, Axis.TIME, Axis.Z, Axis.ANGLE, Axis.PHASE)
 LOOSE = (Axis.FRAME, Axis.TIME, Axis.Z, Axis.CHANNEL)
@@ -52,7 +52,7 @@ class Reading:
         return int(self.frames.shape[2])
 
 
-def readings(stack: Stack, geometry: PatternGeometry, planes: int | None = None) -> list[Reading]:
+def readings(stack: Stack, geometry: UnitGeometry, planes: int | None = None) -> list[Reading]:
     """Return the ways to read a stack of one colour, the likeliest first.
 
     Args:
@@ -79,7 +79,7 @@ def readings(stack: Stack, geometry: PatternGeometry, planes: int | None = None)
     return sorted(found.values(), key=lambda reading: reading.rank)
 
 
-def _plain(stack: Stack, geometry: PatternGeometry) -> Stack:
+def _plain(stack: Stack, geometry: UnitGeometry) -> Stack:
     """Return the stack without axes of one step, positions slowest; one axis of all patterns has no name of its own."""
     named = [axis for axis in (Axis.ANGLE, Axis.PHASE) if axis in stack.axes]
     if len(named) < 2:
@@ -95,7 +95,7 @@ def _plain(stack: Stack, geometry: PatternGeometry) -> Stack:
     return stack
 
 
-def _missing(stack: Stack, geometry: PatternGeometry) -> dict[Axis, int]:
+def _missing(stack: Stack, geometry: UnitGeometry) -> dict[Axis, int]:
     """Return what the file does not name; refuse what it names with other counts than the microscope file."""
     wanted = {Axis.ANGLE: geometry.angles, Axis.PHASE: geometry.phases}
     found = {axis: stack.size(axis) for axis in wanted if axis in stack.axes}
@@ -175,7 +175,7 @@ def _rests(axis: Axis, rest: int, alone: bool, planes: int | None) -> list[list[
     return [[(Axis.TIME, rest)], [(Axis.Z, rest)], *both]
 
 
-def _order_rank(parts: Sequence[Part], missing: dict[Axis, int], geometry: PatternGeometry) -> int:
+def _order_rank(parts: Sequence[Part], missing: dict[Axis, int], geometry: UnitGeometry) -> int:
     """Return 0 where angle and phase follow each other as the microscope file says."""
     if len(missing) < 2:
         return 0
@@ -194,7 +194,7 @@ def _reading(frames: FrameNumbers, parts: Sequence[Part], rank: int) -> Reading:
     return Reading(split.transpose(moved).reshape(counts), tuple(dict.fromkeys(kept)), rank)
 
 
-def wrong_count(stack: Stack, geometry: PatternGeometry) -> str:
+def wrong_count(stack: Stack, geometry: UnitGeometry) -> str:
     """Return what to say of a stack whose frames are no whole number of series."""
     found = stack.frames.size // max(stack.size(Axis.POSITION), 1)
     below = found // geometry.frames * geometry.frames

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, NonNegativeFloat, PositiveFloat, SerializeAsAny, field_validator, model_validator
 
 from rdl_live.optics._base import Description
-from rdl_live.optics.pattern_roles import AnyPatternRole, PatternRole
+from rdl_live.optics.pattern_roles import AnyPatternRole, PatternRole, UntouchedRole
 from rdl_live.optics.pattern_roles import SlmRole as SlmRole
 from rdl_live.optics.setting import Label
 from rdl_live.optics.setting import Setting as Setting
@@ -71,7 +71,7 @@ class Hardware(Description):
     slm: SlmRole | None = None
     """An SLM that takes pictures of the stripes; short for `patterns` of the kind slm."""
     patterns: SerializeAsAny[AnyPatternRole] | None = None
-    """What else makes the stripes."""
+    """What else makes the stripes; not needed where the light is even."""
     aotf: Label | None = None
     lasers: tuple[Label, ...] = ()
     shutter: Label | None = None
@@ -111,10 +111,9 @@ class Hardware(Description):
 
     @model_validator(mode="after")
     def _one_pattern_source(self) -> Self:
-        if (self.slm is None) == (self.patterns is None):
-            found = "neither" if self.slm is None else "both"
+        if self.slm is not None and self.patterns is not None:
             raise ValueError(
-                f"hardware: has {found} of slm and patterns; give slm where pictures are uploaded to one, else "
+                "hardware: has both of slm and patterns; give slm where pictures are uploaded to one, else "
                 "patterns (`patterns: {kind: none}` where nothing is to be set)"
             )
         return self
@@ -136,10 +135,13 @@ class Hardware(Description):
 
     @property
     def source(self) -> PatternRole:
-        """What makes the stripes."""
-        role = self.slm or self.patterns
-        assert role is not None  # by the check above
-        return role
+        """What makes the stripes; what sets nothing where nothing is named."""
+        return self.slm or self.patterns or UntouchedRole(kind="none")
+
+    @property
+    def has_source(self) -> bool:
+        """Whether anything is named that makes the stripes."""
+        return self.slm is not None or self.patterns is not None
 
     @property
     def source_field(self) -> str:

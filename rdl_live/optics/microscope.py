@@ -3,14 +3,18 @@
 Lengths in um (nm where a name says so), spatial frequency in cycles/um, light in photons (= photo-electrons).
 """
 
-from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, PositiveFloat, field_validator, model_validator
+from pydantic import Field, PositiveFloat, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics._base import Description
+from rdl_live.optics.geometry import PatternGeometry as PatternGeometry
+from rdl_live.optics.geometry import SeriesOrder as SeriesOrder
+from rdl_live.optics.geometry import UnitGeometry as UnitGeometry
+from rdl_live.optics.geometry import frame_order as frame_order
 from rdl_live.optics.hardware import Hardware
+from rdl_live.optics.modality_kinds import DEFAULT, geometry_of, kind_of
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 WavelengthNm = Annotated[float, Field(gt=100, lt=3000)]
@@ -76,72 +80,6 @@ class Camera(Description):
     """Per-pixel maps (TIFF) as sCMOS calibrations give them: offset [ADU], gain [ADU/e-], variance."""
 
 
-class SeriesOrder(StrEnum):
-    """How the frames of one series lie in a file."""
-
-    ANGLE_PHASE = "angle-phase"
-    """Orientation-major, phase fastest (the default of the field)."""
-    PHASE_ANGLE = "phase-angle"
-    """Phase-major, orientation fastest."""
-
-
-_ORDER_AXES = ("angle", "phase", "z", "time")
-
-
-def frame_order(text: object) -> SeriesOrder | str:
-    """Return the order of frames that a text names: angle and phase, and z and time if wanted, slowest first.
-
-    Raises:
-        ValueError: other words, one twice, or no angle or phase.
-    """
-    words = text.split("-") if isinstance(text, str) else []
-    named = set(words)
-    if not {"angle", "phase"} <= named <= set(_ORDER_AXES) or len(named) < len(words):
-        raise ValueError(
-            "it should be 'angle-phase' or 'phase-angle', or with z and time in any order, slowest first, "
-            "such as 'angle-z-phase' (OMX)"
-        )
-    return SeriesOrder("-".join(words)) if len(words) == 2 else "-".join(words)
-
-
-class PatternGeometry(Description):
-    """How many patterns make one series, and in which order they come."""
-
-    angles: Annotated[int, Field(ge=1, le=32)] = 3
-    """Number of orientations A."""
-    phases: Annotated[int, Field(ge=3, le=64)] = 3
-    """Number of phase steps P per orientation."""
-    order: Annotated[SeriesOrder | str, PlainValidator(frame_order), PlainSerializer(str)] = SeriesOrder.ANGLE_PHASE
-    """How frames lie in files that name neither, slowest first; with z and time where these lie in between."""
-    harmonics: Annotated[int, Field(ge=1, le=8)] = 1
-    """Harmonics of the pattern that carry signal: 1 for linear SIM, 2 for saturated (5 x 5) SIM."""
-
-    @model_validator(mode="after")
-    def _enough_phases(self) -> Self:
-        if self.phases < 2 * self.harmonics + 1:
-            raise ValueError(
-                f"{self.phases} phases cannot separate {self.harmonics} harmonic(s): "
-                f"at least {2 * self.harmonics + 1} phases are needed"
-            )
-        return self
-
-    @property
-    def series_order(self) -> SeriesOrder:
-        """Which of angle and phase is faster, within one series."""
-        words = self.order.split("-")
-        return SeriesOrder.ANGLE_PHASE if words.index("angle") < words.index("phase") else SeriesOrder.PHASE_ANGLE
-
-    @property
-    def frames(self) -> int:
-        """Raw frames per series, A x P."""
-        return self.angles * self.phases
-
-    @property
-    def sr_factor(self) -> int:
-        """Pixels of an SR image for one of the camera's, each way."""
-        return 2
-
-
 class PatternGuess(Description):
     """What is known of a channel's pattern beforehand; the estimation starts there."""
 
@@ -181,7 +119,10 @@ class Microscope(Description):
     name: Name
     optics: Optics
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    pattern: PatternGeometry = PatternGeometry()
+    modality: Name = DEFAULT
+    """What one unit of acquisition is, and how it becomes an image; see `rdl_live.optics.modality_kinds`."""
+    pattern: SerializeAsAny[UnitGeometry] = Field(default_factory=dict)  # type: ignore[assignment]  # see below
+    """Its raw frames, as the modality describes them."""
     camera: Camera = Camera()
     hardware: Hardware | None = None
     """Devices and safe state, for acquisition; what is recorded already needs none."""
@@ -193,6 +134,19 @@ class Microscope(Description):
         if len(set(names)) < len(names):
             raise ValueError(f"channel names must differ, got {', '.join(names)}")
         return channels
+
+    @field_validator("modality")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return kind_of(name).name
+
+    @field_validator("pattern", mode="plain")
+    @classmethod
+    def _of_its_modality(cls, content: Any, info: ValidationInfo) -> UnitGeometry:
+        """Validate the section as the modality has it; what is wrong keeps its place in the file."""
+        if "modality" not in info.data:
+            return UnitGeometry()  # that is what is reported
+        return geometry_of(info.data["modality"], content)
 
     @model_validator(mode="after")
     def _one_angle_per_orientation(self) -> Self:
@@ -219,9 +173,26 @@ class Microscope(Description):
     def _patterns_fit(self) -> Self:
         names = [channel.name for channel in self.channels]
         geometry = self.pattern
-        problems = list(self.hardware.problems(geometry.angles, geometry.phases, names)) if self.hardware else []
+        problems = list(self.hardware.problems(*geometry.counts, names)) if self.hardware else []
         if problems:
             raise ValueError("\n  - ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _something_makes_the_patterns(self) -> Self:
+        hardware, kind = self.hardware, kind_of(self.modality)
+        if hardware is None:
+            return self
+        if kind.patterned and not hardware.has_source:
+            raise ValueError(
+                "hardware: has neither of slm and patterns; give slm where pictures are uploaded to one, else patterns "
+                "(`patterns: {kind: none}` where nothing is to be set)"
+            )
+        if not kind.patterned and hardware.slm is not None:
+            raise ValueError(
+                f"hardware.slm: modality {self.modality} needs even light, and the pictures of an slm are stripes; "
+                "leave it out, or name as hardware.patterns what makes the light even"
+            )
         return self
 
     def channel(self, name: str | None = None) -> Channel:
@@ -237,6 +208,10 @@ class Microscope(Description):
                 return channel
         known = ", ".join(repr(channel.name) for channel in self.channels)
         raise ConfigError(f"microscope {self.name!r} has no channel {name!r}; it has {known}")
+
+    def in_photons(self) -> Self:
+        """Return the same microscope with a camera that gives photons: for frames that have been calibrated."""
+        return self.replace(camera=Camera(read_noise_e=self.camera.read_noise_e).model_dump())
 
     def cutoff(self, channel: Channel | None = None) -> float:
         """Return the detection cut-off 2 NA / emission wavelength [cycles/um]."""

@@ -63,9 +63,9 @@ class Pattern(Description):
 
 
 class PatternSet(Description):
-    """The illumination of a whole series: one pattern per orientation."""
+    """The illumination of a whole series: one pattern per orientation; none in even light."""
 
-    patterns: Annotated[tuple[Pattern, ...], Field(min_length=1)]
+    patterns: tuple[Pattern, ...] = ()
 
     def __iter__(self) -> Iterator[Pattern]:  # type: ignore[override]  # a set of patterns, not of fields
         """Go through the patterns, orientation by orientation."""
@@ -79,22 +79,29 @@ class PatternSet(Description):
 
     @property
     def phases(self) -> int:
-        """Phase steps per orientation."""
-        return len(self.patterns[0].phases_rad)
+        """Phase steps per orientation; 1 in even light."""
+        return len(self.patterns[0].phases_rad) if self.patterns else 1
 
     @property
     def harmonics(self) -> int:
-        """Harmonics that carry signal."""
-        return len(self.patterns[0].modulation)
+        """Harmonics that carry signal; 0 in even light."""
+        return len(self.patterns[0].modulation) if self.patterns else 0
 
     @property
     def trusted(self) -> bool:
         """Whether every pattern is trusted."""
         return all(pattern.trusted for pattern in self.patterns)
 
+    @property
+    def score(self) -> float:
+        """Smallest score of all; 0 in even light."""
+        return min((pattern.score for pattern in self.patterns), default=0.0)
+
     def check(self, angles: int, phases: int) -> None:
         """Raise ConfigError unless this set has `angles` orientations of `phases` steps."""
         found = [len(pattern.phases_rad) for pattern in self.patterns]
+        if not found and angles * phases == 1:
+            return
         if len(found) != angles or any(count != phases for count in found):
             raise ConfigError(
                 f"patterns describe {len(found)} orientations with {found} phases, the microscope file says "

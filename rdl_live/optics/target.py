@@ -10,7 +10,7 @@ from rdl_live.optics.pattern import PatternSet
 
 def extended_cutoff(cutoff: float, patterns: PatternSet) -> float:
     """Return the cut-off of the SR image, detection cut-off + harmonics x mean |k0| [cycles/um]."""
-    reach = sum(patterns.harmonics / pattern.period_um for pattern in patterns) / len(patterns)
+    reach = sum(patterns.harmonics / pattern.period_um for pattern in patterns) / max(len(patterns), 1)
     return cutoff + reach
 
 

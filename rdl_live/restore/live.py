@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.restore.memory import Memory
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.restored import Guards, Restored
@@ -52,7 +52,7 @@ class LiveRestorer:
             DataError: the weight file is damaged.
         """
         # Photons come in, so the camera's calibration is done with.
-        self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
+        self._unit = scope.in_photons()
         self._shape, self._device, self._tell = shape, torch.device(device), tell
         self._half = quick_half(self._device) if half is None else half
         self._weights = weights if isinstance(weights, Weights) else load_weights(weights, self._device)

@@ -2,6 +2,7 @@
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.restore.suited import check_modality
 from rdl_models import ARCHITECTURES, Card
 
 FAR = 1.3
@@ -14,6 +15,7 @@ def check_microscope(card: Card, scope: Microscope, channel: Channel | None = No
     Raises:
         ConfigError: some value is far beyond; the message says both.
     """
+    check_modality(card, scope, f"microscope {scope.name!r}")
     geometry = scope.pattern
     values = {
         "na": scope.optics.na,

@@ -9,9 +9,9 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.guards import ResidualCheck
 from rdl_live.restore.stripes import StripeCheck
 
-SIM, DENOISED, SR, SIGMA = "sim", "denoised", "sr", "sigma"
-"""Usual names of images: classical SIM; the same denoised; super-resolved by a network alone; the standard error that
-is expected of the main one. A stage may give others."""
+WIDEFIELD, SIM, DENOISED, SR, SIGMA = "widefield", "sim", "denoised", "sr", "sigma"
+"""Usual names of images: the mean of the raw frames; classical SIM; the same denoised; super-resolved by a network
+alone; the standard error that is expected of the main one. A stage or a modality may give others."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Restored:
             raise ValueError(f"the main image {self.main!r} is not among those given: {', '.join(self.images)}")
 
     @classmethod
-    def plain(cls, image: Tensor) -> "Restored":
-        """Return the image of the physics alone."""
-        return cls({SIM: image}, SIM)
+    def plain(cls, image: Tensor, name: str = SIM) -> "Restored":
+        """Return the image of the physics alone, under the name that its modality gives it."""
+        return cls({name: image}, name)
 
     @property
     def sr(self) -> Tensor:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.restore.restored import Restored
-from rdl_models import Weights
+from rdl_live.restore.restored import SIM, Restored
+from rdl_models import Card, Weights
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,12 @@ class Unit:
     place: tuple[int, int] = (0, 0)
     """(position, plane); units of one place and colour come in the order of time."""
     physics: Callable[[Tensor], Tensor] | None = None
-    """Makes the classical SIM image of such a series by the reconstruction that the run has calibrated."""
+    """Makes the image of such a unit by the reconstruction that the run has calibrated, without any network."""
+    image: str = SIM
+    """What that image is called; see `rdl_live.optics.modality.Modality.image`."""
 
     def sim(self) -> Tensor | None:
-        """Return the image of the physics alone, (2y, 2x); None if nobody can make it."""
+        """Return the image of the physics alone; None if nobody can make it."""
         return None if self.physics is None else self.physics(self.photons)
 
 
@@ -67,6 +69,11 @@ class Context:
     """Gets warnings."""
 
 
+def as_physics(_card: Card | None, scope: Microscope) -> int:
+    """Return how fine the images of the physics are; see `StageKind.factor`."""
+    return scope.pattern.sr_factor
+
+
 @dataclass(frozen=True)
 class StageKind:
     """A kind of stage."""
@@ -80,3 +87,5 @@ class StageKind:
     """
     task: str | None = None
     """An `Architecture.task`: what its weights are for. None: it takes no weights."""
+    factor: Callable[[Card | None, Microscope], int] = as_physics
+    """Says, by the card of the weights, how many pixels its main image has for one of the camera's, each way."""

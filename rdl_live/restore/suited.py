@@ -3,6 +3,8 @@
 from collections.abc import Collection
 
 from rdl_live.errors import ConfigError
+from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_models import ARCHITECTURES, Card, Task
 
 SERIES: frozenset[str] = frozenset({Task.OBJECT_PLANE, Task.RAW_FRAMES})
@@ -36,3 +38,16 @@ def check_suited(card: Card, said: str, tasks: Collection[str] = SERIES, what: s
         f"{said}: weights of architecture {card.architecture!r}, for {card.task or 'an unknown task'}, do not {what}"
         f"{does}{use}. Here weights for {' or '.join(sorted(tasks))} are needed"
     )
+
+
+def check_modality(card: Card, scope: Microscope, said: str) -> None:
+    """Raise where weights are for series of stripes and the microscope records something else.
+
+    Raises:
+        ConfigError: so it is.
+    """
+    if card.task in SERIES and not modality_of(scope).shaped:
+        raise ConfigError(
+            f"{said}: weights {card.name!r} denoise SIM series, and {scope.name!r} is of modality {scope.modality}; "
+            f"use weights for {Task.SUPER_RESOLUTION} (a network on single images), or --denoise none"
+        )

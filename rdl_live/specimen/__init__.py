@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rdl_live.optics.nominal import nominal_patterns
     from rdl_live.specimen.cloud import Cloud, Motion
     from rdl_live.specimen.domain import Domain
-    from rdl_live.specimen.nominal import nominal_patterns
     from rdl_live.specimen.registry import kind, kind_names
     from rdl_live.specimen.settings import SpecimenSettings
     from rdl_live.specimen.simulation import (
@@ -43,7 +43,7 @@ __all__ = [
 _HOME = {
     "cloud": ("Cloud", "Motion"),
     "domain": ("Domain",),
-    "nominal": ("nominal_patterns",),
+    "rdl_live.optics.nominal": ("nominal_patterns",),
     "registry": ("kind", "kind_names"),
     "settings": ("SpecimenSettings",),
     "simulation": ("SimulatedSeries", "Simulation", "SimulationSettings", "simulate"),
@@ -55,5 +55,6 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
-        return getattr(import_module(f"rdl_live.specimen.{_MODULE_OF[name]}"), name)
+        module = _MODULE_OF[name]
+        return getattr(import_module(module if "." in module else f"rdl_live.specimen.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

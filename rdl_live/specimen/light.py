@@ -1,6 +1,7 @@
 """Light as it is: beams that are uneven, patterns of uneven contrast, a stage that does not stand still."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 from rdl_live.optics._base import Description
-from rdl_live.optics.pattern import PatternSet, illumination
+from rdl_live.optics.geometry import UnitGeometry
+from rdl_live.optics.pattern import PatternSet
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 SPECKLE_UM = 0.9
@@ -100,6 +102,14 @@ def fading(frames: int, settings: LightSettings, rng: np.random.Generator) -> np
     return np.asarray(level / level.mean())
 
 
+def turns_of(geometry: UnitGeometry) -> np.ndarray:
+    """Return when each frame of a unit is taken, 0, 1, 2, ..., (angle, phase)."""
+    turns = np.zeros(geometry.counts, np.int64)
+    for turn, slot in enumerate(geometry.slots):
+        turns[slot] = turn
+    return turns
+
+
 def shine(
     patterns: PatternSet,
     settings: LightSettings,
@@ -107,6 +117,7 @@ def shine(
     pixel_um: float,
     rng: np.random.Generator,
     turns: np.ndarray,
+    light: Callable[[PatternSet], Tensor],
 ) -> Light:
     """Return the light that really falls on the specimen.
 
@@ -117,10 +128,11 @@ def shine(
         pixel_um: its pixel [um].
         rng: of what is random.
         turns: when each frame is taken within a series, 0, 1, 2, ..., (angle, phase).
+        light: gives the frames (angle, phase, y, x) of patterns; see `Modality.light`.
     """
     drift = _walk(turns.size, settings, rng)[turns]
-    frames = illumination(_passed(patterns, drift), shape, pixel_um, dtype=torch.float32)
-    if settings.contrast_fall > 0 or settings.second_harmonic > 0:
+    frames = light(_passed(patterns, drift))
+    if len(patterns) and (settings.contrast_fall > 0 or settings.second_harmonic > 0):
         fall = _fall(settings.contrast_fall, shape, rng)
         for one, pattern in zip(frames, patterns, strict=True):
             _spoil(one, torch.tensor(pattern.gains)[:, None, None], pattern.modulation[0], fall, settings)
@@ -172,6 +184,8 @@ def _walk(count: int, settings: LightSettings, rng: np.random.Generator) -> np.n
 
 def _passed(patterns: PatternSet, drift_um: np.ndarray) -> PatternSet:
     """Return the patterns as a specimen sees them that has moved by (x, y) in each frame."""
+    if not len(patterns):
+        return patterns
     moved = []
     for pattern, ways in zip(patterns, drift_um, strict=True):
         turn = 2 * math.pi * (pattern.kx * ways[:, 0] + pattern.ky * ways[:, 1])

@@ -6,7 +6,6 @@ The field that is simulated is larger than the view, so nothing wraps around the
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Annotated
 
 import numpy as np
@@ -19,21 +18,20 @@ from rdl_live.optics._base import Description
 from rdl_live.optics.aberration import AberrationSettings, aberrated
 from rdl_live.optics.forward import Imaging
 from rdl_live.optics.fourier import frequencies, good_size
-from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.noise import CameraMaps, expose
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.sensor import Sensor, SensorSettings
 from rdl_live.optics.target import sr_target
-from rdl_live.specimen.light import LightSettings, fading, shine, weakened
-from rdl_live.specimen.nominal import nominal_patterns
+from rdl_live.specimen.light import LightSettings, fading, shine, turns_of, weakened
 from rdl_live.specimen.settings import SpecimenSettings
 from rdl_live.specimen.specimen import Specimen
 
 _LIGHT_SEED = 0x11647
 MARGIN_PX = 16
 """Raw pixels simulated beyond the view on every side, at least."""
-SR_FACTOR = 2
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -52,8 +50,8 @@ class SimulationSettings(Description):
     """From one frame of a series to the next [s]; with 0 nothing moves within a series."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the noise, the flicker and the nominal patterns (the specimen has its own)."""
-    upsample: Annotated[int, Field(ge=2, le=16, multiple_of=SR_FACTOR)] = 4
-    """Fine pixels per raw pixel."""
+    upsample: Annotated[int, Field(ge=2, le=16, multiple_of=2)] = 4
+    """Fine pixels per raw pixel; a multiple of the microscope's SR factor."""
     modulation: Share = 0.8
     """Modulation depth of the nominal patterns."""
     phase_jitter_deg: Annotated[float, Field(ge=0, le=120)] = 0.0
@@ -79,15 +77,16 @@ class SimulatedSeries:
     expected: Tensor
     """The same without noise, (angle, phase, y, x) float32 [photons]."""
     truth: Tensor
-    """What is in focus as a perfect SR image shows it, (2y, 2x) float32 [photons per raw pixel area]."""
+    """What is in focus as a perfect image of the modality shows it, on its grid (SR factor y, SR factor x), float32
+    [photons per raw pixel area]."""
     haze: Tensor
-    """What is out of focus on the same terms, (2y, 2x) float32; a faithful SR image shows truth + haze."""
+    """What is out of focus on the same terms, float32; a faithful image shows truth + haze."""
     patterns: PatternSet
     """The true light, with the brightness of each frame."""
 
     @property
     def total(self) -> Tensor:
-        """In focus and haze, (2y, 2x): it has the mean of the raw frames."""
+        """In focus and haze: it has the mean of the raw frames."""
         return self.truth + self.haze
 
 
@@ -119,24 +118,41 @@ class Simulation:
         """
         self.settings = settings = settings or SimulationSettings()
         self.microscope, self._maps = microscope, maps
-        nominal = patterns or nominal_patterns(
-            microscope,
-            channel,
-            seed=settings.seed,
-            modulation=settings.modulation,
-            phase_jitter_deg=settings.phase_jitter_deg,
-        )
+        self.geometry, modality = microscope.pattern, modality_of(microscope)
+        if settings.upsample % self.geometry.sr_factor:
+            raise ConfigError(
+                f"upsample {settings.upsample} must be a multiple of the SR factor {self.geometry.sr_factor} of "
+                f"modality {microscope.modality}"
+            )
+        nominal = patterns
+        if nominal is None:
+            nominal = modality.nominal(
+                microscope,
+                channel,
+                seed=settings.seed,
+                modulation=settings.modulation,
+                phase_jitter_deg=settings.phase_jitter_deg,
+            )
         rng = np.random.default_rng([settings.seed, _LIGHT_SEED])
         self.patterns = weakened(nominal, settings.light, rng)
-        self._fading = fading(microscope.pattern.frames, settings.light, rng)
-        self.patterns.check(microscope.pattern.angles, microscope.pattern.phases)
+        self._fading = fading(self.geometry.frames, settings.light, rng)
+        self.patterns.check(*self.geometry.counts)
         self._otf = Otf.of(microscope, channel)
         field = (good_size(settings.shape[0] + 2 * MARGIN_PX), good_size(settings.shape[1] + 2 * MARGIN_PX))
         fine = (field[0] * settings.upsample, field[1] * settings.upsample)
         self.specimen = Specimen(specimen, fine, self._otf.pixel_um / settings.upsample)
         seen_from_margin = _seen_from_margin(self.patterns, MARGIN_PX * self._otf.pixel_um)
         fine_um = self._otf.pixel_um / settings.upsample
-        self._light = shine(seen_from_margin, settings.light, fine, fine_um, rng, self._turns())
+        self._turns = turns_of(self.geometry)
+        self._light = shine(
+            seen_from_margin,
+            settings.light,
+            fine,
+            fine_um,
+            rng,
+            self._turns,
+            lambda patterns: modality.light(patterns, self.geometry, fine, fine_um),
+        )
         true_otf = aberrated(self._otf, settings.optics, microscope, channel)
         self._imaging = Imaging(true_otf, field, upsample=settings.upsample)
         self._sensor = self._chip(settings.sensor)
@@ -175,8 +191,7 @@ class Simulation:
         generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
         flicker = self._flicker(generator)
         expected = self._expected(start, flicker)
-        frames = self.microscope.pattern.frames
-        middle = start + 0.5 * (frames - 1) * self.settings.frame_time_s
+        middle = start + 0.5 * (self.geometry.frames - 1) * self.settings.frame_time_s
         return SimulatedSeries(
             time_s=start,
             adu=self.exposed(expected, generator),
@@ -188,27 +203,27 @@ class Simulation:
 
     def _flicker(self, generator: torch.Generator) -> Tensor:
         """Return the brightness of every frame relative to their mean, (angle, phase)."""
-        geometry = self.microscope.pattern
-        noise = torch.randn((geometry.angles, geometry.phases), generator=generator)
+        noise = torch.randn(self.geometry.counts, generator=generator)
         gains = (1 + self.settings.flicker * noise).clamp(min=0.1)
-        for angle, phase in product(range(geometry.angles), range(geometry.phases)):
-            gains[angle, phase] *= float(self._fading[self._turn(angle, phase)])
+        gains *= torch.from_numpy(self._fading[self._turns]).to(gains)
         return gains / gains.mean()
 
     def _expected(self, start_s: float, flicker: Tensor) -> Tensor:
         """Return the series without noise, (angle, phase, y, x) photons."""
-        geometry, imaging = self.microscope.pattern, self._imaging
+        imaging = self._imaging
         frames, previous = [], None
-        for angle, phase in product(range(geometry.angles), range(geometry.phases)):
-            turn = self._turn(angle, phase)
-            time = start_s + turn * self.settings.frame_time_s
+        for angle, phase in np.ndindex(*self.geometry.counts):
+            time = start_s + int(self._turns[angle, phase]) * self.settings.frame_time_s
             if time != previous:
                 focus, previous = self._lit(self.specimen.density(time)), time
                 haze = imaging.forward(self._lit(self.specimen.haze(time)))
             seen = imaging.forward(focus * self._light.frames[angle, phase])
-            seen = self._drifted(seen + haze * self.patterns[angle].gains[phase], self._light.drift_um[angle, phase])
+            seen = self._drifted(seen + haze * self._gain(angle, phase), self._light.drift_um[angle, phase])
             frames.append(self._view(seen) * (self._photons * flicker[angle, phase]))
-        return torch.stack(frames).reshape(geometry.angles, geometry.phases, *self.settings.shape)
+        return torch.stack(frames).reshape(*self.geometry.counts, *self.settings.shape)
+
+    def _gain(self, angle: int, phase: int) -> float:
+        return self.patterns[angle].gains[phase] if len(self.patterns) else 1.0
 
     def _lit(self, image: Tensor) -> Tensor:
         """Return what a fine image of the specimen gives in the beam."""
@@ -224,30 +239,16 @@ class Simulation:
         moved: Tensor = torch.fft.irfft2(torch.fft.rfft2(frame) * torch.polar(torch.ones_like(turn), turn), s=shape)
         return moved
 
-    def _turns(self) -> np.ndarray:
-        """Return when each frame is taken within its series, (angle, phase)."""
-        geometry = self.microscope.pattern
-        return np.array(
-            [[self._turn(angle, phase) for phase in range(geometry.phases)] for angle in range(geometry.angles)]
-        )
-
-    def _turn(self, angle: int, phase: int) -> int:
-        """Return when a frame is taken within its series, 0, 1, 2, ..."""
-        geometry = self.microscope.pattern
-        if geometry.series_order is SeriesOrder.ANGLE_PHASE:
-            return angle * geometry.phases + phase
-        return phase * geometry.angles + angle
-
     def _target(self, image: Tensor) -> Tensor:
-        """Return the view of a fine image as a perfect SR image shows it, (2y, 2x) photons per raw pixel."""
+        """Return the view of a fine image as a perfect image of the modality shows it, photons per raw pixel."""
         target = sr_target(
             self._lit(image) * self._photons,
             self._otf,
             self.patterns,
             upsample=self.settings.upsample,
-            sr_factor=SR_FACTOR,
+            sr_factor=self.geometry.sr_factor,
         )
-        return self._view(target, SR_FACTOR)
+        return self._view(target, self.geometry.sr_factor)
 
     def _view(self, image: Tensor, factor: int = 1) -> Tensor:
         """Cut the view out of the field that was simulated."""
@@ -294,6 +295,8 @@ def _seen_from_margin(patterns: PatternSet, margin_um: float) -> PatternSet:
 def _flickering(patterns: PatternSet, flicker: Tensor) -> PatternSet:
     """Return the patterns with their frames' brightness multiplied by `flicker` (angle, phase)."""
     changed = []
+    if not len(patterns):
+        return patterns
     for pattern, factors in zip(patterns, flicker.tolist(), strict=True):
         gains = tuple(gain * factor for gain, factor in zip(pattern.gains, factors, strict=True))
         changed.append(pattern.replace(intensity=gains))

@@ -42,8 +42,7 @@ class Assembler:
 
     def __init__(
         self,
-        angles: int,
-        phases: int,
+        counts: tuple[int, int],
         shape: tuple[int, int],
         *,
         dtype: npt.DTypeLike = np.uint16,
@@ -54,15 +53,14 @@ class Assembler:
         """Prepare.
 
         Args:
-            angles: orientations A.
-            phases: phase steps P.
+            counts: frames of a series, orientations A and phase steps P.
             shape: (y, x) of a frame.
             dtype: of the camera's pixels.
             open_series: series that may be incomplete at a time; beyond it the oldest is refused.
             on_refused: told of each refused series, once.
             on_frame: called with each frame in its place: its series' memory, and (angle, phase).
         """
-        self._slots, self._shape, self._dtype = (angles, phases), shape, np.dtype(dtype)
+        self._slots, self._shape, self._dtype = counts, shape, np.dtype(dtype)
         self._on_refused = on_refused
         self._on_frame = on_frame
         self._spare: list[Frame] = []

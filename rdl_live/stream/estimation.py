@@ -14,16 +14,11 @@ import torch
 from torch import Tensor
 
 from rdl_live.errors import RdlError
-from rdl_live.optics.estimate import estimate_patterns
-from rdl_live.optics.estimate.damping import damped_channel
-from rdl_live.optics.estimate.joint import refit_patterns
-from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.modality import Reconstruction, modality_of
 from rdl_live.optics.noise import CameraMaps, to_photons
-from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import Pattern, PatternSet
-from rdl_live.optics.quality import modulation_contrast
 from rdl_live.optics.quality.in_step import SeriesVerdict
-from rdl_live.optics.reconstruct import Reconstructor
 from rdl_live.stream.fit import Contrasts, SeriesFit
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.series import Frame, Series, SeriesKey
@@ -46,7 +41,7 @@ class Calibrated:
     """Patterns in use, with the weights that belong to them."""
 
     patterns: PatternSet
-    reconstructor: Reconstructor
+    reconstructor: Reconstruction
     """Takes photons."""
     on: SeriesKey
     """The series from which the damping was measured."""
@@ -61,15 +56,15 @@ class Calibrated:
 class Widefield:
     """The same orientations, none of them trusted: what a series that does not fit is shown with."""
 
-    def __init__(self, patterns: PatternSet, make: Callable[[PatternSet], Reconstructor]) -> None:
+    def __init__(self, patterns: PatternSet, make: Callable[[PatternSet], Reconstruction]) -> None:
         """Wait until it is needed."""
         self.patterns = PatternSet(patterns=tuple(pattern.replace(trusted=False) for pattern in patterns))
         self._make, self._made = make, None
 
-    _made: Reconstructor | None
+    _made: Reconstruction | None
 
     @property
-    def reconstructor(self) -> Reconstructor:
+    def reconstructor(self) -> Reconstruction:
         """Takes photons."""
         if self._made is None:
             self._made = self._make(self.patterns)
@@ -79,7 +74,7 @@ class Widefield:
 @dataclass(frozen=True)
 class _Found:
     estimated: PatternSet
-    mcnr: float
+    mcnr: float | None
     photons: float
     """Mean of the raw frames."""
     better: Calibrated | None
@@ -123,9 +118,11 @@ class PatternEstimation:
         """
         self._scope, self._channel, self._shape = scope, channel, shape
         # Photons go in everywhere below, so that a denoiser can stand between camera and reconstruction.
-        self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
+        self._unit, self._modality = scope.in_photons(), modality_of(scope)
         self._executor, self._tell, self._maps, self._device = executor, tell, maps, device
         self._every_s, self._most, self._fixed = every_s, most_series, patterns
+        if not self._modality.searches:
+            self._fixed = self._modality.nominal(scope, channel)
         self._begin_with = begin_with
         self._health = PatternHealth(channel.name, tell)
         self._recent: list[tuple[SeriesKey, Frame]] = []
@@ -147,7 +144,7 @@ class PatternEstimation:
 
     def offer(self, series: Series, now_s: float) -> None:
         """Keep a series for the next estimation, start one when it is due, and take over what is done."""
-        given = self._fixed or self._begin_with
+        given = self._begin_with if self._fixed is None else self._fixed
         if given is not None and (self.current is None or self._fixed is None):
             self.current = self._calibrated(given, series.frames, series.key)
             self._begin_with = None
@@ -237,21 +234,17 @@ class PatternEstimation:
         """Estimate and prepare; in the background, nothing of `self` is changed."""
         photons = self._photons(stack)
         mean = float(photons.mean())
-        estimated = estimate_patterns(photons, self._unit, channel=self._channel, device=self._device)
-        contrast = modulation_contrast(
-            photons[-1],
-            read_noise_e=self._scope.camera.read_noise_e,
-            harmonics=self._scope.pattern.harmonics,
-            otf=Otf.of(self._scope, self._channel),
-            patterns=estimated,
+        estimated = self._modality.estimate(photons, self._unit, channel=self._channel, device=self._device)
+        mcnr = self._modality.mcnr(photons[-1], self._unit, estimated, self._channel)
+        channel, damping = self._modality.measure_otf(
+            photons, self._unit, estimated, self._channel, device=self._device
         )
-        channel, damping = damped_channel(photons, self._unit, estimated, self._channel, device=self._device)
         if damping.told:
-            estimated = estimate_patterns(photons, self._unit, channel=channel, device=self._device)
+            estimated = self._modality.estimate(photons, self._unit, channel=channel, device=self._device)
         merged = estimated if current is None else self._in_force(current, estimated, photons)
         if current is not None and not damping.told and not _differ(current, merged, self._size_um):
-            return _Found(estimated, contrast.overall, mean, None, channel)
-        return _Found(estimated, contrast.overall, mean, self._calibrated(merged, stack[-1], key, channel), channel)
+            return _Found(estimated, mcnr, mean, None, channel)
+        return _Found(estimated, mcnr, mean, self._calibrated(merged, stack[-1], key, channel), channel)
 
     def _in_force(self, current: PatternSet, estimated: PatternSet, photons: Tensor) -> PatternSet:
         """Return the patterns to use: in dim light those of brighter series, their phases fitted to the newest."""
@@ -262,7 +255,7 @@ class PatternEstimation:
         if not any(dim):
             return estimated
         known = [old if kept else old.replace(trusted=False, doubt="") for old, kept in zip(current, dim, strict=True)]
-        fit = refit_patterns(
+        fit = self._modality.refit(
             photons, self._unit, PatternSet(patterns=tuple(known)), channel=self._channel, device=self._device
         )
         chosen = []
@@ -279,8 +272,10 @@ class PatternEstimation:
     ) -> Calibrated:
         photons, channel = self._photons(frames), channel or self._channel
 
-        def made(patterns: PatternSet) -> Reconstructor:
-            reconstructor = Reconstructor(self._unit, patterns, self._shape, self._device, channel=channel)
+        def made(patterns: PatternSet) -> Reconstruction:
+            reconstructor = self._modality.reconstruction(
+                self._unit, patterns, self._shape, self._device, channel=channel
+            )
             reconstructor.calibrate(photons)
             return reconstructor
 

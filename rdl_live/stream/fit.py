@@ -7,10 +7,9 @@ from collections.abc import Callable
 from torch import Tensor
 
 from rdl_live.optics.microscope import Channel, Microscope
-from rdl_live.optics.otf import Otf
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.optics.quality.in_step import InStep, SeriesVerdict
-from rdl_live.optics.quality.stripes import StripeProbe
+from rdl_live.optics.quality.in_step import SeriesVerdict
 
 LARGEST_PX = 128
 """A series is judged by its brightest square of so many pixels: 4 ms on one CPU thread, where 256 take 14."""
@@ -35,9 +34,7 @@ class SeriesFit:
             channel: colour.
             shape: (y, x) of a raw frame.
         """
-        otf = Otf.of(unit, channel)
-        self._probe = StripeProbe(patterns, otf, shape, unit.camera.read_noise_e, largest=LARGEST_PX)
-        self._in_step = InStep(patterns, unit.pattern)
+        self._judge = modality_of(unit).judge(patterns, unit, channel, shape, largest_px=LARGEST_PX)
         self._last: dict[Place, SeriesVerdict] = {}
         self._next_s = -math.inf
 
@@ -54,7 +51,7 @@ class SeriesFit:
         before = self._last.get(place)
         if before is not None and before.trusted and start_s < self._next_s:
             return None
-        verdict = self._last[place] = self._in_step.judge(self._probe(photons()))
+        verdict = self._last[place] = self._judge.judge(photons())
         spent_s = time.perf_counter() - start_s
         self._next_s = start_s + spent_s / SHARE
         return verdict

@@ -18,16 +18,18 @@ from torch import Tensor
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.restore import Restored
+from rdl_live.restore.restored import WIDEFIELD
 from rdl_live.restore.stage import Stage, Unit
 from rdl_live.restore.stages.physics import Physics
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
 from rdl_live.stream.health import Tell
-from rdl_live.stream.result import WIDEFIELD, Quality, Result
+from rdl_live.stream.result import Quality, Result
 from rdl_live.stream.series import Frame, RefusedSeries, Series, SeriesKey
 from rdl_live.stream.upload import Upload
 
@@ -95,16 +97,14 @@ class Pipeline:
             load: gives the stage of a name, for `use_denoiser`.
             on_refused: told of each series that is not reconstructed.
         """
-        geometry = scope.pattern
-        self._scope, self._channels = scope, tuple(channels)
+        self._scope, self._channels, self._image = scope, tuple(channels), modality_of(scope).image
         self._maps = None if maps is None else maps.to(torch.device(device))
         self._tell, self._on_refused = tell, on_refused
         self._stage: Stage = stage or Physics()
         self._load = load
-        self._upload = Upload(torch.device(device), (geometry.angles, geometry.phases, *shape), dtype)
+        self._upload = Upload(torch.device(device), (*scope.pattern.counts, *shape), dtype)
         self._assembler = Assembler(
-            geometry.angles,
-            geometry.phases,
+            scope.pattern.counts,
             shape,
             dtype=dtype,
             open_series=1 + len(channels),
@@ -230,11 +230,12 @@ class Pipeline:
         channel, place = use.channel, series.key.place
         verdict = estimation.verdict
         if verdict is None or verdict.trusted:
-            made = self._stage.restore(Unit(photons, use.patterns, channel, place, use.reconstructor))
+            made = self._stage.restore(Unit(photons, use.patterns, channel, place, use.reconstructor, self._image))
         else:
             self._tell_unfit(series.key, verdict)
             blurred = use.widefield
-            made = self._stage.restore(Unit(photons, blurred.patterns, channel, place, blurred.reconstructor))
+            unit = Unit(photons, blurred.patterns, channel, place, blurred.reconstructor, self._image)
+            made = self._stage.restore(unit)
         return self._result(use, series, photons, made, verdict)
 
     def _tell_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
@@ -289,7 +290,7 @@ class Pipeline:
         return Quality(
             photons_per_pixel=photons,
             brightest_adu=brightest,
-            score=min(pattern.score for pattern in use.patterns),
+            score=use.patterns.score,
             modulation=min(trusted, default=0.0),
             trusted=len(trusted),
             mcnr=self._estimations[series.key.channel].mcnr,

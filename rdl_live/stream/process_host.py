@@ -252,7 +252,7 @@ class ProcessHost:
             OSError: the system gives no process.
         """
         recipe = self._recipe
-        images = SharedSlots(IMAGES, ImageSlots(recipe.shape, recipe.scope.pattern.sr_factor).nbytes)
+        images = SharedSlots(IMAGES, ImageSlots(recipe.shape, recipe.factor).nbytes)
         setup = Setup(
             recipe,
             self._device,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 
 from rdl_live.files import load_camera_maps
-from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.stage import Context, Stage
-from rdl_live.restore.stages import check_stage, load_stage, without_weights
+from rdl_live.restore.stages import check_stage, factor_of, load_stage, without_weights
 from rdl_live.restore.stages.physics import NAME as NO_DENOISER
 from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import Pipeline
@@ -52,7 +52,7 @@ class PipelineRecipe:
         if without_weights(self.denoise) is not None:
             return
         card = read_card(find_weights(self.denoise))
-        unit = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
+        unit = self.scope.in_photons()
         for channel in self.channels:
             check_microscope(card, unit, channel)
 
@@ -94,6 +94,20 @@ class PipelineRecipe:
             tell=tell,
             load=load,
         )
+
+    @property
+    def block(self) -> tuple[int, int, int, int]:
+        """(angle, phase, y, x) of the raw frames of a series."""
+        return (*self.scope.pattern.counts, *self.shape)
+
+    @property
+    def factor(self) -> int:
+        """Pixels of the main image for one of the camera's, each way.
+
+        Raises:
+            RdlError: as `check`.
+        """
+        return factor_of(self.denoise, self.scope)
 
     def maps(self) -> CameraMaps | None:
         """Return the per-pixel camera calibration of the region in use; None where the microscope file has none.

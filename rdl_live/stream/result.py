@@ -10,9 +10,8 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.restore import Guards
 from rdl_live.restore.restored import SIGMA, SIM
+from rdl_live.restore.restored import WIDEFIELD as WIDEFIELD
 from rdl_live.stream.series import SeriesKey
-
-WIDEFIELD = "widefield"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class Quality:
     brightest_adu: float
     """Largest raw value."""
     score: float
-    """Smallest score of all orientations, at the latest estimation."""
+    """Smallest score of all orientations, at the latest estimation; 0 in even light."""
     modulation: float
     """Smallest modulation depth of all orientations that are trusted; 0 if none is."""
     trusted: int
@@ -72,13 +71,18 @@ class Result:
     are not trusted. None where it was not judged: a part of those that follow good ones."""
 
     @property
+    def newest(self) -> PatternSet:
+        """What the light is like, as far as it is known: the latest estimation, or what the image was made with."""
+        return self.patterns if self.seen is None else self.seen
+
+    @property
     def fits(self) -> bool:
         """Whether nothing speaks against the image: its series fits the patterns, as far as it was judged."""
         return self.verdict is None or self.verdict.trusted
 
     @property
     def sr(self) -> Tensor:
-        """The main image, (2y, 2x)."""
+        """The main image, on the modality's finer grid or its own."""
         return self.images[self.main]
 
     @property

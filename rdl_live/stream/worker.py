@@ -71,7 +71,7 @@ class Worker:
         self._lock = threading.Lock()
         self._frames = SeriesBlocks.attach(setup.frames)
         self._images = SharedSlots(*setup.images[1:], name=setup.images[0])
-        self._layout = ImageSlots(setup.recipe.shape, setup.recipe.scope.pattern.sr_factor)
+        self._layout = ImageSlots(setup.recipe.shape, setup.recipe.factor)
         self._free = deque(range(self._images.count))
         self._waiting: deque[object] = deque()
         """What came while an image waited for its slot."""

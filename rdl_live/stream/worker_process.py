@@ -119,7 +119,7 @@ class Link:
     def __init__(self, worker: WorkerProcess, setup: Setup, images: SharedSlots) -> None:
         """Take a worker and the memory for images that is shared with it."""
         self.worker, self.setup, self.images = worker, setup, images
-        self.layout = ImageSlots(setup.recipe.shape, setup.recipe.scope.pattern.sr_factor)
+        self.layout = ImageSlots(setup.recipe.shape, setup.recipe.factor)
         self._ahead = AHEAD_SERIES * setup.recipe.scope.pattern.frames
         self._unanswered = 0
         self.ready = False

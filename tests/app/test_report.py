@@ -5,17 +5,10 @@ import math
 
 import pytest
 
-from rdl_live.app.reconstruct.report import (
-    RawQuality,
-    Report,
-    calibration_warnings,
-    negative_warning,
-    pattern_records,
-    pattern_warnings,
-    raw_quality,
-    raw_warnings,
-)
+from rdl_live.app.reconstruct.report import Report, calibration_warnings, negative_warning
 from rdl_live.optics import Camera, Channel, Microscope, Optics, Pattern, PatternSet, evenly_spaced
+from rdl_live.optics.modalities.pattern_words import pattern_records, pattern_warnings
+from rdl_live.optics.modalities.stripe_quality import RawQuality, raw_quality, raw_warnings
 from rdl_live.specimen import SpecimenSettings, simulate
 
 SCOPE = Microscope(

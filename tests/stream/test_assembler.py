@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, **options: int) -> None:
         self.refused: list[RefusedSeries] = []
         self.given: dict[SeriesKey, np.ndarray] = {}
-        self.assembler = Assembler(3, 3, SHAPE, on_refused=self.refused.append, **options)
+        self.assembler = Assembler((3, 3), SHAPE, on_refused=self.refused.append, **options)
 
     def add(self, time: int, slot: tuple[int, int], flags: FrameFlag = FrameFlag.NONE, **more: int) -> None:
         tag = FrameTag(time, *slot, pattern_id=more.pop("pattern_id", 3 * slot[0] + slot[1]), flags=flags, **more)
@@ -116,7 +116,7 @@ def test_a_flagged_frame_refuses_its_series_only(flag: FrameFlag, refusal: Refus
 
 def test_flags_that_do_not_spoil_a_series_stay_with_it() -> None:
     refused: list[RefusedSeries] = []
-    assembler = Assembler(3, 3, SHAPE, on_refused=refused.append)
+    assembler = Assembler((3, 3), SHAPE, on_refused=refused.append)
     series = None
     for slot in SLOTS:
         flags = FrameFlag.SATURATED if slot == (0, 1) else FrameFlag.NONE
@@ -148,7 +148,7 @@ def test_one_pattern_in_two_places_is_a_wrong_pattern() -> None:
 )
 def test_a_frame_that_does_not_fit_is_refused(frame: np.ndarray, tag: FrameTag) -> None:
     refused: list[RefusedSeries] = []
-    assert Assembler(3, 3, SHAPE, on_refused=refused.append).add(frame, tag) is None
+    assert Assembler((3, 3), SHAPE, on_refused=refused.append).add(frame, tag) is None
     assert [one.refusal for one in refused] == [Refusal.UNFIT]
 
 
@@ -164,7 +164,7 @@ def test_colours_planes_and_positions_are_series_of_their_own() -> None:
 
 def test_memory_stays_flat() -> None:
     shape = (128, 128)
-    assembler = Assembler(3, 3, shape)
+    assembler = Assembler((3, 3), shape)
     frame = np.ones(shape, np.uint16)
     tags = [[FrameTag(time, *slot) for slot in SLOTS] for time in range(60)]
     for tag in tags[0]:

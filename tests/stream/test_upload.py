@@ -22,7 +22,7 @@ def series(seed: int, dtype: type[np.generic] = np.uint16) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32])
 def test_photons_are_those_of_the_frames(twins: bool, dtype: type[np.generic]) -> None:
     upload = Upload(CPU, SHAPE, dtype, twins=twins)
-    assembler = Assembler(2, 3, SHAPE[2:], dtype=dtype, on_frame=upload.sent)
+    assembler = Assembler((2, 3), SHAPE[2:], dtype=dtype, on_frame=upload.sent)
     for number in range(5):
         frames, whole = series(number, dtype), None
         for angle, phase in np.random.default_rng(number).permutation(list(np.ndindex(2, 3))):
@@ -36,7 +36,7 @@ def test_photons_are_those_of_the_frames(twins: bool, dtype: type[np.generic]) -
 
 def test_a_series_that_was_given_up_leaves_nothing_in_the_next() -> None:
     upload = Upload(CPU, SHAPE, np.uint16, twins=True)
-    assembler = Assembler(2, 3, SHAPE[2:], on_frame=upload.sent, open_series=1)
+    assembler = Assembler((2, 3), SHAPE[2:], on_frame=upload.sent, open_series=1)
     first, second = series(1), series(2)
     for angle, phase in list(np.ndindex(2, 3))[:4]:
         assembler.add(first[angle, phase], FrameTag(0, angle, phase))

@@ -96,6 +96,10 @@ DARK = Fringe(0.0, 0.0, 0.0, 0.0, 0.0)
 """What a blank SLM gives: all light is in the zero order, which the mask blocks."""
 
 
+EVEN = Grating(0.0, 0.0, 0.0, efficiency=1.0, purity=0.0)
+"""No grating at all, but a mirror: all light is even."""
+
+
 def draw(kx: float, ky: float, phase_rad: float, geometry: SlmGeometry, *, binary: bool = True) -> Image:
     """Return the picture that puts fringes of this wave vector and phase on the sample.
 
@@ -174,6 +178,8 @@ def fringe(
     """
     if grating is None:
         return DARK
+    if grating.purity == 0:
+        return Fringe(0.0, 0.0, 0.0, 0.0, grating.efficiency)
     kx, ky = 2 * grating.fx / geometry.pixel_um, 2 * grating.fy / geometry.pixel_um
     if math.hypot(kx, ky) > largest_k:
         return DARK

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rdl_live.optics.microscope import Channel, Microscope, SeriesOrder
+from rdl_live.optics.microscope import Channel, Microscope
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,5 @@ class DisplayOrder:
 def display_order(microscope: Microscope, channel: Channel) -> DisplayOrder:
     """Return the patterns of a channel as its microscope file orders them."""
     geometry = microscope.pattern
-    slots = [(a, p) for a in range(geometry.angles) for p in range(geometry.phases)]
-    if geometry.series_order is SeriesOrder.PHASE_ANGLE:
-        slots.sort(key=lambda slot: slot[::-1])
     first = geometry.frames * [one.name for one in microscope.channels].index(channel.name)
-    return DisplayOrder(channel.name, tuple(slots), first)
+    return DisplayOrder(channel.name, geometry.slots, first)

@@ -7,8 +7,8 @@ from rdl_live.acquire.patterns.gratings import Grating, Image, find_grating
 from rdl_live.acquire.patterns.order import DisplayOrder, display_order
 from rdl_live.optics.hardware import SlmRole
 from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.optics.pattern import Pattern, PatternSet
-from rdl_live.specimen import nominal_patterns
 
 FIRST_ANGLE_DEG = 8.0
 """First orientation where the microscope file names none; off the SLM's axes, where pixels show most."""

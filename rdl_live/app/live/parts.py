@@ -67,9 +67,8 @@ def queue_of(recipe: PipelineRecipe, options: LiveOptions) -> SeriesQueue:
     Raises:
         DeviceError: the computer has not enough shared memory.
     """
-    geometry = recipe.scope.pattern
     return SeriesQueue(
-        (geometry.angles, geometry.phases, *recipe.shape),
+        recipe.block,
         options.queue_series,
         dtype=recipe.dtype,
         shared=options.processing == "process",

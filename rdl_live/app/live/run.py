@@ -26,11 +26,12 @@ from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
-from rdl_live.errors import DeviceError, RdlError
+from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore.stages import factor_of
 from rdl_live.stream import Frame, Host, Result
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class LiveRun:
         self._nominal: dict[str, PatternSet | None] = {}
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
+        self._factor = microscope.pattern.sr_factor
+        """Pixels of its images for one of the camera's, each way."""
         self.stats, self._rate = ResultStats(), FrameRate()
 
     # From the first check to the dark -------------------------------------------------------------------
@@ -169,6 +172,12 @@ class LiveRun:
         check_denoiser(name, self.microscope, live=True)
         if self._host is None:
             raise DeviceError(NOT_OPEN)
+        fixed = self.out is not None or self.options.processing == "process"
+        if fixed and (factor := factor_of(name, self.microscope)) != self._factor:
+            raise ConfigError(
+                f"denoiser {name!r}: its images are {factor} times as fine as the camera's, those of this run "
+                f"{self._factor} times; stop it, and start anew with this denoiser"
+            )
         return self._host.use_denoiser(name)
 
     def make_safe(self) -> None:
@@ -319,7 +328,7 @@ class LiveRun:
         self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
         recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
         receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
-        self.camera_maps = recipe.maps()
+        self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
@@ -329,7 +338,7 @@ class LiveRun:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)
             self._acquisition.record_to(self._raw)
-            fine = sr_layout(layout, self.microscope.pattern.sr_factor)
+            fine = sr_layout(layout, self._factor)
             self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._tell)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
             self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")

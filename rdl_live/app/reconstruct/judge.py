@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from rdl_live.optics import Channel, Microscope, Otf, PatternSet, to_photons
+from rdl_live.optics import Channel, Microscope, PatternSet, to_photons
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.noise import CameraMaps
-from rdl_live.optics.quality.in_step import InStep, SeriesVerdict, same_pixels, usual_levels
-from rdl_live.optics.quality.stripes import StripeProbe, Stripes
+from rdl_live.optics.quality.in_step import SeriesVerdict, same_pixels, usual_levels
 
 _BEST = 0.8
 """Series whose stripes have this share of the best contrast serve for the patterns."""
@@ -48,24 +49,26 @@ class SeriesJudge:
             contrast: of every orientation, as `contrast` gave it of the series that the patterns were found in.
         """
         self._scope, self._maps = scope, maps
-        self._probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e)
-        self._in_step = InStep(patterns, scope.pattern, levels, contrast)
+        self._judge = modality_of(scope).judge(patterns, scope, channel, shape, levels=levels, contrast=contrast)
 
     def __call__(self, series: Raw) -> SeriesVerdict:
         """Judge one series."""
-        verdict = self._in_step.judge(self.stripes(series))
+        verdict = self._judge.judge(self._photons(series))
         twice = same_pixels(series, self._scope.pattern)
         return replace(verdict, why=twice, checked=True) if twice else verdict
 
     def contrast(self, series: Sequence[Raw]) -> tuple[float, ...]:
         """Return the best contrast of every orientation in some series."""
-        found = [self._in_step.contrast_of(self.stripes(one)) for one in series]
+        found = [self._judge.contrast(self._photons(one)) for one in series]
         return tuple(max(values) for values in zip(*found, strict=True))
 
-    def stripes(self, series: Raw) -> Stripes:
-        """Measure the stripes of one series."""
+    def levels(self, series: Raw) -> npt.NDArray[np.float64]:
+        """Return the mean of every frame (angle, phase) of one series [photons]."""
+        return self._judge.levels(self._photons(series))
+
+    def _photons(self, series: Raw) -> Tensor:
         light = torch.from_numpy(np.ascontiguousarray(series).astype(np.float32))
-        return self._probe(to_photons(light, self._scope.camera, self._maps))
+        return to_photons(light, self._scope.camera, self._maps)
 
 
 def patterns_in_force(
@@ -87,7 +90,7 @@ def patterns_in_force(
     if len(series) == 1:
         return patterns, None
     chosen = list(range(len(series)))
-    levels = usual_levels([judge(patterns).stripes(one).levels for one in series])
+    levels = usual_levels([judge(patterns).levels(one) for one in series])
     for attempt in range(_ROUNDS):
         good = _serving(judge(patterns), series)
         if attempt == 0 and _contradicted(patterns, good, len(series)):

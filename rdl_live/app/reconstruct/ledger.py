@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from rdl_live.files import SeriesIndex
 from rdl_live.optics import PatternSet
-from rdl_live.optics.microscope import PatternGeometry
-from rdl_live.optics.quality.in_step import Drift, SeriesVerdict, equal_frames, sequence
+from rdl_live.optics.microscope import UnitGeometry
+from rdl_live.optics.quality.in_step import Drift, SeriesVerdict, equal_frames
 
 _NAMED = 6
 """Series numbers that a sentence lists at most."""
@@ -19,7 +19,7 @@ _NAMED = 6
 class Ledger:
     """Verdicts of a recording, entered in order."""
 
-    def __init__(self, patterns: PatternSet, geometry: PatternGeometry, index: Callable[[int], SeriesIndex]) -> None:
+    def __init__(self, patterns: PatternSet, geometry: UnitGeometry, index: Callable[[int], SeriesIndex]) -> None:
         """Begin.
 
         Args:
@@ -29,7 +29,7 @@ class Ledger:
         """
         self._index = index
         self._untrusted = [index for index, pattern in enumerate(patterns, start=1) if not pattern.trusted]
-        places = sequence(geometry)
+        places = geometry.slots
         self._first_place, self._last_place = places[0], places[-1]
         self._last: npt.NDArray[np.generic] | None = None
         self._verdicts: list[SeriesVerdict] = []

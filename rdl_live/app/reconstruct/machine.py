@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.app.reconstruct.judge import SeriesJudge
+from rdl_live.app.reconstruct.makers import Maker, Staged
 from rdl_live.app.reconstruct.series_stream import Images
-from rdl_live.optics import PatternSet, Reconstructor
+from rdl_live.optics import PatternSet
 from rdl_live.restore import Restored, Restorer
 from rdl_live.restore.memory import Memory
-
-Maker = Reconstructor | Restorer
 
 
 def calibrate(rec: Maker, first: npt.NDArray[np.generic]) -> Maker:
@@ -58,4 +57,6 @@ class Machine:
 
 
 def _restored(maker: Maker, series: npt.NDArray[np.generic], memory: Memory | None) -> Restored:
-    return maker.restore(series, memory=memory) if isinstance(maker, Restorer) else Restored.plain(maker(series))
+    if isinstance(maker, Restorer):
+        return maker.restore(series, memory=memory)
+    return maker.restore(series) if isinstance(maker, Staged) else Restored.plain(maker(series))

@@ -2,163 +2,18 @@
 
 import math
 from dataclasses import dataclass, field
-from statistics import median, pstdev
 from typing import Any
 
-from torch import Tensor
-
-from rdl_live.optics import Channel, Microscope, Otf, PatternSet
+from rdl_live.optics import Otf, PatternSet
 from rdl_live.optics.microscope import Camera
-from rdl_live.optics.quality import (
-    Flicker,
-    ModulationContrast,
-    Motion,
-    flicker,
-    modulation_contrast,
-    motion_between_orientations,
-    phase_step_error_deg,
-)
+from rdl_live.optics.modalities.pattern_words import pattern_records as pattern_records
 from rdl_live.optics.series_noise import SeriesNoise
 
-_FLICKER = 0.05
-_DIM = 0.9
-_ORIENTATIONS = 0.3
-_MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
-_LOW_MCNR = 4.0
 _LEAST_PASSED = 0.6
 """Of the OTF at half the cut-off; good objectives in daily use pass 0.75."""
 FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
-
-
-def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
-    """Return `patterns[]` of the report: angle [degrees], period [um], phases [degrees], modulation, score, trusted."""
-    return [
-        {
-            "angle_deg": pattern.angle_deg,
-            "period_um": pattern.period_um,
-            "phases_deg": [math.degrees(phase) % 360.0 for phase in pattern.phases_rad],
-            "modulation": pattern.modulation[0] if len(pattern.modulation) == 1 else list(pattern.modulation),
-            "score": pattern.score,
-            "trusted": pattern.trusted,
-        }
-        for pattern in patterns
-    ]
-
-
-def dim_frames(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every orientation with a frame that is dimmer than its others."""
-    found = []
-    for angle, pattern in enumerate(patterns):
-        usual = median(pattern.gains)
-        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
-        share = pattern.gains[least] / usual if usual > 0 else 1.0
-        if share < _DIM and pattern.trusted:
-            found.append(
-                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
-                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
-            )
-    return found
-
-
-def pattern_warnings(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every pattern that is not trusted, and what that means for the image."""
-    doubts = [
-        f"orientation {index}: {pattern.doubt or 'not trusted'}"
-        for index, pattern in enumerate(patterns, start=1)
-        if not pattern.trusted
-    ]
-    common = {pattern.doubt for pattern in patterns}
-    if len(doubts) == len(patterns) > 1 and len(common) == 1 and (doubt := common.pop()):
-        doubts = [f"all orientations: {doubt}"]
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif len(doubts) == len(patterns):
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif doubts:
-        doubts.append(
-            "super-resolution is missing along the orientations that are not trusted; they add widefield only"
-        )
-    return doubts + dim_frames(patterns)
-
-
-@dataclass(frozen=True)
-class RawQuality:
-    """What the raw frames of one series say, after SIMcheck (Ball et al. 2015, 10.1038/srep15915)."""
-
-    contrast: ModulationContrast
-    flicker: Flicker
-    motion: Motion
-    phase_step_error_deg: float
-    photons_per_pixel: float
-
-    def record(self) -> dict[str, Any]:
-        """Return the plain numbers for the report."""
-        return {
-            "flicker": self.flicker.within_orientations,
-            "orientation_brightness_spread": self.flicker.between_orientations,
-            "motion_um": self.motion.largest_um if self.motion.reliable else None,
-            "phase_step_error_deg": self.phase_step_error_deg,
-            "mcnr_grade": str(self.contrast.grade),
-        }
-
-
-def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None) -> RawQuality:
-    """Measure one series of photons (A, P, y, x); with a channel, motion does not count as modulation."""
-    return RawQuality(
-        contrast=modulation_contrast(
-            photons,
-            read_noise_e=scope.camera.read_noise_e,
-            harmonics=scope.pattern.harmonics,
-            otf=None if channel is None else Otf.of(scope, channel),
-            patterns=patterns,
-        ),
-        flicker=flicker(photons, order=scope.pattern.series_order),
-        motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
-        phase_step_error_deg=phase_step_error_deg(patterns),
-        photons_per_pixel=float(photons.mean()),
-    )
-
-
-def _fitted_flicker(patterns: PatternSet | None) -> float | None:
-    """Return how the light of the frames varies within orientations, free of what the pattern does to their means.
-
-    A pattern over few structures changes the mean of the frames; None where it cannot be told from flicker.
-    """
-    if patterns is None or not patterns.trusted:
-        return None
-    return max(pstdev(pattern.gains) / max(median(pattern.gains), 1e-9) for pattern in patterns)
-
-
-def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | None = None) -> list[str]:
-    """Return what a microscopist should mend before the next recording."""
-    found = []
-    contrast = quality.contrast
-    # Patterns that are trusted were measured over whole frames: there single pixels say nothing against the image.
-    if contrast.overall < _LOW_MCNR and (patterns is None or not patterns.trusted):
-        found.append(
-            f"the stripes hardly stand out of the noise of the raw frames (modulation contrast-to-noise "
-            f"{contrast.overall:.1f}; {contrast.noise_floor:.1f} is noise alone) at {quality.photons_per_pixel:.3g} "
-            "photons a pixel: use more light, or improve the contrast of the pattern (focus, polarisation)"
-        )
-    fitted = _fitted_flicker(patterns)
-    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
-        found.append(
-            f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
-            "laser's stability, the shutter and the exposure of every pattern"
-        )
-    if quality.flicker.between_orientations > _ORIENTATIONS:
-        found.append(
-            f"the orientations differ in brightness by {quality.flicker.between_orientations:.0%}: check the "
-            "polarisation and the alignment of the beams"
-        )
-    pixel_um = scope.optics.pixel_size_um
-    if quality.motion.reliable and quality.motion.largest_um > _MOTION_PIXELS * pixel_um:
-        found.append(
-            f"the specimen moves by {quality.motion.largest_um * 1000:.0f} nm between orientations: expect "
-            "stripes; record faster or let the stage settle"
-        )
-    return found
 
 
 def calibration_warnings(camera: Camera) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from rdl_live.app.reconstruct.report import calibration_warnings, pattern_warnings
+from rdl_live.app.reconstruct.report import calibration_warnings
 from rdl_live.errors import DataError
 from rdl_live.files import check_frames, load_camera_maps
 from rdl_live.files._guard import naming
@@ -16,10 +16,9 @@ from rdl_live.files.raw import find_position
 from rdl_live.files.recorder import ImageAddress, Recording, open_recording
 from rdl_live.files.recorder.journal import read_journal
 from rdl_live.files.recorder.series import labels_of
-from rdl_live.optics import PatternSet, estimate_patterns
-from rdl_live.optics.estimate.damping import damped_channel
-from rdl_live.optics.estimate.joint import refit_patterns
+from rdl_live.optics import PatternSet
 from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_live.train.recordings.film import Film
 
 ESTIMATE_SERIES = 8
@@ -115,14 +114,15 @@ def _film(
         check_frames(series, str(recording.path), first_time=chosen[0] + number)
     maps = load_camera_maps(scope.camera, recording.shape[-2:], recording.corner)
     spread = np.unique(np.linspace(0, count - 1, min(count, ESTIMATE_SERIES)).round().astype(int))
+    modality = modality_of(scope)
     try:
         if known is None:
-            patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
-            channel, damping = damped_channel(frames[spread], scope, patterns, channel, maps=maps, device=device)
+            patterns = modality.estimate(frames[spread], scope, channel=channel, maps=maps, device=device)
+            channel, damping = modality.measure_otf(frames[spread], scope, patterns, channel, maps=maps, device=device)
             if damping.told:
-                patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
+                patterns = modality.estimate(frames[spread], scope, channel=channel, maps=maps, device=device)
         else:
-            fit = refit_patterns(frames[spread], scope, known, channel=channel, maps=maps, device=device)
+            fit = modality.refit(frames[spread], scope, known, channel=channel, maps=maps, device=device)
             patterns = fit.patterns
             warnings += fit.warnings
     except DataError as error:
@@ -130,7 +130,7 @@ def _film(
     film = Film(name, scope, channel, patterns, frames, maps, first=chosen[0])
     if float(film.photons(0).mean()) <= 0:
         raise DataError(f"{name}: holds no light after subtracting camera.offset_adu {scope.camera.offset_adu:g}")
-    return film, warnings + pattern_warnings(patterns), patterns.trusted
+    return film, warnings + modality.doubts(patterns), patterns.trusted
 
 
 def _place(image: ImageAddress, planes: int) -> str:

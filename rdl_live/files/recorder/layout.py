@@ -5,10 +5,12 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, PositiveInt, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from rdl_live.optics._base import Description
-from rdl_live.optics.microscope import Name, PatternGeometry, WavelengthNm
+from rdl_live.optics.geometry import UnitGeometry
+from rdl_live.optics.microscope import Name, WavelengthNm
+from rdl_live.optics.modality_kinds import DEFAULT, MODALITIES, geometry_of
 
 Pixels = Annotated[int, Field(ge=1, le=65536)]
 MAX_BLOCK_BYTES = 2**31 - 2**16
@@ -133,12 +135,26 @@ class RecordingLayout(StreamLayout):
     """Raw series: an array (t, angle, phase, y, x) for each position, channel and plane."""
 
     kind: ClassVar[str] = "raw"
-    pattern: PatternGeometry = PatternGeometry()
+    modality: Name = DEFAULT
+    """See `Microscope`; recordings say nothing where it is the default."""
+    pattern: SerializeAsAny[UnitGeometry] = Field(default_factory=dict)  # type: ignore[assignment]  # see below
+    """The frames of a unit."""
+
+    @field_validator("pattern", mode="plain")
+    @classmethod
+    def _of_its_modality(cls, content: object, info: ValidationInfo) -> UnitGeometry:
+        name = info.data.get("modality", DEFAULT)
+        if MODALITIES.find(name) is not None:
+            return geometry_of(name, content)
+        # Of a package that is not installed: its frames can be read all the same.
+        if isinstance(content, dict):
+            content = {key: content[key] for key in UnitGeometry.model_fields if key in content}
+        return UnitGeometry.model_validate(content)
 
     @property
     def inner(self) -> tuple[tuple[str, int], ...]:
         """Angles, then phases: the axes are named, so `pattern.order` plays no part on disk."""
-        return (("angle", self.pattern.angles), ("phase", self.pattern.phases))
+        return tuple(zip(("angle", "phase"), self.pattern.counts, strict=True))
 
 
 class SrLayout(StreamLayout):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
+from rdl_live.optics.microscope import SeriesOrder, UnitGeometry
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.stripes import Complexes, Stripes
 
@@ -74,7 +74,7 @@ class InStep:
     def __init__(
         self,
         patterns: PatternSet,
-        geometry: PatternGeometry,
+        geometry: UnitGeometry,
         usual_levels: npt.NDArray[np.float64] | None = None,
         contrast: Sequence[float] | None = None,
     ) -> None:
@@ -89,7 +89,7 @@ class InStep:
                 single wave in the frames.
         """
         self._patterns, self._usual = patterns, usual_levels
-        self._places = sequence(geometry)
+        self._places = geometry.slots
         self._judged = [index for index, pattern in enumerate(patterns) if pattern.trusted]
         shape = (len(patterns), patterns.phases, len(patterns))
         expected = np.zeros(shape, np.complex128)
@@ -285,15 +285,7 @@ class Drift:
             self.first = self._since[best]
 
 
-def sequence(geometry: PatternGeometry) -> list[Place]:
-    """Return (angle, phase) of the frames of a series in the order in which they were taken."""
-    angles, phases = range(geometry.angles), range(geometry.phases)
-    if geometry.series_order is SeriesOrder.ANGLE_PHASE:
-        return [(a, p) for a in angles for p in phases]
-    return [(a, p) for p in phases for a in angles]
-
-
-def begins_late(stripes: Stripes, geometry: PatternGeometry) -> int:
+def begins_late(stripes: Stripes, geometry: UnitGeometry) -> int:
     """Return by how many phase steps a series whose patterns do not fit begins within an orientation, 0 if it does not.
 
     So it is where the first frames of a recording are missing: rolled back, the frames of each orientation hold one
@@ -324,12 +316,12 @@ def begins_late(stripes: Stripes, geometry: PatternGeometry) -> int:
     return best if best and clear and power > 4 * noise else 0
 
 
-def same_pixels(series: npt.NDArray[np.generic], geometry: PatternGeometry) -> str:
+def same_pixels(series: npt.NDArray[np.generic], geometry: UnitGeometry) -> str:
     """Name a frame of a raw series (angle, phase, y, x) that holds the same pixels as the one before it; "" if none.
 
     Noise never repeats: such a frame was stored twice. Frames without any contrast are not compared.
     """
-    places = sequence(geometry)
+    places = geometry.slots
     for before, place in itertools.pairwise(places):
         if equal_frames(series[before], series[place]):
             return f"frame {_named(place)} holds the same pixels as {_named(before)}: it was stored twice"

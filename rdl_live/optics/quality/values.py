@@ -210,6 +210,8 @@ def interpolated(photons: Tensor, otf: Otf, read_noise_e: float | None = None) -
     if min(int(near.sum()), int(far.sum())) < 200:
         return []
     frames = photons.flatten(0, -3)
+    if len(frames) < 2:
+        return []
     # What frames have in common is no noise.
     rest = (frames - frames.mean(dim=0)) * window2d(shape)
     rest = rest - rest.mean(dim=(-2, -1), keepdim=True)

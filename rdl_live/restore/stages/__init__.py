@@ -2,6 +2,7 @@
 
 from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
+from rdl_live.optics.microscope import Microscope
 from rdl_live.restore.stage import Context, Stage, StageKind
 from rdl_live.restore.stages import physics, series, single_image
 from rdl_live.restore.suited import check_suited
@@ -50,6 +51,25 @@ def check_stage(name: str) -> None:
     check_suited(read_card(path), f"--denoise {name}", live_tasks(), "make images in a live run")
 
 
+def factor_of(name: str, scope: Microscope) -> int:
+    """Return how many pixels the main image of a stage has for one of the camera's, each way; no network is loaded.
+
+    Raises:
+        ConfigError: as `check_stage`.
+        DataError: the weight file is damaged.
+    """
+    kind = without_weights(name)
+    if kind is not None:
+        return kind.factor(None, scope)
+    card = read_card(find_weights(name))
+    kind = _kind_for(card.task)
+    return scope.pattern.sr_factor if kind is None else kind.factor(card, scope)
+
+
+def _kind_for(task: str) -> StageKind | None:
+    return next((one for one in map(STAGES.find, STAGES.names()) if one is not None and one.task == task), None)
+
+
 def load_stage(name: str, context: Context) -> Stage:
     """Return a stage by the name of its kind, or of its weights.
 
@@ -62,5 +82,6 @@ def load_stage(name: str, context: Context) -> Stage:
         return kind.make(None, context)
     check_stage(name)
     weights = load_weights(name, context.device)
-    found = next(one for one in map(STAGES.find, STAGES.names()) if one is not None and one.task == weights.card.task)
+    found = _kind_for(weights.card.task)
+    assert found is not None  # by the check above
     return found.make(weights, context)

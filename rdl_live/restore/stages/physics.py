@@ -1,4 +1,4 @@
-"""The physics alone: classical SIM."""
+"""The physics alone: classical SIM, or what else the modality makes."""
 
 from rdl_live.errors import ConfigError
 from rdl_live.restore.restored import Restored
@@ -16,7 +16,7 @@ class Physics:
     behind = False
 
     def restore(self, unit: Unit) -> Restored:
-        """Return the SIM image.
+        """Return the image of the physics.
 
         Raises:
             ConfigError: nobody can make it.
@@ -24,7 +24,7 @@ class Physics:
         image = unit.sim()
         if image is None:
             raise ConfigError(f"stage {NAME!r}: this run has no reconstruction")
-        return Restored.plain(image)
+        return Restored.plain(image, unit.image)
 
     def run_deferred(self) -> None:
         """Nothing is put off."""

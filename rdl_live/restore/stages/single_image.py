@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from rdl_live.errors import ConfigError
+from rdl_live.optics.microscope import Microscope
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_live.restore.restored import SIM, SR, Restored
+from rdl_live.restore.restored import SR, Restored
 from rdl_live.restore.stage import Context, StageKind, Unit
-from rdl_models import Network, Task, Weights
+from rdl_models import Card, Network, Task, Weights
 
 LEAST_MEAN = 0.01
 """Photons a pixel that count as the mean of the dimmest image."""
@@ -39,7 +40,7 @@ class SingleImage:
                 f"weights {self.name!r} take {config.channels} frames, the microscope {context.scope.name!r} gives "
                 f"{frames} a series; use others, or weights that take the widefield image (1 frame)"
             )
-        if config.scale != factor:
+        if factor > 1 and config.scale != factor:
             raise ConfigError(
                 f"weights {self.name!r} make images {config.scale} times as fine as the camera's, the images of "
                 f"{context.scope.name!r} are {factor} times as fine; use others"
@@ -60,7 +61,7 @@ class SingleImage:
         shown = frames.mean(dim=0, keepdim=True) if self._network.config.channels == 1 else frames
         images = {SR: super_resolved(self._network, shown, half=self._half)}
         sim = unit.sim()
-        return Restored(images if sim is None else {SIM: sim, **images}, SR)
+        return Restored(images if sim is None else {unit.image: sim, **images}, SR)
 
     def run_deferred(self) -> None:
         """Nothing is put off."""
@@ -92,4 +93,10 @@ def _make(weights: Weights | None, context: Context) -> SingleImage:
     return SingleImage(weights, context)
 
 
-KIND = StageKind("super-resolution", _make, Task.SUPER_RESOLUTION)
+def _as_the_network(card: Card | None, scope: Microscope) -> int:
+    """Single frames have no grid of their own that the network's image would have to lie on."""
+    factor = scope.pattern.sr_factor
+    return factor if card is None or factor > 1 else int(card.config["scale"])
+
+
+KIND = StageKind("super-resolution", _make, Task.SUPER_RESOLUTION, _as_the_network)

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.errors import DataError
-from rdl_live.optics import PatternSet, estimate_patterns
+from rdl_live.optics import PatternSet
+from rdl_live.optics.modality import modality_of
 from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.bootstrap import Draws, Interval, Values, interval, root_quotient
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
@@ -259,7 +260,7 @@ def other_patterns(film: Film) -> list[PatternSet]:
     found = []
     for first in (0, 1):
         chosen = spread(range(first, len(film), 2), MOST_TIMES)
-        again = estimate_patterns(film.frames[chosen], film.scope, channel=film.channel, maps=film.maps)
+        again = modality_of(film.scope).estimate(film.frames[chosen], film.scope, channel=film.channel, maps=film.maps)
         if all(one.trusted or not old.trusted for one, old in zip(again, film.patterns, strict=True)):
             found.append(again)
     return found

@@ -22,9 +22,9 @@ from rdl_live.view.browse.source import Source, Stored, Where
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch
+    from rdl_live.optics.modality import Reconstruction
     from rdl_live.optics.noise import CameraMaps
     from rdl_live.optics.pattern import PatternSet
-    from rdl_live.optics.reconstruct import Reconstructor
     from rdl_live.restore import Restorer
 
 ESTIMATED_FROM = 8
@@ -80,7 +80,7 @@ class BrowseImages:
         """Read from a source, compute on a device."""
         self._source, self._device = source, device
         self._estimated: dict[ImageAddress, PatternSet] = {}
-        self._reconstructors: dict[object, Reconstructor] = {}
+        self._reconstructors: dict[object, Reconstruction] = {}
         self._restorers: dict[object, Restorer] = {}
         self._maps: CameraMaps | None = None
         self._maps_lacking = ""
@@ -197,7 +197,7 @@ class BrowseImages:
         return self._estimate(where, scope, channel), "estimated from this recording"
 
     def _estimate(self, where: Where, scope: Microscope, channel: Channel) -> "PatternSet":
-        from rdl_live.optics.estimate import estimate_patterns
+        from rdl_live.optics.modality import modality_of
 
         key = where.image
         if key not in self._estimated:
@@ -207,18 +207,18 @@ class BrowseImages:
                 np.unique(np.linspace(0, len(times) - 1, min(len(times), ESTIMATED_FROM)).round().astype(int))
             ]
             stack = np.stack([self._source.series(where._replace(time=int(time))) for time in chosen])
-            self._estimated[key] = estimate_patterns(
+            self._estimated[key] = modality_of(scope).estimate(
                 stack, scope, channel=channel, maps=self._maps, device=self._device
             )
         return self._estimated[key]
 
-    def _reconstructor(self, scope: Microscope, channel: Channel, patterns: "PatternSet") -> "Reconstructor":
-        from rdl_live.optics.reconstruct import Reconstructor
+    def _reconstructor(self, scope: Microscope, channel: Channel, patterns: "PatternSet") -> "Reconstruction":
+        from rdl_live.optics.modality import modality_of
 
         key = (channel.name, patterns)
         if key not in self._reconstructors:
             _make_room(self._reconstructors)
-            self._reconstructors[key] = Reconstructor(
+            self._reconstructors[key] = modality_of(scope).reconstruction(
                 scope, patterns, self._source.sizes.frame, self._device, channel=channel, maps=self._maps
             )
         return self._reconstructors[key]

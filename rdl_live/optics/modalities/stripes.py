@@ -1,0 +1,194 @@
+"""2D-SIM: stripes of two beams in several orientations and phases, with one harmonic or more."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from rdl_live.optics.arrays import as_tensor
+from rdl_live.optics.estimate import estimate_patterns
+from rdl_live.optics.estimate.damping import Damping, damped_channel
+from rdl_live.optics.estimate.harmonic import second_harmonic
+from rdl_live.optics.estimate.joint import Refitted, refit_patterns
+from rdl_live.optics.microscope import Channel, Microscope
+from rdl_live.optics.modalities.pattern_words import pattern_warnings
+from rdl_live.optics.modalities.stripe_quality import raw_quality, raw_warnings
+from rdl_live.optics.modality import Frames, Modality, Shaping, UnitQuality
+from rdl_live.optics.noise import CameraMaps, to_photons
+from rdl_live.optics.nominal import nominal_patterns
+from rdl_live.optics.otf import Otf
+from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality import modulation_contrast
+from rdl_live.optics.quality.in_step import InStep, SeriesVerdict, begins_late
+from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
+from rdl_live.optics.reconstruct import Reconstructor
+
+
+class StripeJudge:
+    """See `rdl_live.optics.modality.UnitJudge`."""
+
+    def __init__(self, probe: StripeProbe, in_step: InStep) -> None:
+        """Judge by what the probe measures."""
+        self._probe, self._in_step = probe, in_step
+
+    def judge(self, photons: Tensor) -> SeriesVerdict:
+        """Judge one series (angle, phase, y, x)."""
+        return self._in_step.judge(self._probe(photons))
+
+    def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:
+        """Return the mean of each frame, (angle, phase)."""
+        return self._probe(photons).levels
+
+    def contrast(self, photons: Tensor) -> tuple[float, ...]:
+        """Return the contrast of every orientation."""
+        return self._in_step.contrast_of(self._probe(photons))
+
+
+class StripeSeries(Modality):
+    """Linear SIM, and saturated SIM of more harmonics on the same grid."""
+
+    name = "2d-sim"
+    searches = True
+    shaped = True
+    image = "sim"
+    shown = "super-resolved image"
+
+    def nominal(
+        self,
+        scope: Microscope,
+        channel: Channel | None = None,
+        *,
+        seed: int = 0,
+        modulation: float | tuple[float, ...] = 0.8,
+        phase_jitter_deg: float = 0.0,
+    ) -> PatternSet:
+        """Return the stripes of the microscope file, or the finest that the objective passes."""
+        return nominal_patterns(scope, channel, seed=seed, modulation=modulation, phase_jitter_deg=phase_jitter_deg)
+
+    def estimate(
+        self,
+        series: Frames,
+        scope: Microscope,
+        *,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+        device: torch.device | str = "cpu",
+    ) -> PatternSet:
+        """Search for the stripes in some series."""
+        return estimate_patterns(series, scope, channel=channel, maps=maps, device=device)
+
+    def refit(
+        self,
+        series: Frames,
+        scope: Microscope,
+        known: PatternSet,
+        *,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Refitted:
+        """Fit known stripes to some series: phases move as far as the data carry them."""
+        return refit_patterns(series, scope, known, channel=channel, maps=maps, device=device)
+
+    def measure_otf(
+        self,
+        series: Frames,
+        scope: Microscope,
+        patterns: PatternSet,
+        channel: Channel,
+        *,
+        maps: CameraMaps | None = None,
+        device: torch.device | str = "cpu",
+    ) -> tuple[Channel, Damping]:
+        """Return the channel with the OTF of the overlap of widefield and sidebands."""
+        return damped_channel(series, scope, patterns, channel, maps=maps, device=device)
+
+    def judge(
+        self,
+        patterns: PatternSet,
+        scope: Microscope,
+        channel: Channel,
+        shape: tuple[int, int],
+        *,
+        levels: npt.NDArray[np.float64] | None = None,
+        contrast: Sequence[float] | None = None,
+        largest_px: int | None = None,
+    ) -> StripeJudge:
+        """Return what finds frames out of step, dim ones, and stripes that moved."""
+        largest = LARGEST if largest_px is None else largest_px
+        probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e, largest=largest)
+        return StripeJudge(probe, InStep(patterns, scope.pattern, levels, contrast))
+
+    def reconstruction(
+        self,
+        scope: Microscope,
+        patterns: PatternSet,
+        shape: tuple[int, int],
+        device: torch.device | str = "cpu",
+        *,
+        channel: Channel | None = None,
+        maps: CameraMaps | None = None,
+        shaping: Shaping | None = None,
+    ) -> Reconstructor:
+        """Return the Wiener reconstruction."""
+        said = shaping or Shaping()
+        return Reconstructor(
+            scope,
+            patterns,
+            shape,
+            device,
+            channel=channel,
+            maps=maps,
+            wiener=said.wiener,
+            apodization=said.apodization,
+            attenuation=said.attenuation,
+        )
+
+    def remarks(
+        self,
+        series: Frames,
+        scope: Microscope,
+        patterns: PatternSet,
+        channel: Channel,
+        maps: CameraMaps | None = None,
+    ) -> list[str]:
+        """Say where a recording begins within a series, and whether there is a harmonic that nobody uses."""
+        found = []
+        if not any(pattern.trusted for pattern in patterns):
+            raw = as_tensor(series)
+            probe = StripeProbe(
+                patterns, Otf.of(scope, channel), (raw.shape[-2], raw.shape[-1]), scope.camera.read_noise_e
+            )
+            late = begins_late(probe(to_photons(raw.to(torch.float32), scope.camera, maps)), scope.pattern)
+            if late:
+                found.append(
+                    f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at "
+                    f"its start; remove its first {scope.pattern.phases - late} frame(s)"
+                )
+        return found + second_harmonic(series, scope, patterns, channel, maps)
+
+    def quality(
+        self, photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None
+    ) -> UnitQuality:
+        """Measure contrast, flicker and motion of one series."""
+        found = raw_quality(photons, scope, patterns, channel)
+        return UnitQuality(found.contrast.overall, found.record(), tuple(raw_warnings(found, scope, patterns)))
+
+    def mcnr(self, photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel) -> float | None:
+        """Return the modulation contrast-to-noise ratio alone."""
+        return modulation_contrast(
+            photons,
+            read_noise_e=scope.camera.read_noise_e,
+            harmonics=scope.pattern.harmonics,
+            otf=Otf.of(scope, channel),
+            patterns=patterns,
+        ).overall
+
+    def doubts(self, patterns: PatternSet) -> list[str]:
+        """Say which orientations are not trusted, and which frames are dim."""
+        return pattern_warnings(patterns)
+
+
+STRIPES = StripeSeries()
