@@ -7,7 +7,9 @@ and the frames go to the sink from here: what the sink raises ends the run, in t
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy.typing as npt
@@ -22,6 +24,7 @@ from rdl_live.acquire.events import Shot, shot_of
 from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.light_cycle import LightCycle
+from rdl_live.acquire.light_gate import RunStopped
 from rdl_live.acquire.patterns import PatternSource
 from rdl_live.acquire.progress import LATE_S, Pace, Skipped
 from rdl_live.acquire.run_status import Lamp, RunStatus
@@ -141,12 +144,17 @@ class SimEngine(MDAEngine):
         """Check and set what holds for the whole run, in the dark."""
         self._began_s = time.perf_counter()
         self._devices.forget()
-        for setting in self._hardware.setup:
-            self._devices.set(setting)
+        with suppress(RunStopped):  # no event follows
+            for setting in self._hardware.setup:
+                self._devices.set(setting)
         return self.get_summary_metadata(mda_sequence=sequence)
 
     def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
-        """Join series to bursts where the hardware steps the patterns."""
+        """Join series to bursts where the hardware steps the patterns; nothing comes after a stop."""
+        # A stop that comes before the runner has begun is forgotten by the runner, and an endless plan never ends.
+        return takewhile(lambda _: not self._stopped(), self._joined(events))
+
+    def _joined(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
         if self.status.stepped:
             return iter(events)
         # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
@@ -163,9 +171,9 @@ class SimEngine(MDAEngine):
         self._first_s = self._first_s or self._busy_since_s
         self._handed = 0
         try:
-            self._make_ready(event)
-        except DeviceError as error:
-            self._skipping.failed = self._skippable(error)
+            self._make_ready_or_skip(event)
+        except RunStopped:
+            self.go_dark()
         except BaseException:
             self.go_dark()
             raise
@@ -184,14 +192,19 @@ class SimEngine(MDAEngine):
                         error = self._skippable(caught)
                 rest = self._left_after(rest, error)
                 if rest is not None:
-                    self._try_again(rest)
+                    self._handed = 0
+                    self._make_ready_or_skip(rest)
+        except RunStopped:
+            self.go_dark()
         except BaseException:
             self.go_dark()
             raise
 
     def _expose(self, event: MDAEvent) -> Iterator[Any]:
-        if not self._open:
-            return  # it was stopped while it was made ready
+        if self._stopped():  # while it was made ready
+            if self._open:
+                raise RunStopped
+            return
         if isinstance(event, SequencedEvent):
             yield from self._run_burst(event)
         else:
@@ -262,17 +275,17 @@ class SimEngine(MDAEngine):
             self.tell(told)
         return joined(left[len(here) :]) if len(left) > len(here) else None
 
-    def _try_again(self, event: MDAEvent) -> None:
-        """Make the rest of an event ready."""
-        self._handed = 0
+    # Making ready ---------------------------------------------------------------------------------------
+
+    def _make_ready_or_skip(self, event: MDAEvent) -> None:
         try:
             self._make_ready(event)
         except DeviceError as error:
             self._skipping.failed = self._skippable(error)
 
-    # Making ready ---------------------------------------------------------------------------------------
-
     def _make_ready(self, event: MDAEvent) -> None:
+        if self._stopped():
+            raise RunStopped
         self.alive_s = time.monotonic()
         first = event.events[0] if isinstance(event, SequencedEvent) else event
         shot = shot_of(first)
@@ -283,13 +296,11 @@ class SimEngine(MDAEngine):
             self._prepare_burst(event)
         else:
             self._patterns.show(shot.pattern_id)
-        if not self._open and not self._stopped():  # a stop that came meanwhile must find no light
+        if not self._open:
             self.beat()
             self.opened_s = time.monotonic()
             self._open = True  # also if it fails half-way: then it is to be closed
             self._devices.shutter(True)
-            if self._stopped():  # meanwhile, and the guard may have closed it before it was opened
-                self.go_dark()
 
     def _place(self, event: MDAEvent) -> None:
         """Move, and set exposure and light of a series."""

@@ -16,6 +16,7 @@ from rdl_live.acquire.fan_out import Calls, FanOut, Frame, FrameListener, FrameS
 from rdl_live.acquire.faults import raise_all, told
 from rdl_live.acquire.guard import IlluminationGuard
 from rdl_live.acquire.heartbeat import Heartbeat
+from rdl_live.acquire.light_gate import LightGate
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
 from rdl_live.acquire.progress import Progress, progress_of
@@ -109,7 +110,8 @@ class Acquisition:
         )
         if on_frame is not None:
             self.listen(Calls(on_frame))
-        self._guard = IlluminationGuard(core, self.hardware)
+        self._devices.gate = gate = LightGate(self.hardware, self._stop.is_set)
+        self._guard = IlluminationGuard(core, self.hardware, gate)
         self._engine = SimEngine(
             core,
             self._devices,
@@ -153,11 +155,16 @@ class Acquisition:
         return self._engine.lamps if self.lit else ()
 
     def make_safe(self) -> None:
-        """Turn the light off now, from any thread, also while a device holds the run.
+        """Turn the light off now, from any thread, also while a device holds the run; a run is stopped by it.
 
         Raises:
             DeviceError: what is not dark, or did not answer.
         """
+        if self.running:
+            self.stop()  # or it would light its next series
+        self._darken()
+
+    def _darken(self) -> None:
         began_s = time.monotonic()
         self._guard.make_safe()
         self._dark_s = began_s
@@ -394,7 +401,7 @@ class Acquisition:
 
     def _made_safe(self) -> list[BaseException]:
         try:
-            self.make_safe()
+            self._darken()
         except DeviceError as error:
             return [error]
         return []

@@ -8,7 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from rdl_live._names import NO_DENOISER
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, load_microscope
@@ -60,6 +60,7 @@ def run_browser(
     window.show()
     with _closed_by_ctrl_c(window) as came:
         code = int(application.exec())
+    delete_windows(window)
     return INTERRUPTED if came else code
 
 
