@@ -1,4 +1,4 @@
-"""The end of a window: nothing of it is left to the end of the process, where PyQt deletes without order and may crash."""
+"""The end of a window: nothing of it is left to the end of the process, where PyQt deletes in any order and crashes."""
 
 import gc
 from pathlib import Path
