@@ -128,6 +128,17 @@ class Devices:
                     "check it before light is turned on again"
                 )
 
+    def close(self) -> None:
+        """Keep light from the sample: by the shutter, or, where there is none, by the safe state.
+
+        Raises:
+            DeviceError: refused, or reads back otherwise.
+        """
+        self.shutter(False)
+        if self.hardware.shutter is None:
+            for setting in self.hardware.safe_state:
+                self.set(setting)
+
     def exposure(self, exposure_ms: float) -> float:
         """Set the camera's exposure and return what it makes of it [ms].
 
