@@ -175,7 +175,7 @@ def lamps(status: "LiveStatus") -> str:
     if status.patterns is None:
         return "[yellow]finding patterns[/]"
     colours = ("[green]●[/]" if pattern.trusted else "[red]●[/]" for pattern in status.patterns)
-    return "".join(colours) + f" {min(pattern.score for pattern in status.patterns):.0f}"
+    return "".join(colours) + f" {status.patterns.score:.0f}"
 
 
 def _ms(value: float | None) -> str:

@@ -209,6 +209,11 @@ class Microscope(Description):
         known = ", ".join(repr(channel.name) for channel in self.channels)
         raise ConfigError(f"microscope {self.name!r} has no channel {name!r}; it has {known}")
 
+    @property
+    def image_name(self) -> str:
+        """Name of the image of the physics among those of a result."""
+        return kind_of(self.modality).image
+
     def in_photons(self) -> Self:
         """Return the same microscope with a camera that gives photons: for frames that have been calibrated."""
         return self.replace(camera=Camera(read_noise_e=self.camera.read_noise_e).model_dump())

@@ -100,10 +100,8 @@ class Modality(ABC):
     shaped = False
     """Whether its image is a Wiener estimate from the bands of stripes: `Shaping` applies, and denoising between its
     two steps (`rdl_live.restore.Restorer`)."""
-    image = "image"
-    """Name of its image among those of a result."""
     shown = "image"
-    """What messages and files call that image."""
+    """What messages and files call its image."""
 
     @abstractmethod
     def reconstruction(
@@ -211,6 +209,29 @@ class Modality(ABC):
         """Return the channel with the OTF that units show it to have, and what they say."""
         del series, scope, patterns, maps, device
         return channel, UNKNOWN
+
+    def estimate_with_otf(
+        self,
+        series: Frames,
+        scope: Microscope,
+        channel: Channel,
+        *,
+        maps: CameraMaps | None = None,
+        device: torch.device | str = "cpu",
+    ) -> tuple[PatternSet, Channel]:
+        """Estimate patterns, and again where the units show another OTF than the channel's: contrast depends on it.
+
+        Returns:
+            The patterns, and the channel with the OTF that goes with them.
+
+        Raises:
+            DataError: as `estimate`.
+        """
+        patterns = self.estimate(series, scope, channel=channel, maps=maps, device=device)
+        shown, found = self.measure_otf(series, scope, patterns, channel, maps=maps, device=device)
+        if found.told:
+            patterns = self.estimate(series, scope, channel=shown, maps=maps, device=device)
+        return patterns, shown
 
     def judge(
         self,

@@ -25,6 +25,8 @@ class ModalityKind:
     """The section `pattern` of a microscope file."""
     modality: str
     """A `rdl_live.optics.modality.Modality`: "module:object", loaded when images are made."""
+    image: str = "image"
+    """Name of its image among those of a result, by which panes and recordings know it."""
     patterned: bool = True
     """Whether something must put patterns on the sample."""
 
@@ -38,12 +40,14 @@ MODALITIES = Table(
             "a series of stripes, of two beams, in several orientations and phases",
             PatternGeometry,
             "rdl_live.optics.modalities.stripes:STRIPES",
+            image="sim",
         ),
         ModalityKind(
             "widefield",
             "one frame in even light: also TIRF, confocal and light sheet",
             SingleFrame,
             "rdl_live.optics.modalities.widefield:WIDEFIELD",
+            image="widefield",
             patterned=False,
         ),
     ),

@@ -31,7 +31,7 @@ class Unit:
     physics: Callable[[Tensor], Tensor] | None = None
     """Makes the image of such a unit by the reconstruction that the run has calibrated, without any network."""
     image: str = SIM
-    """What that image is called; see `rdl_live.optics.modality.Modality.image`."""
+    """What that image is called; see `Microscope.image_name`."""
 
     def sim(self) -> Tensor | None:
         """Return the image of the physics alone; None if nobody can make it."""

@@ -18,7 +18,6 @@ from torch import Tensor
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Channel, Microscope
-from rdl_live.optics.modality import modality_of
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.in_step import SeriesVerdict
@@ -97,7 +96,7 @@ class Pipeline:
             load: gives the stage of a name, for `use_denoiser`.
             on_refused: told of each series that is not reconstructed.
         """
-        self._scope, self._channels, self._image = scope, tuple(channels), modality_of(scope).image
+        self._scope, self._channels, self._image = scope, tuple(channels), scope.image_name
         self._maps = None if maps is None else maps.to(torch.device(device))
         self._tell, self._on_refused = tell, on_refused
         self._stage: Stage = stage or Physics()

@@ -95,6 +95,7 @@ def sr_layout(raw: RecordingLayout, factor: int) -> SrLayout:
     return SrLayout(
         frame=(factor * raw.frame[0], factor * raw.frame[1]),
         pixel_size_um=raw.pixel_size_um / factor,
+        factor=factor,
         time_points=raw.time_points,
         channels=raw.channels,
         positions=raw.positions,

@@ -10,7 +10,7 @@ from rdl_live._names import NO_DENOISER
 from rdl_live.app.denoiser import made_by_stages
 from rdl_live.app.reconstruct.recording import OpenRecording
 from rdl_live.optics import Microscope, PatternSet, to_photons
-from rdl_live.optics.modality import Reconstruction, modality_of
+from rdl_live.optics.modality import Reconstruction
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.restore import Restored, Restorer
 from rdl_live.restore.stage import Context, Stage, Unit
@@ -58,8 +58,8 @@ class Staged:
 
     def restore(self, series: Raw) -> Restored:
         """Return the images of a raw unit (angle, phase, y, x) in ADU."""
-        modality = modality_of(self._scope)
-        unit = Unit(self._photons(series), self._patterns, self._channel, physics=self._physics, image=modality.image)
+        photons, name = self._photons(series), self._scope.image_name
+        unit = Unit(photons, self._patterns, self._channel, physics=self._physics, image=name)
         return self._stage.restore(unit)
 
     def _photons(self, series: Raw) -> torch.Tensor:

@@ -117,10 +117,7 @@ def _film(
     modality = modality_of(scope)
     try:
         if known is None:
-            patterns = modality.estimate(frames[spread], scope, channel=channel, maps=maps, device=device)
-            channel, damping = modality.measure_otf(frames[spread], scope, patterns, channel, maps=maps, device=device)
-            if damping.told:
-                patterns = modality.estimate(frames[spread], scope, channel=channel, maps=maps, device=device)
+            patterns, channel = modality.estimate_with_otf(frames[spread], scope, channel, maps=maps, device=device)
         else:
             fit = modality.refit(frames[spread], scope, known, channel=channel, maps=maps, device=device)
             patterns = fit.patterns

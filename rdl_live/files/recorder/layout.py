@@ -162,6 +162,8 @@ class SrLayout(StreamLayout):
 
     kind: ClassVar[str] = "sr"
     dtype: Literal["float32"] = "float32"
+    factor: Annotated[int, Field(ge=1, le=16)] = 2
+    """Pixels of these images for one of the camera's, each way."""
 
 
 def layout_from_json(kind: str, content: object) -> StreamLayout:

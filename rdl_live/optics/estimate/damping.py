@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import least_squares
 
 from rdl_live.optics.estimate.bands import Bands, over_time, power
 from rdl_live.optics.estimate.estimator import bands_of
@@ -211,6 +210,8 @@ def _cells(bands: Bands, orientation: int, k0: tuple[float, float]) -> _Cells:
 
 def _fit(cells: Sequence[_Cells], terms: tuple[float, float]) -> _Fit:
     """Fit product = c exp(a first + b second) strength: c of each orientation, a and b, where asked for, for all."""
+    from scipy.optimize import least_squares  # half a second: a window and a recorder start without it
+
     count, mask = len(cells), np.array(terms) > 0
     sides = [np.stack([one.first, one.second])[mask] for one in cells]
     start = [max(_slope(one), 1e-3) for one in cells]

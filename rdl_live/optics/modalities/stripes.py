@@ -52,7 +52,6 @@ class StripeSeries(Modality):
     name = "2d-sim"
     searches = True
     shaped = True
-    image = "sim"
     shown = "super-resolved image"
 
     def nominal(

@@ -49,7 +49,6 @@ class Widefield(Modality):
     """One frame, one image."""
 
     name = "widefield"
-    image = "widefield"
     shown = "widefield image"
 
     def reconstruction(

@@ -17,14 +17,15 @@ def about_recording(source: Source) -> Lines:
     sizes, made = source.sizes, source.provenance
     rows, columns = sizes.frame
     lines = [("Path", str(source.path)), ("Frames", f"{columns} x {rows} pixels" + _field(source))]
-    lines.append(("Series", f"{sizes.angles} orientations x {sizes.phases} phases, {sizes.times} time points"))
+    unit = f"{sizes.angles} orientations x {sizes.phases} phases, " if sizes.frames > 1 else ""
+    lines.append(("Series", f"{unit}{sizes.times} time points"))
     lines.append(("Colours", ", ".join(sizes.channels)))
     if sizes.positions > 1:
         lines.append(("Positions", str(sizes.positions)))
     if sizes.z_planes > 1:
         lines.append(("Planes", str(sizes.z_planes)))
     raw_bytes = sizes.times * sizes.positions * len(sizes.channels) * sizes.z_planes
-    raw_bytes *= sizes.angles * sizes.phases * rows * columns * 2
+    raw_bytes *= sizes.frames * rows * columns * 2
     lines.append(("Raw frames", f"{size(raw_bytes)} uncompressed"))
     if source.microscope is not None:
         lines += _microscope(source.microscope)

@@ -82,8 +82,8 @@ class BrowseControls(QWidget):
             ("Colour", [self.channel], len(self._sizes.channels) > 1),
             ("Position", [self.position, self._position_words], self._sizes.positions > 1),
             ("Plane", [self.z, self._z_words], self._sizes.z_planes > 1),
-            ("Raw frame", [self.frame], self._sizes.phases > 1),
-            ("Denoise", [self.denoiser], self._sizes.phases > 1),
+            ("Raw frame", [self.frame], self._sizes.raw and self._sizes.frames > 1),
+            ("Denoise", [self.denoiser], self._sizes.raw),
         ):
             label = QLabel(title)
             for widget in (label, *widgets):

@@ -73,7 +73,7 @@ def cautions_of(
     """
     if used is None:
         return {"sim": Caution(), "denoised": Caution()}
-    wrong = Caution(_of_patterns(used, seen or used, nominal))
+    wrong = Caution(_of_patterns(used, used if seen is None else seen, nominal))
     doubted = Caution()
     if doubts:
         first = doubts[0]

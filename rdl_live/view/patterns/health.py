@@ -26,6 +26,7 @@ COMFORTABLE = 12.0
 
 
 NOT_YET = "No patterns yet"
+EVEN = "Even light"
 
 
 class Health(NamedTuple):
@@ -56,6 +57,8 @@ def pattern_health(
     if patterns is None:
         waiting = "Live view finds them within a few series; with very little light it takes longer."
         return [Health(Verdict.UNKNOWN, "Patterns are being found", waiting)]
+    if not len(patterns):
+        return [Health(Verdict.GOOD, EVEN, "There are no patterns to be found: each frame is an image of its own.")]
     trusted = [index for index, pattern in enumerate(patterns) if pattern.trusted]
     turned = _turned(patterns, nominal, trusted)
     stretched = _stretched(patterns, nominal, trusted)
@@ -85,6 +88,8 @@ def summary(health: Sequence[Health]) -> str:
     """Say in a few words how the patterns are."""
     if any(one.title == NOT_YET for one in health):
         return "no patterns yet"
+    if any(one.title == EVEN for one in health):
+        return "even light"
     if any(one.state is Verdict.UNKNOWN for one in health):
         return "patterns are being found"
     bad = sum(one.state is Verdict.BAD for one in health)
