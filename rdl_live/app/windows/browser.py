@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rdl_live._names import NO_DENOISER
 from rdl_live.app.browse.images import RecordingImages
 from rdl_live.app.browse.source import open_source
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, load_microscope
@@ -64,6 +64,7 @@ def run_browser(
     window.show()
     with _closed_by_ctrl_c(window) as came:
         code = int(application.exec())
+    delete_windows(window)
     return INTERRUPTED if came else code
 
 
