@@ -114,7 +114,7 @@ class TruthWatch:
         otf = Otf.of(self._microscope, next(c for c in self._microscope.channels if c.name == result.channel))
         cutoff = extended_cutoff(otf.cutoff, result.patterns)
         image = self._world.truth(self._region, result.exposed_s, cutoff)
-        if image is None or image.shape != tuple(result.sr.shape):
+        if image is None or image.shape[0] % result.sr.shape[0] or image.shape[1] % result.sr.shape[1]:
             return
         self._epoch = epoch
         errors = errors_of(result, image)

@@ -20,7 +20,7 @@ from rdl_live.view.live.image_trust import cautions_of
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.pane_commands import PaneCommands
 from rdl_live.view.live.picture_commands import PictureCommands
-from rdl_live.view.live.session import KINDS, Notice, Severity, title_of
+from rdl_live.view.live.session import Notice, Severity, kinds_of, title_of
 from rdl_live.view.panes.grid import PaneGrid
 from rdl_live.view.panes.picture_file import Caption, Shot
 from rdl_live.view.patterns.health import pattern_health
@@ -58,7 +58,8 @@ class Browser(QWidget):
         self.shown: Shown | None = None
         """What is seen, so far."""
         self._patterns: object = None
-        self.grid, self.notices, self.lamps = PaneGrid(list(KINDS.items())), NoticeStrip(), HealthPanel()
+        self._kinds = kinds_of(source.microscope)
+        self.grid, self.notices, self.lamps = PaneGrid(list(self._kinds.items())), NoticeStrip(), HealthPanel()
         self.about = QTextBrowser()
         self.about.setObjectName("browse-about")
         self.about.setOpenLinks(False)
@@ -118,7 +119,7 @@ class Browser(QWidget):
         add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
         tip = "Go to the next series that something is wrong with"
         add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
-        self.panes = PaneCommands(self.commands, self.grid, KINDS, self._best_two)
+        self.panes = PaneCommands(self.commands, self.grid, self._kinds, self._best_two)
 
     # What is shown --------------------------------------------------------------------------------------
 
@@ -151,13 +152,15 @@ class Browser(QWidget):
             self.grid.show_pane("denoised", False)
         for name in {*shown.pictures} - {*self.grid.panes}:
             self.grid.add_pane(name, title_of(name))
-        for name in {*self.grid.panes} - {*KINDS}:
+        for name in {*self.grid.panes} - {*self._kinds}:
             if self.grid.is_wanted(name) != (name in shown.pictures):
                 self.grid.show_pane(name, name in shown.pictures)
         self._show_pictures(shown)
         if shown.done:
             self.controls.ready = True
-        computing = "computing …" if "sim" in shown.pictures or not shown.pictures else "computing the SIM image …"
+        scope = self.source.microscope
+        waits = "sim" not in shown.pictures and (scope is None or scope.image_name == "sim")
+        computing = "computing the SIM image …" if waits and shown.pictures else "computing …"
         self._tell_state("" if shown.done else computing)
         self._show_about()
         if shown.patterns is not None and shown.patterns is not self._patterns:
@@ -217,7 +220,7 @@ class Browser(QWidget):
         from rdl_live.view.patterns.spectrum_view import SpectrumView
 
         if self._spectrum is None:
-            self._spectrum = SpectrumView(KINDS)
+            self._spectrum = SpectrumView(self._kinds)
             layout = self._spectrum_tab.layout()
             assert layout is not None
             layout.addWidget(self._spectrum)
@@ -225,7 +228,7 @@ class Browser(QWidget):
         assert isinstance(view, SpectrumView)
         view.set_optics(self._cutoff())
         view.set_patterns(self.shown.patterns)
-        view.show_pictures({name: self.shown.pictures.get(name) for name in KINDS})
+        view.show_pictures({name: self.shown.pictures.get(name) for name in self._kinds})
         if self.shown.done:
             view.draw()
 
@@ -273,6 +276,8 @@ class Browser(QWidget):
 
     def _best_two(self) -> tuple[str, str]:
         denoised = self.shown is not None and "denoised" in self.shown.pictures
+        if "sim" not in self._kinds:
+            return "raw", "widefield"
         return ("sim", "denoised") if denoised else ("widefield", "sim")
 
     def _tell(self, text: str, severity: Severity, details: str = "") -> None:

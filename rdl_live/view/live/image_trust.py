@@ -25,7 +25,7 @@ class ImageTrust:
 
     def see_images(self, images: Images) -> None:
         """Take the images that are shown from now on."""
-        self._fresh = self._images is None or images["sim"] is not self._images["sim"] or self._fresh
+        self._fresh = self._images is None or images["widefield"] is not self._images["widefield"] or self._fresh
         self._images = images
 
     def cautions(self, snapshot: Snapshot) -> dict[str, Caution]:

@@ -1,8 +1,13 @@
 """Which panes are shown live, and what stands in them: as the stage that makes the images gives them."""
 
+from typing import TYPE_CHECKING
+
 from rdl_live._names import NO_DENOISER
 from rdl_live.view.live.session import KINDS, TRUTH, Activity, Images, Snapshot, title_of
 from rdl_live.view.panes.grid import PaneGrid
+
+if TYPE_CHECKING:
+    from rdl_live.optics.microscope import Microscope
 
 ERROR_TIP = (
     "Difference from the true specimen, which a simulated microscope knows: root mean square, relative to the "
@@ -21,14 +26,22 @@ class LivePanes:
     def __init__(self, grid: PaneGrid) -> None:
         """Nothing is shown yet."""
         self._grid = grid
-        self._denoiser = NO_DENOISER
+        self._denoiser, self._physics = NO_DENOISER, "sim"
         self._extra: frozenset[str] = frozenset()
         """Names of the pictures that not every microscope gives, and that have panes."""
 
     @property
     def best_two(self) -> tuple[str, str]:
         """Names of the two images that are worth a comparison."""
-        return ("sim", "denoised") if self._denoiser != NO_DENOISER else ("widefield", "sim")
+        if self._physics == "sim":
+            return ("sim", "denoised") if self._denoiser != NO_DENOISER else ("widefield", "sim")
+        return ("raw", "widefield") if self._physics == "widefield" else ("widefield", self._physics)
+
+    def know(self, microscope: "Microscope") -> None:
+        """Hide the pane of classical SIM where the microscope makes another image; the user may show it again."""
+        if microscope.image_name != self._physics:
+            self._physics = microscope.image_name
+            self._grid.show_pane("sim", self._physics == "sim")
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show the pane of the denoised image when there is one, and why there is no image yet."""

@@ -29,6 +29,14 @@ MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement", TRUTH
 """Titles of images that some stages give."""
 
 
+def kinds_of(scope: "Microscope | None") -> dict[str, str]:
+    """Return `KINDS` as a microscope has them: what its modality makes stands in the place of classical SIM."""
+    if scope is None or scope.image_name == "sim":
+        return dict(KINDS)
+    made = {} if scope.image_name in KINDS else {scope.image_name: title_of(scope.image_name)}
+    return {"raw": KINDS["raw"], "widefield": KINDS["widefield"], **made, "denoised": "Denoised"}
+
+
 def title_of(name: str) -> str:
     """Return the title of an image."""
     return KINDS.get(name) or MORE.get(name) or name.replace("_", " ").replace("-", " ").capitalize()

@@ -192,6 +192,8 @@ class SimWidget(QWidget):
         self._seen = snapshot
         self.bars.show_snapshot(snapshot)
         self.controls.show_snapshot(snapshot)
+        if (microscope := self.session.microscope) is not None:
+            self.shown.know(microscope)
         self.shown.show_snapshot(snapshot)
         self.head.show_snapshot(snapshot)
         self.panels.show_snapshot(snapshot)
