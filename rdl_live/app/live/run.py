@@ -175,8 +175,8 @@ class LiveRun:
         fixed = self.out is not None or self.options.processing == "process"
         if fixed and (factor := factor_of(name, self.microscope)) != self._factor:
             raise ConfigError(
-                f"denoiser {name!r}: its images are {factor} times as fine as the camera's, those of this run "
-                f"{self._factor} times; stop it, and start anew with this denoiser"
+                f"denoiser {name!r}: its images have {factor} pixel(s) for one of the camera's each way, those of this "
+                f"run {self._factor}; stop it, and start anew with this denoiser"
             )
         return self._host.use_denoiser(name)
 

@@ -56,7 +56,7 @@ def test_single_frames_are_recorded_and_shown_in_photons(root: Path, tmp_path: P
 def test_a_network_super_resolves_them_and_the_recording_has_its_pixels(root: Path, tmp_path: Path) -> None:
     results: list[Result] = []
     with run_of(root, tmp_path, str(network(tmp_path)), results) as run:
-        with pytest.raises(ConfigError, match="1 times as fine as the camera's, those of this run 2 times"):
+        with pytest.raises(ConfigError, match=r"1 pixel\(s\) for one of the camera's each way, those of this run 2"):
             run.use_denoiser("none")
         run.start()
         outcome = run.finish()

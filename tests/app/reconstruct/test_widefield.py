@@ -37,7 +37,7 @@ def recorded(folder: Path, microscope: Path, frames: int = 3, photons: float = 5
         assert one.adu.shape == (1, 1, 48, 64)
         assert one.truth.shape == (48, 64)
         series.append(one.adu[0, 0].numpy())
-    tifffile.imwrite(folder / "raw.tif", np.stack(series), imagej=True)
+    tifffile.imwrite(folder / "raw.tif", np.stack(series), imagej=True, metadata={"axes": "TYX"})
     return folder / "raw.tif", np.stack(series)
 
 
