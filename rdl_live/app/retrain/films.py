@@ -10,8 +10,10 @@ import torch
 from rdl_live.app.reconstruct.known_patterns import known_patterns
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.app.retrain.recorded_films import recorded_films
+from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, load_microscope
 from rdl_live.files.recorder.series import recording_of
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.train.recordings.film import Film
 
@@ -96,9 +98,14 @@ def _opened(
     most_bytes: int,
 ) -> Iterator[Opened]:
     """Go through the films of a recording: one for each place and plane of it."""
+    scope = load_microscope(microscope)
+    if not modality_of(scope).shaped:
+        raise ConfigError(
+            f"{microscope}: is of modality {scope.modality}, and here networks learn from series of stripes; from "
+            "single frames they learn with `rdl-live train tis STACKS --volume`"
+        )
     ours = recording_of(raw)
     if ours is not None:
-        scope = load_microscope(microscope)
         colour = None if channel is None else scope.channel(channel)
         known = None if patterns is None else _known(patterns, microscope, device, channel)
         place = reading.position
