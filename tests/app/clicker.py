@@ -37,7 +37,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from benchmarks.light_watch import LightWatch
+from benchmarks.light_watch import LightWatch, Shown
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 LEFT = Qt.MouseButton.LeftButton
 KEYS = (Qt.Key.Key_L, Qt.Key.Key_K, Qt.Key.Key_R, Qt.Key.Key_T, Qt.Key.Key_D, Qt.Key.Key_Z, Qt.Key.Key_0, Qt.Key.Key_1)
+LEAST = 12
+"""Things a user does, however slow the machine is."""
 NEVER = {"Quit", "Details …"}
 """Ends the program, and opens one window more each time."""
 
@@ -82,6 +84,11 @@ class Outcome:
     compared: int = 0
     """How often the light bar was compared with the world, and of these with light."""
     compared_lit: int = 0
+    confirmed: int = 0
+    """Of these, how often the bar said that it is read back, and how often that hardware switches it."""
+    stepped: int = 0
+    changing_s: float = 0.0
+    """The longest time for which the bar said that light is being set."""
     differences: list[str] = field(default_factory=list)
     """Where they differed."""
     colours: list[str] = field(default_factory=list)
@@ -124,7 +131,7 @@ class Clicker:
         self.watch.forget()
 
     def run(self, seconds: float) -> Outcome:
-        """Use the window for so long, then close it."""
+        """Use the window for so long [s], and at least `LEAST` times; then close it."""
         before = sys.excepthook, threading.excepthook
         sys.excepthook = self._raised
         threading.excepthook = lambda args: self._raised(args.exc_type, args.exc_value, args.exc_traceback)
@@ -137,9 +144,8 @@ class Clicker:
         QMessageBox.question = lambda *_, **__: QMessageBox.StandardButton.No  # type: ignore[method-assign]
         QMessageBox.warning = lambda *_, **__: QMessageBox.StandardButton.Ok  # type: ignore[method-assign]
         try:
-            with self.watch:
-                self._use(seconds)
-                self._end()
+            self._use(seconds)
+            self._end()
             self._note_light()
         finally:
             sys.excepthook, threading.excepthook = before
@@ -149,7 +155,7 @@ class Clicker:
     def _use(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         next_look = time.monotonic()
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or sum(self.outcome.did.values()) < LEAST:
             if time.monotonic() >= next_look:
                 self._look()
                 next_look += max(seconds / 40, 1.0)
@@ -169,8 +175,8 @@ class Clicker:
             ("drag", self._drag),
             ("levels", self._levels),
             ("key", self._key),
-            ("stop", lambda: QTest.mouseClick(self.widget.buttons["stop"], LEFT)),
-            ("live", lambda: QTest.mouseClick(self.widget.buttons["live"], LEFT)),
+            ("stop", lambda: QTest.mouseClick(self.widget.head.buttons["stop"], LEFT)),
+            ("live", lambda: QTest.mouseClick(self.widget.head.buttons["live"], LEFT)),
             ("resize", self._resize),
             ("reconnect", self._reconnect),
             ("plan", self._plan),
@@ -332,14 +338,18 @@ class Clicker:
             QApplication.processEvents()
             # What is to be deleted waits for the loop of Qt, which does not run here.
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-            self.widget.refresh()
             snapshot = self.session.snapshot
-            self.watch.compare(lamps_of(self.widget.bars.light.text()), f"({snapshot.activity}, {snapshot.plan!r})")
+            self.watch.compare(self._shown, f"({snapshot.activity}, {snapshot.plan!r})")
             time.sleep(0.005)
+
+    def _shown(self) -> Shown | None:
+        self.widget.refresh()
+        return shown_in(self.widget.bars.light.text())
 
     def _note_light(self) -> None:
         watch, outcome = self.watch, self.outcome
         outcome.compared, outcome.compared_lit, outcome.differences = watch.compared, watch.lit, watch.differences
+        outcome.confirmed, outcome.stepped, outcome.changing_s = watch.confirmed, watch.stepped, watch.changing_s
         outcome.colours = sorted("+".join(sorted(one)) for one in watch.colours if one)
 
     def _look(self) -> None:
@@ -372,11 +382,14 @@ class Clicker:
         self.outcome.exceptions.append("".join(traceback.format_exception(kind, error, trace)))
 
 
-def lamps_of(bar: str) -> list[tuple[str, float]]:
-    """Return the colours and powers that a light bar names; none where it says that it is dark."""
+def shown_in(bar: str) -> Shown | None:
+    """Return what a light bar says; None where it says that it does not know."""
+    if "MAY BE ON" in bar:
+        return None
     if "LIGHT ON" not in bar:
-        return []
-    return [(name, float(power)) for name, power in re.findall(r"(\w+), ([\d.e+-]+) %", bar)]
+        return Shown(())
+    lamps = tuple((name, float(power)) for name, power in re.findall(r"(\w+), ([\d.e+-]+) %", bar))
+    return Shown(lamps, changing="being set" in bar, stepped="switched by hardware" in bar)
 
 
 def _opens_menu(button: QAbstractButton) -> bool:

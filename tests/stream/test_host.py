@@ -1,5 +1,6 @@
 """The host: errors stay in it, slow processing drops whole series, everything is counted and told once."""
 
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rdl_live.errors import OutputError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
 from rdl_live.stream.series import Frame
+from tests.busy import PATIENCE_S
 
 from .conftest import AtOnce, Before, Scene, frames_of
 
@@ -134,11 +136,14 @@ def test_slow_processing_drops_whole_series_and_keeps_memory_flat(scene: Scene) 
 
 
 def test_the_acquisition_never_waits(scene: Scene) -> None:
-    hosted = Hosted(scene, lambda _: time.sleep(0.5), capacity=2)
+    go_on = threading.Event()
+    hosted = Hosted(scene, lambda _: go_on.wait(PATIENCE_S), capacity=2)
     host = hosted.host()
     began = time.perf_counter()
-    hosted.offer(0, 20)
-    assert time.perf_counter() - began < 0.4
+    hosted.offer(0, 20)  # it returns, though not one series can be done
+    assert time.perf_counter() - began < PATIENCE_S
+    assert not hosted.results
+    go_on.set()
     assert host.stop()
 
 
@@ -190,25 +195,25 @@ def test_one_receiver_in_trouble_does_not_take_the_others_along(scene: Scene) ->
 
 
 def test_a_host_that_is_stuck_is_left_in_time(scene: Scene) -> None:
-    hosted = Hosted(scene, lambda _: time.sleep(1.0), capacity=5)
+    go_on = threading.Event()
+    hosted = Hosted(scene, lambda _: go_on.wait(PATIENCE_S), capacity=5)
     host = hosted.host()
     hosted.offer(0, 5)
     began = time.perf_counter()
-    host.stop(timeout_s=0.7)
-    assert time.perf_counter() - began < 1.5
+    host.stop(timeout_s=0.2)
+    assert time.perf_counter() - began < PATIENCE_S
     assert hosted.queue.status.dropped_series >= 2
+    go_on.set()
 
 
 def test_the_background_computes_beside_the_stream() -> None:
     with background() as executor:
-        assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(5) == 4.0
+        assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(PATIENCE_S) == 4.0
 
 
 def test_a_stopped_host_leaves_no_thread(scene: Scene) -> None:
-    import threading
-
     before = threading.active_count()
     for _ in range(20):
         hosted = Hosted(scene)
         assert hosted.host().stop()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

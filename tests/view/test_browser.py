@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from rdl_live.app.browse.images import RecordingImages
 from rdl_live.app.windows.browser import open_recording_source
 from rdl_live.view.browse.source import Where
 from rdl_live.view.browse.window import BrowserWindow
@@ -23,7 +24,7 @@ WAIT_MS = 60_000
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[BrowserWindow]:
     """A window with a small recording; its first image is there."""
     source = open_recording_source(rec.record(tmp_path / "run"))
-    made = BrowserWindow(source, open_recording_source)
+    made = BrowserWindow(source, open_recording_source, RecordingImages)
     qtbot.addWidget(made)
     made.resize(1200, 700)
     with qtbot.waitExposed(made):
@@ -106,11 +107,11 @@ def test_pictures_are_saved_and_copied(
 ) -> None:
     browser = window.browser
     go(qtbot, window, Where(1))
-    browser.save(tmp_path / "picture.png")
-    browser.save(tmp_path / "values.tif")
+    browser.pictures.save(tmp_path / "picture.png")
+    browser.pictures.save(tmp_path / "values.tif")
     assert np.array_equal(tifffile.imread(tmp_path / "values.tif"), rec.sr_image(1))
     assert (tmp_path / "picture.png").stat().st_size > 1000
-    browser.save(tmp_path / "values.tif")
+    browser.pictures.save(tmp_path / "values.tif")
     assert "exists already" in browser.notices.notices[-1].text
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "chosen"), "Values, 32-bit TIFF (*.tif)")

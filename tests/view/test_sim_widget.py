@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
+from rdl_live.acquire.lamp import Lamp, LampState
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
 from rdl_live.view.common.memory import Memory
@@ -16,8 +17,9 @@ from rdl_live.view.common.theme import RED, Theme
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.main_window import MainWindow
-from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
+from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity, Snapshot
 from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.patterns.panel import SpectrumPanel
 from rdl_live.view.plan.panel import PlanPanel
@@ -129,6 +131,25 @@ def test_the_light_is_told_in_red_and_in_words(widget: SimWidget, session: FakeS
     session.be(Activity.IDLE, light=Light.OFF)
     widget.refresh()
     assert widget.bars.light.colour == ""
+
+
+@pytest.mark.parametrize(
+    ("lamps", "words"),
+    [
+        ((Lamp("488", 9.96),), "488, 9.96 %"),
+        (
+            (Lamp("488", 5, LampState.CHANGING), Lamp("488", 20, LampState.CHANGING)),
+            "488, 5 %  \N{RIGHTWARDS ARROW}  488, 20 %   (being set)",
+        ),
+        (
+            (Lamp("488", 10, LampState.STEPPED), Lamp("560", 40, LampState.STEPPED)),
+            "488, 10 %  +  560, 40 %   (in turn, switched by hardware; powers as planned)",
+        ),
+    ],
+)
+def test_the_bar_says_what_is_read_back(lamps: tuple[Lamp, ...], words: str) -> None:
+    shown = Snapshot(light=Light.ON, lamps=lamps, plan="night")
+    assert light_words(shown) == (f"LIGHT ON   {words}   plan 'night'", RED)
 
 
 def test_recording_is_told_and_keeps_what_it_was_begun_with(
@@ -332,19 +353,19 @@ def test_the_specimen_of_the_demo(widget: SimWidget, session: FakeSession) -> No
 
 
 def test_a_picture_is_saved_and_copied(widget: SimWidget, session: FakeSession, tmp_path: Path) -> None:
-    widget.save_picture(tmp_path / "none.png")
+    widget.pictures.save(tmp_path / "none.png")
     assert "no image" in widget.notices.text
     session.give()
     widget.refresh()
-    widget.save_picture(tmp_path / "a.png")
+    widget.pictures.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width >= 128
         assert "SIM, 488" in picture.text["Title"]  # type: ignore[attr-defined]
-    widget.save_picture(tmp_path / "a.tif")
+    widget.pictures.save(tmp_path / "a.tif")
     assert (tmp_path / "a.tif").stat().st_size > 128 * 128 * 4
-    widget.save_picture(tmp_path / "no" / "such" / "a.png")
+    widget.pictures.save(tmp_path / "no" / "such" / "a.png")
     assert widget.notices.notices[-1].severity is Severity.ERROR
-    widget.copy_picture()
+    widget.pictures.copy()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     assert clipboard.image().width() > 200

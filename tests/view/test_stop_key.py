@@ -108,7 +108,7 @@ def test_in_a_drop_down_list(qtbot: QtBot, window: MainWindow, session: FakeSess
 def test_in_menus(qtbot: QtBot, window: MainWindow, session: FakeSession) -> None:
     bar = window.menuBar()
     assert bar is not None
-    menus = [one.menu() for one in bar.actions()] + [window.widget.menu_button.menu()]
+    menus = [one.menu() for one in bar.actions()] + [window.widget.head.menu_button.menu()]
     assert len(menus) >= 4
     for menu in menus:
         assert menu is not None
