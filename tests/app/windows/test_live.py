@@ -256,6 +256,6 @@ def test_where_there_is_no_screen_the_demo_says_so_and_runs(tmp_path: Path) -> N
 
 
 def _paths() -> dict[str, str]:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     folders = os.pathsep.join(str(folder) for folder in (root, root / "devices", root / "models"))
     return {**os.environ, "PYTHONPATH": folders}

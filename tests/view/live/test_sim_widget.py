@@ -23,8 +23,7 @@ from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.patterns.panel import SpectrumPanel
 from rdl_live.view.plan.panel import PlanPanel
-
-from .fake_session import FakeSession
+from tests.view.fake_session import FakeSession
 
 LEFT = Qt.MouseButton.LeftButton
 

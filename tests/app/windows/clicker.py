@@ -1,4 +1,4 @@
-"""A seeded random user of the window: `python -m tests.app.clicker [SECONDS] [SEED]`, on any screen.
+"""A seeded random user of the window: `python -m tests.app.windows.clicker [SECONDS] [SEED]`, on any screen.
 
 Clicks, drags, types and turns whatever is there, for a given time, at a simulated microscope of three colours; runs
 plans, and presses Esc in every window, menu, list and field. Counts exceptions, looks for leaks, compares the light bar

@@ -14,8 +14,7 @@ from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Light
 from rdl_live.view.live.sim_widget import SimWidget
-
-from .fake_session import FakeSession
+from tests.view.fake_session import FakeSession
 
 ESCAPE = Qt.Key.Key_Escape
 
