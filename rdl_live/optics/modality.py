@@ -205,9 +205,20 @@ class Modality(ABC):
         *,
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
+        settled: bool = False,
     ) -> tuple[Channel, Damping]:
-        """Return the channel with the OTF that units show it to have, and what they say."""
-        del series, scope, patterns, maps, device
+        """Return the channel with the OTF that units show it to have, and what they say.
+
+        Args:
+            series: some units (raw ADU).
+            scope: microscope.
+            patterns: found in them under the channel's OTF.
+            channel: colour.
+            maps: per-pixel camera calibration.
+            device: where to compute.
+            settled: the channel's OTF was measured; only what is certain corrects it.
+        """
+        del series, scope, patterns, maps, device, settled
         return channel, UNKNOWN
 
     def estimate_with_otf(

@@ -100,9 +100,10 @@ class StripeSeries(Modality):
         *,
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
+        settled: bool = False,
     ) -> tuple[Channel, Damping]:
         """Return the channel with the OTF of the overlap of widefield and sidebands."""
-        return damped_channel(series, scope, patterns, channel, maps=maps, device=device)
+        return damped_channel(series, scope, patterns, channel, maps=maps, device=device, settled=settled)
 
     def judge(
         self,
