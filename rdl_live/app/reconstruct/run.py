@@ -320,6 +320,8 @@ class OfflineRun:
         series = some or [self.series(0)]
         warnings = self._settle_gain(series[0])
         self.noise = self._noise(series)
+        if any(self._saturated.clips(one) for one in series):
+            return warnings  # edges that are cut off look like a pattern of the camera
         own = None
         offsets = self.noise.excess > FIXED_EXCESS and self._is_of_offsets()
         if offsets:
@@ -555,11 +557,8 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(
-            self.saturation_warnings()
-            + raw_warnings(quality, self.scope, result.patterns)
-            + negative_warning(negative.ratio)
-        )
+        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope, result.patterns) + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",
