@@ -29,6 +29,7 @@ class Ledger:
         """
         self._index = index
         self._untrusted = [index for index, pattern in enumerate(patterns, start=1) if not pattern.trusted]
+        self._any_trusted = len(self._untrusted) < len(patterns)
         places = sequence(geometry)
         self._first_place, self._last_place = places[0], places[-1]
         self._last: npt.NDArray[np.generic] | None = None
@@ -58,6 +59,12 @@ class Ledger:
             for time, verdict in enumerate(self._verdicts)
         ]
 
+    @property
+    def any_super_resolved(self) -> bool:
+        """Whether any series was super-resolved, at least in one direction."""
+        count = len(self._verdicts)
+        return self._any_trusted and (not count or any(not self._misfit(time) for time in range(count)))
+
     def warnings(self) -> list[str]:
         """Return a sentence on the series that do not fit, and one on those that are too dim to tell."""
         count = len(self._verdicts)
@@ -71,7 +78,7 @@ class Ledger:
                 f"{more} shown without super-resolution; {self._remedy(first, wrong)}"
             )
         dim = [time for time, verdict in enumerate(self._verdicts) if not verdict.checked]
-        if dim and count > 1 and not self._all_untrusted:
+        if dim and count > 1 and self._any_trusted:
             found.append(
                 f"{len(dim)} of {count} series are too dim to check one by one that their frames are in step with the "
                 "patterns; together they show no fault"
@@ -79,10 +86,6 @@ class Ledger:
                 else f"{len(dim)} of {count} series are too dim to check one by one"
             )
         return found
-
-    @property
-    def _all_untrusted(self) -> bool:
-        return bool(self._verdicts) and len(self._untrusted) == len(self._verdicts[0].contrast)
 
     def _why(self, time: int) -> str:
         if misfit := self._misfit(time):

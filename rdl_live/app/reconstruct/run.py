@@ -437,6 +437,7 @@ class OfflineRun:
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
             result.extra["series"] = ledger.records()
+            result.super_resolved = ledger.any_super_resolved
             if isinstance(rec, Restorer):
                 self._guard(result, rec, first[0])
             writer.provenance["report"] = result.as_dict()

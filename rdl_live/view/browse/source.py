@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import DataError
-from rdl_live.files.raw import RawRecording, RawRequest, open_raw, request_for
+from rdl_live.files.raw import RawRecording, RawRequest, find_position, open_raw, request_for
 from rdl_live.files.recorder.journal import JOURNAL, JournalContent, read_journal
 from rdl_live.files.recorder.layout import ImageAddress, RecordingLayout, StreamLayout
 from rdl_live.files.recorder.recording import Recording, corner_of
@@ -52,6 +52,24 @@ class Sizes:
     """Of the raw frames; None where neither file nor microscope tell."""
     corner: tuple[int, int] | None = None
     """(y, x) of their first pixel on the camera's chip, if that is known."""
+    position_names: tuple[str, ...] = ()
+    """Of the stage positions, where the file names them."""
+
+    def beginning(self, position: str | None = None, channel: str | None = None) -> Where:
+        """Return the first series of a stage position and colour, each by name or number from 0.
+
+        Raises:
+            DataError: there is none of that name or number; says which there are.
+        """
+        place = 0 if position is None else find_position(self.position_names, self.positions, position)[0]
+        colour = 0
+        if channel is not None and channel in self.channels:
+            colour = self.channels.index(channel)
+        elif channel is not None and channel.isdecimal() and int(channel) < len(self.channels):
+            colour = int(channel)
+        elif channel is not None:
+            raise DataError(f"has no channel {channel!r}; it has {', '.join(self.channels)}")
+        return Where(position=place, channel=colour)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +268,10 @@ class FileSource:
         names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
         self.notes = tuple(recording.notes)
         pixel = scope.optics.pixel_size_um
-        self.sizes = Sizes(times, positions, names, planes, angles, phases, (rows, columns), pixel)
+        places = tuple(recording.positions)
+        self.sizes = Sizes(
+            times, positions, names, planes, angles, phases, (rows, columns), pixel, position_names=places
+        )
 
     def series(self, where: Where) -> npt.NDArray[Any]:
         """Return raw ADU (angle, phase, y, x)."""
