@@ -163,7 +163,8 @@ def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | 
             f"the light changes by {change:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
         )
-    if quality.flicker.between_orientations > _ORIENTATIONS:
+    bound = quality.level_bound if fitted is None else 0.0
+    if quality.flicker.between_orientations > _ORIENTATIONS + bound:
         found.append(
             f"the orientations differ in brightness by {quality.flicker.between_orientations:.0%}: check the "
             "polarisation and the alignment of the beams"

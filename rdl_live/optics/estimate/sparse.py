@@ -10,7 +10,7 @@ from rdl_live.optics.estimate.bands import Bands, power
 
 _FEW = 42.0
 """Spots up to which their agreement by chance is above the score of a pattern: 6.5^2."""
-_GRANULAR = 0.15
+_GRANULAR = 0.12
 """Largest part of the specimen's light in one plane wave, beyond which it is spots: below it fills the field."""
 _LOWEST, _FAINTEST = 0.3, 0.05
 _FLAT = 0.99
