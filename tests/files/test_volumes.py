@@ -57,7 +57,7 @@ def test_what_is_no_z_stack_is_told(tmp_path: Path) -> None:
 
 def test_a_mosaic_is_divided(tmp_path: Path) -> None:
     pictures = STACKS.reshape(3, 2, 2, 6, 7).transpose(0, 1, 3, 2, 4).reshape(3, 12, 14)
-    tifffile.imwrite(tmp_path / "m.tif", pictures)
+    tifffile.imwrite(tmp_path / "m.tif", pictures, photometric="minisblack")
     with open_volumes(tmp_path / "m.tif", planes=4, tiles=(2, 2)) as read:
         np.testing.assert_array_equal(np.stack([read[time] for time in range(3)]), STACKS)
 
