@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
+from rdl_live.files.closing import ClosedAtEnd
 from rdl_live.files.frame_source import RawFile
 from rdl_live.optics.microscope import Channel
 
@@ -22,7 +22,7 @@ class SeriesIndex(NamedTuple):
     channel: int = 0
 
 
-class RawRecording:
+class RawRecording(ClosedAtEnd):
     """Raw series (T, angle, phase, y, x) of one colour that are read as they are asked for.
 
     T counts time points and, within each, planes of a z stack; positions follow one another. Not thread-safe: one
@@ -177,13 +177,3 @@ class RawRecording:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()

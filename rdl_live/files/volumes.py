@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming
 from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.closing import ClosedAtEnd
 from rdl_live.files.colours import choose_colour
 from rdl_live.files.frame_source import RawFile
 from rdl_live.files.ome_document import OmeDescription
@@ -21,7 +21,7 @@ from rdl_live.files.tiles import tiled
 from rdl_live.optics.microscope import Channel
 
 
-class VolumeRecording:
+class VolumeRecording(ClosedAtEnd):
     """A time-lapse of z-stacks (T, Z, Y, X) that is read as it is asked for. Not thread-safe."""
 
     def __init__(self, path: Path, raw: RawFile, frames: npt.NDArray[np.int64], channel: Channel | None = None) -> None:
@@ -59,16 +59,6 @@ class VolumeRecording:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
 
 
 def open_volumes(

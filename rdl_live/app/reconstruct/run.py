@@ -18,7 +18,7 @@ from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.reconstruct.alignment import align_recording
 from rdl_live.app.reconstruct.cluster_name import check_cluster
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
-from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
+from rdl_live.app.reconstruct.known_patterns import USED, Elsewhere, KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.offsets import own_offsets
@@ -194,6 +194,8 @@ class OfflineRun:
         self._slipped: tuple[int, ...] = ()
         """The series in which they were."""
         self._known: KnownPatterns | None = None
+        self._taken_um = 0.0
+        """a of the OTF's damping that came with patterns from elsewhere, beyond that of the microscope file [um]."""
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
@@ -276,6 +278,11 @@ class OfflineRun:
         stack = [self.defects.mend(one) for one in stack]
         warnings += self.settle_camera(stack)
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
+        if self._known is None and self.options.patterns is not None:
+            self._known = known_patterns(self.options.patterns, self.scope, self._estimated_elsewhere)
+            damped = self._known.damped(self.channel)
+            self._taken_um = damped.otf_damping[0] - self.channel.otf_damping[0]
+            self.channel = damped
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
@@ -330,8 +337,9 @@ class OfflineRun:
     def _settle_otf(self, stack: "list[np.ndarray]", patterns: PatternSet) -> bool:
         """Measure the OTF on some series; return whether it is not the one that was assumed."""
         before = self.channel
+        settled = self._known is not None and self._known.otf_damping is not None
         self.channel, self.damping = damped_channel(
-            np.stack(stack), self.scope, patterns, before, maps=self.maps, device=self.device
+            np.stack(stack), self.scope, patterns, before, maps=self.maps, device=self.device, settled=settled
         )
         return self.channel is not before
 
@@ -391,8 +399,6 @@ class OfflineRun:
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
-        if self._known is None and self.options.patterns is not None:
-            self._known = known_patterns(self.options.patterns, scope, self._estimated_elsewhere)
         known = self._known
         try:
             if known is None:
@@ -405,10 +411,11 @@ class OfflineRun:
         self._fit_warnings = list(fit.warnings)
         return fit.patterns
 
-    def _estimated_elsewhere(self, raw: Path) -> PatternSet:
-        """Return the patterns of another recording of this microscope and channel."""
+    def _estimated_elsewhere(self, raw: Path) -> Elsewhere:
+        """Return patterns and OTF of another recording of this microscope and channel."""
         with OfflineRun(raw, self.microscope, self.device, Options(channel=self.options.channel)) as other:
-            return other.estimate()[0]
+            patterns, _ = other.estimate()
+            return Elsewhere(patterns, other.channel.otf_damping)
 
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
@@ -418,10 +425,10 @@ class OfflineRun:
         return {"fixed_pattern_e": fixed, **self._otf_facts(), **camera, **given}
 
     def _otf_facts(self) -> dict[str, Any]:
-        found = self.damping
+        found, used = self.damping, {USED: list(self.channel.otf_damping)}
         if found is None or not math.isfinite(found.sigma_um):
-            return {"otf_damping": None, "otf_damping_error": None}
-        return {"otf_damping": found.slope_um, "otf_damping_error": found.sigma_um}
+            return {"otf_damping": None, "otf_damping_error": None, **used}
+        return {"otf_damping": self._taken_um + found.slope_um, "otf_damping_error": found.sigma_um, **used}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
