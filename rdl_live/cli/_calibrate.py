@@ -19,12 +19,12 @@ from rdl_live.cli._options import (
 )
 from rdl_live.cli._show import progress_bar, show_warnings
 
-calibrate = Verbs(help="Measure what the microscope file needs to know.")
+calibrate = Verbs(help="Measure the camera for the microscope file.")
 
 
 @calibrate.callback()
 def _verbs() -> None:
-    """Measure what the microscope file needs to know."""
+    """Measure the camera for the microscope file."""
 
 
 @calibrate.command()

@@ -61,9 +61,11 @@ Steps = Annotated[
     int | None,
     typer.Option(metavar="N", help="Stop after this many steps instead; the result is then the same every time."),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
-Workers = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that simulate scenes; 0: none beside.")]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Start of all random numbers.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint next to the weights.")]
+Workers = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Processes that simulate scenes; 0: none besides this one.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random numbers.")]
 OverwriteTraining = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
 
 

@@ -57,7 +57,7 @@ def reconstruct(
         typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
     ] = None,
     apodization: Annotated[
-        str, typer.Option(metavar="otf|triangle|cosine|none", help="Shape of the image's transfer.")
+        str, typer.Option(metavar="otf|triangle|cosine|none", help="Shape of the final transfer function.")
     ] = "otf",
     attenuation: Annotated[
         float | None,

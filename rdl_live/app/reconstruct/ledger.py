@@ -120,7 +120,7 @@ class Ledger:
             return "check the laser, the shutter and the first exposure of a burst"
         if "weaker" in why:
             return "check the focus of these series or planes"
-        return "check trigger and pattern order of the SLM, and frames that the camera dropped"
+        return "check the trigger and the pattern order of the pattern source, and frames that the camera dropped"
 
 
 def _listed(times: list[int]) -> str:
