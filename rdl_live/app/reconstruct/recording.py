@@ -152,6 +152,8 @@ class OpenRecording:
             return calibration_warnings(self.scope.camera)
         warnings = self._settle_gain(series[0])
         self.noise = self._noise(series)
+        if any(self._saturated.clips(one) for one in series):
+            return warnings  # edges that are cut off look like a pattern of the camera
         own = None
         offsets = self.noise.excess > FIXED_EXCESS and self._is_of_offsets(series[0])
         if offsets and self.scope.pattern.frames >= _LEAST_FRAMES:

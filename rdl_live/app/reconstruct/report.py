@@ -82,6 +82,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    super_resolved: bool = True
+    """Whether any series was, at least in one direction; else the images show no more than widefield ones."""
 
     def warn(self, sentences: list[str]) -> None:
         """Add warnings, each once."""

@@ -1,12 +1,14 @@
 """Patterns in reports, and what is said of those that are not trusted."""
 
 import math
+import re
 from statistics import median
 from typing import Any
 
 from rdl_live.optics.pattern import PatternSet
 
 _DIM = 0.9
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
@@ -40,20 +42,28 @@ def dim_frames(patterns: PatternSet) -> list[str]:
 
 
 def pattern_warnings(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every pattern that is not trusted, and what that means for the image."""
-    doubts = [
-        f"orientation {index}: {pattern.doubt or 'not trusted'}"
-        for index, pattern in enumerate(patterns, start=1)
-        if not pattern.trusted
-    ]
-    common = {pattern.doubt for pattern in patterns}
-    if len(doubts) == len(patterns) > 1 and len(common) == 1 and (doubt := common.pop()):
-        doubts = [f"all orientations: {doubt}"]
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif len(doubts) == len(patterns):
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif doubts:
-        doubts.append(
-            "super-resolution is missing along the orientations that are not trusted; they add widefield only"
-        )
-    return doubts + dim_frames(patterns)
+    """Return a sentence for every cause for which patterns are not trusted, and what that means for the image."""
+    causes: dict[str, list[int]] = {}
+    for index, pattern in enumerate(patterns):
+        if not pattern.trusted:
+            causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
+    if not causes:
+        return dim_frames(patterns)
+    count = sum(len(indices) for indices in causes.values())
+    found = []
+    for indices in causes.values():
+        strongest = max((patterns[index] for index in indices), key=lambda pattern: pattern.score)
+        found.append(f"{_orientations(indices, len(patterns))}: {strongest.doubt or 'not trusted'}")
+    if count == len(patterns):
+        found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
+    else:
+        found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
+    return found + dim_frames(patterns)
+
+
+def _orientations(indices: list[int], count: int) -> str:
+    """Name orientations, counted from 1."""
+    if len(indices) == count > 1:
+        return "all orientations"
+    numbers = " and ".join(str(index + 1) for index in indices)
+    return f"orientation{'s' if len(indices) > 1 else ''} {numbers}"

@@ -18,6 +18,7 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.quality.pattern_levels import pattern_level_bound
 
 _FLICKER = 0.05
 _ORIENTATIONS = 0.3
@@ -34,6 +35,8 @@ class RawQuality:
     motion: Motion
     phase_step_error_deg: float
     photons_per_pixel: float
+    level_bound: float = 0.0
+    """Relative change of a frame's light that stripes alone may make on this specimen."""
 
     def record(self) -> dict[str, Any]:
         """Return the plain numbers for the report."""
@@ -60,6 +63,7 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channe
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),
+        level_bound=pattern_level_bound(photons, Otf.of(scope, channel), scope.camera.read_noise_e),
     )
 
 
@@ -77,20 +81,23 @@ def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | 
     """Return what a microscopist should mend before the next recording."""
     found = []
     contrast = quality.contrast
-    # Patterns that are trusted were measured over whole frames: there single pixels say nothing against the image.
-    if contrast.overall < _LOW_MCNR and (patterns is None or not patterns.trusted):
+    # Patterns were measured over whole frames: single pixels say nothing against those that are trusted, and of those
+    # that are not `pattern_warnings` says more.
+    if contrast.overall < _LOW_MCNR and patterns is None:
         found.append(
             f"the stripes hardly stand out of the noise of the raw frames (modulation contrast-to-noise "
             f"{contrast.overall:.1f}; {contrast.noise_floor:.1f} is noise alone) at {quality.photons_per_pixel:.3g} "
             "photons a pixel: use more light, or improve the contrast of the pattern (focus, polarisation)"
         )
-    fitted = _fitted_flicker(patterns)
-    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
+    fitted, change = _fitted_flicker(patterns), quality.flicker.within_orientations
+    certain = change > _FLICKER + quality.level_bound if fitted is None else fitted > _FLICKER
+    if change > _FLICKER and certain:
         found.append(
-            f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
+            f"the light changes by {change:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
         )
-    if quality.flicker.between_orientations > _ORIENTATIONS:
+    bound = quality.level_bound if fitted is None else 0.0
+    if quality.flicker.between_orientations > _ORIENTATIONS + bound:
         found.append(
             f"the orientations differ in brightness by {quality.flicker.between_orientations:.0%}: check the "
             "polarisation and the alignment of the beams"
