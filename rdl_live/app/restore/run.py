@@ -6,18 +6,19 @@ from pathlib import Path
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.restore.images import restore_images
 from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
 from rdl_live.files import check_output
 from rdl_live.restore.suited import SERIES, check_suited
-from rdl_models import find_weights, load_weights, read_card
+from rdl_models import Task, find_weights, load_weights, read_card
 
 Progress = Callable[[str, int, int], None]
 
 
 def restore_file(
     raw: Path,
-    microscope: Path,
+    microscope: Path | None,
     weights: str,
     out: Path,
     *,
@@ -31,7 +32,8 @@ def restore_file(
 
     Args:
         raw: file.
-        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too.
+        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too. Only
+            single images may go without: their values are then taken as photons.
         weights: name of shipped weights, or a file.
         out: OME-TIFF to write, float32 photons.
         planes: of a stack, where the file does not say; not for SIM series.
@@ -44,15 +46,32 @@ def restore_file(
         RdlError: a file cannot be used, or weights, microscope and recording do not fit.
     """
     path = find_weights(weights)
-    check_output(out, overwrite, inputs=[raw, microscope, path])
+    check_output(out, overwrite, inputs=[one for one in (raw, microscope, path) if one is not None])
     card = read_card(path)
+    if card.task == Task.SUPER_RESOLUTION:
+        if planes is not None:
+            raise ConfigError(f"--planes {planes}: weights {weights} are for single images, each plane is one")
+        network = load_weights(path, device).network
+        return restore_images(
+            raw,
+            microscope,
+            card,
+            network,
+            out,
+            channel=channel,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if microscope is None:
+        raise ConfigError(f"weights {weights} are for {card.task}, which needs the optics: add --microscope M.yaml")
     if card.task in SERIES:
         if planes is not None:
             raise ConfigError(f"--planes {planes}: weights {weights} are for SIM series, which are no z-stacks")
         options = Options(channel=channel, denoise=weights, overwrite=overwrite)
         with OfflineRun(raw, microscope, torch.device(device), options) as run:
             return run.reconstruct(out, progress=progress).warnings
-    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
+    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS, Task.SUPER_RESOLUTION}, "restore a file")
     return restore_stacks(
         raw,
         microscope,
