@@ -13,11 +13,15 @@ from rdl_live.cli._options import (
     Channel,
     Device,
     Minutes,
+    Order,
     OverwriteTraining,
+    Planes,
+    Position,
     Resume,
     Seed,
     Steps,
     Threads,
+    Tiles,
     WeightsOut,
     Workers,
     checked_settings,
@@ -27,6 +31,7 @@ from rdl_live.cli._training import Batch, Board, Half, Network, Rate, Size, Star
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
+    from rdl_live.files import RawRequest
     from rdl_live.train.loop.loop import Step
     from rdl_live.train.pairs.field import PairField
     from rdl_models import Architecture, Span
@@ -72,6 +77,10 @@ def sr(
     pairs: _Pairs = None,
     microscope: _Scope = None,
     channel: Channel = None,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
     network: Network = None,
     minutes: Minutes = 20.0,
     steps: Steps = None,
@@ -137,7 +146,10 @@ def sr(
         wanted |= {"scenes": _scenes(frames, factor, size), "workers": workers, "start": start}
         run_training(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
         return
-    found = _from_files(raws or [], pairs, microscope, channel, frames, factor, device)
+    from rdl_live.files.raw import said
+
+    reading = said(position=position, order=order, planes=planes, tiles=tiles)
+    found = _from_files(raws or [], pairs, microscope, channel, reading, frames, factor, device)
     _train(
         found,
         out,
@@ -196,6 +208,7 @@ def _from_files(
     pairs: Path | None,
     microscope: Path | None,
     channel: str | None,
+    reading: "RawRequest",
     frames: int,
     factor: int,
     device: str,
@@ -208,7 +221,9 @@ def _from_files(
 
     if pairs is None:
         assert microscope is not None  # `sr` has looked
-        found = own_pairs(raws, microscope, frames, factor, channel=channel, device=choose_device(device))
+        found = own_pairs(
+            raws, microscope, frames, factor, channel=channel, reading=reading, device=choose_device(device)
+        )
         return _Found(found.fields, found.valid, ", ".join(raw.name for raw in raws), list(found.notes))
     if microscope is not None:
         scope = load_microscope(microscope)

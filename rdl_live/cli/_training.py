@@ -13,7 +13,7 @@ from rdl_live.errors import ConfigError
 
 Start = Annotated[
     str | None,
-    typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
+    typer.Option("--from", metavar="NAME|W.safetensors", help="Start from these weights instead of random ones."),
 ]
 Rate = Annotated[
     float | None,
@@ -32,8 +32,13 @@ Board = Annotated[
     Path | None,
     typer.Option("--tensorboard", metavar="DIR", help="Also write there what TensorBoard shows (an extra package)."),
 ]
-Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series a step, of each process.")]
-Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Raw pixels each way of the scenes.")]
+Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series per step and process.")]
+Size = Annotated[
+    int,
+    typer.Option(
+        min=32, max=1024, metavar="N", help="Side of the simulated scenes, or of patches of pairs, in raw pixels."
+    ),
+]
 
 
 def usual_rate(architecture: str) -> float:

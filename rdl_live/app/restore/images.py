@@ -14,7 +14,15 @@ from torch import Tensor
 from rdl_live._version import __version__
 from rdl_live.app.retrain.volumes import checked_stack
 from rdl_live.errors import ConfigError
-from rdl_live.files import VolumeWriter, check_frames, load_camera_maps, load_microscope, open_raw, open_volumes
+from rdl_live.files import (
+    RawRequest,
+    VolumeWriter,
+    check_frames,
+    load_camera_maps,
+    load_microscope,
+    open_raw,
+    open_volumes,
+)
 from rdl_live.files.raw import open_any, request_for
 from rdl_live.optics import Microscope, to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons, check_pixel
@@ -50,6 +58,7 @@ def restore_images(
     network: Network,
     out: Path,
     *,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     device: torch.device | str = "cpu",
     overwrite: bool = False,
@@ -64,6 +73,7 @@ def restore_images(
         card: of the weights.
         network: they are for.
         out: OME-TIFF to write, float32 photons a raw pixel area.
+        reading: position, tiles and, of series, order as the user says them; planes of series where the file does not.
         channel: colour; the first where left out.
         device: where the network is.
         overwrite: replace a file that exists.
@@ -81,7 +91,11 @@ def restore_images(
             f"are {scope.pattern.sr_factor} times as fine; use weights of `train sr --factor {scope.pattern.sr_factor}`"
         )
     several = network.config.channels > 1
-    opened = _series(raw, scope, channel, card, network) if several else _images(raw, scope, channel, card)
+    reading = reading or RawRequest()
+    if several:
+        opened = _series(raw, scope, channel, reading, card, network)
+    else:
+        opened = _images(raw, scope, channel, reading, card)
     with opened as source:
         times, planes, rows, columns = source.shape
         made_by = {
@@ -105,11 +119,18 @@ def restore_images(
 
 
 @contextmanager
-def _images(raw: Path, scope: Microscope | None, channel: str | None, card: Card) -> Iterator[_Source]:
+def _images(
+    raw: Path, scope: Microscope | None, channel: str | None, reading: RawRequest, card: Card
+) -> Iterator[_Source]:
     """Open single images, a time-lapse or a stack of them."""
     asked = None if scope is None or channel is None else scope.channel(channel)
     colours = () if scope is None else scope.channels
-    with open_volumes(raw, stacked=False, colours=colours, asked=asked) as recording:
+    for option, value in (("--order", reading.order), ("--planes", reading.planes)):
+        if value is not None:
+            raise ConfigError(f"{option} {value}: weights {card.name!r} are for single images; leave {option} out")
+    with open_volumes(
+        raw, stacked=False, colours=colours, asked=asked, position=reading.position, tiles=reading.tiles
+    ) as recording:
         notes = [f"{raw.name}: {note}" for note in recording.notes]
 
         def read(time: int) -> _Counts:
@@ -131,7 +152,7 @@ def _images(raw: Path, scope: Microscope | None, channel: str | None, card: Card
 
 @contextmanager
 def _series(
-    raw: Path, scope: Microscope | None, channel: str | None, card: Card, network: Network
+    raw: Path, scope: Microscope | None, channel: str | None, reading: RawRequest, card: Card, network: Network
 ) -> Iterator[_Source]:
     """Open SIM series of as many frames as the network takes."""
     taken = network.config.channels
@@ -152,7 +173,7 @@ def _series(
             f"{scope.pattern.frames}; {with_one}"
         )
     asked = None if channel is None else scope.channel(channel)
-    with open_raw(raw, scope.pattern, request_for(scope.channels, asked)) as recording:
+    with open_raw(raw, scope.pattern, request_for(scope.channels, asked, reading)) as recording:
         colour, camera = recording.channel or asked or scope.channels[0], scope.camera
         notes = [f"{raw.name}: {note}" for note in recording.notes] + check_microscope(card, scope, colour)
         if recording.pixel_size_um is not None:

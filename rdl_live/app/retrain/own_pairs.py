@@ -18,7 +18,7 @@ from torch import Tensor
 from rdl_live.app.reconstruct.images import images_of_recording
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import ConfigError, DataError
-from rdl_live.files import load_microscope
+from rdl_live.files import RawRequest, load_microscope
 from rdl_live.optics import PatternSet, Reconstructor, to_photons
 from rdl_live.optics.microscope import Camera, Channel, Microscope
 from rdl_live.optics.quality.frc import thin
@@ -51,6 +51,7 @@ def own_pairs(
     scale: int,
     *,
     channel: str | None = None,
+    reading: RawRequest | None = None,
     device: torch.device | None = None,
 ) -> OwnPairs:
     """Open SIM recordings of one microscope; series that do not fit the patterns are left out.
@@ -61,6 +62,7 @@ def own_pairs(
         frames: that the network takes: 1 (the widefield image) or as many as a series has.
         scale: pixels of a target for one of a raw frame, each way.
         channel: colour; the first where left out.
+        reading: which position, and how the frames follow one another, where the user says so.
         device: where to estimate.
 
     Raises:
@@ -81,8 +83,9 @@ def own_pairs(
     fields: list[PairField] = []
     notes: list[str] = []
     colour = scope.channel(channel)
+    options = Options(channel=channel, reading=reading or RawRequest())
     for raw in raws:
-        for image in images_of_recording(raw, microscope, device or torch.device("cpu"), Options(channel=channel)):
+        for image in images_of_recording(raw, microscope, device or torch.device("cpu"), options):
             found, left_out = _series(image.run, f"{raw.name}{image.suffix}", frames)
             fields += found
             notes += left_out

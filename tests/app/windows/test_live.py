@@ -27,6 +27,7 @@ from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Light
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.plan.panel import PlanPanel
+from tests.busy import BUSY
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World
@@ -169,7 +170,7 @@ def test_a_device_that_hangs_leaves_the_window_alive_and_stop_working(desk: Desk
     while desk.lit:
         desk.bot.wait(10)
         turns += 1
-        assert time.monotonic() - began < 5.0  # a second is the promise; the rest is for a busy machine
+        assert time.monotonic() - began < 1.0 * BUSY
     desk.until(lambda: desk.session.snapshot.activity in (Activity.IDLE, Activity.BROKEN))
     assert desk.session.snapshot.light is Light.OFF
     desk.world.faults.clear()
@@ -255,6 +256,6 @@ def test_where_there_is_no_screen_the_demo_says_so_and_runs(tmp_path: Path) -> N
 
 
 def _paths() -> dict[str, str]:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     folders = os.pathsep.join(str(folder) for folder in (root, root / "devices", root / "models"))
     return {**os.environ, "PYTHONPATH": folders}

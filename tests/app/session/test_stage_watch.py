@@ -7,8 +7,7 @@ import pytest
 
 from rdl_live.app.session import stage_watch
 from rdl_live.app.session.stage_watch import StageWatch
-
-PATIENCE_S = 20.0
+from tests.busy import PATIENCE_S
 
 
 class Core:

@@ -17,8 +17,7 @@ from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.retrain.model import LEAST_SERIES, RetrainModel, headline
 from rdl_live.view.retrain.panel import RetrainPanel
 from rdl_live.view.retrain.state import Phase, Progress
-
-from .fake_session import FakeSession
+from tests.view.fake_session import FakeSession
 
 LEFT = Qt.MouseButton.LeftButton
 

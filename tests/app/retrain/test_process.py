@@ -53,14 +53,8 @@ def test_cancelled_after_a_step_it_keeps_the_checkpoint(folder: Path) -> None:
     assert not out.exists()
 
 
-def test_what_is_wrong_is_told(folder: Path) -> None:
-    training = Retraining([folder / "gone.tif"], folder / "M.yaml", folder / "X.safetensors")
-    try:
-        end = training.wait(PATIENCE_S)
-    finally:
-        training.close()
-    assert end.phase is Phase.FAILED
-    assert "gone.tif: no such file" in end.words[-1]
+def test_what_can_be_seen_at_once_is_refused(folder: Path) -> None:
+    """What only its process finds is tested with the desk."""
     with pytest.raises(ConfigError, match="record a time-lapse"):
         Retraining([], folder / "M.yaml", folder / "X.safetensors")
     with pytest.raises(ConfigError, match="tis, split or auto"):

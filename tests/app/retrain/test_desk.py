@@ -55,7 +55,7 @@ def test_a_described_microscope_is_written_beside_the_weights_and_only_one_train
     assert training is not None
     end = training.wait(PATIENCE_S)
     assert end.phase is Phase.FAILED
-    assert "gone.tif" in end.words[-1]
+    assert "gone.tif: no such file" in end.words[-1]
     assert desk.progress == end
 
 

@@ -22,8 +22,7 @@ from rdl_live.app.session.session import LiveSession
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.session import Activity, Settings
 from rdl_live.view.live.sim_widget import SimWidget
-
-from .clicker import shown_in
+from tests.app.windows.clicker import shown_in
 
 pytestmark = pytest.mark.usefixtures("screen", "own_memory")
 SIDE = 64

@@ -23,8 +23,7 @@ from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.patterns.panel import SpectrumPanel
 from rdl_live.view.plan.panel import PlanPanel
-
-from .fake_session import FakeSession
+from tests.view.fake_session import FakeSession
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -313,7 +312,7 @@ def test_dose_disk_and_losses(qtbot: QtBot, widget: SimWidget, session: FakeSess
     assert "12.3 J/cm²" in text_of(widget, "fact-dose")
     assert "1.5 GB" in text_of(widget, "fact-disk")
     assert "2 missing" in text_of(widget, "fact-raw")
-    assert "7 left out" in text_of(widget, "fact-images")
+    assert "7 dropped" in text_of(widget, "fact-images")
     assert "3 refused" in text_of(widget, "fact-images")
     traces, facts = widget.panels.get("traces"), widget.panels.get("facts")
     assert isinstance(traces, TracePanel)
@@ -353,19 +352,19 @@ def test_the_specimen_of_the_demo(widget: SimWidget, session: FakeSession) -> No
 
 
 def test_a_picture_is_saved_and_copied(widget: SimWidget, session: FakeSession, tmp_path: Path) -> None:
-    widget.save_picture(tmp_path / "none.png")
+    widget.pictures.save(tmp_path / "none.png")
     assert "no image" in widget.notices.text
     session.give()
     widget.refresh()
-    widget.save_picture(tmp_path / "a.png")
+    widget.pictures.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.width >= 128
         assert "SIM, 488" in picture.text["Title"]  # type: ignore[attr-defined]
-    widget.save_picture(tmp_path / "a.tif")
+    widget.pictures.save(tmp_path / "a.tif")
     assert (tmp_path / "a.tif").stat().st_size > 128 * 128 * 4
-    widget.save_picture(tmp_path / "no" / "such" / "a.png")
+    widget.pictures.save(tmp_path / "no" / "such" / "a.png")
     assert widget.notices.notices[-1].severity is Severity.ERROR
-    widget.copy_picture()
+    widget.pictures.copy()
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     assert clipboard.image().width() > 200

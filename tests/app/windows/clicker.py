@@ -1,4 +1,4 @@
-"""A seeded random user of the window: `python -m tests.app.clicker [SECONDS] [SEED]`, on any screen.
+"""A seeded random user of the window: `python -m tests.app.windows.clicker [SECONDS] [SEED]`, on any screen.
 
 Clicks, drags, types and turns whatever is there, for a given time, at a simulated microscope of three colours; runs
 plans, and presses Esc in every window, menu, list and field. Counts exceptions, looks for leaks, compares the light bar
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 LEFT = Qt.MouseButton.LeftButton
 KEYS = (Qt.Key.Key_L, Qt.Key.Key_K, Qt.Key.Key_R, Qt.Key.Key_T, Qt.Key.Key_D, Qt.Key.Key_Z, Qt.Key.Key_0, Qt.Key.Key_1)
+LEAST = 12
+"""Things a user does, however slow the machine is."""
 NEVER = {"Quit", "Details …"}
 """Ends the program, and opens one window more each time."""
 
@@ -129,7 +131,7 @@ class Clicker:
         self.watch.forget()
 
     def run(self, seconds: float) -> Outcome:
-        """Use the window for so long, then close it."""
+        """Use the window for so long [s], and at least `LEAST` times; then close it."""
         before = sys.excepthook, threading.excepthook
         sys.excepthook = self._raised
         threading.excepthook = lambda args: self._raised(args.exc_type, args.exc_value, args.exc_traceback)
@@ -153,7 +155,7 @@ class Clicker:
     def _use(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         next_look = time.monotonic()
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline or sum(self.outcome.did.values()) < LEAST:
             if time.monotonic() >= next_look:
                 self._look()
                 next_look += max(seconds / 40, 1.0)
@@ -173,8 +175,8 @@ class Clicker:
             ("drag", self._drag),
             ("levels", self._levels),
             ("key", self._key),
-            ("stop", lambda: QTest.mouseClick(self.widget.buttons["stop"], LEFT)),
-            ("live", lambda: QTest.mouseClick(self.widget.buttons["live"], LEFT)),
+            ("stop", lambda: QTest.mouseClick(self.widget.head.buttons["stop"], LEFT)),
+            ("live", lambda: QTest.mouseClick(self.widget.head.buttons["live"], LEFT)),
             ("resize", self._resize),
             ("reconnect", self._reconnect),
             ("plan", self._plan),

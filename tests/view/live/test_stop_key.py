@@ -14,8 +14,7 @@ from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Light
 from rdl_live.view.live.sim_widget import SimWidget
-
-from .fake_session import FakeSession
+from tests.view.fake_session import FakeSession
 
 ESCAPE = Qt.Key.Key_Escape
 
@@ -108,7 +107,7 @@ def test_in_a_drop_down_list(qtbot: QtBot, window: MainWindow, session: FakeSess
 def test_in_menus(qtbot: QtBot, window: MainWindow, session: FakeSession) -> None:
     bar = window.menuBar()
     assert bar is not None
-    menus = [one.menu() for one in bar.actions()] + [window.widget.menu_button.menu()]
+    menus = [one.menu() for one in bar.actions()] + [window.widget.head.menu_button.menu()]
     assert len(menus) >= 4
     for menu in menus:
         assert menu is not None

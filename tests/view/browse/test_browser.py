@@ -107,11 +107,11 @@ def test_pictures_are_saved_and_copied(
 ) -> None:
     browser = window.browser
     go(qtbot, window, Where(1))
-    browser.save(tmp_path / "picture.png")
-    browser.save(tmp_path / "values.tif")
+    browser.pictures.save(tmp_path / "picture.png")
+    browser.pictures.save(tmp_path / "values.tif")
     assert np.array_equal(tifffile.imread(tmp_path / "values.tif"), rec.sr_image(1))
     assert (tmp_path / "picture.png").stat().st_size > 1000
-    browser.save(tmp_path / "values.tif")
+    browser.pictures.save(tmp_path / "values.tif")
     assert "exists already" in browser.notices.notices[-1].text
     monkeypatch.setattr(
         QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "chosen"), "Values, 32-bit TIFF (*.tif)")

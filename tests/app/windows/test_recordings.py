@@ -14,6 +14,8 @@ from rdl_live.view.live.sim_widget import SimWidget
 from tests.view import recordings as rec
 from tests.view.fake_session import FakeSession
 
+pytestmark = pytest.mark.usefixtures("screen", "own_memory")
+
 
 @pytest.fixture
 def widget(qtbot: QtBot, root: Path, tmp_path: Path) -> SimWidget:

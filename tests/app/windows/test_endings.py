@@ -13,7 +13,7 @@ from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.sim_widget import SimWidget
 from tests.view.fake_session import FakeSession
-from tests.view.test_retrain import FakeRetrainer
+from tests.view.retrain.test_panel import FakeRetrainer
 
 
 def owned_by_python() -> list[QObject]:
