@@ -51,7 +51,9 @@ class SimulationSettings(Description):
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the noise, the flicker and the nominal patterns (the specimen has its own)."""
     upsample: Annotated[int, Field(ge=2, le=16, multiple_of=2)] = 4
-    """Fine pixels per raw pixel; a multiple of the microscope's SR factor."""
+    """Fine pixels per raw pixel, a multiple of the SR factor."""
+    sr_factor: Annotated[int, Field(ge=1, le=3)] | None = None
+    """Pixels of the truth per raw pixel; None: as the microscope's modality has it."""
     modulation: Share = 0.8
     """Modulation depth of the nominal patterns."""
     phase_jitter_deg: Annotated[float, Field(ge=0, le=120)] = 0.0
@@ -119,11 +121,9 @@ class Simulation:
         self.settings = settings = settings or SimulationSettings()
         self.microscope, self._maps = microscope, maps
         self.geometry, modality = microscope.pattern, modality_of(microscope)
-        if settings.upsample % self.geometry.sr_factor:
-            raise ConfigError(
-                f"upsample {settings.upsample} must be a multiple of the SR factor {self.geometry.sr_factor} of "
-                f"modality {microscope.modality}"
-            )
+        self.sr_factor = settings.sr_factor or self.geometry.sr_factor
+        if settings.upsample % self.sr_factor:
+            raise ConfigError(f"upsample {settings.upsample} must be a multiple of the SR factor {self.sr_factor}")
         nominal = patterns
         if nominal is None:
             nominal = modality.nominal(
@@ -246,9 +246,9 @@ class Simulation:
             self._otf,
             self.patterns,
             upsample=self.settings.upsample,
-            sr_factor=self.geometry.sr_factor,
+            sr_factor=self.sr_factor,
         )
-        return self._view(target, self.geometry.sr_factor)
+        return self._view(target, self.sr_factor)
 
     def _view(self, image: Tensor, factor: int = 1) -> Tensor:
         """Cut the view out of the field that was simulated."""

@@ -108,7 +108,10 @@ def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
     specimen = draw_specimen(rng, settings, unkind=unkind)
     conditions = draw_conditions(rng, settings, scope.camera, unkind=unkind)
     seed = int(rng.integers(2**31))
-    simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **conditions.recorded)
+    more = dict(conditions.recorded)
+    if settings.factor != scope.pattern.sr_factor:
+        more |= {"sr_factor": settings.factor, "upsample": 2 * settings.factor}
+    simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **more)
     recorded = simulation.series(0)
     otf = Otf.of(scope)
     if conditions.damping_um > 0:
