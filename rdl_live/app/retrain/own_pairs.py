@@ -73,8 +73,8 @@ def own_pairs(
     scope = load_microscope(microscope)
     if not modality_of(scope).shaped:
         raise ConfigError(
-            f"{microscope}: is of modality {scope.modality}, which has no SIM images to learn from; give the microscope "
-            "file of SIM recordings"
+            f"{microscope}: is of modality {scope.modality}, which has no SIM images to learn from; give the "
+            "microscope file of SIM recordings"
         )
     if frames not in (1, scope.pattern.frames):
         raise ConfigError(
