@@ -6,12 +6,23 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, Planes, Threads
+from rdl_live.cli._options import (
+    KINDS,
+    Channel,
+    Device,
+    MicroscopeFile,
+    Order,
+    Overwrite,
+    Planes,
+    Position,
+    Threads,
+    Tiles,
+)
 from rdl_live.cli._show import progress_bar, show_warnings
 
 
 def restore(
-    raw: Annotated[Path, typer.Argument(metavar="IMAGE", help="Images or stacks: TIFF, OME-TIFF, OME-Zarr or MRC.")],
+    raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
     microscope: MicroscopeFile,
     weights: Annotated[
         str, typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they say what is done.")
@@ -19,6 +30,9 @@ def restore(
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
     planes: Planes = None,
     channel: Channel = None,
+    position: Position = None,
+    order: Order = None,
+    tiles: Tiles = None,
     device: Device = "auto",
     threads: Threads = 2,
     overwrite: Overwrite = False,
@@ -41,6 +55,7 @@ def restore(
 
     from rdl_live.app.device import choose_device
     from rdl_live.app.restore.run import restore_file
+    from rdl_live.files.raw import said
 
     torch.set_num_threads(threads)
     with progress_bar() as progress:
@@ -49,7 +64,7 @@ def restore(
             microscope,
             weights,
             out,
-            planes=planes,
+            reading=said(position=position, order=order, planes=planes, tiles=tiles),
             channel=channel,
             device=choose_device(device),
             overwrite=overwrite,

@@ -26,7 +26,7 @@ from rdl_live.errors import ConfigError
 
 _Start = Annotated[
     str | None,
-    typer.Option("--from", metavar="NAME|W.safetensors", help="Go on from these weights instead of random ones."),
+    typer.Option("--from", metavar="NAME|W.safetensors", help="Start from these weights instead of random ones."),
 ]
 _Rate = Annotated[
     float | None,
@@ -45,8 +45,8 @@ _Board = Annotated[
     Path | None,
     typer.Option("--tensorboard", metavar="DIR", help="Also write there what TensorBoard shows (an extra package)."),
 ]
-_Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series a step, of each process.")]
-_Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Raw pixels each way of the scenes.")]
+_Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series per step and process.")]
+_Size = Annotated[int, typer.Option(min=32, max=1024, metavar="N", help="Side of the simulated scenes in raw pixels.")]
 
 OURS = "object-plane"
 

@@ -95,6 +95,7 @@ RUNS = [
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
+        Case(f"restore mosaics.tif -m M.yaml --weights object-plane.safetensors --out o.tif {READING}", ("o.tif",)),
         Case(
             "restore stacks.tif --microscope M.yaml --weights rcan3d.safetensors --out o.tif --planes 4 "
             "--channel green --device cpu --threads 1 --overwrite",
@@ -111,6 +112,10 @@ RUNS = [
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal", ("cal/camera.yaml", "cal/report.json")),
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal --overwrite", ("cal/camera.yaml",)),
         Case(
+            "calibrate camera --dark dark.tif --flat flat.tif --out cal --tiles 2x2 --position 0 --channel 0",
+            ("cal/camera.yaml",),
+        ),
+        Case(
             "calibrate offset film.tif --microscope M.yaml --out offset.tif --channel green --overwrite",
             ("offset.tif",),
         ),
@@ -120,6 +125,7 @@ RUNS = [
             "--overwrite",
             ("otf.yaml",),
         ),
+        Case(f"calibrate offset mosaics.tif -m M.yaml --out offset.tif {READING}", ("offset.tif",)),
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
         Case("data add raw.tif film.tif --microscope M.yaml --catalogue d.json --channel green", ("d.json",)),
@@ -209,7 +215,7 @@ RUNS = [
 ]
 ELSEWHERE = {
     "live": {"--microscope", "--folder", "--denoise"},  # test_windows_end_at_ctrl_c
-    "open": {"--microscope", "--order", "--planes", "--tiles"},  # the same
+    "open": {"--microscope", "--order", "--planes", "--tiles", "--position", "--channel"},  # the same
     "train denoise": {"--tensorboard"},  # an extra package; see tests/train/test_published.py
     "train sr": {"--tensorboard"},
     "train split": {"--volume", "--planes"},  # refused, see tests/cli/test_learn.py

@@ -80,17 +80,17 @@ class Deferring:
 
     def __init__(self, pipeline: Pipeline, fails: bool) -> None:
         self._pipeline, self._fails = pipeline, fails
-        self.behind, self.done = False, 0
+        self.has_deferred, self.done = False, 0
 
     def push(
         self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
     ) -> Result | None:
         result = self._pipeline.push(frame, tag, arrived_s, block)
-        self.behind = self.behind or result is not None
+        self.has_deferred = self.has_deferred or result is not None
         return result
 
     def run_deferred(self) -> None:
-        self.behind = False
+        self.has_deferred = False
         self.done += 1
         if self._fails:
             raise ValueError("put off and broken")
@@ -107,7 +107,7 @@ def test_what_was_put_off_is_done_when_no_frame_waits(scene: Scene, fails: bool)
     hosted.offer(0, 30)  # all there before it starts: it is never idle between them
     host.start()
     deadline = time.monotonic() + 30
-    while len(hosted.results) < 30 or deferring.behind:
+    while len(hosted.results) < 30 or deferring.has_deferred:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert host.stop()

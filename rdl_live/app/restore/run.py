@@ -8,7 +8,7 @@ import torch
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
-from rdl_live.files import check_output
+from rdl_live.files import RawRequest, check_output
 from rdl_live.restore.suited import SERIES, check_suited
 from rdl_models import find_weights, load_weights, read_card
 
@@ -21,7 +21,7 @@ def restore_file(
     weights: str,
     out: Path,
     *,
-    planes: int | None = None,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     device: torch.device | str = "cpu",
     overwrite: bool = False,
@@ -34,7 +34,7 @@ def restore_file(
         microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too.
         weights: name of shipped weights, or a file.
         out: OME-TIFF to write, float32 photons.
-        planes: of a stack, where the file does not say; not for SIM series.
+        reading: position, order and tiles as the user says them; planes of a stack, where the file does not say.
         channel: colour; the first where left out.
         device: where to compute.
         overwrite: replace a file that exists.
@@ -43,23 +43,27 @@ def restore_file(
     Raises:
         RdlError: a file cannot be used, or weights, microscope and recording do not fit.
     """
+    reading = reading or RawRequest()
     path = find_weights(weights)
     check_output(out, overwrite, inputs=[raw, microscope, path])
     card = read_card(path)
     if card.task in SERIES:
-        if planes is not None:
-            raise ConfigError(f"--planes {planes}: weights {weights} are for SIM series, which are no z-stacks")
-        options = Options(channel=channel, denoise=weights, overwrite=overwrite)
+        options = Options(channel=channel, reading=reading, denoise=weights, overwrite=overwrite)
         with OfflineRun(raw, microscope, torch.device(device), options) as run:
             return run.reconstruct(out, progress=progress).warnings
     check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
+    if reading.order is not None:
+        raise ConfigError(
+            f"--order {reading.order}: weights {weights} are for images and z-stacks, which have no angles and phases; "
+            "leave --order out"
+        )
     return restore_stacks(
         raw,
         microscope,
         card,
         RESTORATIONS[card.task](load_weights(path, device).network, weights),
         out,
-        planes=planes,
+        reading=reading,
         channel=channel,
         device=device,
         overwrite=overwrite,

@@ -11,7 +11,7 @@ from torch import Tensor
 from rdl_live._version import __version__
 from rdl_live.app.retrain.volumes import checked_stack
 from rdl_live.errors import ConfigError
-from rdl_live.files import VolumeWriter, load_camera_maps, load_microscope, open_volumes
+from rdl_live.files import RawRequest, VolumeWriter, load_camera_maps, load_microscope, open_volumes
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.stages.single_image import super_resolved
@@ -76,7 +76,7 @@ def restore_stacks(
     restoration: Restoration,
     out: Path,
     *,
-    planes: int | None = None,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     device: torch.device | str = "cpu",
     overwrite: bool = False,
@@ -90,7 +90,7 @@ def restore_stacks(
         card: of the weights.
         restoration: what is done with each stack.
         out: OME-TIFF to write, (T, Z, Y, X) float32 photons.
-        planes: of a stack, where the file does not say.
+        reading: position, tiles, and planes of a stack, where the file does not say.
         channel: colour; the first where left out.
         device: where the network is.
         overwrite: replace a file that exists.
@@ -101,8 +101,15 @@ def restore_stacks(
     """
     scope = load_microscope(microscope)
     asked = None if channel is None else scope.channel(channel)
+    reading = reading or RawRequest()
     with open_volumes(
-        raw, planes=planes, stacked=restoration.stacked, colours=scope.channels, asked=asked
+        raw,
+        planes=reading.planes,
+        stacked=restoration.stacked,
+        colours=scope.channels,
+        asked=asked,
+        position=reading.position,
+        tiles=reading.tiles,
     ) as recording:
         colour = recording.channel or scope.channel(channel)
         warnings = check_microscope(card, scope, colour)

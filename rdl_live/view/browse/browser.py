@@ -116,7 +116,7 @@ class Browser(QWidget):
         add("go", "play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
         add("go", "next", "Next time point", "Ctrl+Right", "Go on by one", lambda: controls.step(1))
         add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
-        tip = "Go to the next series that something is wrong with"
+        tip = "Go to the next series with a problem"
         add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
         self.panes = PaneCommands(self.commands, self.grid, KINDS, self._best_two)
 

@@ -69,6 +69,6 @@ class Head(QWidget):
         self.buttons["stop"].setText("STOPPING …" if activity is Activity.STOPPING else _STOP)
         text = snapshot.says
         if snapshot.stalled_s:
-            text = f"<b style='color:{AMBER}'>nothing from the camera for {snapshot.stalled_s:.0f} s</b>"
+            text = f"<b style='color:{AMBER}'>no frames from the camera for {snapshot.stalled_s:.0f} s</b>"
         if text != self.state.text():
             self.state.setText(text)

@@ -126,7 +126,7 @@ class SimWidget(QWidget):
         tip = "Unload the devices and load them again"
         add("devices", "reconnect", "Reconnect devices", "", tip, session.reconnect)
         if self._defaults is not None:
-            tip = "Light, exposure, region and denoiser as at the very first start"
+            tip = "Restore light, exposure, region and denoiser to their defaults"
             add("devices", "reset", "Reset to defaults", "", tip, self.reset)
         self.pictures.add_to(self.commands)
         tip = "Browse a recording with the same panes"

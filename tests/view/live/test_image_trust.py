@@ -92,6 +92,6 @@ def test_doubts_of_the_guards_concern_the_denoised_image_alone() -> None:
     trust.see_images(images(patterns(), patterns(), "rdl"))
     assert trust.cautions(doubted) == {
         "sim": Caution(),
-        "denoised": Caution("In doubt: detail may be lost or wrong\nDetail may be lost.", grave=False),
+        "denoised": Caution("Caution: fine detail may be wrong\nDetail may be lost.", grave=False),
     }
     assert not words(patterns(), patterns(), doubted)["denoised"]

@@ -312,7 +312,7 @@ def test_dose_disk_and_losses(qtbot: QtBot, widget: SimWidget, session: FakeSess
     assert "12.3 J/cm²" in text_of(widget, "fact-dose")
     assert "1.5 GB" in text_of(widget, "fact-disk")
     assert "2 missing" in text_of(widget, "fact-raw")
-    assert "7 left out" in text_of(widget, "fact-images")
+    assert "7 dropped" in text_of(widget, "fact-images")
     assert "3 refused" in text_of(widget, "fact-images")
     traces, facts = widget.panels.get("traces"), widget.panels.get("facts")
     assert isinstance(traces, TracePanel)

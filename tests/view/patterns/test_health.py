@@ -45,7 +45,7 @@ def test_good_patterns_are_good_and_show_their_numbers() -> None:
 def test_the_orientation_that_is_off_is_blamed(nominal: PatternSet | None) -> None:
     health = pattern_health(patterns((8.0, 74.0, 128.0)), nominal)
     assert states(health) == ["good", "check", "good"]
-    assert health[1].advice == "Orientation 2 is 6 degrees off the others: check the SLM pattern."
+    assert health[1].advice == "Orientation 2 is 6 degrees off the others: check the pattern source."
 
 
 @given(st.floats(0, 180), st.sampled_from([-1, 1]), st.sampled_from([3, 5]))
@@ -122,5 +122,7 @@ def test_what_all_orientations_share_is_said_once() -> None:
         ["No pattern found: the peak scores 0.1.", "No pattern found: the peak scores 9.1."],
     )
     assert remedy(bad[0].advice) == "Check that it is on."
-    assert remedy("Orientation 2 is off: check the SLM pattern.") == "Orientation 2 is off: check the SLM pattern."
+    assert (
+        remedy("Orientation 2 is off: check the pattern source.") == "Orientation 2 is off: check the pattern source."
+    )
     assert common_advice(weak[:1]) == ("", [weak[0].advice])
