@@ -166,6 +166,22 @@ RUNS = [
             ("w.safetensors",),
         ),
         Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --half", ("w.safetensors",)),
+        Case(
+            f"train sr --out w.safetensors {QUICK} --architecture srcnn --published --factor 3",
+            ("w.safetensors", "w-preview.png"),
+        ),
+        Case(
+            f"train sr --out w.safetensors {QUICK} --architecture srcnn --pairs pairs --microscope M.yaml",
+            ("w.safetensors", "w-preview.png"),
+        ),
+        Case(
+            f"train sr mosaics.tif -m M.yaml {TIMES} --out w.safetensors {QUICK} --architecture srcnn",
+            ("w.safetensors",),
+        ),
+        Case(
+            f"train sr film.tif -m M.yaml --channel green --out w.safetensors {QUICK} --architecture srcnn",
+            ("w.safetensors", "w-preview.png"),
+        ),
     ),
     *runs(  # demos, trainings and comparisons of many seconds; each verb has a fast test in this folder
         Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
@@ -302,6 +318,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tifffile.imwrite(folder / "mosaics.tif", mosaics, photometric="minisblack")
     tifffile.imwrite(folder / "raw.tif", frames[0].reshape(-1, SIDE, SIDE))
     tifffile.imwrite(folder / "image.tif", frames[0].mean(axis=(0, 1)).round().astype(np.uint16))
+    for kind, side in (("input", 48), ("target", 96)):
+        (folder / "pairs" / kind).mkdir(parents=True)
+        for name in ("a", "b"):
+            tifffile.imwrite(folder / "pairs" / kind / f"{name}.tif", np.full((side, side), 150, np.uint16))
     rng = np.random.default_rng(1)
     with VolumeWriter(folder / "stacks.tif", (4, 4, 40, 40), 0.08, "green", dtype=np.uint16) as writer:
         for _ in range(4):
