@@ -101,7 +101,7 @@ def _series(path: Path, microscope: Path, channel: str | None) -> tuple[list[Bea
             first = position * times * planes
             stack = [run.series(first + plane) for plane in range(planes)]
             images = [_photons(one, run.scope, run.maps).mean(axis=(0, 1)) for one in stack]
-            found += beads_of(images, frame, [(one >= limit).any(axis=(0, 1)) for one in stack])
+            found += beads_of(images, frame, [np.asarray((one >= limit).any(axis=(0, 1))) for one in stack])
         return found, run.scope, run.channel
 
 
