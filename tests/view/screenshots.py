@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
-from qtpy.QtGui import QImage
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from rdl_live.app.retrain.desk import RetrainDesk
@@ -71,8 +71,10 @@ class Scene:
     def shoot(self, name: str) -> None:
         """Save what is seen."""
         self.wait(0.5)
-        image = self.window.grab().toImage().convertToFormat(QImage.Format.Format_Indexed8)  # a third of the bytes
-        image.save(str(self.folder / f"{name}.png"))
+        path = self.folder / f"{name}.png"
+        self.window.grab().save(str(path))
+        with Image.open(path) as image:  # with 256 colours it takes half of the bytes
+            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         print(name, self.session.snapshot.activity, [n.text[:90] for n in self.session.notices(0)][-3:], flush=True)
 
     def at(self, *activities: Activity) -> None:
