@@ -10,7 +10,12 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from rdl_live.errors import ConfigError
 
-Raw = Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")]
+KINDS = (
+    "TIFF, OME-TIFF, OME-Zarr, NDTiff, MRC and .dv, a folder of TIFF files (one a frame, or one a series), a recording "
+    "of rdl-live; with the extra rdl-live\\[vendor] ND2, CZI and LIF"
+)
+"""All that is read."""
+Raw = Annotated[Path, typer.Argument(metavar="RAW", help=f"Raw recording: {KINDS}.")]
 Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
 RecordingFolder = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
 MicroscopeFile = Annotated[

@@ -1,11 +1,13 @@
 """A raw recording: series after series, of one colour."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.errors import DataError
 from rdl_live.files.closing import ClosedAtEnd
 from rdl_live.files.frame_source import RawFile
 from rdl_live.optics.microscope import Channel
@@ -84,6 +86,53 @@ class RawRecording(ClosedAtEnd):
         position, rest = divmod(number, max(times * planes, 1))
         time, plane = divmod(rest, planes)
         return SeriesIndex(time, plane, position + self._first_position, self._channel_index)
+
+    def in_turn(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64] | None:
+        """Return the numbers of all frames in the order in which they were taken, (n,).
+
+        Args:
+            places: (angle, phase) of the frames of a series in that order.
+
+        Returns:
+            None where the series of the recording do not follow each other: planes, positions, other orders.
+        """
+        if self._grid[0] != 1 or self._grid[2] != 1 or len(self._frames) == 0:
+            return None
+        numbers = np.stack([self._frames[:, angle, phase] for angle, phase in places], axis=1).reshape(-1)
+        steps = np.diff(numbers)
+        return numbers if len(set(steps.tolist())) == 1 and steps[0] > 0 else None
+
+    def read_from(self, start: int, places: Sequence[tuple[int, int]]) -> npt.NDArray[Any]:
+        """Return the series (A, P, Y, X) that begins with a frame, counted in the order in which they were taken.
+
+        Raises:
+            DataError: as `begin_series_at`.
+        """
+        numbers = self._numbers(places)[start : start + len(places)]
+        frames = np.empty((len(places), *self._source.shape), self.dtype)
+        self._source.read(numbers, frames)
+        series = np.empty(self.shape[1:], self.dtype)
+        for frame, place in zip(frames, places, strict=True):
+            series[place] = frame
+        return series
+
+    def begin_series_at(self, starts: Sequence[int], places: Sequence[tuple[int, int]]) -> None:
+        """Let series begin with other frames, counted in the order in which they were taken; see `in_turn`.
+
+        Raises:
+            DataError: the series of the recording do not follow each other.
+        """
+        numbers = self._numbers(places)
+        frames = np.empty((len(starts), *self._frames.shape[1:]), np.int64)
+        for offset, (angle, phase) in enumerate(places):
+            frames[:, angle, phase] = numbers[np.asarray(starts, np.int64) + offset]
+        self._frames, self._grid = frames, (1, len(frames), 1)
+
+    def _numbers(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
+        numbers = self.in_turn(places)
+        if numbers is None:
+            raise DataError(f"{self.path}: its series do not follow each other, so they cannot be aligned anew")
+        return numbers
 
     @property
     def corner(self) -> tuple[int, int] | None:

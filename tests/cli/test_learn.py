@@ -130,7 +130,7 @@ def test_wrong_requests_on_z_stacks_are_refused(stacks: Path, run: Run) -> None:
         (("train", "sis", *common, "--out", "W.safetensors", "--from", "rdl"), "do not denoise z-stacks"),
         (
             ("restore", *common, "--weights", "rdl", "--out", "o.tif", "--planes", 8),
-            "SIM series, which are no z-stacks",
+            "48 frames",
         ),
         (("restore", *common, "--weights", "rdl", "--out", "o.tif"), "48 frames"),
         (("restore", *common, "--weights", "gone.safetensors", "--out", "o.tif"), "gone.safetensors"),

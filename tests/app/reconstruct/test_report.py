@@ -30,7 +30,9 @@ PATTERNS = evenly_spaced(0.22, first_angle_deg=170.0, modulation=(0.8,), first_p
 def doubtful(*which: int) -> PatternSet:
     return PatternSet(
         patterns=tuple(
-            pattern.replace(trusted=False, doubt=f"doubt {index}") if index in which else pattern
+            pattern.replace(trusted=False, score=float(index), doubt=f"doubt {'abc'[index]}")
+            if index in which
+            else pattern
             for index, pattern in enumerate(PATTERNS)
         )
     )
@@ -58,11 +60,22 @@ def test_records_of_patterns() -> None:
 def test_doubts_are_told_with_what_follows() -> None:
     assert pattern_warnings(PATTERNS) == []
     one = pattern_warnings(doubtful(1))
-    assert one[0] == "orientation 2: doubt 1"
+    assert one[0] == "orientation 2: doubt b"
     assert "missing along the orientations" in one[1]
     everything = pattern_warnings(doubtful(0, 1, 2))
     assert len(everything) == 4
     assert "without super-resolution" in everything[3]
+
+
+def test_one_cause_is_one_sentence() -> None:
+    """With the figures of the strongest peak, whichever orientation has it."""
+    same = [one.replace(trusted=False, score=2.0 + i, doubt=f"scores {2 + i}.0") for i, one in enumerate(PATTERNS)]
+    found = pattern_warnings(PatternSet(patterns=tuple(same)))
+    assert found[0] == "all orientations: scores 4.0"
+    assert len(found) == 2
+    two = pattern_warnings(PatternSet(patterns=(*same[:2], PATTERNS[2])))
+    assert two[0] == "orientations 1 and 2: scores 3.0"
+    assert len(two) == 2
 
 
 @pytest.mark.parametrize(
@@ -98,6 +111,27 @@ def test_good_frames_give_no_warning() -> None:
 def test_bad_frames_are_told(settings: dict[str, float], word: str) -> None:
     found = raw_warnings(quality_of(**settings), SCOPE)
     assert any(word in warning for warning in found)
+
+
+def untrusted_quality(kind: str, **settings: float) -> tuple[RawQuality, PatternSet]:
+    """Return what a series says whose patterns were not found."""
+    specimen = SpecimenSettings.model_validate({"kind": kind, "seed": 1})
+    series = simulate(SCOPE, specimen, shape=(96, 96), upsample=2, photons=200.0, seed=1, **settings)
+    patterns = PatternSet(patterns=tuple(one.replace(trusted=False) for one in series.patterns))
+    return raw_quality(series.series(0).adu.float(), SCOPE, patterns), patterns
+
+
+def test_stripes_over_few_beads_are_no_flicker() -> None:
+    """They change the light of the frames, which is not told apart from flicker where no pattern is known."""
+    quality, patterns = untrusted_quality("beads")
+    assert quality.flicker.within_orientations > 0.05
+    assert raw_warnings(quality, SCOPE, patterns) == []
+
+
+def test_flicker_is_told_where_no_pattern_is_known() -> None:
+    quality, patterns = untrusted_quality("reticulum", flicker=0.3)
+    found = raw_warnings(quality, SCOPE, patterns)
+    assert any("the light changes" in warning for warning in found)
 
 
 def test_dips_below_zero_are_told() -> None:
