@@ -40,9 +40,9 @@ class PlanHead(QWidget):
         name = QLineEdit()
         name.setObjectName("plan-name")
         name.setToolTip("Name of the plan; the folder of its recording is named after it")
-        bound = Bound(self.model, ("name",), name, name.setText)
-        name.editingFinished.connect(lambda: bound.change(name.text()))
-        self._name = bound
+        self._field, self._name = name, Bound(self.model, ("name",), name, name.setText)
+        # A method, which Qt forgets with this object: a field that loses the keyboard as it is destroyed says so, too.
+        name.editingFinished.connect(self._rename)
         self._preset_button = QToolButton()
         self._preset_button.setText("New from …")
         self._preset_button.setObjectName("plan-presets")
@@ -72,6 +72,9 @@ class PlanHead(QWidget):
         head.setContentsMargins(0, 0, 0, 0)
         head.addLayout(row)
         head.addLayout(files)
+
+    def _rename(self) -> None:
+        self._name.change(self._field.text())
 
     def refresh(self) -> None:
         """Show name and file."""
