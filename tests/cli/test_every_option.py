@@ -21,6 +21,7 @@ import tifffile
 import torch
 from typer.main import get_command
 
+from benchmarks.phasors import Eye, Points, seen
 from rdl_live import specimen
 from rdl_live.cli import app
 from rdl_live.files import VolumeWriter, load_microscope
@@ -118,6 +119,12 @@ RUNS = [
             "calibrate offset film.tif --microscope M.yaml --out offset.tif --channel green --overwrite",
             ("offset.tif",),
         ),
+        Case("calibrate otf beads.tif -m M.yaml --out otf.yaml", ("otf.yaml", "otf.mrc"), says="otf_damping"),
+        Case(
+            "calibrate otf beads.tif --microscope M.yaml --out otf.yaml --channel green --bead-um 0.04 --plain "
+            "--overwrite",
+            ("otf.yaml",),
+        ),
         Case(f"calibrate offset mosaics.tif -m M.yaml --out offset.tif {READING}", ("offset.tif",)),
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
@@ -192,6 +199,11 @@ RUNS = [
             ("c.html", "c.json"),
         ),
         Case(f"compare mosaics.tif -m M.yaml --models none,rdl {TIMES}", ("mosaics-compare.html",)),
+        Case(
+            "assess --models dfcan.safetensors --out m --quick --threads 1 --overwrite",
+            ("m/matrix.json", "m/matrix.html"),
+        ),
+        Case("assess --models dfcan.safetensors --out m --data pairs --microscope M.yaml", code=2),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
@@ -319,6 +331,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with VolumeWriter(folder / "stacks.tif", (4, 4, 40, 40), 0.08, "green", dtype=np.uint16) as writer:
         for _ in range(4):
             writer.write(rng.poisson(20, (4, 40, 40)) + 100)
+    points = 22.5 + 26 * np.mgrid[0:5, 0:5].reshape(2, -1).T + rng.uniform(0, 1, (25, 2))
+    beads = seen(Points(0.08 * points, np.ones(25)), np.full(25, 9000.0), Eye(1.3, 0.525, 0.08, 0.05), 150)
+    tifffile.imwrite(folder / "beads.tif", (2 * rng.poisson(beads.clip(0) + 1, (9, 150, 150)) + 100).astype(np.uint16))
     tifffile.imwrite(folder / "dark.tif", rng.normal(100, 3, (100, 24, 24)).round().astype(np.uint16))
     tifffile.imwrite(folder / "flat.tif", (2 * rng.poisson(400, (100, 24, 24)) + 100).astype(np.uint16))
     with Recorder(folder / "cells.ome.zarr", layout_of(channels=("a", "b"), positions=2)) as recorder:
