@@ -38,6 +38,7 @@ from rdl_live.app.reconstruct.report import (
 )
 from rdl_live.app.reconstruct.saturation import Saturation
 from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
@@ -166,6 +167,8 @@ class OfflineRun:
         self.watch = Stopwatch()
         self.contrast: tuple[float, ...] | None = None
         """Of the stripes in the series that the patterns were found in, as the judge of series measures it."""
+        self.sibling: Sibling | None = None
+        """Image of the same file whose patterns are used; whoever opens the images of a file gives it."""
         self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
         """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
@@ -287,7 +290,9 @@ class OfflineRun:
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
-            if self.options.patterns is None:
+            if self.sibling is not None:
+                self.contrast = self.sibling.contrast
+            elif self.options.patterns is None:
                 self.contrast = self.judge(patterns).contrast(stack)
             if told := self._align(patterns, stack):
                 warnings += told
@@ -399,6 +404,11 @@ class OfflineRun:
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self.sibling is not None:
+            self._fit_warnings = [
+                f"the patterns are those of image {self.sibling.name}, which carries them best; its own are weaker"
+            ]
+            return self.sibling.patterns
         known = self._known
         try:
             if known is None:
