@@ -110,3 +110,42 @@ def offset(
         console.print(f"fixed pattern {found.rms_e:.3f} e rms, of which {found.known:.0%} is known")
     console.print(f"wrote {out}; name it as camera.offset_file", markup=False, soft_wrap=True)
     show_warnings(list(found.warnings))
+
+
+@calibrate.command()
+def otf(
+    beads: Annotated[Path, typer.Argument(metavar="BEADS", help="Recording of single beads, or another sparse one.")],
+    microscope: MicroscopeFile,
+    out: Annotated[Path, typer.Option(metavar="OTF.yaml", help="Lines for the microscope file.")],
+    channel: Channel = None,
+    bead_um: Annotated[float, typer.Option(min=0, max=1, metavar="UM", help="Diameter of the beads [um].")] = 0.1,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Every frame is an image without stripes, as of a focus series.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure by how much the real OTF lies below the ideal one, from beads that lie apart.
+
+    Writes `otf_damping` with its error, to be put below the channel in the microscope file, and with 20 bright beads or
+    more the whole curve beside it (OTF.mrc, for `otf_file`). Reconstruction, denoising and training use it then, also
+    where a recording is too dim to show its own. Of several planes each bead counts where it is sharpest.
+
+    Examples:
+
+        rdl-live calibrate otf beads.tif --microscope M.yaml --out otf.yaml
+
+        rdl-live calibrate otf focus-series.tif --microscope M.yaml --plain --bead-um 0.04 --out otf.yaml
+    """
+    from rdl_live.app.calibrate_otf import calibrate_otf
+
+    done = calibrate_otf(beads, microscope, out, channel=channel, bead_um=bead_um, plain=plain, overwrite=overwrite)
+    found, console = done.otf, Console(highlight=False)
+    a, b = found.damping
+    console.print(
+        f"otf_damping [{a:.4f}, {b:.4f}], error {found.error:.4f} {'um^2' if b else 'um'}, from {found.beads} of "
+        f"{found.found} beads",
+        markup=False,
+    )
+    names = " and ".join(str(path) for path in done.written)
+    console.print(f"wrote {names}; put the lines below channel {done.channel!r}", markup=False, soft_wrap=True)
+    show_warnings(list(done.warnings))

@@ -10,7 +10,6 @@ from rdl_live.cli._options import (
     KINDS,
     Channel,
     Device,
-    MicroscopeFile,
     Order,
     Overwrite,
     Planes,
@@ -23,11 +22,14 @@ from rdl_live.cli._show import progress_bar, show_warnings
 
 def restore(
     raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
-    microscope: MicroscopeFile,
     weights: Annotated[
         str, typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they say what is done.")
     ],
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
+    microscope: Annotated[
+        Path | None,
+        typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file; only single images need none."),
+    ] = None,
     planes: Planes = None,
     channel: Channel = None,
     position: Position = None,
@@ -41,7 +43,8 @@ def restore(
 
     Weights of `train sis` and `train tis --volume` denoise z-stacks and time-lapses of them. Weights of
     `train denoise`, `train tis`, `train split` and the shipped ones denoise SIM series and super-resolve them, as
-    `rdl-live reconstruct --denoise` does with more options. Weights of `train sr` super-resolve single images.
+    `rdl-live reconstruct --denoise` does with more options. Weights of `train sr` super-resolve single images, or
+    SIM series where they were trained on 9 or 25 frames; without a microscope file values are taken as photons.
 
     Values are photons a pixel; nothing is rescaled. One time point is in memory at a time.
 

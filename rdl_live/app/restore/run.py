@@ -6,18 +6,19 @@ from pathlib import Path
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.restore.images import restore_images
 from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, check_output
 from rdl_live.restore.suited import SERIES, check_suited
-from rdl_models import find_weights, load_weights, read_card
+from rdl_models import Task, find_weights, load_weights, read_card
 
 Progress = Callable[[str, int, int], None]
 
 
 def restore_file(
     raw: Path,
-    microscope: Path,
+    microscope: Path | None,
     weights: str,
     out: Path,
     *,
@@ -31,7 +32,8 @@ def restore_file(
 
     Args:
         raw: file.
-        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too.
+        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too. Only
+            single images may go without: their values are then taken as photons.
         weights: name of shipped weights, or a file.
         out: OME-TIFF to write, float32 photons.
         reading: position, order and tiles as the user says them; planes of a stack, where the file does not say.
@@ -45,13 +47,28 @@ def restore_file(
     """
     reading = reading or RawRequest()
     path = find_weights(weights)
-    check_output(out, overwrite, inputs=[raw, microscope, path])
+    check_output(out, overwrite, inputs=[one for one in (raw, microscope, path) if one is not None])
     card = read_card(path)
+    if card.task == Task.SUPER_RESOLUTION:
+        return restore_images(
+            raw,
+            microscope,
+            card,
+            load_weights(path, device).network,
+            out,
+            reading=reading,
+            channel=channel,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if microscope is None:
+        raise ConfigError(f"weights {weights} are for {card.task}, which needs the optics: add --microscope M.yaml")
     if card.task in SERIES:
         options = Options(channel=channel, reading=reading, denoise=weights, overwrite=overwrite)
         with OfflineRun(raw, microscope, torch.device(device), options) as run:
             return run.reconstruct(out, progress=progress).warnings
-    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
+    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS, Task.SUPER_RESOLUTION}, "restore a file")
     if reading.order is not None:
         raise ConfigError(
             f"--order {reading.order}: weights {weights} are for images and z-stacks, which have no angles and phases; "

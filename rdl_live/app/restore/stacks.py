@@ -1,4 +1,4 @@
-"""Stacks, time-lapses of them, and single images: restored from file to file, one time point in memory at a time."""
+"""Stacks and time-lapses of them: restored from file to file, one time point in memory at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, VolumeWriter, load_camera_maps, load_microscope, open_volumes
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_live.restore.stages.single_image import super_resolved
 from rdl_live.restore.volume import denoise_stack
 from rdl_models import Card, Network, Task
 
@@ -44,27 +43,8 @@ def stack_restoration(network: Network, name: str) -> Restoration:
     return Restoration("denoising", 1, lambda photons, pixel: denoise_stack(network, photons, pixel), stacked=True)
 
 
-def image_restoration(network: Network, name: str) -> Restoration:
-    """Return the super-resolution of images one by one.
-
-    Raises:
-        ConfigError: the network takes all frames of a SIM series.
-    """
-    if network.config.channels != 1:
-        raise ConfigError(
-            f"--weights {name}: this network takes the {network.config.channels} frames of a SIM series at once, which "
-            "only its training does so far; use weights of `rdl-live train sr --frames 1`, or `rdl-live reconstruct`"
-        )
-
-    def apply(photons: Tensor, _pixel: float) -> Tensor:
-        return torch.stack([super_resolved(network, plane[None]) for plane in photons])
-
-    return Restoration("super-resolving", network.config.scale, apply, stacked=False)
-
-
 RESTORATIONS: Mapping[str, Callable[[Network, str], Restoration]] = {
     Task.STACKS: stack_restoration,
-    Task.SUPER_RESOLUTION: image_restoration,
 }
 """By the task of the weights: (network, how the user named it) -> what is done."""
 

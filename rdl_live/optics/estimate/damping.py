@@ -189,7 +189,9 @@ def damped_channel(
     if not any(one.trusted for one in patterns):
         return channel, UNKNOWN
     bands = bands_of(series, scope, channel, maps, device)
-    found = estimate_damping(bands, patterns, settled=settled or any(channel.otf_damping))
+    found = estimate_damping(
+        bands, patterns, settled=settled or any(channel.otf_damping) or bands.otf.measured is not None
+    )
     if not found.told:
         return channel, found
     a, b = channel.otf_damping

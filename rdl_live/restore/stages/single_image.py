@@ -54,10 +54,11 @@ class SingleImage:
 
     def restore(self, unit: Unit) -> Restored:
         """Return the network's image, and that of the physics."""
-        photons = unit.photons
-        self._warn(check_photons(self._card, float(photons.mean())))
-        frames = photons.flatten(0, 1)
-        shown = frames.mean(dim=0, keepdim=True) if self._network.config.channels == 1 else frames
+        frames = unit.photons.flatten(0, 1)
+        one = self._network.config.channels == 1
+        # An average of frames is as free of noise as an image of their sum.
+        self._warn(check_photons(self._card, float(frames.mean()) * (len(frames) if one else 1)))
+        shown = frames.mean(dim=0, keepdim=True) if one else frames
         images = {SR: super_resolved(self._network, shown, half=self._half)}
         sim = unit.sim()
         return Restored(images if sim is None else {SIM: sim, **images}, SR)
