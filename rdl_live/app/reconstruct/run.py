@@ -28,6 +28,7 @@ from rdl_live.app.reconstruct.report import (
     FIXED_EXCESS,
     Report,
     calibration_warnings,
+    likeliest,
     negative_warning,
     noise_warnings,
     otf_warnings,
@@ -312,7 +313,8 @@ class OfflineRun:
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
         warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
-        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        found = warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        return patterns, likeliest(found, patterns)
 
     def _some_series(self) -> tuple[np.ndarray, "list[np.ndarray]"]:
         """Return the numbers of series that stand for all, and the series."""
@@ -607,7 +609,9 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        # What is cut off, or wrong in the microscope file, has been named already.
+        named = self._saturated.clips(series) or not any(pattern.trusted for pattern in result.patterns)
+        dips = [] if named else negative_warning(negative.ratio)
         result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope, result.patterns) + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {
