@@ -24,7 +24,7 @@ from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality_kinds import ModalityKind, kind_of
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet, illumination
-from rdl_live.optics.quality.in_step import SeriesVerdict
+from rdl_live.optics.quality.in_step import Levels, SeriesVerdict
 from rdl_live.optics.reconstruct.apodization import Apodization
 from rdl_live.optics.reconstruct.plan import Attenuation
 
@@ -68,8 +68,16 @@ class Reconstruction(Protocol):
 class UnitJudge(Protocol):
     """Says whether units fit the patterns in force; any thread."""
 
-    def judge(self, photons: Tensor) -> SeriesVerdict:
-        """Judge one unit (angle, phase, y, x)."""
+    def judge(
+        self, photons: Tensor, light: npt.NDArray[np.float64] | None = None, usual: Levels | None = None
+    ) -> SeriesVerdict:
+        """Judge one unit.
+
+        Args:
+            photons: of the unit (angle, phase, y, x).
+            light: mean of every frame (angle, phase), where it was measured on fewer pixels.
+            usual: what that usually is; by default what the judge was made with.
+        """
 
     def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:
         """Return the mean of each frame, (angle, phase)."""
@@ -305,9 +313,11 @@ class NothingToJudge:
         """Judge units of these frames."""
         self._geometry = geometry
 
-    def judge(self, photons: Tensor) -> SeriesVerdict:
+    def judge(
+        self, photons: Tensor, light: npt.NDArray[np.float64] | None = None, usual: Levels | None = None
+    ) -> SeriesVerdict:
         """Find nothing wrong."""
-        del photons
+        del photons, light, usual
         return SeriesVerdict("", True, (), np.zeros(self._geometry.frames))
 
     def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:

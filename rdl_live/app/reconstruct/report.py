@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rdl_live.optics import Otf, PatternSet
+from rdl_live.optics.estimate.verdict import BEYOND
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.modalities.pattern_words import pattern_records as pattern_records
+from rdl_live.optics.quality.values import FADES
 from rdl_live.optics.series_noise import SeriesNoise
 
 _NEGATIVE = 0.5
-_LEAST_PASSED = 0.6
-"""Of the OTF at half the cut-off; good objectives in daily use pass 0.75."""
+_LEAST_PASSED = 0.45
+"""Of the OTF at half the cut-off; good objectives in daily use pass 0.75, good recordings deep in cells 0.53."""
+SMOOTHED = "the pixels of this file are interpolated or smoothed"
 FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
@@ -37,7 +40,7 @@ def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
     found = []
     if noise.smoothed:
         found.append(
-            "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
+            f"{SMOOTHED} (their noise lacks its finest grain): reconstruct "
             "the camera's own frames where they still exist; the noise was measured within the OTF instead"
         )
     if noise.excess > FIXED_EXCESS and offsets:
@@ -47,6 +50,21 @@ def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
             "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
         )
     return found
+
+
+def likeliest(warnings: list[str], patterns: PatternSet) -> list[str]:
+    """Leave out sentences whose reason another one gives.
+
+    Detail beyond the cut-off of a wrong microscope file looks like noise that fades: then no pixels were interpolated.
+    Where they were, it is said once.
+    """
+    beyond = any(pattern.doubt.startswith(BEYOND) for pattern in patterns)
+    faded = any(text.startswith(FADES) for text in warnings)
+
+    def stays(text: str) -> bool:
+        return not (text.startswith(SMOOTHED) and (beyond or faded)) and not (text.startswith(FADES) and beyond)
+
+    return [text for text in warnings if stays(text)]
 
 
 def otf_warnings(otf: Otf) -> list[str]:

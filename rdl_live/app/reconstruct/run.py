@@ -23,8 +23,9 @@ from rdl_live.app.reconstruct.makers import Maker, Staged, image_factor, maker_o
 from rdl_live.app.reconstruct.options import Options, Progress, Stopwatch, sigma_path, silent
 from rdl_live.app.reconstruct.outputs import image_writer, picture
 from rdl_live.app.reconstruct.recording import OpenRecording, several_frames
-from rdl_live.app.reconstruct.report import Report, negative_warning, otf_warnings, pattern_records
+from rdl_live.app.reconstruct.report import Report, likeliest, negative_warning, otf_warnings, pattern_records
 from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import SrWriter, atomic_write, check_output, load_microscope
 from rdl_live.files.page_writer import SUFFIXES
@@ -54,6 +55,8 @@ class OfflineRun(OpenRecording):
         scope = load_microscope(microscope)
         check_options(options, scope)
         super().__init__(raw, microscope, device, options, scope)
+        self.sibling: Sibling | None = None
+        """Image of the same file whose patterns are used; whoever opens the images of a file gives it."""
         self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
         """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.patterns_from: dict[str, Any] | None = None
@@ -103,7 +106,9 @@ class OfflineRun(OpenRecording):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
-            if self.options.patterns is None:
+            if self.sibling is not None:
+                self.contrast = self.sibling.contrast
+            elif self.options.patterns is None:
                 self.contrast = self.judge(patterns).contrast(stack)
             if told := self._align(patterns, stack):
                 warnings += told
@@ -113,7 +118,8 @@ class OfflineRun(OpenRecording):
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
         warnings += self.modality.remarks(stack[0], self.scope, patterns, self.channel, self.maps)
-        return patterns, warnings + self._fit_warnings + self.modality.doubts(patterns) + self._otf_warnings()
+        found = warnings + self._fit_warnings + self.modality.doubts(patterns) + self._otf_warnings()
+        return patterns, likeliest(found, patterns)
 
     def _some_series(self) -> tuple[np.ndarray, "list[np.ndarray]"]:
         """Return the numbers of series that stand for all, and the series."""
@@ -155,6 +161,11 @@ class OfflineRun(OpenRecording):
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self.sibling is not None:
+            self._fit_warnings = [
+                f"the patterns are those of image {self.sibling.name}, which carries them best; its own are weaker"
+            ]
+            return self.sibling.patterns
         known = self._known
         try:
             if known is None:
@@ -327,7 +338,11 @@ class OfflineRun(OpenRecording):
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / image_factor(self))
         result.mcnr, result.wiener = quality.mcnr, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        # What is cut off, or wrong in the microscope file, has been named already.
+        named = self._saturated.clips(series) or not (
+            result.patterns.trusted or any(p.trusted for p in result.patterns)
+        )
+        dips = [] if named else negative_warning(negative.ratio)
         result.warn(self.saturation_warnings() + list(quality.warnings) + self._told + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {

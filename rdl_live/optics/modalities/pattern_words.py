@@ -2,12 +2,11 @@
 
 import math
 import re
-from statistics import median
 from typing import Any
 
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.dim_frames import dim_frames
 
-_DIM = 0.9
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -26,21 +25,6 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
     ]
 
 
-def dim_frames(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every orientation with a frame that is dimmer than its others."""
-    found = []
-    for angle, pattern in enumerate(patterns):
-        usual = median(pattern.gains)
-        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
-        share = pattern.gains[least] / usual if usual > 0 else 1.0
-        if share < _DIM and pattern.trusted:
-            found.append(
-                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
-                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
-            )
-    return found
-
-
 def pattern_warnings(patterns: PatternSet) -> list[str]:
     """Return a sentence for every cause for which patterns are not trusted, and what that means for the image."""
     causes: dict[str, list[int]] = {}
@@ -48,7 +32,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         if not pattern.trusted:
             causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
     if not causes:
-        return dim_frames(patterns)
+        return list(dim_frames(patterns).values())
     count = sum(len(indices) for indices in causes.values())
     found = []
     for indices in causes.values():
@@ -58,7 +42,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     else:
         found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
-    return found + dim_frames(patterns)
+    return found + list(dim_frames(patterns).values())
 
 
 def _orientations(indices: list[int], count: int) -> str:

@@ -91,7 +91,9 @@ def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | 
         )
     fitted, change = _fitted_flicker(patterns), quality.flicker.within_orientations
     certain = change > _FLICKER + quality.level_bound if fitted is None else fitted > _FLICKER
-    if change > _FLICKER and certain:
+    # A frame that is dark was named as such.
+    dark = patterns is not None and any("is dark" in pattern.doubt for pattern in patterns)
+    if change > _FLICKER and certain and not dark:
         found.append(
             f"the light changes by {change:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"

@@ -1,6 +1,7 @@
 """2D-SIM: stripes of two beams in several orientations and phases, with one harmonic or more."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality import modulation_contrast
-from rdl_live.optics.quality.in_step import InStep, SeriesVerdict, begins_late
+from rdl_live.optics.quality.in_step import InStep, Levels, SeriesVerdict, begins_late
 from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
 from rdl_live.optics.reconstruct import Reconstructor
 
@@ -33,9 +34,14 @@ class StripeJudge:
         """Judge by what the probe measures."""
         self._probe, self._in_step = probe, in_step
 
-    def judge(self, photons: Tensor) -> SeriesVerdict:
-        """Judge one series (angle, phase, y, x)."""
-        return self._in_step.judge(self._probe(photons))
+    def judge(
+        self, photons: Tensor, light: npt.NDArray[np.float64] | None = None, usual: Levels | None = None
+    ) -> SeriesVerdict:
+        """Judge one series (angle, phase, y, x); see `UnitJudge`."""
+        stripes = self._probe(photons)
+        if light is not None:
+            stripes = replace(stripes, levels=light, level_error=2 * stripes.level_error)
+        return self._in_step.judge(stripes, usual)
 
     def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:
         """Return the mean of each frame, (angle, phase)."""
