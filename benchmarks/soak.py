@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.light_watch import LightWatch
+from benchmarks.light_watch import LightWatch, shown_of
 from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, TimePlan, hardware_of, open_core, shutdown
 from rdl_live.app.config_files import config_file
@@ -87,6 +87,11 @@ class SoakReport:
     light_compared: int = 0
     """How often the light that is shown was compared with the world's, and of these with light."""
     light_compared_lit: int = 0
+    light_confirmed: int = 0
+    """Of these, how often it was shown as read back, and how often as switched by hardware."""
+    light_stepped: int = 0
+    longest_change_s: float = 0.0
+    """The longest time for which light was shown as being set."""
     colours: Counter[str] = field(default_factory=Counter)
     """Colours of the plans."""
     skipped_series: int = 0
@@ -157,10 +162,11 @@ class Soak:
 
     def __call__(self) -> SoakReport:
         """Run until the time is over."""
-        with self._watch:
-            self._soak()
-        report = self.report
-        report.light_compared, report.light_compared_lit = self._watch.compared, self._watch.lit
+        self._soak()
+        report, watch = self.report, self._watch
+        report.light_compared, report.light_compared_lit = watch.compared, watch.lit
+        report.light_confirmed, report.light_stepped = watch.confirmed, watch.stepped
+        report.longest_change_s = watch.changing_s
         report.problems += [f"shown light: {text}" for text in self._watch.differences]
         report.seconds = self._elapsed_s
         self._judge()
@@ -246,7 +252,7 @@ class Soak:
     def _let_run(self, run: LiveRun, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while run.running and time.monotonic() < deadline:
-            self._watch.compare(run.lamps)
+            self._watch.compare(lambda: shown_of(run.lamps))
             time.sleep(0.02)
 
     def _count(self, run: LiveRun, out: Path | None) -> None:

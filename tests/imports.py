@@ -27,6 +27,17 @@ def arrows(root: Path) -> dict[str, set[str]]:
     return {name: {other for other in _imported(file, files) if other != name} for name, file in files.items()}
 
 
+def imported_tops(file: Path) -> set[str]:
+    """Return the top-level names of everything that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
 def _imported(file: Path, files: dict[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -10,12 +10,14 @@ import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rdl_live
+from tests.imports import imported_tops, modules
 
 HEAVY = ("torch", "typer", "qtpy", "PyQt6", "PySide6", "pymmcore", "tifffile", "zarr", "scipy")
 
@@ -119,12 +121,15 @@ def pins(root: Path) -> dict[str, str]:
     return {canonicalize_name(match[1]): match[2] for match in found if match}
 
 
-def needs(root: Path) -> Iterator[Requirement]:
-    """Everything the project and its tools require here, directly and through others."""
+def project_of(root: Path) -> dict[str, Any]:
+    """Return what pyproject.toml says."""
     with (root / "pyproject.toml").open("rb") as file:
-        project = tomllib.load(file)
-    direct = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
-    queue = [Requirement(line) for line in direct + project["build-system"]["requires"]]
+        return tomllib.load(file)
+
+
+def needs(lines: list[str]) -> Iterator[Requirement]:
+    """Everything that some requirements bring here, directly and through others."""
+    queue = [Requirement(line) for line in lines]
     seen: set[tuple[str, str]] = set()
     while queue:
         need = queue.pop()
@@ -134,15 +139,36 @@ def needs(root: Path) -> Iterator[Requirement]:
         seen.add(key)
         yield need
         extras = sorted(need.extras) or [""]
-        for child in map(Requirement, metadata.requires(need.name) or []):
+        try:
+            children = metadata.requires(need.name) or []
+        except metadata.PackageNotFoundError:  # an extra that is not installed here
+            children = []
+        for child in map(Requirement, children):
             marker = child.marker
             if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras):
                 queue.append(child)
 
 
+def test_whatever_is_imported_is_installed_with_the_package(root: Path) -> None:
+    """Tools of the developers bring more; a user has what the dependencies and the extras bring."""
+    project = project_of(root)["project"]
+    lines = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    brought = {canonicalize_name(need.name) for need in needs(lines)}
+    giving = metadata.packages_distributions()
+    ours = {"rdl_live", "rdl_devices", "rdl_models"}
+    lacking = {
+        f"{file.relative_to(root)}: {top}"
+        for file in modules(root).values()
+        for top in imported_tops(file) - ours - sys.stdlib_module_names
+        if not {canonicalize_name(one) for one in giving.get(top, [])} & brought
+    }
+    assert not lacking
+
+
 def test_every_need_is_pinned_and_the_pin_is_what_is_tested(root: Path) -> None:
-    pinned = pins(root)
-    for need in needs(root):
+    pinned, project = pins(root), project_of(root)
+    direct = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    for need in needs(direct + project["build-system"]["requires"]):
         name = canonicalize_name(need.name)
         if any(part.operator == "==" for part in need.specifier):
             continue  # whoever needs it pins it: the CUDA libraries of torch

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rdl_live.acquire.fan_out import FrameListener, FrameSink
     from rdl_live.acquire.faults import ManyProblemsError
     from rdl_live.acquire.guard import IlluminationGuard
+    from rdl_live.acquire.lamp import Lamp, LampState
     from rdl_live.acquire.layout import recording_layout
     from rdl_live.acquire.pattern_check import PatternCheck, Verdict
     from rdl_live.acquire.patterns import PatternSource
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
         load_plan,
     )
     from rdl_live.acquire.progress import Progress, Skipped
-    from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
+    from rdl_live.acquire.run_status import RunReport, RunStatus
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.system_end import stopped_by_signals
 
@@ -45,6 +46,7 @@ _HOME = {
     "faults": ("ManyProblemsError",),
     "patterns.gratings": ("Grating", "find_grating"),
     "guard": ("IlluminationGuard",),
+    "lamp": ("Lamp", "LampState"),
     "layout": ("recording_layout",),
     "pattern_check": ("PatternCheck", "Verdict"),
     "patterns": ("PatternSource",),
@@ -59,7 +61,7 @@ _HOME = {
         "load_plan",
     ),
     "progress": ("Progress", "Skipped"),
-    "run_status": ("Lamp", "RunReport", "RunStatus"),
+    "run_status": ("RunReport", "RunStatus"),
     "session": ("Acquisition",),
     "patterns.slm_patterns": ("ChannelPatterns", "channel_patterns"),
     "system_end": ("stopped_by_signals",),
@@ -76,6 +78,7 @@ __all__ = [
     "Grating",
     "IlluminationGuard",
     "Lamp",
+    "LampState",
     "Limits",
     "ManyProblemsError",
     "PatternCheck",

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from rdl_live.acquire.faults import asking
+from rdl_live.acquire.light_gate import LightGate, RunStopped
 from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.optics.hardware import ChannelLight, Hardware, PowerControl, Setting, Value
 
@@ -27,6 +29,12 @@ class Devices:
         """Only look: nothing is set."""
         self.core, self.hardware = core, hardware
         self._known: dict[tuple[str, str], Value] = {}
+        self.gate: LightGate | None = None
+        """Of the run that these devices are set for; without one nobody else turns the light off meanwhile."""
+
+    def gated(self, device: str) -> AbstractContextManager[None]:
+        """Return the block in which a run may set a device of the light; see `LightGate.lighting`."""
+        return nullcontext() if self.gate is None else self.gate.lighting(device)
 
     def forget(self) -> None:
         """Take nothing for set any more: somebody else has turned the knobs."""
@@ -43,23 +51,33 @@ class Devices:
 
         Raises:
             DeviceError: refused, or reads back otherwise.
+            RunStopped: it is light, and the run was stopped.
         """
         if not always and self._known.get(setting.place) == setting.value:
             return
         self._known.pop(setting.place, None)
         device, name = setting.place
-        with asking(device, f"{name} = {setting.value}"):
-            self.core.setProperty(device, name, setting.value)
-            self.core.waitForDevice(device)
-        self.verify(setting)
+        lights = self.gate is not None and self.gate.lights(setting.place, setting.value)
+        with self.gated(device) if lights else nullcontext():
+            with asking(device, f"{name} = {setting.value}"):
+                self.core.setProperty(device, name, setting.value)
+                self.core.waitForDevice(device)
+            self.verify(setting)
         self._known[setting.place] = setting.value
 
     def verify(self, setting: Setting) -> str:
-        """Return what a property reads; raise DeviceError unless that is as it was set."""
+        """Return what a property reads.
+
+        Raises:
+            DeviceError: it is not as it was set.
+            RunStopped: it is dark, as the stop of the run has made it.
+        """
         device, name = setting.place
         with asking(device, f"reading {name}"):
             found = self.core.getProperty(device, name)
         if not same(found, setting.value):
+            if self.gate is not None and self.gate.is_dark(setting.place, found, same):
+                raise RunStopped
             raise DeviceError(
                 f"{device}: {name} was set to {setting.value} but reads back {found}; check the device, or take a "
                 "value that it can reach"
@@ -71,6 +89,7 @@ class Devices:
 
         Raises:
             DeviceError: refused, or reads back otherwise.
+            RunStopped: the run was stopped.
         """
         found = ""
         for setting in self.lighting(light, percent):
@@ -86,20 +105,39 @@ class Devices:
     # Light and camera -----------------------------------------------------------------------------------
 
     def shutter(self, is_open: bool) -> None:
-        """Open or close the shutter, where there is one, and read it back."""
+        """Open or close the shutter, where there is one, and read it back.
+
+        Raises:
+            DeviceError: refused, or reads back otherwise.
+            RunStopped: it was to be opened, and the run was stopped.
+        """
         label = self.hardware.shutter
         if label is None:
             return
         word = "open" if is_open else "closed"
-        with asking(label, f"shutter {word}"):
-            self.core.setShutterOpen(label, is_open)
-            self.core.waitForDevice(label)
-            found = self.core.getShutterOpen(label)
-        if bool(found) != is_open:
-            raise DeviceError(
-                f"{label}: shutter was set {word} but reads back {'open' if found else 'closed'}; it is stuck: "
-                "check it before light is turned on again"
-            )
+        with self.gated(label) if is_open else nullcontext():
+            with asking(label, f"shutter {word}"):
+                self.core.setShutterOpen(label, is_open)
+                self.core.waitForDevice(label)
+                found = bool(self.core.getShutterOpen(label))
+            if is_open and not found and self.gate is not None:
+                self.gate.check()  # the stop closed it
+            if found != is_open:
+                raise DeviceError(
+                    f"{label}: shutter was set {word} but reads back {'open' if found else 'closed'}; it is stuck: "
+                    "check it before light is turned on again"
+                )
+
+    def close(self) -> None:
+        """Keep light from the sample: by the shutter, or, where there is none, by the safe state.
+
+        Raises:
+            DeviceError: refused, or reads back otherwise.
+        """
+        self.shutter(False)
+        if self.hardware.shutter is None:
+            for setting in self.hardware.safe_state:
+                self.set(setting)
 
     def exposure(self, exposure_ms: float) -> float:
         """Set the camera's exposure and return what it makes of it [ms].

@@ -7,7 +7,9 @@ and the frames go to the sink from here: what the sink raises ends the run, in t
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 import numpy.typing as npt
@@ -21,10 +23,12 @@ from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.events import Shot, shot_of
 from rdl_live.acquire.faults import asking
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
-from rdl_live.acquire.light_cycle import LightCycle
+from rdl_live.acquire.lamp import Lamp
+from rdl_live.acquire.light_gate import RunStopped
 from rdl_live.acquire.patterns import PatternSource
 from rdl_live.acquire.progress import LATE_S, Pace, Skipped
-from rdl_live.acquire.run_status import Lamp, RunStatus
+from rdl_live.acquire.run_light import RunLight
+from rdl_live.acquire.run_status import RunStatus
 from rdl_live.acquire.sequence_reader import read_sequence
 from rdl_live.acquire.skipping import Skipping
 from rdl_live.errors import DeviceError
@@ -34,8 +38,6 @@ _LOG = logging.getLogger(__name__)
 
 MISSING_IN_A_ROW = 3
 """So many failed exposures are no accident any more: the run ends."""
-HELD_S = 0.5
-"""Colours that hardware switches in turn, faster than anybody can read, are shown together for so long."""
 Frame = npt.NDArray[Any]
 
 
@@ -75,11 +77,7 @@ class SimEngine(MDAEngine):
         self._devices, self._guard, self._patterns = devices, guard, patterns
         self._deliver, self._stopped, self._burst_s = deliver, stopped, burst_s
         self._hardware = devices.hardware
-        self._cycle = LightCycle(devices)
-        self._open = False
-        self._now: tuple[Lamp, ...] = ()
-        self._lamps: dict[Lamp, float] = {}
-        """When each was lit last; exchanged as a whole, for others read it."""
+        self.light = RunLight(devices)
         self._failed_in_a_row = self._repeats = 0
         placed = stepped or self._hardware.camera.frame_index_tag is not None
         self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
@@ -97,29 +95,10 @@ class SimEngine(MDAEngine):
         self.status = RunStatus(stepped=stepped)
         self.alive_s = time.monotonic()
         """When it last did something [s], for the watchdog's heartbeat."""
-        self.opened_s = 0.0
-        """When the shutter was last asked to open [s], by `time.monotonic`."""
-        self.beat: Callable[[], None] = lambda: None
-        """Called before the light comes on."""
         self.tell: Callable[[str], None] = _LOG.warning
         """Told what the user should know."""
         self.problems: list[BaseException] = []
         """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
-
-    @property
-    def lit(self) -> bool:
-        """Whether the light path is open, as far as the devices have said; any thread."""
-        return self._open
-
-    @property
-    def lamps(self) -> tuple[Lamp, ...]:
-        """What lights the sample while the light path is open, as the devices have confirmed it; any thread.
-
-        Where hardware switches colours within a sequence, all that were lit within `HELD_S`.
-        """
-        since_s = time.monotonic() - HELD_S
-        lamps, now = self._lamps, self._now
-        return tuple(one for one, at_s in lamps.items() if one in now or at_s > since_s) if self._open else ()
 
     @property
     def pace(self) -> Pace:
@@ -141,12 +120,17 @@ class SimEngine(MDAEngine):
         """Check and set what holds for the whole run, in the dark."""
         self._began_s = time.perf_counter()
         self._devices.forget()
-        for setting in self._hardware.setup:
-            self._devices.set(setting)
+        with suppress(RunStopped):  # no event follows
+            for setting in self._hardware.setup:
+                self._devices.set(setting)
         return self.get_summary_metadata(mda_sequence=sequence)
 
     def event_iterator(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
-        """Join series to bursts where the hardware steps the patterns."""
+        """Join series to bursts where the hardware steps the patterns; nothing comes after a stop."""
+        # A stop that comes before the runner has begun is forgotten by the runner, and an endless plan never ends.
+        return takewhile(lambda _: not self._stopped(), self._joined(events))
+
+    def _joined(self, events: Iterable[MDAEvent]) -> Iterator[MDAEvent]:
         if self.status.stepped:
             return iter(events)
         # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
@@ -163,9 +147,9 @@ class SimEngine(MDAEngine):
         self._first_s = self._first_s or self._busy_since_s
         self._handed = 0
         try:
-            self._make_ready(event)
-        except DeviceError as error:
-            self._skipping.failed = self._skippable(error)
+            self._make_ready_or_skip(event)
+        except RunStopped:
+            self.go_dark()
         except BaseException:
             self.go_dark()
             raise
@@ -184,24 +168,28 @@ class SimEngine(MDAEngine):
                         error = self._skippable(caught)
                 rest = self._left_after(rest, error)
                 if rest is not None:
-                    self._try_again(rest)
+                    self._handed = 0
+                    self._make_ready_or_skip(rest)
+        except RunStopped:
+            self.go_dark()
         except BaseException:
             self.go_dark()
             raise
 
     def _expose(self, event: MDAEvent) -> Iterator[Any]:
-        if not self._open:
-            return  # it was stopped while it was made ready
+        if self._stopped():  # while it was made ready
+            if self.light.is_open:
+                raise RunStopped
+            return
         if isinstance(event, SequencedEvent):
             yield from self._run_burst(event)
         else:
             yield from self._run_step(event)
 
     def teardown_event(self, event: MDAEvent) -> None:
-        """Close the shutter where the next frame is not due yet."""
-        if self._open and not event.keep_shutter_open:
-            self._devices.shutter(False)
-            self._open = False  # not before: a shutter that hangs is open
+        """Close the light path where the next frame is not due yet."""
+        if self.light.is_open and not event.keep_shutter_open:
+            self.light.close()
         if self._busy_since_s:
             self._busy_s += time.perf_counter() - self._busy_since_s
             self._busy_since_s = 0.0
@@ -214,9 +202,10 @@ class SimEngine(MDAEngine):
 
     def go_dark(self) -> None:
         """Turn the light off first, then stop what runs; keeps what goes wrong in `problems`."""
+        self.light.goes_dark()
         try:
             self._guard.make_safe()
-            self._open = False
+            self.light.went_dark()
         except DeviceError as error:
             self.problems.append(error)
         self._patterns.forget()
@@ -225,7 +214,7 @@ class SimEngine(MDAEngine):
             {
                 self._hardware.camera.device: [self._stop_camera],
                 f"patterns ({self._patterns.name})": [self._patterns.stop],
-                "sequenced properties": [self._cycle.stop],
+                "sequenced properties": [self.light.stop_cycle],
             }
         )
 
@@ -262,34 +251,28 @@ class SimEngine(MDAEngine):
             self.tell(told)
         return joined(left[len(here) :]) if len(left) > len(here) else None
 
-    def _try_again(self, event: MDAEvent) -> None:
-        """Make the rest of an event ready."""
-        self._handed = 0
+    # Making ready ---------------------------------------------------------------------------------------
+
+    def _make_ready_or_skip(self, event: MDAEvent) -> None:
         try:
             self._make_ready(event)
         except DeviceError as error:
             self._skipping.failed = self._skippable(error)
 
-    # Making ready ---------------------------------------------------------------------------------------
-
     def _make_ready(self, event: MDAEvent) -> None:
+        if self._stopped():
+            raise RunStopped
         self.alive_s = time.monotonic()
         first = event.events[0] if isinstance(event, SequencedEvent) else event
         shot = shot_of(first)
         self._skipping.check(shot)
-        if shot.first or not self._open:
+        if shot.first or not self.light.is_open:
             self._place(first)
         if isinstance(event, SequencedEvent):
             self._prepare_burst(event)
         else:
             self._patterns.show(shot.pattern_id)
-        if not self._open and not self._stopped():  # a stop that came meanwhile must find no light
-            self.beat()
-            self.opened_s = time.monotonic()
-            self._open = True  # also if it fails half-way: then it is to be closed
-            self._devices.shutter(True)
-            if self._stopped():  # meanwhile, and the guard may have closed it before it was opened
-                self.go_dark()
+        self.light.open()
 
     def _place(self, event: MDAEvent) -> None:
         """Move, and set exposure and light of a series."""
@@ -300,24 +283,18 @@ class SimEngine(MDAEngine):
         if event.z_pos is not None:
             self._devices.move_z(event.z_pos)
         self._devices.exposure(shot.exposure_ms)
-        self._lamps = {}
-        self._shine(Lamp(shot.channel, self._devices.light(shot.light, shot.power_percent)))
+        self.light.shine(Lamp(shot.channel, shot.power_percent), shot.light)
 
     def _prepare_burst(self, event: SequencedEvent) -> None:
         shots = [shot_of(one) for one in event.events[: cycle_of(event.events)]]
         self._patterns.prepare([shot.pattern_id for shot in shots])
-        self._cycle.prepare([(shot.light, shot.power_percent) for shot in shots])
+        self.light.cycle([Lamp(shot.channel, shot.power_percent) for shot in shots], [shot.light for shot in shots])
         self._patterns.start()
         self._patterns.check_place(0, "before the first exposure")
 
-    def _shine(self, *lamps: Lamp) -> None:
-        """Note what is lit from now on: one colour; or two where a trigger that may not have come switches them."""
-        self._now = lamps
-        self._lamps = {**self._lamps, **dict.fromkeys(lamps, time.monotonic())}
-
     def _joins(self, before: Shot, after: Shot) -> bool:
         """Whether light and patterns of all channels can be switched within a hardware sequence."""
-        can_switch = self._cycle.can_switch(before.light, after.light)
+        can_switch = self.light.can_step(before.light, after.light)
         return can_switch and self._patterns.lacks(self._patterns.ids) is None
 
     # Exposing -------------------------------------------------------------------------------------------
@@ -333,9 +310,6 @@ class SimEngine(MDAEngine):
         for arrival in read_sequence(core, camera, count, frame_s, self._stopped, self._came_twice):
             arrived += 1
             one = event.events[arrival.number]
-            if self._cycle.switches and arrival.number + 1 < count:
-                shots = shot_of(one), shot_of(event.events[arrival.number + 1])
-                self._shine(*dict.fromkeys(Lamp(shot.channel, shot.power_percent) for shot in shots))
             stamp = self._stamp(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
@@ -354,13 +328,12 @@ class SimEngine(MDAEngine):
         """Stop in order; `exposures` is None where the burst was broken off."""
         self.status = replace(self.status, bursts=self.status.bursts + 1)
         if exposures is None:
-            self._devices.shutter(False)
-            self._open = False
+            self.light.close()
             self._stop_camera()
         else:
             self._patterns.check_place((exposures - 1) % cycle, "after the last exposure")
         self._patterns.stop()
-        self._cycle.stop()
+        self.light.stop_cycle()
 
     def _run_step(self, event: MDAEvent) -> Iterator[Any]:
         camera = self._hardware.camera.device

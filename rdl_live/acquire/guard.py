@@ -10,11 +10,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.light_gate import LightGate
 from rdl_live.errors import DeviceError
 from rdl_live.optics.hardware import Hardware
 
@@ -25,6 +27,10 @@ _LOG = logging.getLogger(__name__)
 
 PATIENCE_S = 0.8
 """How long a device may take to go dark; one that hangs must not keep the others from it."""
+SETS_S = 0.1
+"""So long what a run is just setting on a device is waited for, before the device is made dark nevertheless."""
+SETS_ON_S = 0.4
+"""Likewise before it is made dark once more, where it then does not read back as dark."""
 Step = Callable[[], None]
 
 
@@ -34,9 +40,15 @@ class IlluminationGuard:
     A context manager: safe at its start and at its end, at any exception, and at the exit of the process.
     """
 
-    def __init__(self, core: "CMMCorePlus", hardware: Hardware) -> None:
-        """Watch over a core; from now on the process does not end without making it safe."""
-        self._core, self.hardware = weakref.ref(core), hardware
+    def __init__(self, core: "CMMCorePlus", hardware: Hardware, gate: LightGate | None = None) -> None:
+        """Watch over a core; from now on the process does not end without making it safe.
+
+        Args:
+            core: the core.
+            hardware: its devices by role.
+            gate: of a run that may be setting its light while it is made dark.
+        """
+        self._core, self.hardware, self._gate = weakref.ref(core), hardware, gate
         self._lock = threading.Lock()
         self._at_exit = _exit_of(weakref.ref(self))
         atexit.register(self._at_exit)
@@ -83,11 +95,32 @@ class IlluminationGuard:
         loaded = set(core.getLoadedDevices())
         steps: dict[str, list[Step]] = {}
         if self.hardware.shutter in loaded and self.hardware.shutter is not None:
-            steps[self.hardware.shutter] = [lambda: devices.shutter(False)]
+            steps[self.hardware.shutter] = [self._alone(self.hardware.shutter, lambda: devices.shutter(False), SETS_S)]
         for setting in self.hardware.safe_state:
             if setting.device in loaded:
-                steps.setdefault(setting.device, []).append(lambda s=setting: devices.set(s, always=True))  # type: ignore[misc]
+                patience_s = 0.0 if setting.device in steps else SETS_S
+                step = self._alone(setting.device, partial(devices.set, setting, always=True), patience_s)
+                steps.setdefault(setting.device, []).append(step)
         return steps
+
+    def _alone(self, device: str, step: Step, patience_s: float) -> Step:
+        """Return a step that does not meet with what a run is just setting, as long as that does not hang."""
+        gate = self._gate
+        if gate is None:
+            return step
+
+        def alone() -> None:
+            with gate.darkening(device, patience_s) as hands_off:
+                try:
+                    step()
+                    return
+                except DeviceError:
+                    if hands_off:
+                        raise
+            with gate.darkening(device, SETS_ON_S):
+                step()
+
+        return alone
 
 
 def side_by_side(steps: Mapping[str, Sequence[Step]]) -> list[BaseException]:

@@ -39,6 +39,7 @@ class LightCycle:
 
         Raises:
             DeviceError: a sequence that is refused, or too long.
+            RunStopped: the run was stopped.
         """
         values = [self._values(lit) for lit in frames]
         core = self._devices.core
@@ -47,7 +48,10 @@ class LightCycle:
             if all(step == steps[0] for step in steps):
                 continue
             device, name = place
-            with asking(device, f"a sequence of {len(steps)} values of {name}"):
+            with (
+                self._devices.gated(device),
+                asking(device, f"a sequence of {len(steps)} values of {name}"),
+            ):
                 core.loadPropertySequence(device, name, [str(step) for step in steps])
                 self._running.append(place)
                 core.startPropertySequence(device, name)

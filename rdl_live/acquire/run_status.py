@@ -1,17 +1,8 @@
 """How far a run has come, and how it ended."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from rdl_live.acquire.progress import Progress
-
-
-class Lamp(NamedTuple):
-    """A colour that is lit."""
-
-    channel: str
-    power_percent: float
-    """In percent of full, as read back; where hardware steps the light within a sequence, as loaded into it."""
 
 
 @dataclass(frozen=True)

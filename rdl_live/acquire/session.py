@@ -16,10 +16,13 @@ from rdl_live.acquire.fan_out import Calls, FanOut, Frame, FrameListener, FrameS
 from rdl_live.acquire.faults import raise_all, told
 from rdl_live.acquire.guard import IlluminationGuard
 from rdl_live.acquire.heartbeat import Heartbeat
+from rdl_live.acquire.lamp import Lamp
+from rdl_live.acquire.light_gate import LightGate
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
 from rdl_live.acquire.progress import Progress, progress_of
-from rdl_live.acquire.run_status import Lamp, RunReport, RunStatus
+from rdl_live.acquire.run_light import changing
+from rdl_live.acquire.run_status import RunReport, RunStatus
 from rdl_live.acquire.skipping import Skipping
 from rdl_live.acquire.thread_errors import told_of_thread_errors
 from rdl_live.acquire.thread_work import ThreadWork
@@ -95,6 +98,8 @@ class Acquisition:
         self._others: list[BaseException] = []
         """What ended the run from other threads."""
         self._seconds = self._dark_s = 0.0
+        self._darkens = False
+        """Whether it is just made dark from outside of the run."""
         self._limit = DoseGuard(microscope, made.field_um)
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
@@ -109,7 +114,8 @@ class Acquisition:
         )
         if on_frame is not None:
             self.listen(Calls(on_frame))
-        self._guard = IlluminationGuard(core, self.hardware)
+        self._devices.gate = gate = LightGate(self.hardware, self._stop.is_set)
+        self._guard = IlluminationGuard(core, self.hardware, gate)
         self._engine = SimEngine(
             core,
             self._devices,
@@ -145,22 +151,32 @@ class Acquisition:
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
         # A run that hangs does not know that it was made dark from another thread.
-        return self._engine.lit and self._engine.opened_s > self._dark_s
+        light = self._engine.light
+        return light.is_open and light.opened_s > self._dark_s
 
     @property
     def lamps(self) -> tuple[Lamp, ...]:
-        """What lights the sample now, as set and read back; empty in the dark; any thread."""
-        return self._engine.lamps if self.lit else ()
+        """What lights the sample now, and whether the devices have confirmed it; empty in the dark; any thread."""
+        lamps = self._engine.light.lamps if self.lit else ()
+        return changing(*lamps) if self._darkens else lamps
 
     def make_safe(self) -> None:
-        """Turn the light off now, from any thread, also while a device holds the run.
+        """Turn the light off now, from any thread, also while a device holds the run; a run is stopped by it.
 
         Raises:
             DeviceError: what is not dark, or did not answer.
         """
-        began_s = time.monotonic()
-        self._guard.make_safe()
-        self._dark_s = began_s
+        if self.running:
+            self.stop()  # or it would light its next series
+        self._darken()
+
+    def _darken(self) -> None:
+        began_s, self._darkens = time.monotonic(), True
+        try:
+            self._guard.make_safe()
+            self._dark_s = began_s
+        finally:
+            self._darkens = False
 
     @property
     def dose_j_cm2(self) -> float | None:
@@ -336,7 +352,7 @@ class Acquisition:
             core.mda.set_engine(self._engine)
             if not self._stop.is_set():
                 with told_of_thread_errors(self._other_thread_failed), self._heartbeat() as heart:
-                    self._engine.beat = heart.beat
+                    self._engine.light.beat = heart.beat
                     core.mda.run(self._events)
             if self._limit.reached is not None:
                 self.tell(self._limit.reached)
@@ -394,7 +410,7 @@ class Acquisition:
 
     def _made_safe(self) -> list[BaseException]:
         try:
-            self.make_safe()
+            self._darken()
         except DeviceError as error:
             return [error]
         return []

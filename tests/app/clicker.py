@@ -37,7 +37,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from benchmarks.light_watch import LightWatch
+from benchmarks.light_watch import LightWatch, Shown
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
@@ -82,6 +82,11 @@ class Outcome:
     compared: int = 0
     """How often the light bar was compared with the world, and of these with light."""
     compared_lit: int = 0
+    confirmed: int = 0
+    """Of these, how often the bar said that it is read back, and how often that hardware switches it."""
+    stepped: int = 0
+    changing_s: float = 0.0
+    """The longest time for which the bar said that light is being set."""
     differences: list[str] = field(default_factory=list)
     """Where they differed."""
     colours: list[str] = field(default_factory=list)
@@ -137,9 +142,8 @@ class Clicker:
         QMessageBox.question = lambda *_, **__: QMessageBox.StandardButton.No  # type: ignore[method-assign]
         QMessageBox.warning = lambda *_, **__: QMessageBox.StandardButton.Ok  # type: ignore[method-assign]
         try:
-            with self.watch:
-                self._use(seconds)
-                self._end()
+            self._use(seconds)
+            self._end()
             self._note_light()
         finally:
             sys.excepthook, threading.excepthook = before
@@ -332,14 +336,18 @@ class Clicker:
             QApplication.processEvents()
             # What is to be deleted waits for the loop of Qt, which does not run here.
             QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-            self.widget.refresh()
             snapshot = self.session.snapshot
-            self.watch.compare(lamps_of(self.widget.bars.light.text()), f"({snapshot.activity}, {snapshot.plan!r})")
+            self.watch.compare(self._shown, f"({snapshot.activity}, {snapshot.plan!r})")
             time.sleep(0.005)
+
+    def _shown(self) -> Shown | None:
+        self.widget.refresh()
+        return shown_in(self.widget.bars.light.text())
 
     def _note_light(self) -> None:
         watch, outcome = self.watch, self.outcome
         outcome.compared, outcome.compared_lit, outcome.differences = watch.compared, watch.lit, watch.differences
+        outcome.confirmed, outcome.stepped, outcome.changing_s = watch.confirmed, watch.stepped, watch.changing_s
         outcome.colours = sorted("+".join(sorted(one)) for one in watch.colours if one)
 
     def _look(self) -> None:
@@ -372,11 +380,14 @@ class Clicker:
         self.outcome.exceptions.append("".join(traceback.format_exception(kind, error, trace)))
 
 
-def lamps_of(bar: str) -> list[tuple[str, float]]:
-    """Return the colours and powers that a light bar names; none where it says that it is dark."""
+def shown_in(bar: str) -> Shown | None:
+    """Return what a light bar says; None where it says that it does not know."""
+    if "MAY BE ON" in bar:
+        return None
     if "LIGHT ON" not in bar:
-        return []
-    return [(name, float(power)) for name, power in re.findall(r"(\w+), ([\d.e+-]+) %", bar)]
+        return Shown(())
+    lamps = tuple((name, float(power)) for name, power in re.findall(r"(\w+), ([\d.e+-]+) %", bar))
+    return Shown(lamps, changing="being set" in bar, stepped="switched by hardware" in bar)
 
 
 def _opens_menu(button: QAbstractButton) -> bool:

@@ -107,14 +107,13 @@ def _in_view(do: Any) -> None:
     _wanted.append(do)
 
 
-def _serve_view() -> Any:
-    """Return a timer that does in the view's thread what was asked for."""
+def _serve_view() -> None:
+    """Let a timer of the window do in the view's thread what was asked for."""
     from qtpy.QtCore import QTimer
 
-    timer = QTimer()
+    timer = QTimer(windows[0])
     timer.timeout.connect(lambda: _wanted.pop()() if _wanted else None)
     timer.start(10)
-    return timer
 
 
 def _go_live(folder: str | None) -> None:
@@ -147,7 +146,8 @@ def _watch_window(folder: str | None) -> None:
     def shown(window: MainWindow, event: Any) -> None:
         show(window, event)
         if not windows:
-            windows.extend((window, _serve_view()))
+            windows.append(window)
+            _serve_view()
 
     LiveSession.start = started  # type: ignore[method-assign]
     MainWindow.showEvent = shown  # type: ignore[method-assign,assignment]
@@ -156,20 +156,22 @@ def _watch_window(folder: str | None) -> None:
 def docked(microscope: Path, folder: str | None) -> int:
     """Be a host with a core of its own and the widget in a dock."""
     from qtpy.QtCore import Qt
-    from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+    from qtpy.QtWidgets import QDockWidget, QMainWindow
 
     from rdl_live.acquire import hardware_of, open_core, shutdown
+    from rdl_live.app.windows.application import delete_windows, qt_application
     from rdl_live.app.windows.live import docked_widget
     from rdl_live.files import load_microscope
 
-    application = QApplication([])
+    application = qt_application()
     scope = load_microscope(microscope)
     core = open_core(scope)
     host, dock = QMainWindow(), QDockWidget("SIM")
     widget = docked_widget(core, microscope)
     dock.setWidget(widget)
     host.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-    windows.extend((host, _serve_view()))
+    windows.append(host)
+    _serve_view()
     sessions.append(widget.session)
     threading.Thread(target=_go_live, args=(folder,), daemon=True).start()
     host.show()
@@ -177,6 +179,7 @@ def docked(microscope: Path, folder: str | None) -> int:
     widget.session.close()
     widget.session.join(20)
     shutdown(core, hardware_of(scope))
+    delete_windows(host)
     return 0
 
 

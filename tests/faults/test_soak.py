@@ -7,10 +7,6 @@ from benchmarks.soak import Soak
 
 def test_a_short_soak_leaves_nothing_behind(tmp_path: Path) -> None:
     report = Soak(300.0, 5, tmp_path, most_runs=6)()
-    if report.problems and all(one.startswith("shown light:") for one in report.problems):
-        # Seen once in some runs, its cause not yet found: looks at bar and world are not taken at one moment. A bar
-        # that is wrong for good is wrong again.
-        report = Soak(300.0, 5, tmp_path, most_runs=6)()
     assert report.ok, report.problems
     assert report.runs == report.dark_stops > 0
     assert report.recordings > 0

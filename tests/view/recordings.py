@@ -42,8 +42,9 @@ def sr_image(time: int) -> npt.NDArray[np.float32]:
     return np.random.default_rng(time).normal(100, 10, (2 * SIDE, 2 * SIDE)).astype(np.float32)
 
 
-def record(folder: Path, *, with_sr: bool = True, **provenance: Any) -> Path:
+def record(folder: Path, *, with_sr: bool = True, otf_damping: object = None, **provenance: Any) -> Path:
     """Record to raw.ome.zarr, and to sr.ome.zarr for time points 1 and 3 of the first colour; return the folder."""
+    how = {} if otf_damping is None else {"otf_damping": otf_damping}
     made = {"microscope": SCOPE.model_dump(mode="json"), "software": "rdl-live test", **provenance}
     names: tuple[Any, ...] = ("488", "560")
     layout = RecordingLayout(
@@ -64,7 +65,8 @@ def record(folder: Path, *, with_sr: bool = True, **provenance: Any) -> Path:
         with SrRecorder(folder / "sr.ome.zarr", fine) as recorder:
             for time in (1, DENOISED):
                 denoiser = "rdl" if time == DENOISED else "none"
-                recorder.append(sr_image(time), time, provenance={**pattern_set(PATTERNS), "denoiser": denoiser})
+                made_with = {**pattern_set(PATTERNS), "denoiser": denoiser, **how}
+                recorder.append(sr_image(time), time, provenance=made_with)
     return folder
 
 

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from rdl_live.app.browse.images import RecordingImages
 from rdl_live.app.windows.browser import open_recording_source
 from rdl_live.view.browse.source import Where
 from rdl_live.view.browse.window import BrowserWindow
@@ -23,7 +24,7 @@ WAIT_MS = 60_000
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[BrowserWindow]:
     """A window with a small recording; its first image is there."""
     source = open_recording_source(rec.record(tmp_path / "run"))
-    made = BrowserWindow(source, open_recording_source)
+    made = BrowserWindow(source, open_recording_source, RecordingImages)
     qtbot.addWidget(made)
     made.resize(1200, 700)
     with qtbot.waitExposed(made):

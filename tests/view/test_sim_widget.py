@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
+from rdl_live.acquire.lamp import Lamp, LampState
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.optics.pattern import PatternSet, evenly_spaced
 from rdl_live.view.common.memory import Memory
@@ -16,8 +17,9 @@ from rdl_live.view.common.theme import RED, Theme
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.main_window import MainWindow
-from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity
+from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity, Snapshot
 from rdl_live.view.live.sim_widget import SimWidget
+from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
 from rdl_live.view.patterns.panel import SpectrumPanel
 from rdl_live.view.plan.panel import PlanPanel
@@ -129,6 +131,25 @@ def test_the_light_is_told_in_red_and_in_words(widget: SimWidget, session: FakeS
     session.be(Activity.IDLE, light=Light.OFF)
     widget.refresh()
     assert widget.bars.light.colour == ""
+
+
+@pytest.mark.parametrize(
+    ("lamps", "words"),
+    [
+        ((Lamp("488", 9.96),), "488, 9.96 %"),
+        (
+            (Lamp("488", 5, LampState.CHANGING), Lamp("488", 20, LampState.CHANGING)),
+            "488, 5 %  \N{RIGHTWARDS ARROW}  488, 20 %   (being set)",
+        ),
+        (
+            (Lamp("488", 10, LampState.STEPPED), Lamp("560", 40, LampState.STEPPED)),
+            "488, 10 %  +  560, 40 %   (in turn, switched by hardware; powers as planned)",
+        ),
+    ],
+)
+def test_the_bar_says_what_is_read_back(lamps: tuple[Lamp, ...], words: str) -> None:
+    shown = Snapshot(light=Light.ON, lamps=lamps, plan="night")
+    assert light_words(shown) == (f"LIGHT ON   {words}   plan 'night'", RED)
 
 
 def test_recording_is_told_and_keeps_what_it_was_begun_with(

@@ -16,8 +16,8 @@ from rdl_live.files.raw import find_position
 from rdl_live.files.recorder import ImageAddress, Recording, open_recording
 from rdl_live.files.recorder.journal import read_journal
 from rdl_live.files.recorder.series import labels_of
-from rdl_live.optics import PatternSet, estimate_patterns
-from rdl_live.optics.estimate.damping import damped_channel
+from rdl_live.optics import PatternSet
+from rdl_live.optics.estimate.damping import estimate_with_otf
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.train.recordings.film import Film
@@ -117,10 +117,7 @@ def _film(
     spread = np.unique(np.linspace(0, count - 1, min(count, ESTIMATE_SERIES)).round().astype(int))
     try:
         if known is None:
-            patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
-            channel, damping = damped_channel(frames[spread], scope, patterns, channel, maps=maps, device=device)
-            if damping.told:
-                patterns = estimate_patterns(frames[spread], scope, channel=channel, maps=maps, device=device)
+            patterns, channel = estimate_with_otf(frames[spread], scope, channel, maps=maps, device=device)
         else:
             fit = refit_patterns(frames[spread], scope, known, channel=channel, maps=maps, device=device)
             patterns = fit.patterns

@@ -3,16 +3,19 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from rdl_live._names import NO_DENOISER
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.browse.images import RecordingImages
+from rdl_live.app.browse.source import open_source
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.app.windows.screen import no_screen
 from rdl_live.errors import ConfigError
 from rdl_live.files import RawRequest, load_microscope
-from rdl_live.view.browse.source import Source, open_source
+from rdl_live.view.browse.source import Source
 
 if TYPE_CHECKING:
     from rdl_live.view.browse.window import BrowserWindow
@@ -39,7 +42,8 @@ def window_of(source: Source, microscope: Path | None = None, device: str = "cpu
     from rdl_models import shipped
 
     names, memory = (NO_DENOISER, *shipped()), Memory("browser")
-    return BrowserWindow(source, open_recording_source, memory, names, device, microscope=microscope)
+    images = partial(RecordingImages, device=device)
+    return BrowserWindow(source, open_recording_source, images, memory, names, microscope=microscope)
 
 
 def run_browser(
@@ -60,6 +64,7 @@ def run_browser(
     window.show()
     with _closed_by_ctrl_c(window) as came:
         code = int(application.exec())
+    delete_windows(window)
     return INTERRUPTED if came else code
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.app.windows.endings import guard_host, window_endings
 from rdl_live.app.windows.recalled import recalled
 from rdl_live.app.windows.recordings import RecordingWindows
@@ -101,11 +101,12 @@ def run_window(
         session.close()
         ended = session.join(END_S)
         desk.close()
+    for notice in session.notices(0):
+        if "BY HAND" in notice.text:
+            print(f"{notice.severity.value}: {notice.text}", file=sys.stderr)
     if not ended:
         print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.
         os._exit(1)
-    for notice in session.notices(0):
-        if "BY HAND" in notice.text:
-            print(f"{notice.severity.value}: {notice.text}", file=sys.stderr)
+    delete_windows(*recordings.windows, window)
     return 130 if signal.SIGINT in signals else 0

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import least_squares
 
 from rdl_live.optics.estimate.bands import Bands, over_time, power
-from rdl_live.optics.estimate.estimator import bands_of
+from rdl_live.optics.estimate.estimator import bands_of, estimate_patterns
 from rdl_live.optics.estimate.refine import Overlap
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
@@ -164,6 +163,36 @@ def damped_channel(
     return channel.replace(otf_damping=(a + found.a_um, b + found.b_um2)), found
 
 
+def estimate_with_otf(
+    series: np.ndarray | torch.Tensor,
+    scope: Microscope,
+    channel: Channel,
+    *,
+    maps: CameraMaps | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[PatternSet, Channel]:
+    """Estimate patterns, and again where the series show another OTF than the channel's: contrast depends on it.
+
+    Args:
+        series: raw ADU (angle, phase, y, x) or (time, angle, phase, y, x).
+        scope: microscope.
+        channel: colour.
+        maps: per-pixel camera calibration.
+        device: where to compute.
+
+    Returns:
+        The patterns, and the channel with the OTF that goes with them.
+
+    Raises:
+        DataError: wrong axes, or values that are not finite.
+    """
+    patterns = estimate_patterns(series, scope, channel=channel, maps=maps, device=device)
+    shown, found = damped_channel(series, scope, patterns, channel, maps=maps, device=device)
+    if found.told:
+        patterns = estimate_patterns(series, scope, channel=shown, maps=maps, device=device)
+    return patterns, shown
+
+
 def _freedom(cells: Sequence[_Cells]) -> int:
     return max(sum(len(one.first) - 1 for one in cells) - 1, 1)
 
@@ -211,6 +240,8 @@ def _cells(bands: Bands, orientation: int, k0: tuple[float, float]) -> _Cells:
 
 def _fit(cells: Sequence[_Cells], terms: tuple[float, float]) -> _Fit:
     """Fit product = c exp(a first + b second) strength: c of each orientation, a and b, where asked for, for all."""
+    from scipy.optimize import least_squares  # half a second: a window and a recorder start without it
+
     count, mask = len(cells), np.array(terms) > 0
     sides = [np.stack([one.first, one.second])[mask] for one in cells]
     start = [max(_slope(one), 1e-3) for one in cells]

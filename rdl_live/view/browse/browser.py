@@ -12,7 +12,7 @@ from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.browse.about import Lines, about_image, about_recording
 from rdl_live.view.browse.controls import BrowseControls
-from rdl_live.view.browse.images import BrowseImages, Request, Shown
+from rdl_live.view.browse.images import Request, SeriesImages, Shown
 from rdl_live.view.browse.latest_worker import LatestWorker
 from rdl_live.view.browse.marks import Marks
 from rdl_live.view.browse.source import Source
@@ -40,18 +40,18 @@ class Browser(QWidget):
     def __init__(
         self,
         source: Source,
+        images: SeriesImages,
         memory: Memory | None = None,
         denoisers: tuple[str, ...] = (NO_DENOISER,),
-        device: str = "cpu",
         parent: QWidget | None = None,
     ) -> None:
         """Show the first series.
 
         Args:
             source: the recording; closed by `end`.
+            images: makes its images, in a thread of the browser's.
             memory: what is remembered for the next start.
             denoisers: names of weights to choose from, and "none".
-            device: where to compute.
             parent: as usual.
         """
         super().__init__(parent)
@@ -73,7 +73,6 @@ class Browser(QWidget):
         self._recall()
         self._came.connect(self._show, Qt.ConnectionType.QueuedConnection)
         self._failed.connect(self._tell_failure, Qt.ConnectionType.QueuedConnection)
-        images = BrowseImages(source, device)
         self._worker: LatestWorker[Request, Shown] = LatestWorker(images.steps, self._came.emit, self._failed.emit)
         self.controls.wanted.connect(self.ask)
         self.ask(self._request)

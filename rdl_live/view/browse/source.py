@@ -1,24 +1,15 @@
-"""A recording to be browsed: raw series, the super-resolved images beside them, and what is known of both. Without Qt.
-
-Loads no torch: a recording is on the screen before there is anything to compute.
-"""
+"""What is to be browsed, as the window sees it: raw series, the images recorded beside them, what is known of both."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
-from rdl_live._names import RAW_RECORDING, SR_RECORDING
-from rdl_live.errors import DataError
-from rdl_live.files.raw import RawRecording, RawRequest, open_raw, request_for
-from rdl_live.files.recorder.journal import JOURNAL, JournalContent, read_journal
-from rdl_live.files.recorder.layout import ImageAddress, RecordingLayout, StreamLayout
-from rdl_live.files.recorder.recording import Recording, corner_of
-from rdl_live.files.recorder.tags import FrameFlag
+from rdl_live._names import NO_DENOISER
+from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.optics.microscope import Microscope
 
 
@@ -49,7 +40,7 @@ class Sizes:
     frame: tuple[int, int]
     """(y, x)."""
     pixel_um: float | None
-    """Of the raw frames; None where neither file nor microscope tell."""
+    """Of the raw frames; None where neither file nor microscope say."""
     corner: tuple[int, int] | None = None
     """(y, x) of their first pixel on the camera's chip, if that is known."""
 
@@ -64,8 +55,8 @@ class Stored:
 
     @property
     def denoiser(self) -> str:
-        """ "none", or the weights."""
-        return str(self.made.get("denoiser", "none"))
+        """`NO_DENOISER`, or the weights."""
+        return str(self.made.get("denoiser", NO_DENOISER))
 
 
 class Source(Protocol):
@@ -94,221 +85,3 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of the files."""
-
-
-def open_source(path: str | Path, microscope: Microscope | None = None, reading: RawRequest | None = None) -> Source:
-    """Open a recording of ours (or the folder of a run), or any raw file together with its microscope.
-
-    Args:
-        path: file or folder.
-        microscope: overrides what a recording says of its microscope; needed for files of other programs.
-        reading: how the frames of such a file follow one another, where the user says so.
-
-    Raises:
-        DataError: nothing of the kind, damaged, or a raw file without a microscope.
-    """
-    path = Path(path)
-    if path.is_dir() and not (path / JOURNAL).is_file() and (path / RAW_RECORDING).is_dir():
-        path = path / RAW_RECORDING
-    if (path / JOURNAL).is_file():
-        return RecordedSource(path, microscope)
-    if microscope is None:
-        if not path.exists():
-            raise DataError(f"{path}: no such file")
-        raise DataError(
-            f"{path}: is no recording of rdl-live, so its microscope file is required: add --microscope M.yaml"
-        )
-    return FileSource(path, microscope, reading or RawRequest())
-
-
-class RecordedSource:
-    """A recording of ours. An sr.ome.zarr beside it is used; given alone, it is shown alone."""
-
-    def __init__(self, path: Path, microscope: Microscope | None = None) -> None:
-        """Read the journals.
-
-        Raises:
-            DataError: no recording, or of another version.
-        """
-        content = read_journal(path)
-        self._raw_path, self._sr_path = path, path.with_name(SR_RECORDING)
-        self._raw: JournalContent | None = content
-        self._sr: JournalContent | None = None
-        problems: list[str] = []
-        if content.layout.kind == "sr":
-            self._raw_path, self._raw, problems = _raw_of(path, content)
-            self._sr_path, self._sr = path, content
-        elif (self._sr_path / JOURNAL).is_file():
-            try:
-                self._sr = read_journal(self._sr_path)
-            except DataError as error:
-                problems = [f"the super-resolved images beside it cannot be read, and are computed instead: {error}"]
-        self.path = path
-        self.provenance: Mapping[str, Any] = {**content.layout.provenance, **content.remarks}
-        self.microscope, told = _microscope(content.layout, microscope)
-        self._images: dict[tuple[bool, ImageAddress], Recording] = {}
-        self.sizes = self._sizes()
-        first = self._recording(False, ImageAddress()) if self._raw is not None else None
-        self.notes = (*problems, *told, *(first.notes if first is not None else ()))
-
-    def series(self, where: Where) -> npt.NDArray[Any]:
-        """Return raw ADU (angle, phase, y, x); zeros for what is missing."""
-        recording = self._recording(False, where.image)
-        if recording is None or where.time >= len(recording):
-            return np.zeros((self.sizes.angles, self.sizes.phases, *self.sizes.frame), np.uint16)
-        return recording[where.time]
-
-    def stored(self, where: Where) -> Stored | None:
-        """Return the super-resolved image that was recorded, if there is one."""
-        recording = self._recording(True, where.image)
-        if recording is None or where.time >= len(recording) or not recording.valid[where.time].all():
-            return None
-        return Stored(recording[where.time][0, 0], recording.records(where.time)[0].metadata)
-
-    def flags(self, image: ImageAddress) -> npt.NDArray[np.int64]:
-        """Return the flags of all frames, (T, angle, phase)."""
-        recording = self._recording(False, image)
-        table = np.full((self.sizes.times, self.sizes.angles, self.sizes.phases), int(FrameFlag.MISSING), np.int64)
-        if recording is not None and len(recording):
-            table[: len(recording)] = recording.flags
-        return table
-
-    def has_stored(self, image: ImageAddress) -> npt.NDArray[np.bool_]:
-        """Return which time points have a super-resolved image, (T,)."""
-        recording = self._recording(True, image)
-        table = np.zeros(self.sizes.times, np.bool_)
-        if recording is not None and len(recording):
-            table[: len(recording)] = recording.complete
-        return table
-
-    def about(self, where: Where) -> Mapping[str, Any]:
-        """Return what the journal says of the first frame of a series, and the times of all."""
-        recording = self._recording(False, where.image)
-        if recording is None or where.time >= len(recording):
-            return {}
-        records = recording.records(where.time)
-        known = next((record for record in records if record.valid), records[0])
-        about: dict[str, Any] = dict(known.metadata)
-        stamps = [record.timestamp_s for record in records if record.timestamp_s is not None]
-        if stamps:
-            about["start_s"], about["span_s"] = min(stamps), max(stamps) - min(stamps)
-        return about
-
-    def close(self) -> None:
-        """Nothing is held open between reads."""
-
-    def _recording(self, sr: bool, image: ImageAddress) -> Recording | None:
-        content = self._sr if sr else self._raw
-        if content is None or image not in content.layout.images:
-            return None
-        key = (sr, image)
-        if key not in self._images:
-            self._images[key] = Recording(self._sr_path if sr else self._raw_path, content, image)
-        return self._images[key]
-
-    def _sizes(self) -> Sizes:
-        content = self._raw or self._sr
-        assert content is not None  # one of both was opened
-        layout = content.layout
-        times = max((time + 1 for _, time in [*content.blocks, *content.unusable]), default=0)
-        if times == 0:
-            raise DataError(f"{self.path}: holds no series yet")
-        raw = layout if isinstance(layout, RecordingLayout) else None
-        frame, pixel = layout.frame, layout.pixel_size_um
-        if raw is None:
-            frame, pixel = (frame[0] // 2, frame[1] // 2), 2 * pixel
-        angles, phases = (raw.pattern.angles, raw.pattern.phases) if raw else (1, 1)
-        corner = corner_of(layout)
-        names = tuple(channel.name for channel in layout.channels)
-        return Sizes(times, layout.positions, names, layout.z_planes, angles, phases, frame, pixel, corner)
-
-
-@dataclass
-class FileSource:
-    """A raw file of another program."""
-
-    path: Path
-    microscope: Microscope | None
-    reading: RawRequest = field(default_factory=RawRequest)
-    sizes: Sizes = field(init=False)
-    notes: tuple[str, ...] = field(init=False)
-    provenance: Mapping[str, Any] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Open it.
-
-        Raises:
-            DataError: it cannot be read, or does not fit the microscope.
-        """
-        assert self.microscope is not None  # `open_source` asks for one
-        scope = self.microscope
-        recording = open_raw(self.path, scope.pattern, request_for(scope.channels, None, self.reading))
-        first = recording.index(0).channel
-        self._open: dict[int, RawRecording] = {first: recording}
-        _, angles, phases, rows, columns = recording.shape
-        positions, times, planes = recording.grid
-        names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
-        self.notes = tuple(recording.notes)
-        pixel = scope.optics.pixel_size_um
-        self.sizes = Sizes(times, positions, names, planes, angles, phases, (rows, columns), pixel)
-
-    def series(self, where: Where) -> npt.NDArray[Any]:
-        """Return raw ADU (angle, phase, y, x)."""
-        assert self.microscope is not None
-        if where.channel not in self._open:
-            request = replace(self.reading, channel=where.channel)
-            self._open[where.channel] = open_raw(self.path, self.microscope.pattern, request)
-        _, times, planes = self._open[where.channel].grid
-        return self._open[where.channel][(where.position * times + where.time) * planes + where.z]
-
-    def stored(self, where: Where) -> Stored | None:
-        """Other programs' images are not read."""
-        del where
-        return None
-
-    def flags(self, image: ImageAddress) -> npt.NDArray[np.int64]:
-        """Nothing is flagged in such files."""
-        del image
-        return np.zeros((self.sizes.times, self.sizes.angles, self.sizes.phases), np.int64)
-
-    def has_stored(self, image: ImageAddress) -> npt.NDArray[np.bool_]:
-        """There are none."""
-        del image
-        return np.zeros(self.sizes.times, np.bool_)
-
-    def about(self, where: Where) -> Mapping[str, Any]:
-        """Nothing is known of single series."""
-        del where
-        return {}
-
-    def close(self) -> None:
-        """Close the file."""
-        for recording in self._open.values():
-            recording.close()
-
-
-def _raw_of(path: Path, sr: JournalContent) -> tuple[Path, JournalContent | None, list[str]]:
-    """Return the raw recording beside a super-resolved one, if there is one that fits."""
-    beside = path.with_name(RAW_RECORDING)
-    if not (beside / JOURNAL).is_file():
-        return beside, None, ["there is no raw recording beside it: only the super-resolved images are shown"]
-    content = read_journal(beside)
-    if content.layout.images != sr.layout.images:
-        return beside, None, [f"{beside.name} beside it is another recording, and is not shown"]
-    return beside, content, []
-
-
-def _microscope(layout: StreamLayout, given: Microscope | None) -> tuple[Microscope | None, list[str]]:
-    """Return the microscope: the one given, or that of the recording; with the pixel of the recorded frames."""
-    scope, told = given, []
-    if scope is None and "microscope" in layout.provenance:
-        try:
-            scope = Microscope.model_validate(layout.provenance["microscope"])
-        except ValidationError:
-            told = ["what the recording says of its microscope cannot be read by this version: add --microscope M.yaml"]
-    if scope is None:
-        return None, told or ["the recording does not say which microscope made it: add --microscope M.yaml"]
-    pixel = layout.pixel_size_um * (2 if layout.kind == "sr" else 1)
-    if abs(pixel / scope.optics.pixel_size_um - 1) > 1e-6:
-        scope = scope.replace(optics={**scope.optics.model_dump(), "pixel_size_um": pixel})
-    return scope, told

@@ -7,15 +7,18 @@ from qtpy.QtCore import QByteArray, QSize
 from qtpy.QtGui import QAction, QCloseEvent, QKeySequence
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox
 
-from rdl_live._names import RAW_RECORDING, SR_RECORDING
+from rdl_live._names import NO_DENOISER, RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import RdlError
 from rdl_live.view.browse.browser import Browser
+from rdl_live.view.browse.images import SeriesImages
 from rdl_live.view.browse.source import Source, Where
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.common.theme import Theme, apply_theme
 
 Opener = Callable[[Path, Path | None], Source]
 """Opens a recording, with a microscope file if one is given; raises RdlError."""
+MakeImages = Callable[[Source], SeriesImages]
+"""What makes the images of a recording."""
 
 
 class BrowserWindow(QMainWindow):
@@ -25,9 +28,9 @@ class BrowserWindow(QMainWindow):
         self,
         source: Source,
         opener: Opener,
+        images_of: MakeImages,
         memory: Memory | None = None,
-        denoisers: tuple[str, ...] = ("none",),
-        device: str = "cpu",
+        denoisers: tuple[str, ...] = (NO_DENOISER,),
         *,
         microscope: Path | None = None,
     ) -> None:
@@ -36,14 +39,14 @@ class BrowserWindow(QMainWindow):
         Args:
             source: the recording.
             opener: opens others.
+            images_of: makes the images of each.
             memory: what is remembered for the next start.
             denoisers: names of weights to choose from, and "none".
-            device: where to compute.
             microscope: the file that was given with the recording.
         """
         super().__init__()
-        self._opener, self.memory = opener, memory or Memory("browser")
-        self._denoisers, self._device, self._microscope = denoisers, device, microscope
+        self._opener, self._images_of, self.memory = opener, images_of, memory or Memory("browser")
+        self._denoisers, self._microscope = denoisers, microscope
         self._theme = Theme.LIGHT if self.memory.get("theme") == Theme.LIGHT.value else Theme.DARK
         self.browser = self._host(source)
         self._place()
@@ -97,7 +100,7 @@ class BrowserWindow(QMainWindow):
         self.open_path(browser.source.path, self._microscope, browser.controls.where)
 
     def _host(self, source: Source) -> Browser:
-        browser = Browser(source, self.memory, self._denoisers, self._device)
+        browser = Browser(source, self._images_of(source), self.memory, self._denoisers)
         self.setCentralWidget(browser)
         self.setWindowTitle(f"{_name(source.path)} - rdl-live")
         self._make_menus(browser)

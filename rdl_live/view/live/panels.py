@@ -136,6 +136,10 @@ class Panels(QObject):
         panel = kind.make(self._host)
         if panel is not None:
             self._made[kind.name] = panel
+            if kind.where is Where.WINDOW:
+                # Until it is wanted: without a parent it would outlive its window, and end the process with a crash.
+                panel.setParent(self._owner)
+                panel.hide()
         return panel
 
     def _window(self, kind: PanelKind, panel: QWidget) -> QDialog:
@@ -145,5 +149,6 @@ class Panels(QObject):
         column = QVBoxLayout(window)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(panel)
+        panel.show()  # with its window
         window.resize(panel.sizeHint())
         return window

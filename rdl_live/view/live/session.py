@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
+    from rdl_live.acquire.lamp import Lamp
     from rdl_live.acquire.plan import Plan
     from rdl_live.acquire.progress import Progress
-    from rdl_live.acquire.run_status import Lamp
     from rdl_live.optics.microscope import Microscope
     from rdl_live.optics.pattern import PatternSet
 
@@ -172,7 +172,8 @@ class Snapshot:
     """For how long the camera has given nothing, where that is too long [s]; 0 where all is well."""
     light: Light = Light.OFF
     lamps: "tuple[Lamp, ...]" = ()
-    """What lights the sample, as set and read back; empty in the dark. Not what is set for the next live view."""
+    """What lights the sample, as set and read back, and where it is not read back, why; empty in the dark. Not what is
+    set for the next live view."""
     plan: str = ""
     """Name of the plan that runs; "" where live view, a snap or a recording of live view does."""
     settings: Settings = field(default_factory=Settings)

@@ -4,6 +4,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from rdl_live.acquire.lamp import LampState
 from rdl_live.view.common import words
 from rdl_live.view.common.theme import AMBER, DEEP_RED, RED
 from rdl_live.view.live.progress_words import ended_words, late_words
@@ -34,10 +35,19 @@ def light_words(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.light is Light.UNKNOWN:
         return "THE LIGHT MAY BE ON: look, and turn it off by hand", AMBER
     if snapshot.light is Light.ON:
-        lamps = "  +  ".join(f"{lamp.channel}, {lamp.power_percent:.3g} %" for lamp in snapshot.lamps)
         plan = f"   plan {snapshot.plan!r}" if snapshot.plan else ""
-        return f"LIGHT ON   {lamps}{plan}", RED
+        return f"LIGHT ON   {lamp_words(snapshot)}{plan}", RED
     return "light off", ""
+
+
+def lamp_words(snapshot: Snapshot) -> str:
+    """Return colours and powers, and what is known of them beyond being read back."""
+    states = {lamp.state for lamp in snapshot.lamps}
+    join = "  \N{RIGHTWARDS ARROW}  " if LampState.CHANGING in states else "  +  "
+    lamps = join.join(f"{lamp.channel}, {lamp.power_percent:.3g} %" for lamp in snapshot.lamps)
+    if LampState.CHANGING in states:
+        return f"{lamps}   (being set)"
+    return f"{lamps}   (in turn, switched by hardware; powers as planned)" if LampState.STEPPED in states else lamps
 
 
 def recording_words(snapshot: Snapshot) -> tuple[str, str]:

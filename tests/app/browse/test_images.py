@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import tifffile
 
+from rdl_live.app.browse.images import Light, RecordingImages
+from rdl_live.app.browse.source import open_source
 from rdl_live.errors import DataError
 from rdl_live.files import write_raw
 from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.optics.reconstruct import Reconstructor
 from rdl_live.view.browse.about import about_image, about_recording
-from rdl_live.view.browse.images import BrowseImages, Request, Shown
+from rdl_live.view.browse.images import Request, Shown
 from rdl_live.view.browse.latest_worker import LatestWorker
 from rdl_live.view.browse.marks import Marks
-from rdl_live.view.browse.source import Where, open_source
+from rdl_live.view.browse.source import Where
 from rdl_live.view.patterns.verdicts import Verdict
 from tests.view import recordings as rec
 
@@ -27,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rec.record(tmp_path_factory.mktemp("run"))
 
 
-def last(images: BrowseImages, request: Request) -> Shown:
+def last(images: RecordingImages, request: Request) -> Shown:
     *_, shown = images.steps(request)
     assert shown.done
     return shown
@@ -44,7 +46,7 @@ def test_a_run_is_opened_by_any_of_its_names(folder: Path, name: str) -> None:
 
 
 def test_recorded_images_are_shown_as_recorded(folder: Path) -> None:
-    images = BrowseImages(open_source(folder))
+    images = RecordingImages(open_source(folder))
     shown = last(images, Request(Where(1), 2, 1))
     assert np.array_equal(shown.pictures["sim"].pixels, rec.sr_image(1))
     assert shown.pictures["sim"].pixel_um == rec.PIXEL_UM / 2
@@ -56,7 +58,7 @@ def test_recorded_images_are_shown_as_recorded(folder: Path) -> None:
 
 
 def test_a_denoised_image_stands_in_its_own_pane_and_the_plain_one_is_computed(folder: Path) -> None:
-    shown = last(BrowseImages(open_source(folder)), Request(Where(rec.DENOISED)))
+    shown = last(RecordingImages(open_source(folder)), Request(Where(rec.DENOISED)))
     assert np.array_equal(shown.pictures["denoised"].pixels, rec.sr_image(rec.DENOISED))
     series = rec.raw_series(rec.DENOISED, 0)
     plain = Reconstructor(rec.SCOPE, rec.PATTERNS, (rec.SIDE, rec.SIDE))(series).numpy()
@@ -65,7 +67,7 @@ def test_a_denoised_image_stands_in_its_own_pane_and_the_plain_one_is_computed(f
 
 def test_what_was_not_recorded_is_computed_with_the_nearest_patterns_and_told(folder: Path) -> None:
     source = open_source(folder)
-    first, *_, shown = BrowseImages(source).steps(Request(Where(0)))
+    first, *_, shown = RecordingImages(source).steps(Request(Where(0)))
     assert set(first.pictures) == {"raw", "widefield"}  # what is read comes before what is computed
     assert shown.patterns_from == "recorded with time point 2"
     plain = Reconstructor(rec.SCOPE, rec.PATTERNS, (rec.SIDE, rec.SIDE))(rec.raw_series(0, 0)).numpy()
@@ -75,18 +77,38 @@ def test_what_was_not_recorded_is_computed_with_the_nearest_patterns_and_told(fo
 
 def test_each_colour_has_its_own_optics(folder: Path) -> None:
     source = open_source(folder)
-    images = BrowseImages(source)
-    images._estimated[ImageAddress(0, 1, 0)] = rec.PATTERNS  # as if estimated: the second colour has no recorded ones
+    images = RecordingImages(source)
+    # As if estimated: the second colour has no recorded patterns.
+    images._estimated[ImageAddress(0, 1, 0)] = Light(rec.PATTERNS, rec.SCOPE.channels[1], "estimated")
     shown = last(images, Request(Where(0, channel=1)))
     red = Reconstructor(rec.SCOPE, rec.PATTERNS, (rec.SIDE, rec.SIDE), channel=rec.SCOPE.channels[1])
     np.testing.assert_allclose(shown.pictures["sim"].pixels, red(rec.raw_series(0, 1)).numpy(), rtol=1e-4, atol=1e-3)
-    assert shown.patterns_from == "estimated from this recording"
+    assert shown.patterns_from == "estimated"
+
+
+def test_the_otf_recorded_with_an_image_computes_the_others(tmp_path: Path) -> None:
+    rec.record(tmp_path, otf_damping=(0.08, 0.0))
+    shown = last(RecordingImages(open_source(tmp_path)), Request(Where(0)))
+    assert shown.patterns_from == "recorded with time point 2"
+    shape, blue = (rec.SIDE, rec.SIDE), rec.SCOPE.channels[0]
+    series = rec.raw_series(0, 0)
+    damped = Reconstructor(rec.SCOPE, rec.PATTERNS, shape, channel=blue.replace(otf_damping=(0.08, 0.0)))(series)
+    np.testing.assert_allclose(shown.pictures["sim"].pixels, damped.numpy(), rtol=1e-4, atol=1e-3)
+    assumed = Reconstructor(rec.SCOPE, rec.PATTERNS, shape, channel=blue)(series)
+    assert not np.allclose(damped.numpy(), assumed.numpy(), rtol=1e-2, atol=0.1)  # the law can fail
+
+
+def test_patterns_that_cannot_be_are_a_problem_with_words(tmp_path: Path) -> None:
+    rec.record(tmp_path, otf_damping=("steep", 0.0))
+    shown = last(RecordingImages(open_source(tmp_path)), Request(Where(1)))
+    assert "recorded with this image cannot be read" in shown.problem
+    assert "otf_damping" in shown.problem
 
 
 def test_holes_are_told_and_no_image_is_made_of_them(folder: Path) -> None:
     source = open_source(folder)
     time, angle, phase = rec.HOLE
-    shown = last(BrowseImages(source), Request(Where(time), angle, phase))
+    shown = last(RecordingImages(source), Request(Where(time), angle, phase))
     assert set(shown.pictures) == {"widefield"}
     assert "Frame missing" in shown.absent["raw"]
     assert "lacks frames" in shown.absent["sim"]
@@ -126,13 +148,13 @@ def test_camera_maps_are_used_and_where_they_lack_it_is_told(tmp_path: Path) -> 
     tifffile.imwrite(path, offset)
     scope = rec.SCOPE.replace(camera={**rec.SCOPE.camera.model_dump(), "offset_file": str(path)})
     folder = rec.record(tmp_path, with_sr=False, microscope=scope.model_dump(mode="json"), corner_px=corner)
-    shown = last(BrowseImages(open_source(folder)), Request(Where(1)))
+    shown = last(RecordingImages(open_source(folder)), Request(Where(1)))
     adu = rec.raw_series(1, 0).astype(np.float32)
     assert np.allclose(shown.pictures["raw"].pixels, (adu[0, 0] - 100 - np.eye(rec.SIDE)) * 0.5)
     assert not shown.maps_lacking
     path.unlink()
     source = open_source(folder)
-    shown = last(BrowseImages(source), Request(Where(1)))
+    shown = last(RecordingImages(source), Request(Where(1)))
     assert np.allclose(shown.pictures["raw"].pixels, (adu[0, 0] - 100) * 0.5)
     assert any("mean numbers" in text for _, text in about_image(source, Where(1), shown))
 
@@ -143,16 +165,16 @@ def test_without_raw_frames_the_images_alone_are_shown(tmp_path: Path) -> None:
     source = open_source(tmp_path / "sr.ome.zarr")
     assert source.sizes.phases == 1
     assert "no raw recording beside it" in source.notes[0]
-    shown = last(BrowseImages(source), Request(Where(1)))
+    shown = last(RecordingImages(source), Request(Where(1)))
     assert list(shown.pictures) == ["sim"]
-    assert "No image was recorded" in last(BrowseImages(source), Request(Where(0))).absent["sim"]
+    assert "No image was recorded" in last(RecordingImages(source), Request(Where(0))).absent["sim"]
 
 
 def test_a_recording_that_does_not_know_its_microscope(tmp_path: Path) -> None:
     rec.record(tmp_path, with_sr=False, microscope={"name": "from the future"})
     source = open_source(tmp_path)
     assert "cannot be read by this version" in source.notes[0]
-    shown = last(BrowseImages(source), Request(Where(0)))
+    shown = last(RecordingImages(source), Request(Where(0)))
     assert shown.pictures["raw"].unit == "ADU"
     assert "--microscope" in shown.absent["sim"]
     assert open_source(tmp_path, rec.SCOPE).microscope == rec.SCOPE
@@ -178,9 +200,9 @@ def test_damage_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:
     while chunk.is_dir():
         chunk = next(chunk.iterdir())
     chunk.write_bytes(b"\0" * chunk.stat().st_size)
-    images = BrowseImages(open_source(tmp_path))
+    images = RecordingImages(open_source(tmp_path))
     assert "damaged" in last(images, Request(Where(1))).problem
-    images._estimated[ImageAddress()] = rec.PATTERNS
+    images._estimated[ImageAddress()] = Light(rec.PATTERNS, rec.SCOPE.channels[0], "estimated")
     assert "sim" in last(images, Request(Where(0))).pictures
 
 

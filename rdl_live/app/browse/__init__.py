@@ -1,0 +1,1 @@
+"""What browsing a recording needs: it is opened, and its images are read or computed."""
