@@ -1,6 +1,7 @@
 """A recording with its microscope: opened, checked, its frames mended, its camera measured."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -90,7 +91,7 @@ class OpenRecording:
 
     def _open(self, asked: Channel | None) -> RawRecording:
         """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
-        request = request_for(self.scope.channels, asked, self.options.reading)
+        request = request_for(self.scope.channels, asked, replace(self.options.reading, incomplete=True))
         return open_raw(self.raw, self.scope.pattern, request)
 
     def close(self) -> None:

@@ -29,6 +29,8 @@ from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import SrWriter, atomic_write, check_output, load_microscope
 from rdl_live.files.page_writer import SUFFIXES
+from rdl_live.files.readings import wrong_count
+from rdl_live.files.stack import Axis, Stack
 from rdl_live.optics import Otf, PatternSet, to_photons
 from rdl_live.optics.estimate.damping import Damping
 from rdl_live.optics.quality import decorrelation, negative_values
@@ -116,6 +118,7 @@ class OfflineRun(OpenRecording):
                 self.levels = usual_levels([self.judge(patterns).levels(one) for one in stack])
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
+            warnings += self._rest_warnings(patterns)
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
         warnings += self.modality.remarks(stack[0], self.scope, patterns, self.channel, self.maps)
         found = warnings + self._fit_warnings + self.modality.doubts(patterns) + self._otf_warnings()
@@ -140,6 +143,19 @@ class OfflineRun(OpenRecording):
             return []
         self.starts, self._slipped = found.starts, tuple(slip.series for slip in found.slips)
         return found.warnings()
+
+    def _rest_warnings(self, patterns: PatternSet) -> list[str]:
+        """Say that frames are no whole number of series; refuse them where their stripes do not show which are."""
+        rest, each = self.recording.rest, self.scope.pattern.frames
+        if not rest:
+            return []
+        good = sum(one.trusted for one in self._looked_at.values())
+        if not patterns.trusted or 2 * good < len(self._looked_at):
+            found = len(self.recording) * each + rest
+            stack = Stack((Axis.FRAME,), np.arange(found))
+            raise DataError(f"{self.raw}: {wrong_count(stack, self.scope.pattern)}")
+        last = "frame is" if rest == 1 else f"{rest} frames are"
+        return [f"the last {last} no whole series of {each}, and left out"]
 
     def begin_series_at(self, starts: tuple[int, ...]) -> None:
         """Let series begin with these frames, counted in the order in which they were taken."""
@@ -339,10 +355,8 @@ class OfflineRun(OpenRecording):
         result.mcnr, result.wiener = quality.mcnr, rec.wiener
         result.resolution_um = sharpness.resolution_um
         # What is cut off, or wrong in the microscope file, has been named already.
-        named = self._saturated.clips(series) or not (
-            result.patterns.trusted or any(p.trusted for p in result.patterns)
-        )
-        dips = [] if named else negative_warning(negative.ratio)
+        doubted = len(result.patterns) > 0 and not any(pattern.trusted for pattern in result.patterns)
+        dips = [] if self._saturated.clips(series) or doubted else negative_warning(negative.ratio)
         result.warn(self.saturation_warnings() + list(quality.warnings) + self._told + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {
