@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.files.recorder import open_recording, verify
 from tests.faults.conftest import until
 
@@ -162,13 +163,12 @@ def running(
             stderr=file if terminal is None else terminal,
             start_new_session=True,
         )
-        raw = (out if program in ("acquire", "demo") else records) / "raw.ome.zarr"
+        raw = (out if program in ("acquire", "demo") else records) / RAW_RECORDING
+        # A demo that has made no image ends with an error, whatever ends it.
+        wanted = [raw, *([out / SR_RECORDING] if program == "demo" else [])]
         made = Program(process, log, raw, said)
         try:
-            until(
-                lambda: process.poll() is not None or (raw.is_dir() and any(raw.rglob("c/*/*")) and _lit(made)),
-                PATIENCE_S,
-            )
+            until(lambda: process.poll() is not None or (all(map(_holds_images, wanted)) and _lit(made)), PATIENCE_S)
             assert process.poll() is None, made.messages
             yield made
         finally:
@@ -176,6 +176,10 @@ def running(
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
+
+
+def _holds_images(recording: Path) -> bool:
+    return recording.is_dir() and any(recording.rglob("c/*/*"))
 
 
 def _lit(made: Program) -> bool:
