@@ -82,7 +82,7 @@ def plan_file(folder: Path, points: str) -> Path:
 def test_the_command_records_a_plan(root: Path, tmp_path: Path) -> None:
     scope, plan, out = small_demo(root, tmp_path), plan_file(tmp_path, "4"), tmp_path / "raw.ome.zarr"
     process = run_python(COMMAND, str(plan), "--microscope", str(scope), "--out", str(out), cwd=root)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=240)
     assert process.returncode == 0, messages
     assert "4 whole series, 36 raw frames" in messages
     with open_recording(out) as recording:
@@ -90,15 +90,17 @@ def test_the_command_records_a_plan(root: Path, tmp_path: Path) -> None:
         assert recording.complete.all()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow)]
+)
 def test_signals_stop_it_in_order(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     scope, plan, out = small_demo(root, tmp_path), plan_file(tmp_path, "null"), tmp_path / "raw.ome.zarr"
     process = run_python(COMMAND, str(plan), "--microscope", str(scope), "--out", str(out), cwd=root)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not (out / "0" / "c" / "2").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
-    _, messages = process.communicate(timeout=30)
+    _, messages = process.communicate(timeout=240)
     assert process.returncode == code, messages
     assert "the light is off" in messages
     with open_recording(out) as recording:
@@ -109,7 +111,7 @@ def test_signals_stop_it_in_order(root: Path, tmp_path: Path, number: signal.Sig
 def test_an_exit_in_the_middle_of_a_run_is_clean(root: Path, tmp_path: Path) -> None:
     scope = small_demo(root, tmp_path)
     process = run_python(BUSY, str(scope), cwd=root)
-    said, messages = process.communicate(timeout=60)
+    said, messages = process.communicate(timeout=240)
     assert (process.returncode, said.strip()) == (7, "lit True"), messages
     assert "at exit" not in messages
 
@@ -117,7 +119,7 @@ def test_an_exit_in_the_middle_of_a_run_is_clean(root: Path, tmp_path: Path) -> 
 def test_a_core_is_let_go_after_its_runs(root: Path, tmp_path: Path) -> None:
     """It holds its buffer and a log file, which a program that loads devices again must not pile up."""
     process = run_python(LET_GO, str(small_demo(root, tmp_path)), cwd=root)
-    said, messages = process.communicate(timeout=60)
+    said, messages = process.communicate(timeout=240)
     assert (process.returncode, said.strip()) == (0, "gone True"), messages
 
 

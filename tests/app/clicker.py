@@ -5,7 +5,6 @@ plans, and presses Esc in every window, menu, list and field. Counts exceptions,
 with the simulated world at every moment, and the powers with what it chose.
 """
 
-import gc
 import os
 import random
 import re
@@ -43,7 +42,7 @@ from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Settings, Severity
@@ -372,7 +371,7 @@ class Clicker:
         self.session.close()
         self.outcome.ended = self.session.join(60) and self.session.snapshot.activity is Activity.CLOSED
         self._wait(0.1)
-        gc.collect()
+        delete_windows(self.window)
 
     def _raised(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         import traceback

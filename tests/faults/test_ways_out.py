@@ -72,22 +72,18 @@ class Program:
         after = [one for one in self.truths if one["at"] >= began]
         lit = [one["at"] for one in after if one["lit"] or one["shutter"]]
         last = self.truths[-1]
-        self.note(max(lit, default=began) - began, last)
+        dark_from = min(one["at"] for one in self.truths if one["at"] > max(lit, default=0.0) and not one["lit"])
+        self.note(last, max(lit, default=began) - began, dark_from - began)
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0), last
         return max(lit, default=began) - began
 
-    def note(self, dark_s: float | None, last: dict[str, Any]) -> None:
-        """Add a line to the table, where one is wanted."""
+    def note(self, last: dict[str, Any], lit_s: float | None = None, dark_s: float | None = None) -> None:
+        """Add a line to the table, where one is wanted: when it was last seen lit, and first seen dark for good."""
         if not (table := os.environ.get("WAYS_OUT_TABLE")):
             return
         read = {key: last[key] for key in ("lit", "shutter", "enabled", "percent")}
         row = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[2].partition(" ")[0]
-        line = {
-            "row": row,
-            "dark_after_s": None if dark_s is None else round(dark_s, 3),
-            **read,
-            "exit": self.process.poll(),
-        }
+        line = {"row": row, "last_lit_s": lit_s, "first_dark_s": dark_s, **read, "exit": self.process.poll()}
         with Path(table).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
@@ -299,7 +295,7 @@ def test_killed_by_force(root: Path, tmp_path: Path, program: str, order: str) -
     with running(program, root, tmp_path) as one:
         getattr(one.process, order)()
         one.process.wait()
-        one.note(None, one.truths[-1])
+        one.note(one.truths[-1])
         assert one.truths[-1]["lit"]
     again = tmp_path / "again"
     again.mkdir()
@@ -333,7 +329,7 @@ def test_killed_by_force(root: Path, tmp_path: Path, program: str, order: str) -
         until(lambda: not made.truths[-1]["enabled"] or process.poll() is not None, PATIENCE_S)
         time.sleep(0.5)
         last = made.truths[-1]
-        made.note(None, last)
+        made.note(last)
         assert last["opened"], "it was left on"
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0)
     finally:
