@@ -22,7 +22,7 @@ demo: $(READY) ## the simulated microscope, live (ARGS go to `rdl-live demo`, e.
 	$(BIN)/rdl-live demo $(ARGS)
 
 test: lint ## linters, types, layers and the fast tests (ARGS go to pytest)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)

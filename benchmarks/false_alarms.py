@@ -22,6 +22,7 @@ from rdl_live.specimen import SpecimenSettings, simulate
 KINDS = ("actin", "beads", "collage", "filaments", "mitochondria", "mixed", "reticulum", "rings")
 PHOTONS = (5.0, 15.0, 50.0, 200.0, 1000.0)
 CONTRASTS = (0.4, 0.6, 0.8, 1.0)
+FULL = 65535
 CAMERA = Camera(offset_adu=100, gain_e_per_adu=0.46, read_noise_e=1.6)
 
 
@@ -47,16 +48,19 @@ def sentences(folder: Path, number: int, side: int) -> tuple[str, list[str], lis
         modulation=(contrast,),
         first_phase_rad=float(random.uniform(0, 6)),
     )
-    made = simulate(
-        scope(),
-        SpecimenSettings.model_validate({"kind": kind, "seed": number}),
-        patterns=patterns,
-        photons=photons,
-        shape=(side, side),
-        seed=number,
-        upsample=2,
-    )
-    raw = np.concatenate([one.adu.numpy().reshape(-1, side, side) for one in made]).astype(np.uint16)
+    raw = np.full((1, side, side), FULL, np.uint16)
+    while raw.max() >= FULL:  # a saturated recording is none of the good ones
+        made = simulate(
+            scope(),
+            SpecimenSettings.model_validate({"kind": kind, "seed": number}),
+            patterns=patterns,
+            photons=photons,
+            shape=(side, side),
+            seed=number,
+            upsample=2,
+        )
+        raw = np.concatenate([one.adu.numpy().reshape(-1, side, side) for one in made]).astype(np.uint16)
+        photons /= 2 if raw.max() >= FULL else 1
     tifffile.imwrite(folder / "raw.tif", raw, photometric="minisblack")
     with OfflineRun(folder / "raw.tif", folder / "M.yaml", torch.device("cpu"), Options(overwrite=True)) as run:
         report = run.reconstruct(folder / "sr.tif")

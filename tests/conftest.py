@@ -1,5 +1,6 @@
 """What all tests share: few threads, repeatable examples, the real data where they are."""
 
+import gc
 import os
 import shutil
 import signal
@@ -14,10 +15,59 @@ from hypothesis import settings
 ROOT = Path(__file__).parents[1]
 
 # One thread a process: `make test` runs several side by side, and threads that wait for each other cost the most.
-torch.set_num_threads(1)
+THREADS = 1
+torch.set_num_threads(THREADS)
+os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))  # of the processes that tests start
 
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, max_examples=40)
 settings.load_profile("ci")
+
+
+# Some machines forbid Python to write bytecode, and each process that a test starts would compile all of the source.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+LONGEST = (
+    "test_readme.py",
+    "cli/test_demo.py",
+    "faults/test_ways_out.py",
+    "train/selfsup/test_training.py",
+    "app/session/test_session.py",
+    "cases/test_reading.py",
+    "cli/test_learn.py",
+    "cli/test_every_option.py",
+    "stream/test_process_host.py",
+    "test_package.py",
+    "app/windows/test_live.py",
+    "app/retrain/test_process.py",
+    "train/selfsup/test_judge.py",
+    "recipes/test_stage.py",
+)
+"""Begun first (`--dist loadfile` gives each file to one process): at the end nobody waits for a long one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, the rest as they are."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of every later collection of garbage what the imports of all tests have made: half a second each time.
+
+    The program collects after each run of a session, and so do tests that look for what is left behind.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    """Undo what a command has set, `train` for instance: two threads on two busy cores made the tests after it, in the
+    same process, ten times slower."""
+    yield
+    if torch.get_num_threads() != THREADS:
+        torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="session")

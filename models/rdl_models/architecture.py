@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor, nn
 
+from rdl_models.recipe import Recipe, Size
 from rdl_models.sample import Sample
 
 
@@ -100,6 +101,10 @@ class Architecture:
     """Called with a network that was loaded and is to be used."""
     learning_rate: float = 3e-4
     """Highest one, where the user says none."""
+    small: Size | None = None
+    """A size that two CPU cores can train; None where the usual one is."""
+    recipe: Recipe | None = None
+    """How the published network was trained; None where its task has one loss for all."""
     sees_patterns: bool = True
     """Whether it is shown single orientations or phases, so that other numbers of them are another problem to it."""
 

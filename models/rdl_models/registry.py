@@ -9,15 +9,30 @@ from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
 from rdl_models import dfcan, object_plane, rcan3d, rdl_sim
 from rdl_models.architecture import Architecture
+from rdl_models.sr import cmgan, densenet, dfgan, dscan, edsr, pix2pix, rcan, resnet, srcnn, unet
 
 ARCHITECTURES = Table(
     "rdl_live.architectures",
     Architecture,
     (
+        cmgan.ARCHITECTURE,
+        densenet.PLAIN,
+        densenet.FCA,
+        densenet.SCA,
         dfcan.ARCHITECTURE,
+        dfgan.ARCHITECTURE,
+        dscan.ARCHITECTURE,
+        edsr.ARCHITECTURE,
         object_plane.ARCHITECTURE,
+        pix2pix.ARCHITECTURE,
+        rcan.ARCHITECTURE,
         rcan3d.ARCHITECTURE,
         rdl_sim.ARCHITECTURE,
+        resnet.ARCHITECTURE,
+        srcnn.ARCHITECTURE,
+        unet.PLAIN,
+        unet.FCA,
+        unet.SCA,
     ),
 )
 

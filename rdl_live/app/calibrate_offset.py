@@ -13,7 +13,7 @@ from rdl_live._version import __version__
 from rdl_live.app.reconstruct.offsets import LEAST_KNOWN, mean_images
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import DataError
-from rdl_live.files import atomic_write, check_output
+from rdl_live.files import RawRequest, atomic_write, check_output
 from rdl_live.optics.fixed_pattern import FixedPattern, MeanImage, fixed_pattern
 
 Progress = Callable[[str, int, int], None]
@@ -37,6 +37,7 @@ def calibrate_offset(
     microscope: Path,
     out: Path,
     *,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     overwrite: bool = False,
     progress: Progress,
@@ -47,6 +48,7 @@ def calibrate_offset(
         raws: recordings of one camera region; dim ones, and several fields or brightnesses, say most.
         microscope: microscope file.
         out: TIFF to write, float32 [ADU].
+        reading: position, order, planes and tiles, as the user says them.
         channel: colour; the first where left out.
         overwrite: replace a file that exists.
         progress: told (what, done, total).
@@ -55,12 +57,13 @@ def calibrate_offset(
         RdlError: a file cannot be read or does not fit the others.
     """
     check_output(out, overwrite, inputs=[*raws, microscope])
+    options = Options(channel=channel, reading=reading or RawRequest())
     images: list[MeanImage] = []
     base: npt.NDArray[np.float32] | None = None
     gain: npt.NDArray[np.float32] | float = 1.0
     for number, raw in enumerate(raws):
         progress(f"reading {raw.name}", number, len(raws))
-        with OfflineRun(raw, microscope, torch.device("cpu"), Options(channel=channel)) as run:
+        with OfflineRun(raw, microscope, torch.device("cpu"), options) as run:
             shape = (int(run.recording.shape[-2]), int(run.recording.shape[-1]))
             if base is not None and base.shape != shape:
                 raise DataError(

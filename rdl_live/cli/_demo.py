@@ -22,11 +22,11 @@ REFRESH_S = 0.5
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without a window.")] = False,
     seconds: Annotated[
-        float | None, typer.Option(metavar="S", help="How long, without a window; 15 by default.")
+        float | None, typer.Option(metavar="S", help="Duration without a window; 15 by default.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for what is made, without a window; by default demo-out, ..."),
+        typer.Option(metavar="DIR", help="Folder for the results, without a window; by default demo-out, ..."),
     ] = None,
     photons: Annotated[
         float | None, typer.Option(metavar="N", help="Mean photons per raw pixel and frame; 5 by default.")

@@ -17,7 +17,7 @@ from rdl_live.cli._options import (
     Raw,
     Tiles,
 )
-from rdl_live.cli._show import pattern_table, show_warnings
+from rdl_live.cli._show import UNTRUSTED, pattern_table, show_warnings
 
 
 def estimate(
@@ -37,6 +37,8 @@ def estimate(
     Blind, unless the microscope file gives pattern.period_um and pattern.angles_deg as first guesses. A score
     above 6.5 stands by itself (9 if no other orientation shows a pattern); noise stays below 5.5.
 
+    The exit code is 3 if no pattern of any image is trusted.
+
     Examples:
 
         rdl-live estimate cell.tif --microscope M.yaml
@@ -53,10 +55,11 @@ def estimate(
 
     reading = said(position=position, order=order, planes=planes, tiles=tiles)
     options = Options(channel=channel, reading=reading, patterns=patterns)
-    console, records = Console(highlight=False), []
+    console, records, any_right = Console(highlight=False), [], False
     for image in images_of_recording(raw, microscope, choose_device(device), options):
         run = image.run
         found, warnings = run.estimate()
+        any_right |= any(pattern.trusted for pattern in found)
         warnings += run.saturation_warnings() + run.step_warnings()
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {"patterns": pattern_records(found), **run.facts(), "seconds": seconds, "warnings": warnings}
@@ -68,3 +71,5 @@ def estimate(
             show_warnings(warnings)
     if as_json:
         typer.echo(json.dumps(records[0] if len(records) == 1 else {"images": records}, indent=2, allow_nan=False))
+    if not any_right:
+        raise typer.Exit(UNTRUSTED)

@@ -42,10 +42,12 @@ UNCHANGED = 3
 
 _Start = Annotated[
     str | None,
-    typer.Option("--from", metavar="NAME|W.safetensors", help="Weights to go on from; rdl, or none for z-stacks."),
+    typer.Option(
+        "--from", metavar="NAME|W.safetensors", help="Weights to start from; by default rdl, or none for z-stacks."
+    ),
 ]
-_Force = Annotated[bool, typer.Option("--force", help="Train even where it promises nothing.")]
-_Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack time-lapses, no SIM series.")]
+_Force = Annotated[bool, typer.Option("--force", help="Train even where no gain is expected.")]
+_Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack time-lapses, not SIM series.")]
 
 VERBS = {
     "tis": """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
@@ -64,7 +66,7 @@ Examples:
     "sis": """Train on z-stacks by letting the even planes predict the odd ones (spatially interleaved).
 
 Planes must lie closer than the depth of focus; the gap between them is taken into account. The files are z-stack
-time-lapses of 3 time points at least, the last of which judge. Use the result with `rdl-live denoise`.
+time-lapses of 3 time points at least, the last of which judge. Use the result with `rdl-live restore`.
 
 Example:
 
@@ -79,7 +81,7 @@ Example:
 
     rdl-live train split film.tif --microscope M.yaml --out mine.safetensors --minutes 10
 """,
-    "auto": """Retrain by the scheme that the measured motion asks for; it is told, and why.
+    "auto": """Retrain by the scheme that suits the measured motion; it is reported, with the reason.
 
 SIM series: `tis`, or `split` where things move too fast. Z-stacks (--volume): `tis` or `sis`, whichever compares
 what is more alike.

@@ -18,7 +18,7 @@ def live(
         str | None, typer.Option(metavar="NAME", help="Denoiser to begin with: none, rdl, or a weight file.")
     ] = None,
 ) -> None:
-    """Sit at a microscope: live view, snaps, recordings, in a window. The light is off until you ask for it.
+    """Open the live window on your microscope: live view, snaps, recordings. The light stays off until you turn it on.
 
     Example:
 

@@ -11,7 +11,7 @@ from rdl_live.cli._options import Order, Planes, Tiles
 def open_(
     recording: Annotated[
         Path,
-        typer.Argument(metavar="RECORDING", help="Folder of a recording, raw.ome.zarr, sr.ome.zarr, or a raw file."),
+        typer.Argument(metavar="RECORDING", help="Folder of a recording, raw.ome.zarr, sr.ome.zarr, or any raw file."),
     ],
     microscope: Annotated[
         Path | None,
@@ -21,6 +21,12 @@ def open_(
     ] = None,
     order: Order = None,
     planes: Planes = None,
+    position: Annotated[
+        str | None, typer.Option(metavar="NAME|N", help="Stage position to begin with, by name or number from 0.")
+    ] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME|N", help="Colour to begin with, by name or number from 0.")
+    ] = None,
     tiles: Tiles = None,
 ) -> None:
     """Browse a recording: raw, widefield, SIM and denoised images side by side, through time, colours, planes.
@@ -33,8 +39,11 @@ def open_(
         rdl-live open demo-out
 
         rdl-live open cells.tif --microscope M.yaml
+
+        rdl-live open night --channel 561 --position 2
     """
     from rdl_live.app.windows.browser import run_browser
     from rdl_live.files.raw import said
 
-    raise typer.Exit(run_browser(recording, microscope, reading=said(order=order, planes=planes, tiles=tiles)))
+    reading = said(order=order, planes=planes, tiles=tiles)
+    raise typer.Exit(run_browser(recording, microscope, reading=reading, position=position, channel=channel))

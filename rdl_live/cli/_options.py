@@ -10,7 +10,12 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from rdl_live.errors import ConfigError
 
-Raw = Annotated[Path, typer.Argument(metavar="RAW", help="Raw recording: TIFF, OME-TIFF, OME-Zarr or MRC.")]
+KINDS = (
+    "TIFF, OME-TIFF, OME-Zarr, NDTiff, MRC and .dv, a folder of TIFF files (one a frame, or one a series), a recording "
+    "of rdl-live; with the extra rdl-live\\[vendor] ND2, CZI and LIF"
+)
+"""All that is read."""
+Raw = Annotated[Path, typer.Argument(metavar="RAW", help=f"Raw recording: {KINDS}.")]
 Raws = Annotated[list[Path], typer.Argument(metavar="RAW...", help="Noisy time-lapses of one microscope.")]
 RecordingFolder = Annotated[Path, typer.Argument(metavar="RAW.ome.zarr", help="Recording (a folder).")]
 MicroscopeFile = Annotated[
@@ -56,9 +61,11 @@ Steps = Annotated[
     int | None,
     typer.Option(metavar="N", help="Stop after this many steps instead; the result is then the same every time."),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the weights.")]
-Workers = Annotated[int, typer.Option(min=0, metavar="N", help="Processes that simulate scenes; 0: none beside.")]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Start of all random numbers.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint next to the weights.")]
+Workers = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Processes that simulate scenes; 0: none besides this one.")
+]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random numbers.")]
 OverwriteTraining = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
 
 

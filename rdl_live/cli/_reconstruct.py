@@ -18,7 +18,7 @@ from rdl_live.cli._options import (
     Raw,
     Tiles,
 )
-from rdl_live.cli._show import pattern_table, progress_bar, show_warnings
+from rdl_live.cli._show import UNTRUSTED, pattern_table, progress_bar, show_warnings
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -57,7 +57,7 @@ def reconstruct(
         typer.Option(metavar="W", help="Fixed Wiener parameter (0.01 to 0.3); measured from the data by default."),
     ] = None,
     apodization: Annotated[
-        str, typer.Option(metavar="otf|triangle|cosine|none", help="Shape of the image's transfer.")
+        str, typer.Option(metavar="otf|triangle|cosine|none", help="Shape of the final transfer function.")
     ] = "otf",
     attenuation: Annotated[
         float | None,
@@ -77,6 +77,9 @@ def reconstruct(
 
     The image has twice as many pixels each way and shows the same field. Its values are photons per raw pixel area:
     nothing is rescaled, a flat field of 100 photons stays at 100.
+
+    The exit code is 0 if any series is super-resolved in any direction (warnings say what is not), 3 if none is: the
+    files are written then, but show no more than widefield images. It is 2 if something cannot be used.
 
     Examples:
 
@@ -118,6 +121,7 @@ def reconstruct(
         workers=workers,
         cluster=cluster,
     )
+    any_right = False
     target = out or raw.with_name(f"{_stem(raw.name)}-sr.tif")
     for image in images_of_recording(raw, microscope, choose_device(device), options):
         out, to_report, to_preview = (
@@ -127,6 +131,9 @@ def reconstruct(
         with progress_bar() as progress:
             result = image.run.reconstruct(out, report=to_report, preview=to_preview, progress=progress)
         _show(result, out, image.suffix.lstrip("-"))
+        any_right |= result.super_resolved
+    if not any_right:
+        raise typer.Exit(UNTRUSTED)
 
 
 def _show(result: "Report", out: Path, image: str) -> None:

@@ -16,7 +16,7 @@ from rdl_live.cli._options import AsJson, Overwrite, RecordingFolder
 
 
 def recover(recording: RecordingFolder, as_json: AsJson = False) -> None:
-    """Bring a recording in order after a crash of the program or the computer.
+    """Repair a recording after a crash of the program or the computer.
 
     Its length and its list of missing frames then say what the disk really holds. Nothing is deleted, and
     doing it twice does no harm. All but the last, unfinished series survive a crash.

@@ -6,19 +6,35 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rdl_live.cli._options import Channel, Device, MicroscopeFile, Overwrite, Planes, Threads
+from rdl_live.cli._options import (
+    KINDS,
+    Channel,
+    Device,
+    Order,
+    Overwrite,
+    Planes,
+    Position,
+    Threads,
+    Tiles,
+)
 from rdl_live.cli._show import progress_bar, show_warnings
 
 
 def restore(
-    raw: Annotated[Path, typer.Argument(metavar="IMAGE", help="Images or stacks: TIFF, OME-TIFF, OME-Zarr or MRC.")],
-    microscope: MicroscopeFile,
+    raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
     weights: Annotated[
         str, typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they say what is done.")
     ],
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
+    microscope: Annotated[
+        Path | None,
+        typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file; only single images need none."),
+    ] = None,
     planes: Planes = None,
     channel: Channel = None,
+    position: Position = None,
+    order: Order = None,
+    tiles: Tiles = None,
     device: Device = "auto",
     threads: Threads = 2,
     overwrite: Overwrite = False,
@@ -27,7 +43,8 @@ def restore(
 
     Weights of `train sis` and `train tis --volume` denoise z-stacks and time-lapses of them. Weights of
     `train denoise`, `train tis`, `train split` and the shipped ones denoise SIM series and super-resolve them, as
-    `rdl-live reconstruct --denoise` does with more options. Weights of `train sr` super-resolve single images.
+    `rdl-live reconstruct --denoise` does with more options. Weights of `train sr` super-resolve single images, or
+    SIM series where they were trained on 9 or 25 frames; without a microscope file values are taken as photons.
 
     Values are photons a pixel; nothing is rescaled. One time point is in memory at a time.
 
@@ -41,6 +58,7 @@ def restore(
 
     from rdl_live.app.device import choose_device
     from rdl_live.app.restore.run import restore_file
+    from rdl_live.files.raw import said
 
     torch.set_num_threads(threads)
     with progress_bar() as progress:
@@ -49,7 +67,7 @@ def restore(
             microscope,
             weights,
             out,
-            planes=planes,
+            reading=said(position=position, order=order, planes=planes, tiles=tiles),
             channel=channel,
             device=choose_device(device),
             overwrite=overwrite,

@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+UNTRUSTED = 3
+"""Exit code where all was done and nothing of it can be trusted; as of trainings that do not help."""
+
 if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.optics import PatternSet
 

@@ -35,11 +35,11 @@ def simulate(
     photons: Annotated[float, typer.Option(metavar="N", help="Mean photons per raw pixel and frame.")] = 100.0,
     size: Annotated[str, typer.Option(metavar="N|YxX", help="Raw frame in pixels: 256 or 240x320.")] = "256",
     time_points: Annotated[int, typer.Option(metavar="N", min=1, help="Number of series.")] = 1,
-    interval: Annotated[float, typer.Option(metavar="N", min=0, help="From one series to the next [s].")] = 1.0,
+    interval: Annotated[float, typer.Option(metavar="N", min=0, help="Time from one series to the next [s].")] = 1.0,
     frame_time: Annotated[
-        float, typer.Option(metavar="N", min=0, help="From frame to frame [s]; 0: nothing moves within a series.")
+        float, typer.Option(metavar="N", min=0, help="Time from frame to frame [s]; 0: nothing moves within a series.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of specimen, patterns and noise.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of specimen, patterns and noise.")] = 0,
     modulation: Annotated[float, typer.Option(metavar="N", help="Modulation depth of the patterns, 0 to 1.")] = 0.8,
     phase_jitter: Annotated[
         float, typer.Option(metavar="N", min=0, help="Random error of the phases [degrees].")

@@ -1,6 +1,6 @@
 """Reading and writing: raw recordings, calibration, microscope files, super-resolved results."""
 
-from rdl_live.files.calibration import RadialOtfData, read_map, read_otf
+from rdl_live.files.calibration import RadialOtfData, read_map, read_otf, write_otf
 from rdl_live.files.camera_maps import load_camera_maps
 from rdl_live.files.frame_checks import check_frames, saturated_fraction
 from rdl_live.files.microscope_file import load_microscope
@@ -30,5 +30,6 @@ __all__ = [
     "read_otf",
     "read_provenance",
     "saturated_fraction",
+    "write_otf",
     "write_raw",
 ]

@@ -1,5 +1,6 @@
 """Calibration files: measured radial OTFs (.mrc) and per-pixel camera maps (TIFF)."""
 
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import reading
-from rdl_live.files.mrc import read_mrc_header
+from rdl_live.files.mrc import DV_MAGIC, HEADER_BYTES, read_mrc_header
 from rdl_live.files.raw import open_any
 
 MAX_SAMPLES = 2**20
@@ -47,6 +48,16 @@ def read_otf(path: str | Path) -> RadialOtfData:
     if not np.isfinite(values).all() or abs(values[0]) == 0:
         raise DataError(f"{path}: OTF values are NaN or infinite, or zero at frequency zero; measure it again")
     return RadialOtfData(values, header.spacing)
+
+
+def write_otf(path: Path, values: npt.NDArray[np.float64], spacing_cycles_per_um: float) -> None:
+    """Write a radial OTF so that `read_otf` reads it: one row of real samples (n,), from zero frequency outwards."""
+    head = bytearray(HEADER_BYTES)
+    struct.pack_into("<4i", head, 0, len(values), 1, 1, 2)
+    struct.pack_into("<3f", head, 40, spacing_cycles_per_um, spacing_cycles_per_um, 1.0)
+    struct.pack_into("<3i", head, 64, 1, 2, 3)
+    struct.pack_into("<h", head, 96, DV_MAGIC)
+    path.write_bytes(bytes(head) + values.astype("<f4").tobytes())
 
 
 def read_map(

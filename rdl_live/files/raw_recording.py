@@ -1,12 +1,14 @@
 """A raw recording: series after series, of one colour."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.errors import DataError
+from rdl_live.files.closing import ClosedAtEnd
 from rdl_live.files.frame_source import RawFile
 from rdl_live.optics.microscope import Channel
 
@@ -20,7 +22,7 @@ class SeriesIndex(NamedTuple):
     channel: int = 0
 
 
-class RawRecording:
+class RawRecording(ClosedAtEnd):
     """Raw series (T, angle, phase, y, x) of one colour that are read as they are asked for.
 
     T counts time points and, within each, planes of a z stack; positions follow one another. Not thread-safe: one
@@ -85,6 +87,53 @@ class RawRecording:
         time, plane = divmod(rest, planes)
         return SeriesIndex(time, plane, position + self._first_position, self._channel_index)
 
+    def in_turn(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64] | None:
+        """Return the numbers of all frames in the order in which they were taken, (n,).
+
+        Args:
+            places: (angle, phase) of the frames of a series in that order.
+
+        Returns:
+            None where the series of the recording do not follow each other: planes, positions, other orders.
+        """
+        if self._grid[0] != 1 or self._grid[2] != 1 or len(self._frames) == 0:
+            return None
+        numbers = np.stack([self._frames[:, angle, phase] for angle, phase in places], axis=1).reshape(-1)
+        steps = np.diff(numbers)
+        return numbers if len(set(steps.tolist())) == 1 and steps[0] > 0 else None
+
+    def read_from(self, start: int, places: Sequence[tuple[int, int]]) -> npt.NDArray[Any]:
+        """Return the series (A, P, Y, X) that begins with a frame, counted in the order in which they were taken.
+
+        Raises:
+            DataError: as `begin_series_at`.
+        """
+        numbers = self._numbers(places)[start : start + len(places)]
+        frames = np.empty((len(places), *self._source.shape), self.dtype)
+        self._source.read(numbers, frames)
+        series = np.empty(self.shape[1:], self.dtype)
+        for frame, place in zip(frames, places, strict=True):
+            series[place] = frame
+        return series
+
+    def begin_series_at(self, starts: Sequence[int], places: Sequence[tuple[int, int]]) -> None:
+        """Let series begin with other frames, counted in the order in which they were taken; see `in_turn`.
+
+        Raises:
+            DataError: the series of the recording do not follow each other.
+        """
+        numbers = self._numbers(places)
+        frames = np.empty((len(starts), *self._frames.shape[1:]), np.int64)
+        for offset, (angle, phase) in enumerate(places):
+            frames[:, angle, phase] = numbers[np.asarray(starts, np.int64) + offset]
+        self._frames, self._grid = frames, (1, len(frames), 1)
+
+    def _numbers(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
+        numbers = self.in_turn(places)
+        if numbers is None:
+            raise DataError(f"{self.path}: its series do not follow each other, so they cannot be aligned anew")
+        return numbers
+
     @property
     def corner(self) -> tuple[int, int] | None:
         """(y, x) of a frame's first pixel on the camera's chip; None where the file does not tell."""
@@ -128,13 +177,3 @@ class RawRecording:
     def close(self) -> None:
         """Close the file."""
         self._source.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()

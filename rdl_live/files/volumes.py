@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +10,18 @@ import numpy.typing as npt
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming
 from rdl_live.files.channel_label import ChannelLabel
+from rdl_live.files.closing import ClosedAtEnd
 from rdl_live.files.colours import choose_colour
 from rdl_live.files.frame_source import RawFile
 from rdl_live.files.ome_document import OmeDescription
 from rdl_live.files.page_writer import OmeTiffFile, PageWriter, as_pages, pending_tiff
-from rdl_live.files.raw import MAX_SERIES_BYTES, open_any
+from rdl_live.files.raw import MAX_SERIES_BYTES, find_position, open_any
 from rdl_live.files.stack import Axis, Stack
+from rdl_live.files.tiles import tiled
 from rdl_live.optics.microscope import Channel
 
 
-class VolumeRecording:
+class VolumeRecording(ClosedAtEnd):
     """A time-lapse of z-stacks (T, Z, Y, X) that is read as it is asked for. Not thread-safe."""
 
     def __init__(self, path: Path, raw: RawFile, frames: npt.NDArray[np.int64], channel: Channel | None = None) -> None:
@@ -59,16 +60,6 @@ class VolumeRecording:
         """Close the file."""
         self._source.close()
 
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
-
 
 def open_volumes(
     path: str | Path,
@@ -78,6 +69,8 @@ def open_volumes(
     stacked: bool = True,
     colours: Sequence[Channel] = (),
     asked: Channel | None = None,
+    position: str | None = None,
+    tiles: tuple[int, int] | None = None,
 ) -> VolumeRecording:
     """Open a TIFF, OME-TIFF, MRC or OME-Zarr file as a time-lapse of z-stacks.
 
@@ -88,6 +81,8 @@ def open_volumes(
         colours: channels of the microscope file, with whose names and wavelengths those of the file are compared.
         asked: the one of them that is wanted; the first that the file has where None.
         stacked: whether planes belong together; otherwise single images are stacks of one plane.
+        position: stage position by name, or number from 0; all, one after the other, where None.
+        tiles: rows and columns of frames in each picture of a mosaic.
 
     Raises:
         DataError: not such a file, damaged, or its frames are no whole number of stacks; says what to do.
@@ -102,7 +97,9 @@ def open_volumes(
                 channel, colour = chosen.index, chosen.channel
             elif asked is not None and channel is None and raw.stack.size(Axis.CHANNEL) > 1:
                 channel = list(colours).index(asked)
-            frames = _folded(raw.stack, planes, channel, stacked)
+            raw = raw if tiles is None else tiled(raw, tiles)
+            stack = raw.stack if position is None else _at_position(raw, position)
+            frames = _folded(stack, planes, channel, stacked)
             size = frames.shape[1] * raw.source.shape[0] * raw.source.shape[1] * raw.source.dtype.itemsize
             if size > MAX_SERIES_BYTES:
                 raise DataError(
@@ -113,6 +110,12 @@ def open_volumes(
         raw.source.close()
         raise
     return VolumeRecording(path, raw, frames, colour)
+
+
+def _at_position(raw: RawFile, wanted: str) -> Stack:
+    """Return the stack of one stage position."""
+    number, _ = find_position(raw.positions, raw.stack.size(Axis.POSITION), wanted)
+    return raw.stack.take(Axis.POSITION, number) if Axis.POSITION in raw.stack.axes else raw.stack
 
 
 def _folded(stack: Stack, planes: int | None, channel: int | None, stacked: bool) -> npt.NDArray[np.int64]:

@@ -30,6 +30,10 @@ _LEAST_RELATIVE = 1e-6
 """Of the light: noise below this is rounding."""
 
 
+_LEAKS = 3e-4
+"""Of the brightest pixel: what a bright spot at the window's edge leaves beyond the cut-off."""
+
+
 @dataclass(frozen=True)
 class SeriesNoise:
     """Variances per pixel of a frame [photons^2]."""
@@ -74,7 +78,8 @@ def series_noise(photons: Tensor, otf: Otf, read_noise_e: float = 0.0) -> Series
     # A specimen without noise leaks most into what is near; it is far below what light would have.
     smoothed = bool(whole.changing[1] < SMOOTHED * whole.changing[0]) and changing > _LEAST_SHOT * level
     measured, sigma = (0.0, 0.0) if faded is None else faded.fixed()
-    fixed = measured if measured > CERTAIN * sigma else 0.0
+    leaked = (_LEAKS * float(photons.mean(dim=(0, 1, 2)).max())) ** 2
+    fixed = measured if measured > max(CERTAIN * sigma, leaked) else 0.0
     if smoothed:
         within = max(_within(photons, otf), changing)
         changing, fixed = within, fixed * within / changing

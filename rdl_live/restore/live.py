@@ -15,6 +15,7 @@ from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
 from rdl_live.restore.stage import Unit
 from rdl_live.restore.suited import check_suited
+from rdl_live.restore.warn_once import WarnOnce
 from rdl_models import Weights, load_weights
 
 GUARD_EVERY_S = 3.0
@@ -53,7 +54,8 @@ class LiveRestorer:
         """
         # Photons come in, so the camera's calibration is done with.
         self._unit = scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())
-        self._shape, self._device, self._tell = shape, torch.device(device), tell
+        self._shape, self._device = shape, torch.device(device)
+        self._warn = WarnOnce(tell)
         self._half = quick_half(self._device) if half is None else half
         self._weights = weights if isinstance(weights, Weights) else load_weights(weights, self._device)
         check_suited(self._weights.card, f"weights {self._weights.card.name!r}")
@@ -64,7 +66,6 @@ class LiveRestorer:
         self._guards: dict[str, Guards] = {}
         self._pending: dict[str, Callable[[], Guards]] = {}
         """Verdicts that are due, and are asked for when there is time."""
-        self._told: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -112,7 +113,7 @@ class LiveRestorer:
         return replace(restored, guards=self._guards.get(name))
 
     @property
-    def behind(self) -> bool:
+    def has_deferred(self) -> bool:
         """Whether a verdict is due."""
         return bool(self._pending)
 
@@ -121,7 +122,7 @@ class LiveRestorer:
         while self._pending:
             name, judge = self._pending.popitem()
             self._guards[name] = judge()
-            self._warn(list(self._guards[name].doubts))
+            self._warn(self._guards[name].doubts)
 
     def _memory(self, restorer: Restorer, name: str, place: tuple[int, int]) -> Memory | None:
         if self._worth <= 1:
@@ -130,14 +131,6 @@ class LiveRestorer:
         if key not in self._memories:
             self._memories[key] = restorer.memory(self._worth)
         return self._memories[key]
-
-    def _warn(self, warnings: list[str]) -> None:
-        for text in warnings:
-            # What differs in numbers only is told once.
-            kind = "".join(character for character in text if not character.isdigit())
-            if kind not in self._told:
-                self._told.add(kind)
-                self._tell(text)
 
 
 def quick_half(device: torch.device) -> bool:

@@ -2,7 +2,7 @@
 
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Channel, Microscope
-from rdl_models import ARCHITECTURES, Card
+from rdl_models import ARCHITECTURES, Card, Task
 
 FAR = 1.3
 """Values that lie beyond a range by more than this factor are refused; those in between are warned of."""
@@ -27,19 +27,32 @@ def check_microscope(card: Card, scope: Microscope, channel: Channel | None = No
             "phases": float(geometry.phases),
             "harmonics": float(geometry.harmonics),
         }
-    warnings = []
-    for name, value in values.items():
-        span = card.valid.get(name)
-        if span is None or span.holds(value):
-            continue
-        text = (
-            f"weights {card.name!r} were trained for {name} {span.low:g} to {span.high:g}, "
-            f"the microscope {scope.name!r} has {value:g}"
-        )
-        if value > FAR * span.high or value < span.low / FAR:
-            raise ConfigError(f"{text}: that is too far beyond; use other weights, or --denoise none")
-        warnings.append(f"{text}; compare with the image that is not denoised")
-    return warnings
+    return [
+        warning
+        for name, value in values.items()
+        for warning in _compared(card, name, value, f"the microscope {scope.name!r}")
+    ]
+
+
+def check_pixel(card: Card, name: str, pixel_um: float) -> list[str]:
+    """Return a warning about a pixel size [um], as a file of this name has it, a little beyond what was trained on.
+
+    Raises:
+        ConfigError: it is far beyond; the message says both.
+    """
+    return _compared(card, "pixel_size_um", pixel_um, name)
+
+
+def _compared(card: Card, name: str, value: float, whose: str) -> list[str]:
+    span = card.valid.get(name)
+    if span is None or span.holds(value):
+        return []
+    text = f"weights {card.name!r} were trained for {name} {span.low:g} to {span.high:g}, {whose} has {value:g}"
+    alone = card.task == Task.SUPER_RESOLUTION
+    if value > FAR * span.high or value < span.low / FAR:
+        remedy = "use other weights" if alone else "use other weights, or --denoise none"
+        raise ConfigError(f"{text}: that is too far beyond; {remedy}")
+    return [f"{text}; compare with {'a SIM image' if alone else 'the image that is not denoised'}"]
 
 
 def check_photons(card: Card, photons: float) -> list[str]:

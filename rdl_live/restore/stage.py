@@ -47,7 +47,7 @@ class Stage(Protocol):
         """Return the images of a unit; intensities are kept."""
 
     @property
-    def behind(self) -> bool:
+    def has_deferred(self) -> bool:
         """Whether something was put off until an image is out."""
 
     def run_deferred(self) -> None:

@@ -53,7 +53,9 @@ class SimulationSettings(Description):
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the noise, the flicker and the nominal patterns (the specimen has its own)."""
     upsample: Annotated[int, Field(ge=2, le=16, multiple_of=SR_FACTOR)] = 4
-    """Fine pixels per raw pixel."""
+    """Fine pixels per raw pixel, a multiple of `sr_factor`."""
+    sr_factor: Annotated[int, Field(ge=2, le=3)] = SR_FACTOR
+    """Pixels of the truth per raw pixel."""
     modulation: Share = 0.8
     """Modulation depth of the nominal patterns."""
     phase_jitter_deg: Annotated[float, Field(ge=0, le=120)] = 0.0
@@ -245,9 +247,9 @@ class Simulation:
             self._otf,
             self.patterns,
             upsample=self.settings.upsample,
-            sr_factor=SR_FACTOR,
+            sr_factor=self.settings.sr_factor,
         )
-        return self._view(target, SR_FACTOR)
+        return self._view(target, self.settings.sr_factor)
 
     def _view(self, image: Tensor, factor: int = 1) -> Tensor:
         """Cut the view out of the field that was simulated."""

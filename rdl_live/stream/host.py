@@ -45,7 +45,7 @@ class Processor(Protocol):
         """Forget open series, after something went wrong."""
 
     @property
-    def behind(self) -> bool:
+    def has_deferred(self) -> bool:
         """Whether something was put off until an image is out."""
 
     def run_deferred(self) -> None:
@@ -155,10 +155,10 @@ class ThreadHost:
     def _run(self) -> None:
         while not self._queue.finished:
             self._fulfil_wishes()
-            behind = self._pipeline.behind
-            item = self._queue.take(0.0 if behind else 0.2)
+            deferred = self._pipeline.has_deferred
+            item = self._queue.take(0.0 if deferred else 0.2)
             if item is None:
-                if behind:
+                if deferred:
                     self._catch_up()
                 continue
             result = self._pushed(item)

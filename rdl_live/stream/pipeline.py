@@ -185,9 +185,9 @@ class Pipeline:
         self._stage = self._load(name)
 
     @property
-    def behind(self) -> bool:
+    def has_deferred(self) -> bool:
         """Whether something was put off until an image is out (the guards' verdict on it)."""
-        return self._stage.behind
+        return self._stage.has_deferred
 
     def run_deferred(self) -> None:
         """Do what was put off; to be called when no frame waits.

@@ -26,18 +26,18 @@ from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
 from rdl_live.stream.worker_messages import (
+    DenoiserChanged,
     Done,
     Failed,
     FailedAfter,
     Fetched,
     Finished,
+    ImageReady,
     ImageSlots,
-    Made,
     NoMore,
     Ready,
     Setup,
     Told,
-    Used,
     UseDenoiser,
 )
 from rdl_live.stream.worker_process import IMAGES, Link, keep_reserve, start_method, take_worker
@@ -303,7 +303,7 @@ class ProcessHost:
             case Done(status, released):
                 self._note(link, status)
                 self._answered(link, released)
-            case Made():
+            case ImageReady():
                 self._take(link, message)
             case Told(text):
                 self._tell(text)
@@ -311,7 +311,7 @@ class ProcessHost:
                 self._fail(key, error)
             case FailedAfter(error):
                 self._failures.add(error, None)
-            case Used(number, error):
+            case DenoiserChanged(number, error):
                 self._answer(number, error)
             case Ready():
                 self._welcome(link)
@@ -340,7 +340,7 @@ class ProcessHost:
             self._changed.notify_all()
         self._queue.release(released)
 
-    def _take(self, link: Link, made: Made) -> None:
+    def _take(self, link: Link, made: ImageReady) -> None:
         result = link.layout.take(link.images, made.slot, made.result, made.images, time.perf_counter())
         self._send(link, Fetched(made.slot))
         self._note(link, made.status)

@@ -74,9 +74,9 @@ class Processing:
         return (*lost, *self._pipeline.released())
 
     @property
-    def behind(self) -> bool:
-        """As `Pipeline.behind`."""
-        return self._pipeline.behind
+    def has_deferred(self) -> bool:
+        """As `Pipeline.has_deferred`."""
+        return self._pipeline.has_deferred
 
     def run_deferred(self) -> None:
         """As `Pipeline.run_deferred`.

@@ -24,19 +24,19 @@ from rdl_live.stream.result import Result
 from rdl_live.stream.shared_slots import SharedSlots
 from rdl_live.stream.upload import pin
 from rdl_live.stream.worker_messages import (
+    DenoiserChanged,
     Done,
     Exposed,
     Failed,
     FailedAfter,
     Fetched,
     Finished,
+    ImageReady,
     ImageSlots,
-    Made,
     NoMore,
     Ready,
     Setup,
     Told,
-    Used,
     UseDenoiser,
 )
 
@@ -106,7 +106,7 @@ class Worker:
     def _next(self, processing: Processing) -> object:
         if self._waiting:
             return self._waiting.popleft()
-        if processing.behind and not self._connection.poll():
+        if processing.has_deferred and not self._connection.poll():
             self._catch_up(processing)
         return self._connection.recv()
 
@@ -126,7 +126,7 @@ class Worker:
         elif isinstance(message, Fetched):
             self._free.append(message.slot)
         elif isinstance(message, UseDenoiser):
-            self._send(Used(message.number, _refused(processing, message.name)))
+            self._send(DenoiserChanged(message.number, _refused(processing, message.name)))
 
     def _pushed(self, processing: Processing, message: Exposed) -> Result | None:
         tag, block = message.tag, None if message.block is None else self._frames[message.block]
@@ -154,7 +154,7 @@ class Worker:
             self._free.append(slot)
             self._send(Failed(result.key, error))
             return
-        self._send(Made(slot, bare, placed, processing.status))
+        self._send(ImageReady(slot, bare, placed, processing.status))
 
     def _send(self, message: object) -> None:
         with self._lock:

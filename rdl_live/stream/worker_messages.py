@@ -74,7 +74,7 @@ class Done(NamedTuple):
     """Series whose blocks it does not need any more."""
 
 
-class Made(NamedTuple):
+class ImageReady(NamedTuple):
     """From the worker: an image is in a slot."""
 
     slot: int
@@ -104,7 +104,7 @@ class FailedAfter(NamedTuple):
     error: Exception
 
 
-class Used(NamedTuple):
+class DenoiserChanged(NamedTuple):
     """From the worker: the answer to `UseDenoiser`."""
 
     number: int

@@ -12,6 +12,7 @@ from rdl_live.errors import DeviceError, OutputError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Microscope
 from tests.acquire.conftest import Frame, Keeper, is_dark, plan_of
+from tests.busy import BUSY
 
 if TYPE_CHECKING:
     from pymmcore_plus.experimental.unicore import UniMMCore
@@ -30,7 +31,7 @@ def fail(core: "UniMMCore", microscope: Microscope, sequence: Ways = "hardware")
     began = time.perf_counter()
     with pytest.raises(DeviceError) as caught:
         run.run()
-    assert time.perf_counter() - began < 5.0
+    assert time.perf_counter() - began < 5.0 * BUSY
     return str(caught.value), keeper
 
 
@@ -171,7 +172,7 @@ def test_a_recorder_that_fails(core: "UniMMCore", world: "World", microscope: Mi
     run = Acquisition(core, microscope, plan, full, check_patterns=False)
     with pytest.raises(OutputError, match="disk is full"):
         run.run()
-    assert time.perf_counter() - full.failed_s < 1.0
+    assert time.perf_counter() - full.failed_s < 1.0 * BUSY
     assert len(full.tags) == 12
     assert is_dark(core, world)
 
@@ -221,7 +222,7 @@ def test_a_device_that_hangs_keeps_no_other_waiting(core: "UniMMCore", world: "W
     began = time.perf_counter()
     with pytest.raises(DeviceError, match="Lasers: did not answer"):
         guard.make_safe()
-    assert time.perf_counter() - began < 1.5
+    assert time.perf_counter() - began < 1.5 * BUSY
     world.faults.clear()
     assert not core.getShutterOpen("Shutter")
     assert float(core.getProperty("AOTF", "Power_488_pct")) == 0

@@ -12,6 +12,7 @@ from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics.microscope import Microscope
 from tests.acquire.conftest import Keeper, is_dark, plan_of
+from tests.busy import PATIENCE_S
 
 if TYPE_CHECKING:
     from pymmcore_plus.experimental.unicore import UniMMCore
@@ -132,7 +133,7 @@ def test_light_that_cannot_be_turned_off_is_never_skipped(
 
 
 def _until(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while not fact():
         assert time.monotonic() < deadline
         time.sleep(0.005)

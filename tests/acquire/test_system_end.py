@@ -16,6 +16,7 @@ from rdl_live.acquire.system_end import CLOSE, LOGOFF, SHUTDOWN, ConsoleEvents, 
 from rdl_live.cli._terminal import LastingStream
 from rdl_live.optics.microscope import Microscope
 from tests.acquire.conftest import is_dark, plan_of
+from tests.busy import BUSY, PATIENCE_S
 
 if TYPE_CHECKING:
     from pymmcore_plus.experimental.unicore import UniMMCore
@@ -62,7 +63,7 @@ def test_windows_waits_until_it_is_dark_and_recorded(
         assert report.stopped
         assert is_dark(core, world)
         assert thread.is_alive()  # Windows would end the process now
-    thread.join(2)
+    thread.join(PATIENCE_S)
     assert (answers, console.came) == ([1], [event])
     assert kernel.handlers == []
 
@@ -74,10 +75,10 @@ def test_windows_gets_the_dark_also_where_the_run_does_not_end() -> None:
         thread, answers = kernel.sends(CLOSE)
         while "safe" not in asked:
             time.sleep(0.01)
-        assert time.monotonic() - began < 1.0
-        thread.join(6)  # Windows waits for 5 s
+        assert time.monotonic() - began < 1.0 * BUSY
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 5.0 * BUSY  # Windows waits for 5 s
     assert asked == ["stop", "safe"]
     assert answers == [1]
 
@@ -92,7 +93,7 @@ def test_a_stop_that_fails_keeps_nothing_from_going_dark() -> None:
         thread, _ = kernel.sends(LOGOFF)
         while not asked:
             time.sleep(0.01)
-    thread.join(2)
+    thread.join(PATIENCE_S)
     assert console.came == [LOGOFF]
 
 
@@ -101,7 +102,7 @@ def test_keys_in_the_console_are_left_to_python(event: int) -> None:
     kernel, asked = Kernel32(), []
     with ConsoleEvents(lambda: asked.append("stop"), lambda: None, kernel) as console:
         thread, answers = kernel.sends(event)
-        thread.join(2)
+        thread.join(PATIENCE_S)
     assert (answers, asked, console.came) == ([0], [], [])
 
 

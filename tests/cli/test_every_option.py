@@ -21,6 +21,7 @@ import tifffile
 import torch
 from typer.main import get_command
 
+from benchmarks.phasors import Eye, Points, seen
 from rdl_live import specimen
 from rdl_live.cli import app
 from rdl_live.files import VolumeWriter, load_microscope
@@ -94,6 +95,7 @@ RUNS = [
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
+        Case(f"restore mosaics.tif -m M.yaml --weights object-plane.safetensors --out o.tif {READING}", ("o.tif",)),
         Case(
             "restore stacks.tif --microscope M.yaml --weights rcan3d.safetensors --out o.tif --planes 4 "
             "--channel green --device cpu --threads 1 --overwrite",
@@ -110,9 +112,20 @@ RUNS = [
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal", ("cal/camera.yaml", "cal/report.json")),
         Case("calibrate camera --dark dark.tif --flat flat.tif --out cal --overwrite", ("cal/camera.yaml",)),
         Case(
+            "calibrate camera --dark dark.tif --flat flat.tif --out cal --tiles 2x2 --position 0 --channel 0",
+            ("cal/camera.yaml",),
+        ),
+        Case(
             "calibrate offset film.tif --microscope M.yaml --out offset.tif --channel green --overwrite",
             ("offset.tif",),
         ),
+        Case("calibrate otf beads.tif -m M.yaml --out otf.yaml", ("otf.yaml", "otf.mrc"), says="otf_damping"),
+        Case(
+            "calibrate otf beads.tif --microscope M.yaml --out otf.yaml --channel green --bead-um 0.04 --plain "
+            "--overwrite",
+            ("otf.yaml",),
+        ),
+        Case(f"calibrate offset mosaics.tif -m M.yaml --out offset.tif {READING}", ("offset.tif",)),
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
         Case("data add raw.tif film.tif --microscope M.yaml --catalogue d.json --channel green", ("d.json",)),
@@ -153,6 +166,22 @@ RUNS = [
             ("w.safetensors",),
         ),
         Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --half", ("w.safetensors",)),
+        Case(
+            f"train sr --out w.safetensors {QUICK} --architecture srcnn --published --factor 3",
+            ("w.safetensors", "w-preview.png"),
+        ),
+        Case(
+            f"train sr --out w.safetensors {QUICK} --architecture srcnn --pairs pairs --microscope M.yaml",
+            ("w.safetensors", "w-preview.png"),
+        ),
+        Case(
+            f"train sr mosaics.tif -m M.yaml {TIMES} --out w.safetensors {QUICK} --architecture srcnn",
+            ("w.safetensors",),
+        ),
+        Case(
+            f"train sr film.tif -m M.yaml --channel green --out w.safetensors {QUICK} --architecture srcnn",
+            ("w.safetensors", "w-preview.png"),
+        ),
     ),
     *runs(  # demos, trainings and comparisons of many seconds; each verb has a fast test in this folder
         Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
@@ -202,7 +231,7 @@ RUNS = [
 ]
 ELSEWHERE = {
     "live": {"--microscope", "--folder", "--denoise"},  # test_windows_end_at_ctrl_c
-    "open": {"--microscope", "--order", "--planes", "--tiles"},  # the same
+    "open": {"--microscope", "--order", "--planes", "--tiles", "--position", "--channel"},  # the same
     "train denoise": {"--tensorboard"},  # an extra package; see tests/train/test_published.py
     "train sr": {"--tensorboard"},
     "train split": {"--volume", "--planes"},  # refused, see tests/cli/test_learn.py
@@ -289,10 +318,17 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tifffile.imwrite(folder / "mosaics.tif", mosaics, photometric="minisblack")
     tifffile.imwrite(folder / "raw.tif", frames[0].reshape(-1, SIDE, SIDE))
     tifffile.imwrite(folder / "image.tif", frames[0].mean(axis=(0, 1)).round().astype(np.uint16))
+    for kind, side in (("input", 48), ("target", 96)):
+        (folder / "pairs" / kind).mkdir(parents=True)
+        for name in ("a", "b"):
+            tifffile.imwrite(folder / "pairs" / kind / f"{name}.tif", np.full((side, side), 150, np.uint16))
     rng = np.random.default_rng(1)
     with VolumeWriter(folder / "stacks.tif", (4, 4, 40, 40), 0.08, "green", dtype=np.uint16) as writer:
         for _ in range(4):
             writer.write(rng.poisson(20, (4, 40, 40)) + 100)
+    points = 22.5 + 26 * np.mgrid[0:5, 0:5].reshape(2, -1).T + rng.uniform(0, 1, (25, 2))
+    beads = seen(Points(0.08 * points, np.ones(25)), np.full(25, 9000.0), Eye(1.3, 0.525, 0.08, 0.05), 150)
+    tifffile.imwrite(folder / "beads.tif", (2 * rng.poisson(beads.clip(0) + 1, (9, 150, 150)) + 100).astype(np.uint16))
     tifffile.imwrite(folder / "dark.tif", rng.normal(100, 3, (100, 24, 24)).round().astype(np.uint16))
     tifffile.imwrite(folder / "flat.tif", (2 * rng.poisson(400, (100, 24, 24)) + 100).astype(np.uint16))
     with Recorder(folder / "cells.ome.zarr", layout_of(channels=("a", "b"), positions=2)) as recorder:

@@ -55,11 +55,33 @@ def test_patterns_of_a_report_of_json_and_of_a_recording_are_the_same(folder: Pa
     np.testing.assert_allclose(found[0], found[2], rtol=1e-6)
 
 
+def test_the_otf_comes_with_the_patterns(folder: Path, tmp_path: Path) -> None:
+    scope, dim = str(folder / "M.yaml"), str(folder / "dim.tif")
+    report = json.loads(run("estimate", str(folder / "bright.tif"), "-m", scope, "--json"))
+    assert len(report["otf_damping_used"]) == 2
+    report["otf_damping_used"] = [0.05, 0.001]
+    (tmp_path / "damped.json").write_text(json.dumps(report))
+    record = json.loads(run("estimate", dim, "-m", scope, "--json", "--patterns", str(tmp_path / "damped.json")))
+    assert record["otf_damping_used"] == [0.05, 0.001]
+    assert record["patterns_from"]["otf_damping"] == [0.05, 0.001]
+    # Reports of before hold none: then the microscope file's counts.
+    del report["otf_damping_used"]
+    (tmp_path / "before.json").write_text(json.dumps(report))
+    record = json.loads(run("estimate", dim, "-m", scope, "--json", "--patterns", str(tmp_path / "before.json")))
+    assert record["otf_damping_used"] == [0, 0]
+    assert record["patterns_from"]["otf_damping"] is None
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ("{", "not JSON"),
         ('{"warnings": []}', "no list `patterns`"),
+        (
+            '{"patterns": [{"angle_deg": 3, "period_um": 0.2, "phases_deg": [0, 120, 240], "modulation": 1}], '
+            '"otf_damping_used": [1]}',
+            "otf_damping_used",
+        ),
         ('{"patterns": [{"angle_deg": 3}]}', "patterns[0].period_um"),
         (
             '{"patterns": [{"angle_deg": 3, "period_um": 0.2, "phases_deg": [0, 120, 240], "modulation": 1}]}',

@@ -127,7 +127,7 @@ def test_a_wrong_order_that_is_said_is_noticed(run: Run, film: Frames) -> None:
     tifffile.imwrite("swapped.tif", film[0].swapaxes(0, 1).reshape(9, *SHAPE))
     order = ("--order", "angle-phase")
     result = run("reconstruct", "swapped.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json", *order)
-    assert result.code == 0
+    assert result.code == 3
     record = report_of("R.json")
     assert not all(pattern["trusted"] for pattern in record["patterns"])
     assert any("read as phase-angle they do: correct the order" in warning for warning in record["warnings"])
@@ -175,7 +175,8 @@ def test_options_reach_the_reconstruction(run: Run) -> None:
         result = run(
             "reconstruct", "raw.tif", "-m", "M.yaml", "--out", f"{name}.tif", *options, "--report", f"{name}.json"
         )
-        assert result.code == 0, result.words
+        # Another colour's optics do not image what these frames hold.
+        assert result.code == (3 if name == "channel" else 0), result.words
         images[name] = tifffile.imread(f"{name}.tif")
     assert report_of("wiener.json")["wiener"] == pytest.approx(0.3)
     names = list(images)
@@ -257,11 +258,13 @@ def test_awkward_data_give_an_image_and_a_warning(run: Run, film: Frames, what: 
     result = run(
         "reconstruct", "odd.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json", "--preview", "P.png"
     )
-    assert result.code == 0, result.words
     image = tifffile.imread("SR.tif")
     assert np.isfinite(image).all()
     assert float(image.mean()) == pytest.approx(photons(frames), rel=0.03, abs=0.05)
     record = report_of("R.json")
+    any_right = any(pattern["trusted"] for pattern in record["patterns"])
+    assert any_right is (what == "dark orientation")
+    assert result.code == (0 if any_right else 3), result.words  # a part that is right is no failure
     assert not all(pattern["trusted"] for pattern in record["patterns"]) or what == "tiny"
     assert record["warnings"]
 

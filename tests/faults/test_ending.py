@@ -1,6 +1,6 @@
 """Rows 12, 13, 23 and 24 of docs/faults.md: signals, cancelling, runs again and again, and a teardown that fails.
 
-SIGINT to a demo is slow here: `cli/test_demo.py` has it.
+Signals to a demo are slow here: `cli/test_demo.py` sends it SIGINT, and `acquire/test_process.py` both to a plan.
 """
 
 import os
@@ -20,9 +20,8 @@ from tests.faults.conftest import Bench, until
 PROC = Path("/proc/self/fd")
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 0)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_12_the_demo_is_ended_by_a_signal(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     """Sent to the whole group, as a terminal does: files closed, no core dump, and no process left."""
     out = tmp_path / "out"

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from rdl_live.train import scene_training
 from tests.train.test_training import SETTINGS, tiny
 
@@ -23,10 +25,11 @@ while True:
 """
 
 
-def test_22_killed_in_a_checkpoint(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("delays", [(0.07,), pytest.param((0.0, 0.13), marks=pytest.mark.slow)])
+def test_22_killed_in_a_checkpoint(root: Path, tmp_path: Path, delays: tuple[float, ...]) -> None:
     file = tmp_path / "w.checkpoint"
     path = os.pathsep.join(str(root / folder) for folder in (".", "devices", "models"))
-    for delay in (0.0, 0.13):
+    for delay in delays:
         process = subprocess.Popen(
             [sys.executable, "-c", ENDLESS, str(file)],
             env={**os.environ, "PYTHONPATH": path},

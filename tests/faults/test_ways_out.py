@@ -22,11 +22,12 @@ import pytest
 
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.files.recorder import open_recording, verify
+from tests.busy import BUSY
 from tests.faults.conftest import until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="signals and /proc as Linux has them")
 PROGRAMS = ("acquire", "live", "demo", "docked")
-DARK_S = 1.0
+DARK_S = 1.0 * BUSY
 PATIENCE_S = 240.0
 
 

@@ -55,6 +55,23 @@ def test_what_is_no_z_stack_is_told(tmp_path: Path) -> None:
         open_volumes(tmp_path / "gone.tif")
 
 
+def test_a_mosaic_is_divided(tmp_path: Path) -> None:
+    pictures = STACKS.reshape(3, 2, 2, 6, 7).transpose(0, 1, 3, 2, 4).reshape(3, 12, 14)
+    tifffile.imwrite(tmp_path / "m.tif", pictures, photometric="minisblack")
+    with open_volumes(tmp_path / "m.tif", planes=4, tiles=(2, 2)) as read:
+        np.testing.assert_array_equal(np.stack([read[time] for time in range(3)]), STACKS)
+
+
+def test_one_stage_position_is_read(tmp_path: Path) -> None:
+    for place in range(2):
+        for z in range(4):
+            tifffile.imwrite(tmp_path / f"img_position{place:03d}_z{z:03d}.tif", STACKS[place, z])
+    with open_volumes(tmp_path, position="1") as read:
+        np.testing.assert_array_equal(read[0], STACKS[1])
+    with pytest.raises(DataError, match="no position '5'"):
+        open_volumes(tmp_path, position="5")
+
+
 def test_numbers_only_and_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "s.tif"
     with pytest.raises(DataError, match="NaN"), VolumeWriter(path, (1, 2, 3, 3), 0.1, "green") as writer:

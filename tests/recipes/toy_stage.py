@@ -9,7 +9,7 @@ class Smoother:
     """Averages the SIM image over 3 x 3 pixels, and shows what that took away."""
 
     name = "smoother"
-    behind = False
+    has_deferred = False
 
     def restore(self, unit: Unit) -> Restored:
         sim = unit.sim()

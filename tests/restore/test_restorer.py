@@ -250,14 +250,14 @@ def test_live_no_image_but_the_first_waits_for_the_guards(
     live, channel = LiveRestorer(scope, (64, 64), "rdl", half=False), scope.channels[0]
     photons = to_photons(series.adu, scope.camera)
     first = live.restore(Unit(photons, series.patterns, channel))
-    assert not live.behind
+    assert not live.has_deferred
     monkeypatch.setattr(live_module, "GUARD_EVERY_S", 0.0)
     second = live.restore(Unit(photons, series.patterns, channel))
     assert second.guards is first.guards
-    assert live.behind
+    assert live.has_deferred
     photons.zero_()  # the rolling mode writes into them: the verdict is of what was restored
     live.run_deferred()
-    assert not live.behind
+    assert not live.has_deferred
     third = live.restore(Unit(to_photons(series.adu, scope.camera), series.patterns, channel))
     assert third.guards is not first.guards
     assert third.guards is not None
@@ -268,4 +268,4 @@ def test_live_no_image_but_the_first_waits_for_the_guards(
     assert fourth.guards is not third.guards
     # A verdict on other patterns is worth nothing.
     assert live.restore(Unit(photons, other.patterns, channel)).guards is not fourth.guards
-    assert not live.behind
+    assert not live.has_deferred

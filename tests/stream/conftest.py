@@ -51,7 +51,7 @@ class Later(Executor):
 class Before:
     """A stage that changes the photons before the reconstruction."""
 
-    behind = False
+    has_deferred = False
 
     def __init__(self, name: str, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.name, self._change = name, change

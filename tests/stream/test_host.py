@@ -1,5 +1,6 @@
 """The host: errors stay in it, slow processing drops whole series, everything is counted and told once."""
 
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from rdl_live.errors import OutputError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream import Pipeline, Result, SeriesQueue, ThreadHost, background
 from rdl_live.stream.series import Frame
+from tests.busy import PATIENCE_S
 
 from .conftest import AtOnce, Before, Scene, frames_of
 
@@ -78,17 +80,17 @@ class Deferring:
 
     def __init__(self, pipeline: Pipeline, fails: bool) -> None:
         self._pipeline, self._fails = pipeline, fails
-        self.behind, self.done = False, 0
+        self.has_deferred, self.done = False, 0
 
     def push(
         self, frame: Frame | None, tag: FrameTag, arrived_s: float | None = None, block: Frame | None = None
     ) -> Result | None:
         result = self._pipeline.push(frame, tag, arrived_s, block)
-        self.behind = self.behind or result is not None
+        self.has_deferred = self.has_deferred or result is not None
         return result
 
     def run_deferred(self) -> None:
-        self.behind = False
+        self.has_deferred = False
         self.done += 1
         if self._fails:
             raise ValueError("put off and broken")
@@ -105,7 +107,7 @@ def test_what_was_put_off_is_done_when_no_frame_waits(scene: Scene, fails: bool)
     hosted.offer(0, 30)  # all there before it starts: it is never idle between them
     host.start()
     deadline = time.monotonic() + 30
-    while len(hosted.results) < 30 or deferring.behind:
+    while len(hosted.results) < 30 or deferring.has_deferred:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert host.stop()
@@ -134,11 +136,14 @@ def test_slow_processing_drops_whole_series_and_keeps_memory_flat(scene: Scene) 
 
 
 def test_the_acquisition_never_waits(scene: Scene) -> None:
-    hosted = Hosted(scene, lambda _: time.sleep(0.5), capacity=2)
+    go_on = threading.Event()
+    hosted = Hosted(scene, lambda _: go_on.wait(PATIENCE_S), capacity=2)
     host = hosted.host()
     began = time.perf_counter()
-    hosted.offer(0, 20)
-    assert time.perf_counter() - began < 0.4
+    hosted.offer(0, 20)  # it returns, though not one series can be done
+    assert time.perf_counter() - began < PATIENCE_S
+    assert not hosted.results
+    go_on.set()
     assert host.stop()
 
 
@@ -190,25 +195,25 @@ def test_one_receiver_in_trouble_does_not_take_the_others_along(scene: Scene) ->
 
 
 def test_a_host_that_is_stuck_is_left_in_time(scene: Scene) -> None:
-    hosted = Hosted(scene, lambda _: time.sleep(1.0), capacity=5)
+    go_on = threading.Event()
+    hosted = Hosted(scene, lambda _: go_on.wait(PATIENCE_S), capacity=5)
     host = hosted.host()
     hosted.offer(0, 5)
     began = time.perf_counter()
-    host.stop(timeout_s=0.7)
-    assert time.perf_counter() - began < 1.5
+    host.stop(timeout_s=0.2)
+    assert time.perf_counter() - began < PATIENCE_S
     assert hosted.queue.status.dropped_series >= 2
+    go_on.set()
 
 
 def test_the_background_computes_beside_the_stream() -> None:
     with background() as executor:
-        assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(5) == 4.0
+        assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(PATIENCE_S) == 4.0
 
 
 def test_a_stopped_host_leaves_no_thread(scene: Scene) -> None:
-    import threading
-
     before = threading.active_count()
     for _ in range(20):
         hosted = Hosted(scene)
         assert hosted.host().stop()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before

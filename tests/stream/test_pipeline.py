@@ -212,7 +212,7 @@ class Flat:
     """A stage that is easily told."""
 
     name = "flat"
-    behind = False
+    has_deferred = False
 
     def run_deferred(self) -> None:
         raise AssertionError("nothing was put off")

@@ -241,7 +241,7 @@ def test_frames_never_wait_for_it(scene: Scene) -> None:
     pid = _kill(host, signal.SIGSTOP)
     began = time.perf_counter()
     hosted.offer(0, 50)
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < PATIENCE_S
     os.kill(pid, signal.SIGCONT)
     assert host.stop()
     assert len(hosted.results) + hosted.queue.status.dropped_series == 50

@@ -38,7 +38,7 @@ def test_what_is_held_keeps_its_values(steps: list[tuple[int, str]]) -> None:
 
 def test_what_was_let_go_is_used_again() -> None:
     recycled, places = Recycled(), set()
-    for number in range(20):
+    for number in range(5):
         tensor = torch.from_numpy(recycled.copy_of(values(number)))
         places.add(tensor.data_ptr())
         del tensor

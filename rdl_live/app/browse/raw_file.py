@@ -41,7 +41,10 @@ class FileSource:
         names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
         self.notes = tuple(recording.notes)
         pixel = scope.optics.pixel_size_um
-        self.sizes = Sizes(times, positions, names, planes, angles, phases, (rows, columns), pixel)
+        places = tuple(recording.positions)
+        self.sizes = Sizes(
+            times, positions, names, planes, angles, phases, (rows, columns), pixel, position_names=places
+        )
 
     def series(self, where: Where) -> npt.NDArray[Any]:
         """Return raw ADU (angle, phase, y, x)."""

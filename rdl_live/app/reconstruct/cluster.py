@@ -53,6 +53,8 @@ class Order:
     """See `Channel`."""
     contrast: tuple[float, ...] | None = None
     """See `OfflineRun`."""
+    starts: tuple[int, ...] | None = None
+    """Where series begin, if they were aligned anew; see `OfflineRun`."""
 
 
 def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator[Computed]:
@@ -76,6 +78,7 @@ def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator
         run.model,
         run.channel.otf_damping,
         run.contrast,
+        run.starts,
     )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
     step = max(1, min(TASK_SERIES, TASK_BYTES // size))
@@ -157,6 +160,8 @@ def _opened(order: Order) -> tuple[OfflineRun, Machine]:
     """Return the recording and what makes its images; kept for the next task."""
     run = OfflineRun(Path(order.raw), Path(order.microscope), torch.device("cpu"), order.options)
     run.settle_camera()
+    if order.starts is not None:
+        run.begin_series_at(order.starts)
     patterns = PatternSet.model_validate_json(order.patterns)
     levels, (rows, columns, hot) = json.loads(order.levels), json.loads(order.defects)
     run.channel = run.channel.replace(otf_damping=order.otf_damping)

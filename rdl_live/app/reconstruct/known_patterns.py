@@ -1,4 +1,4 @@
-"""Patterns from elsewhere: what `--patterns FROM` reads from a report, an `estimate --json` output or a recording."""
+"""Patterns from elsewhere and their OTF: what `--patterns FROM` reads from a report, `estimate --json`, a recording."""
 
 import json
 import math
@@ -6,17 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from rdl_live.errors import ConfigError, DataError
-from rdl_live.optics import Microscope, Pattern, PatternSet
+from rdl_live.optics import Channel, Microscope, Pattern, PatternSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 JSON = ".json"
+USED = "otf_damping_used"
+"""Key of reports: the OTF's damping that was used."""
 MAX_BYTES = 2**26
 """Of a report; those of long time-lapses list every series."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What a recording, or a report of it, says of the microscope."""
+
+    patterns: PatternSet
+    otf_damping: tuple[float, float] | None = None
+    """Of `Channel.otf_damping` [um, um^2]; None where nothing is said of it."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +38,17 @@ class KnownPatterns:
     file: str
     kind: str
     """`report` (also of `estimate --json`) or `recording`."""
+    otf_damping: tuple[float, float] | None = None
+    """See `Elsewhere`: a dim recording cannot show it, and the known depths are those of this OTF."""
 
     def record(self) -> dict[str, Any]:
         """Return it for a report."""
-        return {"file": self.file, "kind": self.kind}
+        damping = None if self.otf_damping is None else list(self.otf_damping)
+        return {"file": self.file, "kind": self.kind, "otf_damping": damping}
+
+    def damped(self, channel: Channel) -> Channel:
+        """Return the channel with the OTF that goes with these patterns."""
+        return channel if self.otf_damping is None else channel.replace(otf_damping=self.otf_damping)
 
 
 class _Record(BaseModel):
@@ -47,14 +65,14 @@ class _Record(BaseModel):
 
 
 def known_patterns(
-    source: Path, scope: Microscope, estimated: "Callable[[Path], PatternSet]", *, option: str = "--patterns"
+    source: Path, scope: Microscope, estimated: "Callable[[Path], Elsewhere]", *, option: str = "--patterns"
 ) -> KnownPatterns:
     """Return the patterns that a file holds.
 
     Args:
         source: report, JSON of `estimate`, or a recording.
         scope: the microscope that they must fit.
-        estimated: gives the patterns of a recording.
+        estimated: gives what a recording says.
         option: how the user named the file.
 
     Raises:
@@ -66,17 +84,18 @@ def known_patterns(
     else:
         found, kind = estimated(source), "recording"
     try:
-        found.check(scope.pattern.angles, scope.pattern.phases)
+        found.patterns.check(scope.pattern.angles, scope.pattern.phases)
     except ConfigError as error:
         raise ConfigError(f"{option} {source}: {error}") from error
-    if not any(pattern.trusted for pattern in found):
+    if not any(pattern.trusted for pattern in found.patterns):
         raise ConfigError(
-            f"{option} {source}: none of its {len(found)} patterns is trusted; give a brighter recording, or its report"
+            f"{option} {source}: none of its {len(found.patterns)} patterns is trusted; give a brighter recording, or "
+            "its report"
         )
-    return KnownPatterns(found, source.name, kind)
+    return KnownPatterns(found.patterns, source.name, kind, found.otf_damping)
 
 
-def _read(path: Path, option: str) -> PatternSet:
+def _read(path: Path, option: str) -> Elsewhere:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise DataError(f"{option} {path}: larger than any report; give a report or the output of estimate --json")
@@ -90,7 +109,18 @@ def _read(path: Path, option: str) -> PatternSet:
     records = content.get("patterns") if isinstance(content, dict) else None
     if not isinstance(records, list) or not records:
         raise DataError(f"{option} {path}: holds no list `patterns`; give a report or the output of estimate --json")
-    return PatternSet(patterns=tuple(_pattern(one, f"{option} {path}: patterns[{i}]") for i, one in enumerate(records)))
+    patterns = tuple(_pattern(one, f"{option} {path}: patterns[{i}]") for i, one in enumerate(records))
+    return Elsewhere(PatternSet(patterns=patterns), _damping(content.get(USED), f"{option} {path}: {USED}"))
+
+
+def _damping(values: Any, where: str) -> tuple[float, float] | None:
+    """Return the damping of a report; None in reports of versions that did not note it."""
+    if values is None:
+        return None
+    try:
+        return TypeAdapter(tuple[FiniteFloat, FiniteFloat]).validate_python(values)
+    except ValidationError as error:
+        raise DataError(f"{where}: must be two numbers [um, um^2], got {values!r}; give an unchanged report") from error
 
 
 def _pattern(record: Any, where: str) -> Pattern:

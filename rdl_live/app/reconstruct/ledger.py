@@ -1,6 +1,6 @@
 """What became of each series: the verdicts in order, `series[]` of the report, and what the user reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -19,16 +19,24 @@ _NAMED = 6
 class Ledger:
     """Verdicts of a recording, entered in order."""
 
-    def __init__(self, patterns: PatternSet, geometry: PatternGeometry, index: Callable[[int], SeriesIndex]) -> None:
+    def __init__(
+        self,
+        patterns: PatternSet,
+        geometry: PatternGeometry,
+        index: Callable[[int], SeriesIndex],
+        slipped: Collection[int] = (),
+    ) -> None:
         """Begin.
 
         Args:
             patterns: in force.
             geometry: counts, and the order in which the frames were taken.
             index: gives time point, plane, position and channel of a series.
+            slipped: series in which frames are missing or too many, which is told elsewhere; the next may overlap.
         """
-        self._index = index
+        self._index, self._slipped = index, frozenset(slipped)
         self._untrusted = [index for index, pattern in enumerate(patterns, start=1) if not pattern.trusted]
+        self._any_trusted = len(self._untrusted) < len(patterns)
         places = sequence(geometry)
         self._first_place, self._last_place = places[0], places[-1]
         self._last: npt.NDArray[np.generic] | None = None
@@ -38,7 +46,8 @@ class Ledger:
     def add(self, verdict: SeriesVerdict, series: npt.NDArray[np.generic]) -> None:
         """Enter the next series, with its raw frames (angle, phase, y, x)."""
         first = series[self._first_place]
-        if self._last is not None and not verdict.why and equal_frames(self._last, first):
+        follows = len(self._verdicts) - 1 not in self._slipped
+        if self._last is not None and follows and not verdict.why and equal_frames(self._last, first):
             why = "its first frame holds the same pixels as the last one of the series before: it was stored twice"
             verdict = replace(verdict, why=why, checked=True)
         self._last = series[self._last_place].copy()
@@ -58,10 +67,16 @@ class Ledger:
             for time, verdict in enumerate(self._verdicts)
         ]
 
+    @property
+    def any_super_resolved(self) -> bool:
+        """Whether any series was super-resolved, at least in one direction."""
+        count = len(self._verdicts)
+        return self._any_trusted and (not count or any(not self._misfit(time) for time in range(count)))
+
     def warnings(self) -> list[str]:
         """Return a sentence on the series that do not fit, and one on those that are too dim to tell."""
         count = len(self._verdicts)
-        wrong = [time for time in range(count) if self._misfit(time)]
+        wrong = [time for time in range(count) if self._misfit(time) and time not in self._slipped]
         found = []
         if wrong:
             first = wrong[0]
@@ -71,18 +86,14 @@ class Ledger:
                 f"{more} shown without super-resolution; {self._remedy(first, wrong)}"
             )
         dim = [time for time, verdict in enumerate(self._verdicts) if not verdict.checked]
-        if dim and count > 1 and not self._all_untrusted:
+        if dim and count > 1 and self._any_trusted:
             found.append(
                 f"{len(dim)} of {count} series are too dim to check one by one that their frames are in step with the "
                 "patterns; together they show no fault"
-                if not wrong
+                if not (wrong or self._slipped)
                 else f"{len(dim)} of {count} series are too dim to check one by one"
             )
         return found
-
-    @property
-    def _all_untrusted(self) -> bool:
-        return bool(self._verdicts) and len(self._untrusted) == len(self._verdicts[0].contrast)
 
     def _why(self, time: int) -> str:
         if misfit := self._misfit(time):
@@ -109,7 +120,7 @@ class Ledger:
             return "check the laser, the shutter and the first exposure of a burst"
         if "weaker" in why:
             return "check the focus of these series or planes"
-        return "check trigger and pattern order of the SLM, and frames that the camera dropped"
+        return "check the trigger and the pattern order of the pattern source, and frames that the camera dropped"
 
 
 def _listed(times: list[int]) -> str:

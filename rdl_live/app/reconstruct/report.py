@@ -1,6 +1,7 @@
 """What a reconstruction tells about itself: patterns, quality, warnings in words."""
 
 import math
+import re
 from dataclasses import dataclass, field
 from statistics import median, pstdev
 from typing import Any
@@ -18,6 +19,7 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.quality.pattern_levels import pattern_level_bound
 from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
@@ -28,6 +30,7 @@ _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
 _LEAST_PASSED = 0.6
 """Of the OTF at half the cut-off; good objectives in daily use pass 0.75."""
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
@@ -63,23 +66,31 @@ def dim_frames(patterns: PatternSet) -> list[str]:
 
 
 def pattern_warnings(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every pattern that is not trusted, and what that means for the image."""
-    doubts = [
-        f"orientation {index}: {pattern.doubt or 'not trusted'}"
-        for index, pattern in enumerate(patterns, start=1)
-        if not pattern.trusted
-    ]
-    common = {pattern.doubt for pattern in patterns}
-    if len(doubts) == len(patterns) > 1 and len(common) == 1 and (doubt := common.pop()):
-        doubts = [f"all orientations: {doubt}"]
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif len(doubts) == len(patterns):
-        doubts.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
-    elif doubts:
-        doubts.append(
-            "super-resolution is missing along the orientations that are not trusted; they add widefield only"
-        )
-    return doubts + dim_frames(patterns)
+    """Return a sentence for every cause for which patterns are not trusted, and what that means for the image."""
+    causes: dict[str, list[int]] = {}
+    for index, pattern in enumerate(patterns):
+        if not pattern.trusted:
+            causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
+    if not causes:
+        return dim_frames(patterns)
+    count = sum(len(indices) for indices in causes.values())
+    found = []
+    for indices in causes.values():
+        strongest = max((patterns[index] for index in indices), key=lambda pattern: pattern.score)
+        found.append(f"{_orientations(indices, len(patterns))}: {strongest.doubt or 'not trusted'}")
+    if count == len(patterns):
+        found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
+    else:
+        found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
+    return found + dim_frames(patterns)
+
+
+def _orientations(indices: list[int], count: int) -> str:
+    """Name orientations, counted from 1."""
+    if len(indices) == count > 1:
+        return "all orientations"
+    numbers = " and ".join(str(index + 1) for index in indices)
+    return f"orientation{'s' if len(indices) > 1 else ''} {numbers}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,8 @@ class RawQuality:
     motion: Motion
     phase_step_error_deg: float
     photons_per_pixel: float
+    level_bound: float = 0.0
+    """Relative change of a frame's light that stripes alone may make on this specimen."""
 
     def record(self) -> dict[str, Any]:
         """Return the plain numbers for the report."""
@@ -117,6 +130,7 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channe
         motion=motion_between_orientations(photons, scope.optics.pixel_size_um),
         phase_step_error_deg=phase_step_error_deg(patterns),
         photons_per_pixel=float(photons.mean()),
+        level_bound=pattern_level_bound(photons, Otf.of(scope, channel), scope.camera.read_noise_e),
     )
 
 
@@ -134,20 +148,23 @@ def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | 
     """Return what a microscopist should mend before the next recording."""
     found = []
     contrast = quality.contrast
-    # Patterns that are trusted were measured over whole frames: there single pixels say nothing against the image.
-    if contrast.overall < _LOW_MCNR and (patterns is None or not patterns.trusted):
+    # Patterns were measured over whole frames: single pixels say nothing against those that are trusted, and of those
+    # that are not `pattern_warnings` says more.
+    if contrast.overall < _LOW_MCNR and patterns is None:
         found.append(
             f"the stripes hardly stand out of the noise of the raw frames (modulation contrast-to-noise "
             f"{contrast.overall:.1f}; {contrast.noise_floor:.1f} is noise alone) at {quality.photons_per_pixel:.3g} "
             "photons a pixel: use more light, or improve the contrast of the pattern (focus, polarisation)"
         )
-    fitted = _fitted_flicker(patterns)
-    if quality.flicker.within_orientations > _FLICKER and (fitted is None or fitted > _FLICKER):
+    fitted, change = _fitted_flicker(patterns), quality.flicker.within_orientations
+    certain = change > _FLICKER + quality.level_bound if fitted is None else fitted > _FLICKER
+    if change > _FLICKER and certain:
         found.append(
-            f"the light changes by {quality.flicker.within_orientations:.0%} between phase steps: check the "
+            f"the light changes by {change:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
         )
-    if quality.flicker.between_orientations > _ORIENTATIONS:
+    bound = quality.level_bound if fitted is None else 0.0
+    if quality.flicker.between_orientations > _ORIENTATIONS + bound:
         found.append(
             f"the orientations differ in brightness by {quality.flicker.between_orientations:.0%}: check the "
             "polarisation and the alignment of the beams"
@@ -227,6 +244,8 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+    super_resolved: bool = True
+    """Whether any series was, at least in one direction; else the images show no more than widefield ones."""
 
     def warn(self, sentences: list[str]) -> None:
         """Add warnings, each once."""

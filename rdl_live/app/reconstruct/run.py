@@ -15,9 +15,10 @@ import torch
 from rdl_live._names import NO_DENOISER
 from rdl_live._version import __version__
 from rdl_live.app.denoiser import check_denoiser
+from rdl_live.app.reconstruct.alignment import align_recording
 from rdl_live.app.reconstruct.cluster_name import check_cluster
 from rdl_live.app.reconstruct.judge import SeriesJudge, patterns_in_force
-from rdl_live.app.reconstruct.known_patterns import KnownPatterns, known_patterns
+from rdl_live.app.reconstruct.known_patterns import USED, Elsewhere, KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.offsets import own_offsets
@@ -60,7 +61,7 @@ from rdl_live.optics.quality import decorrelation, negative_values
 from rdl_live.optics.quality.defects import NONE as NO_DEFECTS
 from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.fixed_light import offset_share
-from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late
+from rdl_live.optics.quality.in_step import SeriesVerdict, begins_late, sequence, usual_levels
 from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
 from rdl_live.restore import Restorer
@@ -188,7 +189,13 @@ class OfflineRun:
         """What was measured of the camera on this recording, as fields of `Camera`."""
         self.damping: Damping | None = None
         """What the recording says of its OTF; known after `estimate`."""
+        self.starts: tuple[int, ...] | None = None
+        """First frames of the series, where frames were missing or too many; None: they follow each other."""
+        self._slipped: tuple[int, ...] = ()
+        """The series in which they were."""
         self._known: KnownPatterns | None = None
+        self._taken_um = 0.0
+        """a of the OTF's damping that came with patterns from elsewhere, beyond that of the microscope file [um]."""
         self._fit_warnings: list[str] = []
         self.levels: np.ndarray | None = None
         """Usual light of every frame (angle, phase) relative to its series; known after `estimate`."""
@@ -256,9 +263,7 @@ class OfflineRun:
 
     def estimate(self) -> tuple[PatternSet, list[str]]:
         """Estimate the patterns from some time points; return them and all warnings up to here."""
-        count = min(len(self.recording), ESTIMATE_SERIES)
-        times = np.unique(np.linspace(0, len(self.recording) - 1, count).round().astype(int))
-        stack = [self.series(int(index)) for index in times]
+        times, stack = self._some_series()
         mean = float(to_photons(torch.from_numpy(stack[0].astype(np.float32)), self.scope.camera, self.maps).mean())
         if mean <= 0:
             if odd := rescaled(stack[0]) + signed(stack[0]):
@@ -273,12 +278,21 @@ class OfflineRun:
         stack = [self.defects.mend(one) for one in stack]
         warnings += self.settle_camera(stack)
         warnings += value_warnings(stack[0], self.scope.camera, otf, self.maps) + self.defects.warnings()
+        if self._known is None and self.options.patterns is not None:
+            self._known = known_patterns(self.options.patterns, self.scope, self._estimated_elsewhere)
+            damped = self._known.damped(self.channel)
+            self._taken_um = damped.otf_damping[0] - self.channel.otf_damping[0]
+            self.channel = damped
         with self.watch.timed("estimate"):
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self.options.patterns is None:
                 self.contrast = self.judge(patterns).contrast(stack)
+            if told := self._align(patterns, stack):
+                warnings += told
+                times, stack = self._some_series()
+                self.levels = usual_levels([self.judge(patterns).stripes(one).levels for one in stack])
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
@@ -295,11 +309,37 @@ class OfflineRun:
         warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
         return patterns, warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
 
+    def _some_series(self) -> tuple[np.ndarray, "list[np.ndarray]"]:
+        """Return the numbers of series that stand for all, and the series."""
+        count = min(len(self.recording), ESTIMATE_SERIES)
+        times = np.unique(np.linspace(0, len(self.recording) - 1, count).round().astype(int))
+        return times, [self.series(int(index)) for index in times]
+
+    def _align(self, patterns: PatternSet, stack: "list[np.ndarray]") -> list[str]:
+        """Where frames are missing or too many, find the series after that again; return a sentence on it."""
+        # The usual light of the frames is that of series that are out of step, too.
+        self.levels, levels = None, self.levels
+        judge = self.judge(patterns)
+        self.levels = levels
+        if not any(judge(one).shift for one in stack):
+            return []
+        found = align_recording(self.recording, self.scope.pattern, lambda raw: judge(self.defects.mend(raw)))
+        if found is None:
+            return []
+        self.starts, self._slipped = found.starts, tuple(slip.series for slip in found.slips)
+        return found.warnings()
+
+    def begin_series_at(self, starts: tuple[int, ...]) -> None:
+        """Let series begin with these frames, counted in the order in which they were taken."""
+        self.recording.begin_series_at(starts, sequence(self.scope.pattern))
+        self.starts = starts
+
     def _settle_otf(self, stack: "list[np.ndarray]", patterns: PatternSet) -> bool:
         """Measure the OTF on some series; return whether it is not the one that was assumed."""
         before = self.channel
+        settled = self._known is not None and self._known.otf_damping is not None
         self.channel, self.damping = damped_channel(
-            np.stack(stack), self.scope, patterns, before, maps=self.maps, device=self.device
+            np.stack(stack), self.scope, patterns, before, maps=self.maps, device=self.device, settled=settled
         )
         return self.channel is not before
 
@@ -320,6 +360,8 @@ class OfflineRun:
         series = some or [self.series(0)]
         warnings = self._settle_gain(series[0])
         self.noise = self._noise(series)
+        if any(self._saturated.clips(one) for one in series):
+            return warnings  # edges that are cut off look like a pattern of the camera
         own = None
         offsets = self.noise.excess > FIXED_EXCESS and self._is_of_offsets()
         if offsets:
@@ -357,8 +399,6 @@ class OfflineRun:
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
-        if self._known is None and self.options.patterns is not None:
-            self._known = known_patterns(self.options.patterns, scope, self._estimated_elsewhere)
         known = self._known
         try:
             if known is None:
@@ -371,10 +411,11 @@ class OfflineRun:
         self._fit_warnings = list(fit.warnings)
         return fit.patterns
 
-    def _estimated_elsewhere(self, raw: Path) -> PatternSet:
-        """Return the patterns of another recording of this microscope and channel."""
+    def _estimated_elsewhere(self, raw: Path) -> Elsewhere:
+        """Return patterns and OTF of another recording of this microscope and channel."""
         with OfflineRun(raw, self.microscope, self.device, Options(channel=self.options.channel)) as other:
-            return other.estimate()[0]
+            patterns, _ = other.estimate()
+            return Elsewhere(patterns, other.channel.otf_damping)
 
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
@@ -384,10 +425,10 @@ class OfflineRun:
         return {"fixed_pattern_e": fixed, **self._otf_facts(), **camera, **given}
 
     def _otf_facts(self) -> dict[str, Any]:
-        found = self.damping
+        found, used = self.damping, {USED: list(self.channel.otf_damping)}
         if found is None or not math.isfinite(found.sigma_um):
-            return {"otf_damping": None, "otf_damping_error": None}
-        return {"otf_damping": found.slope_um, "otf_damping_error": found.sigma_um}
+            return {"otf_damping": None, "otf_damping_error": None, **used}
+        return {"otf_damping": self._taken_um + found.slope_um, "otf_damping_error": found.sigma_um, **used}
 
     def step_warnings(self) -> list[str]:
         """What was found in the series that the patterns were estimated from; `reconstruct` looks at all."""
@@ -430,11 +471,12 @@ class OfflineRun:
         with ExitStack() as files:
             writer = files.enter_context(self._writer(out, patterns))
             spread = files.enter_context(self._writer(sigma, patterns, "standard error")) if sigma else None
-            ledger = Ledger(patterns, self.scope.pattern, self.recording.index)
+            ledger = Ledger(patterns, self.scope.pattern, self.recording.index, self._slipped)
             first = self._all_series(rec, patterns, writer, spread, progress, ledger)
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
             result.extra["series"] = ledger.records()
+            result.super_resolved = ledger.any_super_resolved
             if isinstance(rec, Restorer):
                 self._guard(result, rec, first[0])
             writer.provenance["report"] = result.as_dict()
@@ -555,11 +597,8 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        result.warn(
-            self.saturation_warnings()
-            + raw_warnings(quality, self.scope, result.patterns)
-            + negative_warning(negative.ratio)
-        )
+        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope, result.patterns) + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {
             "program": f"rdl-live {__version__}",

@@ -23,14 +23,20 @@ class Saturation:
 
     def add(self, index: int, series: npt.NDArray[Any]) -> None:
         """Count one time point, of any shape [ADU]."""
-        if index in self._fractions or series.size == 0:
-            return
+        if index not in self._fractions and series.size:
+            self._fractions[index] = self._fraction(series)
+
+    def clips(self, series: npt.NDArray[Any]) -> bool:
+        """Whether a series is saturated [ADU]: its brightest structures are then cut off, with edges of their own."""
+        return series.size > 0 and self._fraction(series) > _SATURATED
+
+    def _fraction(self, series: npt.NDArray[Any]) -> float:
         found = saturated_fraction(series, self._ceiling)
         # A 12-bit camera in a 16-bit file saturates at 4095: its largest value occurs again and again.
         brightest = float(series.max())
         if found == 0 and brightest in _CONVERTERS:
             found = float(np.count_nonzero(series == brightest)) / series.size
-        self._fractions[index] = found
+        return found
 
     def warnings(self) -> list[str]:
         """Return a sentence if any time point was saturated."""

@@ -6,22 +6,23 @@ from pathlib import Path
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.restore.images import restore_images
 from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
-from rdl_live.files import check_output
+from rdl_live.files import RawRequest, check_output
 from rdl_live.restore.suited import SERIES, check_suited
-from rdl_models import find_weights, load_weights, read_card
+from rdl_models import Task, find_weights, load_weights, read_card
 
 Progress = Callable[[str, int, int], None]
 
 
 def restore_file(
     raw: Path,
-    microscope: Path,
+    microscope: Path | None,
     weights: str,
     out: Path,
     *,
-    planes: int | None = None,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     device: torch.device | str = "cpu",
     overwrite: bool = False,
@@ -31,10 +32,11 @@ def restore_file(
 
     Args:
         raw: file.
-        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too.
+        microscope: microscope file, of which optics, channels and camera count; of SIM series the pattern, too. Only
+            single images may go without: their values are then taken as photons.
         weights: name of shipped weights, or a file.
         out: OME-TIFF to write, float32 photons.
-        planes: of a stack, where the file does not say; not for SIM series.
+        reading: position, order and tiles as the user says them; planes of a stack, where the file does not say.
         channel: colour; the first where left out.
         device: where to compute.
         overwrite: replace a file that exists.
@@ -43,23 +45,42 @@ def restore_file(
     Raises:
         RdlError: a file cannot be used, or weights, microscope and recording do not fit.
     """
+    reading = reading or RawRequest()
     path = find_weights(weights)
-    check_output(out, overwrite, inputs=[raw, microscope, path])
+    check_output(out, overwrite, inputs=[one for one in (raw, microscope, path) if one is not None])
     card = read_card(path)
+    if card.task == Task.SUPER_RESOLUTION:
+        return restore_images(
+            raw,
+            microscope,
+            card,
+            load_weights(path, device).network,
+            out,
+            reading=reading,
+            channel=channel,
+            device=device,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if microscope is None:
+        raise ConfigError(f"weights {weights} are for {card.task}, which needs the optics: add --microscope M.yaml")
     if card.task in SERIES:
-        if planes is not None:
-            raise ConfigError(f"--planes {planes}: weights {weights} are for SIM series, which are no z-stacks")
-        options = Options(channel=channel, denoise=weights, overwrite=overwrite)
+        options = Options(channel=channel, reading=reading, denoise=weights, overwrite=overwrite)
         with OfflineRun(raw, microscope, torch.device(device), options) as run:
             return run.reconstruct(out, progress=progress).warnings
-    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS}, "restore a file")
+    check_suited(card, f"--weights {weights}", {*SERIES, *RESTORATIONS, Task.SUPER_RESOLUTION}, "restore a file")
+    if reading.order is not None:
+        raise ConfigError(
+            f"--order {reading.order}: weights {weights} are for images and z-stacks, which have no angles and phases; "
+            "leave --order out"
+        )
     return restore_stacks(
         raw,
         microscope,
         card,
         RESTORATIONS[card.task](load_weights(path, device).network, weights),
         out,
-        planes=planes,
+        reading=reading,
         channel=channel,
         device=device,
         overwrite=overwrite,

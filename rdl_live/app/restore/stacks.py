@@ -1,4 +1,4 @@
-"""Stacks, time-lapses of them, and single images: restored from file to file, one time point in memory at a time."""
+"""Stacks and time-lapses of them: restored from file to file, one time point in memory at a time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from torch import Tensor
 from rdl_live._version import __version__
 from rdl_live.app.retrain.volumes import checked_stack
 from rdl_live.errors import ConfigError
-from rdl_live.files import VolumeWriter, load_camera_maps, load_microscope, open_volumes
+from rdl_live.files import RawRequest, VolumeWriter, load_camera_maps, load_microscope, open_volumes
 from rdl_live.optics import to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_live.restore.stages.single_image import super_resolved
 from rdl_live.restore.volume import denoise_stack
 from rdl_models import Card, Network, Task
 
@@ -44,27 +43,8 @@ def stack_restoration(network: Network, name: str) -> Restoration:
     return Restoration("denoising", 1, lambda photons, pixel: denoise_stack(network, photons, pixel), stacked=True)
 
 
-def image_restoration(network: Network, name: str) -> Restoration:
-    """Return the super-resolution of images one by one.
-
-    Raises:
-        ConfigError: the network takes all frames of a SIM series.
-    """
-    if network.config.channels != 1:
-        raise ConfigError(
-            f"--weights {name}: this network takes the {network.config.channels} frames of a SIM series at once, which "
-            "only its training does so far; use weights of `rdl-live train sr --frames 1`, or `rdl-live reconstruct`"
-        )
-
-    def apply(photons: Tensor, _pixel: float) -> Tensor:
-        return torch.stack([super_resolved(network, plane[None]) for plane in photons])
-
-    return Restoration("super-resolving", network.config.scale, apply, stacked=False)
-
-
 RESTORATIONS: Mapping[str, Callable[[Network, str], Restoration]] = {
     Task.STACKS: stack_restoration,
-    Task.SUPER_RESOLUTION: image_restoration,
 }
 """By the task of the weights: (network, how the user named it) -> what is done."""
 
@@ -76,7 +56,7 @@ def restore_stacks(
     restoration: Restoration,
     out: Path,
     *,
-    planes: int | None = None,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     device: torch.device | str = "cpu",
     overwrite: bool = False,
@@ -90,7 +70,7 @@ def restore_stacks(
         card: of the weights.
         restoration: what is done with each stack.
         out: OME-TIFF to write, (T, Z, Y, X) float32 photons.
-        planes: of a stack, where the file does not say.
+        reading: position, tiles, and planes of a stack, where the file does not say.
         channel: colour; the first where left out.
         device: where the network is.
         overwrite: replace a file that exists.
@@ -101,8 +81,15 @@ def restore_stacks(
     """
     scope = load_microscope(microscope)
     asked = None if channel is None else scope.channel(channel)
+    reading = reading or RawRequest()
     with open_volumes(
-        raw, planes=planes, stacked=restoration.stacked, colours=scope.channels, asked=asked
+        raw,
+        planes=reading.planes,
+        stacked=restoration.stacked,
+        colours=scope.channels,
+        asked=asked,
+        position=reading.position,
+        tiles=reading.tiles,
     ) as recording:
         colour = recording.channel or scope.channel(channel)
         warnings = check_microscope(card, scope, colour)

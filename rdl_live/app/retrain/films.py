@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rdl_live.app.reconstruct.known_patterns import known_patterns
+from rdl_live.app.reconstruct.known_patterns import Elsewhere, KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.app.retrain.recorded_films import recorded_films
 from rdl_live.files import RawRequest, load_microscope
 from rdl_live.files.recorder.series import recording_of
-from rdl_live.optics.pattern import PatternSet
 from rdl_live.train.recordings.film import Film
 
 MOST_BYTES = 512 * 2**20
@@ -138,11 +137,12 @@ def _place(place: int, planes: int) -> str:
     return f"place {position + 1}" if planes == 1 else f"place {position + 1}, plane {plane + 1}"
 
 
-def _known(source: Path, microscope: Path, device: torch.device, channel: str | None) -> PatternSet:
-    """Return the patterns of `--patterns`."""
+def _known(source: Path, microscope: Path, device: torch.device, channel: str | None) -> KnownPatterns:
+    """Return what `--patterns` names."""
 
-    def estimated(raw: Path) -> PatternSet:
+    def estimated(raw: Path) -> Elsewhere:
         with OfflineRun(raw, microscope, device, Options(channel=channel)) as run:
-            return run.estimate()[0]
+            patterns, _ = run.estimate()
+            return Elsewhere(patterns, run.channel.otf_damping)
 
-    return known_patterns(source, load_microscope(microscope), estimated).patterns
+    return known_patterns(source, load_microscope(microscope), estimated)

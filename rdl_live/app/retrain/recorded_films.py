@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rdl_live.app.reconstruct.known_patterns import KnownPatterns
 from rdl_live.app.reconstruct.report import calibration_warnings, pattern_warnings
 from rdl_live.errors import DataError
 from rdl_live.files import check_frames, load_camera_maps
@@ -16,7 +17,6 @@ from rdl_live.files.raw import find_position
 from rdl_live.files.recorder import ImageAddress, Recording, open_recording
 from rdl_live.files.recorder.journal import read_journal
 from rdl_live.files.recorder.series import labels_of
-from rdl_live.optics import PatternSet
 from rdl_live.optics.estimate.damping import estimate_with_otf
 from rdl_live.optics.estimate.joint import refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
@@ -35,7 +35,7 @@ def recorded_films(
     channel: Channel | None,
     device: torch.device,
     most_bytes: int,
-    known: PatternSet | None = None,
+    known: KnownPatterns | None = None,
     position: str | None = None,
 ) -> Iterator[tuple[Film, list[str], bool]]:
     """Go through the films of a recording: film, warnings, whether every pattern is trusted.
@@ -46,7 +46,7 @@ def recorded_films(
         channel: colour; the first that was recorded where None.
         device: where to estimate.
         most_bytes: of raw frames of all films together.
-        known: patterns found elsewhere, which are fitted to each film; None: they are estimated.
+        known: patterns found elsewhere, which are fitted to each film, and their OTF; None: both are estimated.
         position: stage position by its number; all where None.
 
     Raises:
@@ -102,7 +102,7 @@ def _film(
     channel: Channel,
     device: torch.device,
     most_bytes: int,
-    known: PatternSet | None,
+    known: KnownPatterns | None,
 ) -> tuple[Film, list[str], bool]:
     one = int(np.prod(recording.shape[1:])) * recording.dtype.itemsize
     count = max(LEAST, min(len(chosen), most_bytes // one))
@@ -119,7 +119,8 @@ def _film(
         if known is None:
             patterns, channel = estimate_with_otf(frames[spread], scope, channel, maps=maps, device=device)
         else:
-            fit = refit_patterns(frames[spread], scope, known, channel=channel, maps=maps, device=device)
+            channel = known.damped(channel)
+            fit = refit_patterns(frames[spread], scope, known.patterns, channel=channel, maps=maps, device=device)
             patterns = fit.patterns
             warnings += fit.warnings
     except DataError as error:

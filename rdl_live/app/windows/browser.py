@@ -13,9 +13,9 @@ from rdl_live.app.browse.images import RecordingImages
 from rdl_live.app.browse.source import open_source
 from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.app.windows.screen import no_screen
-from rdl_live.errors import ConfigError
+from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import RawRequest, load_microscope
-from rdl_live.view.browse.source import Source
+from rdl_live.view.browse.source import Source, Where
 
 if TYPE_CHECKING:
     from rdl_live.view.browse.window import BrowserWindow
@@ -47,20 +47,41 @@ def window_of(source: Source, microscope: Path | None = None, device: str = "cpu
 
 
 def run_browser(
-    path: Path, microscope: Path | None = None, device: str = "cpu", reading: RawRequest | None = None
+    path: Path,
+    microscope: Path | None = None,
+    device: str = "cpu",
+    reading: RawRequest | None = None,
+    *,
+    position: str | None = None,
+    channel: str | None = None,
 ) -> int:
     """Show a recording until its window is closed; return the exit code.
+
+    Args:
+        path: of the recording.
+        microscope: its microscope file, where the recording does not say it.
+        device: where to compute.
+        reading: how a foreign file is read.
+        position: stage position to begin with, by name or number from 0.
+        channel: colour to begin with, by name or number from 0.
 
     Raises:
         RdlError: as `open_recording_source`, before any window is shown.
         ConfigError: there is no screen.
     """
     source = open_recording_source(path, microscope, reading)
+    try:
+        start = source.sizes.beginning(position, channel)
+    except DataError as error:
+        source.close()
+        raise DataError(f"{path}: {error}") from error
     if (reason := no_screen()) is not None:
         source.close()
         raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")
     application = qt_application()
     window = window_of(source, microscope, device)
+    if start != Where():
+        window.browser.controls.go(start)
     window.show()
     with _closed_by_ctrl_c(window) as came:
         code = int(application.exec())

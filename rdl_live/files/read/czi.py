@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
-from rdl_live.files._guard import naming, reading
 from rdl_live.files.channel_label import ChannelLabel
-from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
+from rdl_live.files.frame_source import MAX_FRAME_PIXELS, RawFile
 from rdl_live.files.ome_xml import parse_xml
 from rdl_live.files.read.container import Container
-from rdl_live.files.read.vendor import axes_of, library
+from rdl_live.files.read.vendor import VendorFrames, axes_of, library, opened
 from rdl_live.files.stack import MAX_FRAMES, Stack
 
 MAGIC = b"ZISRAWFILE"
@@ -22,32 +21,19 @@ _PLANE = "XYM0"
 """Dimensions within a frame, and the number of a frame in a mosaic."""
 
 
-class CziFrames:
+class CziFrames(VendorFrames):
     """Frames of a CZI file, one sub-block each."""
+
+    kind = "CZI"
 
     def __init__(self, path: Path, file: Any, entries: list[Any], shape: tuple[int, int], dtype: np.dtype[Any]) -> None:
         """Wrap an open czifile.CziFile and the sub-blocks that are its frames."""
-        self._path, self._file, self._entries, self._shape, self._dtype = path, file, entries, shape, dtype
+        super().__init__(path, file, shape, dtype)
+        self._entries = entries
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Frame shape (Y, X)."""
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Number type of the frames."""
-        return self._dtype
-
-    def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
-        """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
-        with naming(self._path), reading(self._path, "CZI"):
-            for number, target in zip(frames.tolist(), out, strict=True):
-                target[...] = self._entries[number].data_segment().data(resize=False).reshape(self._shape)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def frame(self, number: int) -> npt.NDArray[Any]:
+        """Return one frame (y, x)."""
+        return np.asarray(self._entries[number].data_segment().data(resize=False)).reshape(self.shape)
 
 
 def open_czi(path: Path) -> RawFile:
@@ -57,14 +43,8 @@ def open_czi(path: Path) -> RawFile:
         DataError: the package is missing, the file is damaged, or its sub-blocks are no frames of one size.
     """
     czifile = library("czifile", path, "a Zeiss CZI file")
-    with naming(path), reading(path, "CZI"):
-        # No other file is opened on this one's word, and no mosaic put together.
-        file = czifile.CziFile(str(path), multifile=False, detectmosaic=False)
-        try:
-            return _described(path, file)
-        except BaseException:
-            file.close()
-            raise
+    # No other file is opened on this one's word, and no mosaic put together.
+    return opened(path, "CZI", lambda: czifile.CziFile(str(path), multifile=False, detectmosaic=False), _described)
 
 
 def _described(path: Path, file: Any) -> RawFile:
@@ -89,7 +69,7 @@ def _described(path: Path, file: Any) -> RawFile:
     for number, place in enumerate(places):
         frames[tuple(one.index(place.get(axis, 0)) for axis, one in zip(letters, steps, strict=True))] = number
     pixel, labels = _metadata(file.metadata())
-    source = CziFrames(path, file, entries, shape, dtype.newbyteorder("="))
+    source = CziFrames(path, file, entries, shape, dtype)
     return RawFile(source, Stack(axes_of(letters), frames), pixel, labels)
 
 

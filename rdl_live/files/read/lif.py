@@ -8,47 +8,32 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
-from rdl_live.files._guard import naming, reading
-from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
+from rdl_live.files.frame_source import MAX_FRAME_PIXELS, RawFile
 from rdl_live.files.read.container import Container
-from rdl_live.files.read.vendor import axes_of, library
+from rdl_live.files.read.vendor import VendorFrames, axes_of, library, opened
 from rdl_live.files.stack import Axis, Stack
 
 MAGIC = b"\x70\x00\x00\x00"
 
 
-class LifFrames:
+class LifFrames(VendorFrames):
     """Frames of images of a LIF file that are alike, one image after the other."""
+
+    kind = "LIF"
 
     def __init__(self, path: Path, file: Any, images: list[Any], loops: dict[str, int]) -> None:
         """Wrap an open liffile.LifFile; `loops` are the axes of each image before y and x, with their sizes."""
-        self._path, self._file, self._images, self._loops = path, file, images, loops
+        sizes = images[0].sizes
+        super().__init__(path, file, (int(sizes["Y"]), int(sizes["X"])), images[0].dtype)
+        self._images, self._loops = images, loops
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Frame shape (Y, X)."""
-        sizes = self._images[0].sizes
-        return int(sizes["Y"]), int(sizes["X"])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Number type of the frames."""
-        native: np.dtype[Any] = np.dtype(self._images[0].dtype).newbyteorder("=")
-        return native
-
-    def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
-        """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
+    def frame(self, number: int) -> npt.NDArray[Any]:
+        """Return one frame (y, x)."""
         sizes = tuple(self._loops.values())
-        with naming(self._path), reading(self._path, "LIF"):
-            for number, target in zip(frames.tolist(), out, strict=True):
-                image, frame = divmod(number, prod(sizes))
-                places = np.unravel_index(frame, sizes) if sizes else ()
-                indices = {axis: int(place) for axis, place in zip(self._loops, places, strict=True)}
-                target[...] = self._images[image].frame(**indices)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        image, step = divmod(number, prod(sizes))
+        places = np.unravel_index(step, sizes) if sizes else ()
+        indices = {axis: int(place) for axis, place in zip(self._loops, places, strict=True)}
+        return np.asarray(self._images[image].frame(**indices))
 
 
 def open_lif(path: Path) -> RawFile:
@@ -58,13 +43,7 @@ def open_lif(path: Path) -> RawFile:
         DataError: the package is missing, the file is damaged, or holds no grey images.
     """
     liffile = library("liffile", path, "a Leica LIF file")
-    with naming(path), reading(path, "LIF"):
-        file = liffile.LifFile(path)
-        try:
-            return _described(path, file)
-        except BaseException:
-            file.close()
-            raise
+    return opened(path, "LIF", lambda: liffile.LifFile(path), _described)
 
 
 def _described(path: Path, file: Any) -> RawFile:

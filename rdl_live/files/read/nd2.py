@@ -8,45 +8,31 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live.errors import DataError
-from rdl_live.files._guard import naming, reading
 from rdl_live.files.channel_label import ChannelLabel
-from rdl_live.files.frame_source import Frames, RawFile
+from rdl_live.files.frame_source import RawFile
 from rdl_live.files.read.container import Container
-from rdl_live.files.read.vendor import axes_of, library
+from rdl_live.files.read.vendor import VendorFrames, axes_of, library, opened
 from rdl_live.files.stack import Axis, Stack
 
 MAGIC = (b"\xda\xce\xbe\x0a", b"\x00\x00\x00\x0cjP  ")
 """Of today's files, and of older ones, which are JPEG 2000."""
 
 
-class Nd2Frames:
+class Nd2Frames(VendorFrames):
     """Frames of an ND2 file: frame number = step of its loops * channels + channel."""
+
+    kind = "ND2"
 
     def __init__(self, path: Path, file: Any, channels: int) -> None:
         """Wrap an open nd2.ND2File."""
-        self._path, self._file, self._channels = path, file, channels
+        super().__init__(path, file, (int(file.sizes["Y"]), int(file.sizes["X"])), file.dtype)
+        self._channels = channels
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Frame shape (Y, X)."""
-        return int(self._file.sizes["Y"]), int(self._file.sizes["X"])
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Number type of the frames."""
-        native: np.dtype[Any] = np.dtype(self._file.dtype).newbyteorder("=")
-        return native
-
-    def read(self, frames: npt.NDArray[np.int64], out: Frames) -> None:
-        """Fill `out` (n, y, x) with the frames of these numbers (n,)."""
-        with naming(self._path), reading(self._path, "ND2"):
-            for number, target in zip(frames.tolist(), out, strict=True):
-                step, channel = divmod(number, self._channels)
-                target[...] = np.asarray(self._file.read_frame(step)).reshape(self._channels, *self.shape)[channel]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def frame(self, number: int) -> npt.NDArray[Any]:
+        """Return one frame (y, x)."""
+        step, channel = divmod(number, self._channels)
+        pixels: npt.NDArray[Any] = np.asarray(self._file.read_frame(step)).reshape(self._channels, *self.shape)
+        return np.asarray(pixels[channel])
 
 
 def open_nd2(path: Path) -> RawFile:
@@ -56,13 +42,7 @@ def open_nd2(path: Path) -> RawFile:
         DataError: the package is missing, the file is damaged, or holds colour pictures.
     """
     nd2 = library("nd2", path, "a Nikon ND2 file")
-    with naming(path), reading(path, "ND2"):
-        file = nd2.ND2File(path)
-        try:
-            return _described(path, file)
-        except BaseException:
-            file.close()
-            raise
+    return opened(path, "ND2", lambda: nd2.ND2File(path), _described)
 
 
 def _described(path: Path, file: Any) -> RawFile:

@@ -44,7 +44,7 @@ class RecoverReport:
 
 
 def recover(path: str | Path, progress: Progress | None = None) -> RecoverReport:
-    """Bring a recording in order after a crash of the program or the computer.
+    """Repair a recording after a crash of the program or the computer.
 
     Shape, validity and journal end say afterwards what the disk really holds. Nothing is deleted, and a second
     time changes nothing. A recording that was closed well is only read.

@@ -19,6 +19,7 @@ from rdl_live.optics.estimate.grid import FINE, PLAIN
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
+from rdl_live.optics.estimate.sparse import few_spots
 from rdl_live.optics.estimate.steps import Steps, fit_steps
 from rdl_live.optics.estimate.transfer import Profile, profile, structure_beyond
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
@@ -96,11 +97,12 @@ def estimate_patterns(
     deepest = max((abs(fit.found.mean_amplitude) for fit in fits if fit is not None), default=0.0)
     steps = _all_steps(bands, fits)
     patterns, profiles = [], []
+    spots = None if confirmed else few_spots(bands)
     for orientation, (peak, fit) in enumerate(zip(peaks, fits, strict=True)):
         if peak is None or fit is None:
-            patterns.append(_nothing(bands, orientation, lowest, highest))
+            patterns.append(_nothing(bands, orientation, lowest, highest, spots))
             continue
-        pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest)
+        pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest, spots)
         patterns.append(pattern)
         profiles += [strips] if pattern.trusted else []
     limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
@@ -158,7 +160,7 @@ def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:
     return lowest, min(highest, 1.9 * scope.cutoff(channel))
 
 
-def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> Pattern:
+def _nothing(bands: Bands, orientation: int, lowest: float, highest: float, spots: int | None) -> Pattern:
     """A placeholder for an orientation without any evidence: nominal steps, no modulation, not trusted."""
     # Its brightness counts all the same: a dark orientation must not darken the image.
     brightness = max(float(bands.intensity[orientation].mean()), _DARK)
@@ -170,7 +172,7 @@ def _nothing(bands: Bands, orientation: int, lowest: float, highest: float) -> P
         modulation=(0.0,) * bands.harmonics,
         intensity=(brightness,) * bands.phases,
         trusted=False,
-        doubt=verdict.doubt_of_peak(0.0, 0.0, confirmed=False),
+        doubt=verdict.doubt_of_peak(0.0, 0.0, confirmed=False, spots=spots),
     )
 
 
@@ -200,14 +202,21 @@ def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
 
 
 def _pattern(
-    bands: Bands, orientation: int, peak: Peak, fit: Fit, steps: Steps, confirmed: bool, deepest: float
+    bands: Bands,
+    orientation: int,
+    peak: Peak,
+    fit: Fit,
+    steps: Steps,
+    confirmed: bool,
+    deepest: float,
+    spots: int | None,
 ) -> tuple[Pattern, Profile]:
     """Return the pattern of a fitted peak and its contrast strip by strip.
 
-    `deepest` is the largest |z| of all orientations.
+    `deepest` is the largest |z| of all orientations, `spots` as `few_spots` says.
     """
     k0, found = fit.k0, fit.found
-    doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed)
+    doubt = verdict.doubt_of_peak(peak.z, found.coherence, confirmed=confirmed, spots=spots)
     if not (doubt or confirmed or peak.rival is None):
         _, other = fitted(bands, orientation, (peak.rival.kx, peak.rival.ky))
         doubt = verdict.doubt_of_rival(found.coherence, other.coherence)

@@ -43,17 +43,31 @@ def confirmed(scores: list[float], predicted: list[bool]) -> bool:
     return any(predicted) and (max(scores) >= ALONE or together)
 
 
-def doubt_of_peak(score: float, coherence: float, *, confirmed: bool) -> str:
+def doubt_of_peak(score: float, coherence: float, *, confirmed: bool, spots: int | None = None) -> str:
     """Judge the correlation peak.
 
     Args:
-        score: height over what is typical of such shifts.
+        score: height over what is typical of such shifts; 0 where there is none.
         coherence: of the overlap, over what random phases would give.
         confirmed: whether other orientations, or the user's guess, put it there.
+        spots: how many bright spots make up the specimen, where they are few.
     """
     needed = PREDICTED if confirmed else ALONE
     if score >= needed and coherence >= _COHERENT * needed:
         return ""
+    if spots is not None:
+        return (
+            f"no pattern found: the specimen is a few bright spots (about {spots}), too few to distinguish a pattern "
+            "from chance, whatever the light. Use a field with more structure, take the patterns of such a field, or "
+            "give pattern.period_um and pattern.angles_deg in the microscope file; where that shows none either, check "
+            "that the pattern is on"
+        )
+    if score <= 0:
+        return (
+            "no pattern found: nothing stands out of the noise. Check that the pattern is on and in focus, or use more "
+            "light; in very little light average several time points, or give pattern.period_um and "
+            "pattern.angles_deg in the microscope file"
+        )
     if score >= needed:
         return (
             f"no pattern found: the strongest peak (score {score:.1f}) repeats the specimen's structure too poorly "

@@ -37,6 +37,11 @@ _DARK = 0.3
 _SYSTEMATIC = 0.2
 """Relative error that motion and noise of other kinds leave in a bright table."""
 
+_QUARTER, _RAYLEIGH = 0.25, math.sqrt(2 * math.log(4 / 3))
+"""A quantile that some wrong frames do not change, and where it lies for normal errors of 1."""
+_MOST_CHANCE = 0.25
+"""Relative to the stripes: where more shows by chance, frames hold patterns of other orientations."""
+
 Costs = npt.NDArray[np.float64]
 Place = tuple[int, int]
 """(angle, phase), counted from 0."""
@@ -56,6 +61,10 @@ class SeriesVerdict:
     """Log-likelihood that the frames lie 0, 1, 2 ... places further, minus that they are in step: (frames,)."""
     lost: Place | None = None
     """First frame that is out of its place, where all after it are."""
+    shift: int = 0
+    """By how many places the frames come early from there on, 1 to one less than a series has; 0 where in place."""
+    all_moved: bool = False
+    """Whether that is from the first frame on."""
 
     @property
     def weak(self) -> bool:
@@ -66,6 +75,15 @@ class SeriesVerdict:
     def trusted(self) -> bool:
         """Whether nothing speaks against it."""
         return not self.why
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """Frames that lie some places further."""
+
+    why: str
+    place: Place | None = None
+    shift: int = 0
 
 
 class InStep:
@@ -120,6 +138,7 @@ class InStep:
         if not usable:
             nothing = np.zeros(len(self._places))
             return SeriesVerdict("", False, (0.0,) * len(self._patterns), nothing)
+        sigma = np.maximum(sigma, self._chance(found))
         fitted = self._fitted(found)
         contrast = [0.0] * len(self._patterns)
         for index, value in zip(self._judged, fitted, strict=True):
@@ -127,12 +146,18 @@ class InStep:
         size = np.abs(self._expected).max(axis=0)
         checked = bool(np.median(size / sigma) > _SURE)
         evidence = self._evidence(found, sigma)
-        why, lost = self._dim(stripes), None
-        if not why:
-            why, lost = self._moved_places(found, sigma)
-        if not why:
-            why = self._stripes(found, fitted, sigma)
-        return SeriesVerdict(why, checked or bool(why), tuple(contrast), evidence, lost)
+        # Frames that moved bring the light of other orientations with them: that is not a dim one.
+        moved = self._moved_places(found, sigma)
+        why = moved.why or self._dim(stripes) or self._stripes(found, fitted, sigma)
+        return SeriesVerdict(
+            why,
+            checked or bool(why),
+            tuple(contrast),
+            evidence,
+            moved.place,
+            moved.shift,
+            bool(moved.shift) and moved.place == self._places[0],
+        )
 
     # What can be wrong ----------------------------------------------------------------------------------
 
@@ -154,7 +179,7 @@ class InStep:
             return f"frame {_named((int(angle), int(phase)))} is {1 - least:.0%} dimmer than the others"
         return ""
 
-    def _moved_places(self, found: Complexes, sigma: Costs) -> tuple[str, Place | None]:
+    def _moved_places(self, found: Complexes, sigma: Costs) -> "_Moved":
         """Find frames that all lie some places further, from some frame of the series on."""
         count = len(self._places)
         noise = self._noise(sigma)
@@ -164,18 +189,18 @@ class InStep:
         costs = [self._cost(found, self._shifted(start, shift), noise) for start, shift in starts]
         best = int(np.argmin(costs))
         if usual - costs[best] < _CERTAIN or costs[best] > _EXPLAINS * usual:
-            return "", None
+            return _Moved("")
         start, shift = starts[best]
         if start == count - 1:
             # One frame at the end: it may as well be wrong by itself.
-            return "", None
-        place = self._places[start]
+            return _Moved("")
+        place, places = self._places[start], shift % count
         if start:
             what = "is missing" if shift == 1 else "came twice"
-            return f"a frame {what} at {_named(place)}: from there on the frames are out of step", place
+            return _Moved(f"a frame {what} at {_named(place)}: from there on the frames are out of step", place, places)
         shift = shift if shift <= count // 2 else shift - count
         ahead = f"{abs(shift)} {'frame' if abs(shift) == 1 else 'frames'} {'early' if shift > 0 else 'late'}"
-        return f"all frames come {ahead}: they are out of step with the patterns", place
+        return _Moved(f"all frames come {ahead}: they are out of step with the patterns", place, places)
 
     def _stripes(self, found: Complexes, fitted: Complexes, sigma: Costs) -> str:
         """Find orientations that are weak or elsewhere, and single frames that hold something else."""
@@ -235,6 +260,19 @@ class InStep:
             ratio = found[rows, column] / self._expected[rows, column]
             factors.append(complex(np.median(ratio.real), np.median(ratio.imag)) if len(rows) else 0j)
         return np.array(factors)
+
+    def _chance(self, found: Complexes) -> Costs:
+        """Return by how much the stripes of each orientation are wrong by the chance of few structures, (orientation,).
+
+        So far they show in frames that have none of that orientation; few of which may hold other patterns.
+        """
+        chance = np.zeros(len(self._judged))
+        for column in range(len(self._judged)):
+            rows = np.flatnonzero(self._expected[:, column] == 0)
+            if len(rows):
+                chance[column] = float(np.quantile(np.abs(found[rows, column]), _QUARTER)) / _RAYLEIGH
+        most: Costs = _MOST_CHANCE * np.abs(self._expected).max(axis=0)
+        return np.minimum(chance, most)
 
     def _spread(self, found: Complexes, column: int) -> float:
         rows = np.flatnonzero(self._expected[:, column])

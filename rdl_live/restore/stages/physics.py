@@ -13,7 +13,7 @@ class Physics:
     """See `rdl_live.restore.stage.Stage`, which it fulfils."""
 
     name = NAME
-    behind = False
+    has_deferred = False
 
     def restore(self, unit: Unit) -> Restored:
         """Return the SIM image.

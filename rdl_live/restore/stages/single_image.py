@@ -12,6 +12,7 @@ from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.restored import SIM, SR, Restored
 from rdl_live.restore.stage import Context, StageKind, Unit
+from rdl_live.restore.warn_once import WarnOnce
 from rdl_models import Network, Task, Weights
 
 LEAST_MEAN = 0.01
@@ -21,7 +22,7 @@ LEAST_MEAN = 0.01
 class SingleImage:
     """See `rdl_live.restore.stage.Stage`, which it fulfils."""
 
-    behind = False
+    has_deferred = False
 
     def __init__(self, weights: Weights, context: Context) -> None:
         """Take the network.
@@ -29,9 +30,8 @@ class SingleImage:
         Raises:
             ConfigError: the network is not made for this microscope.
         """
-        self._network, self._card, self._tell = weights.network, weights.card, context.tell
+        self._network, self._card, self._warn = weights.network, weights.card, WarnOnce(context.tell)
         self._half = quick_half(context.device)
-        self._told: set[str] = set()
         frames, factor = context.scope.pattern.frames, context.scope.pattern.sr_factor
         config = self._network.config
         if config.channels not in (1, frames):
@@ -54,24 +54,17 @@ class SingleImage:
 
     def restore(self, unit: Unit) -> Restored:
         """Return the network's image, and that of the physics."""
-        photons = unit.photons
-        self._warn(check_photons(self._card, float(photons.mean())))
-        frames = photons.flatten(0, 1)
-        shown = frames.mean(dim=0, keepdim=True) if self._network.config.channels == 1 else frames
+        frames = unit.photons.flatten(0, 1)
+        one = self._network.config.channels == 1
+        # An average of frames is as free of noise as an image of their sum.
+        self._warn(check_photons(self._card, float(frames.mean()) * (len(frames) if one else 1)))
+        shown = frames.mean(dim=0, keepdim=True) if one else frames
         images = {SR: super_resolved(self._network, shown, half=self._half)}
         sim = unit.sim()
         return Restored(images if sim is None else {SIM: sim, **images}, SR)
 
     def run_deferred(self) -> None:
         """Nothing is put off."""
-
-    def _warn(self, warnings: list[str]) -> None:
-        for text in warnings:
-            # What differs in numbers only is one warning.
-            kind = "".join(character for character in text if not character.isdigit())
-            if kind not in self._told:
-                self._told.add(kind)
-                self._tell(text)
 
 
 @torch.no_grad()

@@ -114,7 +114,7 @@ def load_state(path: Path, state: State, identity: Mapping[str, Any], defaults: 
         record = _Record.model_validate_json(text)
     except ValueError as error:
         raise DataError(f"{path}: not a whole checkpoint of this program ({error}); train without --resume") from error
-    _check(path, {**defaults, **record.identity}, identity)
+    _check(path, _filled(defaults, record.identity), identity)
     check_tensors(path, tensors, _wanted(state, record))
     for kind, module in state.modules().items():
         module.load_state_dict(part(tensors, kind))
@@ -147,6 +147,16 @@ def _wanted(state: State, record: _Record) -> dict[str, Tensor]:
             if name in turns:
                 wanted |= {f"{moment}.{kind}.{name}": value for moment in _MOMENTS}
     return wanted
+
+
+def _filled(defaults: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a checkpoint says, with the defaults of what it does not name, at every depth."""
+    both = {
+        name: _filled(known, found[name])
+        for name, known in defaults.items()
+        if isinstance(known, Mapping) and isinstance(found.get(name), Mapping)
+    }
+    return {**defaults, **found, **both}
 
 
 def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

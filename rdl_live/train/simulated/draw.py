@@ -73,6 +73,9 @@ def draw_microscope(rng: np.random.Generator, scenes: SceneSettings, *, unkind: 
     if unkind:
         share = min(harsh.sampling.draw(rng, pixel * cutoff / 0.5), finest_share)
         pixel = min(max(share * 0.5 / cutoff, harsh.pixel_um.low), harsh.pixel_um.high, coarsest)
+    if scenes.harmonics > 1:
+        geometry, finest_share = geometry.replace(phases=5, harmonics=scenes.harmonics), _NONLINEAR_SAMPLING
+        pixel = min(pixel, finest_share * 0.5 / cutoff)
     k0 = cutoff * rng.uniform(FINEST, COARSEST)
     first = rng.uniform(0, 180)
     angles = tuple(float(first + 180 * i / geometry.angles + rng.normal(0, 1.0)) for i in range(geometry.angles))

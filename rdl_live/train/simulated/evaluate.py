@@ -44,13 +44,14 @@ def held_out_scores(
         "kind@photons unkind" that of scenes in which things go wrong, if such were trained on.
     """
     ratios: dict[str, list[float]] = {}
+    kinds = [kind for kind in HELD_OUT if kind not in scenes.chosen_kinds] or list(HELD_OUT)
     end = None if seconds is None else time.monotonic() + seconds
     ways = {"": KIND}
     if scenes.unkind.share > 0:
         ways[" unkind"] = scenes.unkind.replace(share=1.0)
-    for index, level, kind, way in product(range(count), levels, HELD_OUT, ways):
+    for index, level, kind, way in product(range(count), levels, kinds, ways):
         # Each of the kinds is scored equally often at a level.
-        first = kind == HELD_OUT[0] and way == ""
+        first = kind == kinds[0] and way == ""
         if end is not None and first and ratios and time.monotonic() > end:
             break
         wanted = scenes.replace(kinds=(kind,), exposures=1, photons=Span(low=level, high=level), unkind=ways[way])

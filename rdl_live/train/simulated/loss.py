@@ -1,12 +1,11 @@
 """The loss: error relative to that of the Wiener estimate of the same series, so that all light levels count alike."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
+from rdl_live.train.loop.judged import JudgedImages, curbed
 from rdl_live.train.simulated.scene import Batch
 
 ALONE = 0.25
@@ -17,34 +16,9 @@ COVERED = 0.9
 """Share of pixels whose error is to be within `WITHIN` standard errors."""
 WITHIN = 1.645
 """Standard deviations within which 90 % of a normal distribution lie."""
-_CURB = 4.0
-"""Ratios beyond this count with their square root only: one odd scene must not lead."""
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A batch restored and compared."""
-
-    loss: Tensor
-    """Scalar, to be minimised."""
-    ratio: Tensor
-    """(n,) mean square error of the fused image / that of the Wiener estimate; 1 is no gain."""
-    shown: Tensor
-    """What it started from, (n, y, x): the Wiener image."""
-    fused: Tensor
-    """What came out, (n, y, x) on the same grid."""
-    truth: Tensor
-    """What should have, (n, 2y, 2x) of the view."""
-    covered: float | None = None
-    """Share of pixels within the nominal 90 % interval; None where the network tells no error."""
-
-    @property
-    def gain(self) -> float:
-        """Root of the mean square error relative to the reference's, averaged over the batch; below 1 is a gain."""
-        return float(self.ratio.sqrt().mean())
-
-
-def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
+def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> JudgedImages:
     """Restore a batch and compare it with the truth.
 
     Args:
@@ -68,7 +42,7 @@ def judge(network: nn.Module, batch: Batch, *, half: bool = False) -> Judged:
         off, reach = (_view(fused, truth) - truth).detach().abs(), WITHIN * _view(answer.sigma, truth)
         covered = float((off <= reach).float().mean())
         loss = loss + SPREAD * _quantile_loss(off, reach, _view(answer.noise, truth))
-    return Judged(loss, ratio.detach(), wiener, fused.detach(), truth, covered)
+    return JudgedImages(loss, ratio.detach(), wiener, fused.detach(), truth, covered)
 
 
 def _quantile_loss(off: Tensor, reach: Tensor, noise: Tensor) -> Tensor:
@@ -85,8 +59,3 @@ def _view(image: Tensor, truth: Tensor) -> Tensor:
 
 def _error(image: Tensor, truth: Tensor) -> Tensor:
     return ((_view(image, truth) - truth) ** 2).mean(dim=(-2, -1))
-
-
-def curbed(ratio: Tensor) -> Tensor:
-    """Return error ratios of which large ones grow with their square root only."""
-    return torch.where(ratio < _CURB, ratio, 2 * _CURB**0.5 * ratio.clamp(min=_CURB).sqrt() - _CURB)

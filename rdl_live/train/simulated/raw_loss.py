@@ -6,8 +6,8 @@ Each series' MSE counts relative to that of the generated frames, so that all li
 import torch
 
 from rdl_live.restore.stabilize import NOISE, photons_of, stabilized
+from rdl_live.train.loop.judged import JudgedImages, curbed
 from rdl_live.train.loop.ssim import ssim
-from rdl_live.train.simulated.loss import Judged, curbed
 from rdl_live.train.simulated.raw_scene import RawBatch
 from rdl_models import Network
 
@@ -16,7 +16,7 @@ SSIM = 0.1
 _LEAST = 1e-3 * NOISE**2
 
 
-def judge_raw(network: Network, batch: RawBatch, *, half: bool = False) -> Judged:
+def judge_raw(network: Network, batch: RawBatch, *, half: bool = False) -> JudgedImages:
     """Denoise a batch of orientations and compare it with what has no noise.
 
     Args:
@@ -39,4 +39,4 @@ def judge_raw(network: Network, batch: RawBatch, *, half: bool = False) -> Judge
     loss = curbed(ratio).mean() + SSIM * (1 - ssim(out, clean, span)).mean()
     shown = batch.generated[:, 0] / mean[:, 0]
     denoised = photons_of(out.detach(), mean, read)[:, 0] / mean[:, 0]
-    return Judged(loss, ratio.detach(), shown, denoised, batch.clean[:, 0] / mean[:, 0])
+    return JudgedImages(loss, ratio.detach(), shown, denoised, batch.clean[:, 0] / mean[:, 0])

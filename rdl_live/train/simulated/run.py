@@ -19,8 +19,8 @@ from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.task import new_network, source_of
 from rdl_live.train.simulated.trainer import scene_training
-from rdl_models import Card, Network, Span, find_weights, load_weights, read_card, save_weights
-from rdl_models.architecture import EstimatesError, Grows
+from rdl_models import Card, Network, Span, find_architecture, find_weights, load_weights, read_card, save_weights
+from rdl_models.architecture import EstimatesError, Grows, Image, Scenes
 from rdl_models.card import card_name
 
 _SCORING_S = 60.0
@@ -159,7 +159,7 @@ def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:
         training,
         settings.architecture,
         trained_on=_trained_on(settings),
-        valid=valid_ranges(settings.scenes),
+        valid=_valid(settings, training.result),
         scores=scores,
     )
 
@@ -176,6 +176,15 @@ def _trained_on(settings: TrainSettings) -> dict[str, Any]:
     return record | {"before": before.trained_on | {"steps": before.steps, "minutes": before.minutes}}
 
 
+def _valid(settings: TrainSettings, network: Network) -> dict[str, Span]:
+    """Return what weights are made for; light is that of what is shown, a sum where frames are averaged."""
+    valid, scenes = valid_ranges(settings.scenes), settings.scenes
+    if find_architecture(settings.architecture).takes is Image.ONE and network.config.channels == 1:
+        frames, light = Scenes(scenes.angles, scenes.phases).frames, valid["photons"]
+        valid["photons"] = Span(low=light.low * min(frames), high=light.high * max(frames))
+    return valid
+
+
 def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:
     """Return what weights trained on these scenes are made for."""
     harsh = scenes.unkind
@@ -187,6 +196,7 @@ def valid_ranges(scenes: SceneSettings) -> dict[str, Span]:
             usual[name] = Span(low=min(usual[name].low, drawn.low), high=max(usual[name].high, drawn.high))
         usual["photons"] = Span(low=scenes.photons.low * harsh.dimmer, high=scenes.photons.high)
         harmonics = 2 if harsh.nonlinear > 0 and 5 in scenes.phases else 1
+    harmonics = max(harmonics, scenes.harmonics)
     return {
         **usual,
         "emission_nm": scenes.emission_nm,

@@ -19,6 +19,7 @@ from rdl_live.optics.reconstruct.plan import Geometry, build_geometry, with_exce
 from rdl_live.optics.series_noise import series_noise
 from rdl_live.restore.evidence import Evidence, measured
 from rdl_live.specimen import SimulatedSeries, Simulation, simulate
+from rdl_live.specimen.simulation import SR_FACTOR
 from rdl_live.train.simulated.draw import (
     Conditions,
     draw_conditions,
@@ -108,7 +109,10 @@ def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
     specimen = draw_specimen(rng, settings, unkind=unkind)
     conditions = draw_conditions(rng, settings, scope.camera, unkind=unkind)
     seed = int(rng.integers(2**31))
-    simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **conditions.recorded)
+    more = dict(conditions.recorded)
+    if settings.factor != SR_FACTOR:
+        more |= {"sr_factor": settings.factor, "upsample": 2 * settings.factor}
+    simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **more)
     recorded = simulation.series(0)
     otf = Otf.of(scope)
     if conditions.damping_um > 0:

@@ -44,6 +44,10 @@ class SceneSettings(Description):
     """Samples of the prior for each raw pixel, each way, where raw frames are denoised; 1 as published."""
     prior_series: Annotated[int, Field(ge=1, le=16)] = 1
     """The prior is made of the average of 1 to so many series, where raw frames are denoised."""
+    factor: Annotated[int, Field(ge=2, le=3)] = 2
+    """Pixels of the truth for one of a raw frame, each way; only networks that super-resolve in one step take 3."""
+    harmonics: Annotated[int, Field(ge=1, le=2)] = 1
+    """Of the patterns of all scenes; 2 is nonlinear SIM, with 5 phases, whose truth is three times as fine."""
     kinds: tuple[str, ...] = ()
     """Kinds of specimen; all but `HELD_OUT` where left out."""
 

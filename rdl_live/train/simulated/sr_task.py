@@ -1,4 +1,4 @@
-"""Scenes and loss of networks that super-resolve in one step: widefield, or the frames of a series, to the truth.
+"""Scenes for networks that super-resolve in one step: widefield, or the frames of a series, to the truth.
 
 Everything is in units of the series' mean: a fixed scaling, so that photons come back.
 """
@@ -9,17 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from rdl_live.optics import to_photons
-from rdl_live.train.loop.ssim import ssim
-from rdl_live.train.simulated.loss import Judged, curbed
-from rdl_live.train.simulated.raw_loss import SSIM
-from rdl_live.train.simulated.scene import flipped, set_up
+from rdl_live.train.loop.super_resolution import SrBatch
+from rdl_live.train.simulated.scene import set_up
 from rdl_live.train.simulated.settings import SceneSettings
-from rdl_models import Network
-
-_LEAST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -29,26 +23,8 @@ class SrScene:
     frames: Tensor
     """Recorded frames, (E, A P, y, x) float32 photons."""
     truth: Tensor
-    """(2y, 2x) float32 in units of the light."""
+    """(factor y, factor x) float32 in units of the light."""
     photons: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class SrBatch:
-    """Series and truths side by side, in units of the measured mean."""
-
-    frames: Tensor
-    """(n, A P, y, x); (n, 1, y, x) where the series have different numbers of frames: the widefield images."""
-    truth: Tensor
-    """(n, 2y, 2x)."""
-
-    def to(self, device: torch.device | str) -> "SrBatch":
-        """Return the batch on another device."""
-        return SrBatch(self.frames.to(device), self.truth.to(device))
-
-    def mirrored(self, *, upside_down: bool, left_right: bool) -> "SrBatch":
-        """Return the batch with everything turned over."""
-        return SrBatch(flipped(self.frames, upside_down, left_right), flipped(self.truth, upside_down, left_right))
 
 
 def make_sr_scene(seed: int, index: int, settings: SceneSettings) -> SrScene:
@@ -77,26 +53,3 @@ def make_sr_batch(picks: Sequence[tuple[SrScene, int]]) -> SrBatch:
     light = torch.tensor([scene.photons[exposure] for scene, exposure in picks])
     truth = torch.stack([scene.truth for scene, _ in picks]) * (light / mean)[:, None, None]
     return SrBatch(frames / mean[:, None, None, None], truth)
-
-
-def judge_sr(network: Network, batch: SrBatch, *, half: bool = False) -> Judged:
-    """Super-resolve a batch; errors count relative to those of the enlarged widefield image.
-
-    Args:
-        network: for `Task.SUPER_RESOLUTION`, made for one image (it is given the widefield image) or for as many as
-            the series has frames.
-        batch: series and truths.
-        half: compute the convolutions in bfloat16.
-    """
-    truth, widefield = batch.truth[:, None], batch.frames.mean(dim=1, keepdim=True)
-    inputs = widefield if network.config.channels == 1 else batch.frames
-    with torch.autocast(truth.device.type, torch.bfloat16, enabled=half):
-        out = network(inputs).float()[:, None]
-    enlarged = functional.interpolate(widefield, size=truth.shape[-2:], mode="bicubic")
-    error = ((out - truth) ** 2).mean(dim=(1, 2, 3))
-    reference = ((enlarged - truth) ** 2).mean(dim=(1, 2, 3))
-    least = _LEAST * truth.var(dim=(1, 2, 3), correction=0) + 1e-8
-    ratio = (error + least) / (reference + least)
-    span = (truth.amax(dim=(1, 2, 3)) - truth.amin(dim=(1, 2, 3))).clamp(min=1e-3)
-    loss = curbed(ratio).mean() + SSIM * (1 - ssim(out, truth, span)).mean()
-    return Judged(loss, ratio.detach(), enlarged[:, 0], out.detach()[:, 0], batch.truth)

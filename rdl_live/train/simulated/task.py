@@ -8,12 +8,14 @@ from torch import nn
 
 from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
-from rdl_live.train.simulated.loss import Judged, judge
+from rdl_live.train.loop.judged import JudgedImages
+from rdl_live.train.loop.super_resolution import judge_sr
+from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.raw_loss import judge_raw
 from rdl_live.train.simulated.raw_scene import make_raw_batch, make_raw_scene
 from rdl_live.train.simulated.scene import make_batch, make_scene
 from rdl_live.train.simulated.settings import TrainSettings
-from rdl_live.train.simulated.sr_task import judge_sr, make_sr_batch, make_sr_scene
+from rdl_live.train.simulated.sr_task import make_sr_batch, make_sr_scene
 from rdl_models import Task, build, find_architecture
 from rdl_models.architecture import Scenes
 
@@ -36,7 +38,7 @@ class SceneSource:
     """(seed, index, settings) -> `AnyScene`."""
     make_batch: Callable[..., Any]
     """[(scene, exposure), ...] -> a batch that can be sent `to` a device."""
-    judge: Callable[..., Judged]
+    judge: Callable[..., JudgedImages]
     """(network, batch, half=...) -> what to minimise."""
     reference: str
     """What errors are told relative to."""

@@ -1,7 +1,7 @@
 """The training on simulated scenes, as the engine wants it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,20 @@ import torch
 
 from rdl_live.train.loop.loop import Training
 from rdl_live.train.loop.processes import Processes
-from rdl_live.train.loop.task import MAIN, Pictures, TrainingTask
-from rdl_live.train.simulated.loss import Judged
+from rdl_live.train.loop.super_resolution import CRITIC, judge_turn, turns_of
+from rdl_live.train.loop.task import MAIN, Judged, Pictures, TrainingTask
 from rdl_live.train.simulated.settings import TrainSettings
 from rdl_live.train.simulated.task import source_of
 from rdl_live.train.simulated.window import SceneWindow
-from rdl_models import Network
+from rdl_models import Network, find_architecture
+from rdl_models.recipe import Recipe
 
 _MOST = 4
 """Rows of the preview."""
 
 
 class SimulatedTask(TrainingTask[Any]):
-    """Trains one network on simulated scenes."""
+    """Trains one network, and its opponent if it has one, on simulated scenes."""
 
     ahead = False  # the window has processes of its own
 
@@ -37,10 +38,21 @@ class SimulatedTask(TrainingTask[Any]):
         self.settings: TrainSettings = settings
         self._network, self._half = network, half
         self._judge = source_of(settings.architecture).judge
+        self._recipe = find_architecture(settings.architecture).recipe
 
     def networks(self) -> Mapping[str, Network]:
-        """The one that is trained."""
-        return {MAIN: self._network()}
+        """The one that is trained, and its opponent."""
+        network, adversary = self._network(), (self._recipe or Recipe()).adversary
+        return {MAIN: network} if adversary is None else {MAIN: network, CRITIC: adversary.critic(network.config)}
+
+    def turns(self, step: int) -> Sequence[str]:
+        """The generator learns from each batch, its opponent from every so manieth."""
+        return turns_of((self._recipe or Recipe()).adversary, step)
+
+    def rate(self, name: str) -> float:
+        """That of the paper, for the opponent."""
+        adversary = (self._recipe or Recipe()).adversary
+        return adversary.rate if name == CRITIC and adversary is not None else 1.0
 
     @contextmanager
     def batches(self, processes: Processes) -> Iterator[Callable[[int], Any]]:
@@ -50,11 +62,15 @@ class SimulatedTask(TrainingTask[Any]):
 
     def judge(self, turn: str, networks: Mapping[str, Network], batch: Any) -> Judged:
         """Compare what the network restores with the truth."""
-        return self._judge(networks[turn], batch, half=self._half)
+        if self._recipe is None:
+            return self._judge(networks[turn], batch, half=self._half)
+        if self._recipe.adversary is not None:
+            return judge_turn(turn, networks, batch, self._recipe, half=self._half)
+        return self._judge(networks[turn], batch, half=self._half, recipe=self._recipe)
 
     def pictures(self, started: Network, present: Network, judged: Any) -> Pictures:
         """What was shown, restored, and true, for some series of the batch."""
-        rows = list(zip(judged.shown, judged.fused, judged.truth, strict=True))[:_MOST]
+        rows = list(zip(judged.shown, judged.fused.detach(), judged.truth, strict=True))[:_MOST]
         return [[one[: row[-1].shape[0], : row[-1].shape[1]] for one in row] for row in rows]
 
 

@@ -63,7 +63,7 @@ def about_image(source: Source, where: Where, shown: Shown | None) -> Lines:
     if shown.maps_lacking:
         lines.append(("Warning", shown.maps_lacking))
     lines += _made(shown)
-    return lines + [("Doubt", doubt) for doubt in shown.doubts]
+    return lines + [("Caution", doubt) for doubt in shown.doubts]
 
 
 def _made(shown: Shown) -> Lines:

@@ -1,15 +1,12 @@
 """A recording, browsed with the same panes as live: a dockable widget. Reads and computes in a thread of its own."""
 
 import html
-from functools import partial
-from pathlib import Path
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
 from rdl_live._names import NO_DENOISER
-from rdl_live.errors import RdlError
 from rdl_live.view.browse.about import Lines, about_image, about_recording
 from rdl_live.view.browse.controls import BrowseControls
 from rdl_live.view.browse.images import Request, SeriesImages, Shown
@@ -21,8 +18,9 @@ from rdl_live.view.live.actions import Actions
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.image_trust import cautions_of
 from rdl_live.view.live.notice_strip import NoticeStrip
+from rdl_live.view.live.pane_commands import PaneCommands
+from rdl_live.view.live.picture_commands import PictureCommands
 from rdl_live.view.live.session import KINDS, Notice, Severity, title_of
-from rdl_live.view.panes import picture_dialog
 from rdl_live.view.panes.grid import PaneGrid
 from rdl_live.view.panes.picture_file import Caption, Shot
 from rdl_live.view.patterns.health import pattern_health
@@ -68,6 +66,7 @@ class Browser(QWidget):
         self._request = self.controls.request
         self._spectrum: QWidget | None = None
         self.commands = Actions(self)
+        self.pictures = PictureCommands(self, self.grid, self.memory, self.shot, self._picture_name, self._tell)
         self._lay_out()
         self._make_actions()
         self._recall()
@@ -113,24 +112,13 @@ class Browser(QWidget):
 
     def _make_actions(self) -> None:
         add, controls = self.commands.add, self.controls
-        add("picture", "save", "Save picture …", "Ctrl+S", "Save the best image with scale bar and caption", self.save)
-        add("picture", "copy", "Copy picture", "Ctrl+Shift+C", "Copy it with scale bar and caption", self.copy)
+        self.pictures.add_to(self.commands)
         add("go", "play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
         add("go", "next", "Next time point", "Ctrl+Right", "Go on by one", lambda: controls.step(1))
         add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
-        tip = "Go to the next series that something is wrong with"
+        tip = "Go to the next series with a problem"
         add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
-        for number, (name, title) in enumerate(KINDS.items(), start=1):
-            show, tip = partial(self.grid.show_pane, name), f"Show or hide the {title} pane"
-            add("view", f"pane-{name}", f"{title} pane", f"Ctrl+{number}", tip, show, checkable=True)
-        tip = "Show two images in one, with a line to drag"
-        add("view", "split", "Compare two by a line", "Ctrl+T", tip, self._split, checkable=True)
-        tip = "Shade where the denoised image should not be believed: its expected error is large there"
-        add("view", "doubt", "Shade low-confidence places", "Ctrl+D", tip, self.grid.show_doubt, checkable=True)
-        add("view", "fit", "Whole field", "Ctrl+0", "Show the whole field in all panes", self.grid.viewport.fit)
-        add("view", "undo", "Undo contrast", "Ctrl+Z", "Take the last change of a contrast back", self.grid.undo)
-        add("view", "redo", "Redo contrast", "Ctrl+Shift+Z", "Make it again", self.grid.redo)
-        self.grid.layout_changed.connect(self._tick_panes)
+        self.panes = PaneCommands(self.commands, self.grid, KINDS, self._best_two)
 
     # What is shown --------------------------------------------------------------------------------------
 
@@ -278,42 +266,14 @@ class Browser(QWidget):
         caption = Caption(f"{pane.title}, {channel}", None, shown.photons, known, pane.caution)
         return Shot(shown.pictures[name], pane.contrast, caption, pane.canvas.layer.doubt, channel, made)
 
-    def save(self, path: Path | None = None) -> None:
-        """Save the best image; asks for a name unless it is given one."""
+    def _picture_name(self) -> str:
         shot = self.shot()
-        if shot is None:
-            self._tell("there is no image to be saved yet", Severity.WARNING)
-            return
-        try:
-            if path is None:
-                folder = self.memory.get("pictures", str(Path.home()))
-                name = f"{shot.caption.title.replace(', ', '-')}-t{self._request.where.time + 1}.png"
-                path = picture_dialog.ask_and_save(self, shot, Path(str(folder)) / name.replace(" ", "-"))
-            else:
-                from rdl_live.view.panes.picture_file import save
+        title = "picture" if shot is None else shot.caption.title.replace(", ", "-").replace(" ", "-")
+        return f"{title}-t{self._request.where.time + 1}.png"
 
-                save(shot, path)
-        except RdlError as error:
-            self._tell(str(error), Severity.ERROR)
-            return
-        if path is not None:
-            self.memory.put(pictures=str(path.parent))
-            self._tell(f"the picture was saved as {path}", Severity.INFO)
-
-    def copy(self) -> None:
-        """Copy the best image."""
-        shot = self.shot()
-        if shot is not None:
-            picture_dialog.copy(shot)
-            self._tell("the picture was copied", Severity.INFO)
-
-    def _split(self, wanted: bool) -> None:
+    def _best_two(self) -> tuple[str, str]:
         denoised = self.shown is not None and "denoised" in self.shown.pictures
-        self.grid.show_split(wanted, *(("sim", "denoised") if denoised else ("widefield", "sim")))
-
-    def _tick_panes(self) -> None:
-        for name in KINDS:
-            self.commands.tick(f"pane-{name}", self.grid.is_wanted(name))
+        return ("sim", "denoised") if denoised else ("widefield", "sim")
 
     def _tell(self, text: str, severity: Severity, details: str = "") -> None:
         self.notices.add(Notice(0, severity, text, details))
@@ -327,17 +287,11 @@ class Browser(QWidget):
     # What is remembered ---------------------------------------------------------------------------------
 
     def _recall(self) -> None:
-        self.grid.history.load(self.memory.get("contrasts"))
-        hidden = self.memory.get("hidden")
-        for name in KINDS:
-            self.grid.show_pane(name, not (isinstance(hidden, list) and name in hidden))
-        self.grid.show_pane("denoised", False)
-        self._tick_panes()
+        self.panes.recall(self.memory)
 
     def remember(self) -> None:
         """Write down what is to be as it was at the next start."""
-        hidden = [name for name in KINDS if name != "denoised" and not self.grid.is_wanted(name)]
-        self.memory.put(contrasts=self.grid.history.as_list(), hidden=hidden)
+        self.memory.put(**self.panes.to_remember())
         self.memory.save()
 
     def end(self) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdl_live._names import NO_DENOISER
+from rdl_live.errors import DataError
+from rdl_live.files.raw import find_position
 from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.optics.microscope import Microscope
 
@@ -43,6 +45,24 @@ class Sizes:
     """Of the raw frames; None where neither file nor microscope say."""
     corner: tuple[int, int] | None = None
     """(y, x) of their first pixel on the camera's chip, if that is known."""
+    position_names: tuple[str, ...] = ()
+    """Of the stage positions, where the file names them."""
+
+    def beginning(self, position: str | None = None, channel: str | None = None) -> Where:
+        """Return the first series of a stage position and colour, each by name or number from 0.
+
+        Raises:
+            DataError: there is none of that name or number; says which there are.
+        """
+        place = 0 if position is None else find_position(self.position_names, self.positions, position)[0]
+        colour = 0
+        if channel is not None and channel in self.channels:
+            colour = self.channels.index(channel)
+        elif channel is not None and channel.isdecimal() and int(channel) < len(self.channels):
+            colour = int(channel)
+        elif channel is not None:
+            raise DataError(f"has no channel {channel!r}; it has {', '.join(self.channels)}")
+        return Where(position=place, channel=colour)
 
 
 @dataclass(frozen=True, eq=False)

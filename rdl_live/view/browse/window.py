@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import QByteArray, QSize
+from qtpy.QtCore import QSize
 from qtpy.QtGui import QAction, QCloseEvent, QKeySequence
-from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QMessageBox
 
 from rdl_live._names import NO_DENOISER, RAW_RECORDING, SR_RECORDING
 from rdl_live.errors import RdlError
 from rdl_live.view.browse.browser import Browser
 from rdl_live.view.browse.images import SeriesImages
 from rdl_live.view.browse.source import Source, Where
+from rdl_live.view.common.host_window import HostWindow
 from rdl_live.view.common.memory import Memory
-from rdl_live.view.common.theme import Theme, apply_theme
 
 Opener = Callable[[Path, Path | None], Source]
 """Opens a recording, with a microscope file if one is given; raises RdlError."""
@@ -21,7 +21,11 @@ MakeImages = Callable[[Source], SeriesImages]
 """What makes the images of a recording."""
 
 
-class BrowserWindow(QMainWindow):
+_LARGEST = QSize(1500, 950)
+"""At the first start."""
+
+
+class BrowserWindow(HostWindow):
     """Shows one recording at a time."""
 
     def __init__(
@@ -44,12 +48,11 @@ class BrowserWindow(QMainWindow):
             denoisers: names of weights to choose from, and "none".
             microscope: the file that was given with the recording.
         """
-        super().__init__()
-        self._opener, self._images_of, self.memory = opener, images_of, memory or Memory("browser")
+        super().__init__(memory or Memory("browser"))
+        self._opener, self._images_of = opener, images_of
         self._denoisers, self._microscope = denoisers, microscope
-        self._theme = Theme.LIGHT if self.memory.get("theme") == Theme.LIGHT.value else Theme.DARK
         self.browser = self._host(source)
-        self._place()
+        self.place(_LARGEST)
 
     # Recordings -----------------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class BrowserWindow(QMainWindow):
         self.setCentralWidget(browser)
         self.setWindowTitle(f"{_name(source.path)} - rdl-live")
         self._make_menus(browser)
-        self._use_theme()
+        self.use_theme()
         return browser
 
     # Menus and place ------------------------------------------------------------------------------------
@@ -126,11 +129,7 @@ class BrowserWindow(QMainWindow):
             made = browser.commands.menu(part)
             made.setTitle(title)
             bar.addMenu(made)
-        made.addSeparator()
-        light = self._add(made, "Light colours", "", lambda: None)
-        light.setCheckable(True)
-        light.setChecked(self._theme is Theme.LIGHT)
-        light.toggled.connect(lambda on: self.use_theme(Theme.LIGHT if on else Theme.DARK))
+        self.add_theme(made)
 
     def _add(self, menu: QMenu, title: str, shortcut: str, do: Callable[[], object]) -> QAction:
         action = menu.addAction(title)
@@ -140,30 +139,9 @@ class BrowserWindow(QMainWindow):
         action.triggered.connect(lambda _=False: do())
         return action
 
-    def use_theme(self, theme: Theme) -> None:
-        """Use light or dark colours from now on."""
-        self._theme = theme
-        self._use_theme()
-
-    def _use_theme(self) -> None:
-        application = QApplication.instance()
-        if isinstance(application, QApplication):
-            apply_theme(application, self._theme)
-
-    def _place(self) -> None:
-        remembered = self.memory.get("window")
-        if isinstance(remembered, str) and self.restoreGeometry(
-            QByteArray.fromHex(remembered.encode("ascii", "ignore"))
-        ):
-            return
-        screen = QApplication.primaryScreen()
-        room = screen.availableSize() if screen is not None else QSize(1366, 768)
-        self.resize(min(1500, round(0.9 * room.width())), min(950, round(0.9 * room.height())))
-
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         """Remember, and let go of the files."""
-        geometry = self.saveGeometry().toHex().data().decode("ascii")
-        self.memory.put(window=geometry, theme=self._theme.value)
+        self.remember_place()
         self.browser.end()
         if event is not None:
             event.accept()

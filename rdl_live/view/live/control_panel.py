@@ -142,7 +142,7 @@ class ControlPanel(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         self.camera = QComboBox()
         self.camera.setObjectName("demo-camera")
-        self.camera.setToolTip("How even the camera's pixels are, and whether it multiplies electrons")
+        self.camera.setToolTip("Type of camera: ideal, sCMOS with uneven pixels, or EMCCD")
         for name, title in CAMERAS.items():
             self.camera.addItem(title, name)
         self.camera.activated.connect(lambda _: self._session.turn(camera=str(self.camera.currentData())))

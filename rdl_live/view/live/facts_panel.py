@@ -46,7 +46,7 @@ class FactsPanel(QWidget):
             grid.addWidget(value, row, 1)
             self._values[name] = value
         self._zero = QPushButton("Set to zero")
-        self._zero.setToolTip("Count the dose anew: for another place on the sample")
+        self._zero.setToolTip("Start the dose from zero: for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
         self.doubts = wrapped()
         self.doubts.setObjectName("doubts")
@@ -67,7 +67,7 @@ class FactsPanel(QWidget):
         self._say("raw", words.count(counts.raw) + missing, RED if counts.missing else "")
         lost = [
             f"{words.count(number)} {what}"
-            for number, what in ((counts.dropped, "left out"), (counts.refused, "refused"))
+            for number, what in ((counts.dropped, "dropped"), (counts.refused, "refused"))
             if number
         ]
         self._say("images", ", ".join([words.count(counts.images), *lost]), AMBER if counts.refused else "")

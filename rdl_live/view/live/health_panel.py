@@ -50,7 +50,7 @@ class HealthPanel(QWidget):
 
         Args:
             patterns: as estimated; None while there are none.
-            nominal: what the SLM should show, if that is known.
+            nominal: the patterns that were planned, if that is known.
             running: whether frames come that patterns could be found in.
         """
         self.show_health(pattern_health(patterns, nominal, running=running))

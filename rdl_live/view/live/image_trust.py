@@ -69,7 +69,7 @@ def cautions_of(
         used: patterns that the images were made with.
         doubts: what the guards say of the denoised image.
         seen: patterns at the latest look, trusted or not; None: those that were used.
-        nominal: what the SLM should show, where that is known.
+        nominal: the patterns that were planned, where that is known.
     """
     if used is None:
         return {"sim": Caution(), "denoised": Caution()}
@@ -77,7 +77,7 @@ def cautions_of(
     doubted = Caution()
     if doubts:
         first = doubts[0]
-        doubted = Caution(f"In doubt: detail may be lost or wrong\n{first[0].upper()}{first[1:]}.", grave=False)
+        doubted = Caution(f"Caution: fine detail may be wrong\n{first[0].upper()}{first[1:]}.", grave=False)
     return {"sim": wrong, "denoised": wrong if wrong.words else doubted}
 
 

@@ -189,7 +189,7 @@ class Snapshot:
     patterns: "PatternSet | None" = None
     """As estimated last, trusted or not."""
     nominal: "PatternSet | None" = None
-    """What the SLM should show; None where that is not known."""
+    """The patterns that were planned; None where that is not known."""
     dose_j_cm2: float | None = None
     """Since the window was opened, or the dose was set to zero."""
     disk_free_bytes: int | None = None

@@ -33,7 +33,7 @@ class TracePanel(QWidget):
         self._axis = QLabel()
         self._axis.setObjectName("trace-axis")
         self._axis.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._axis.setToolTip("The time that the curves above show; all have the same")
+        self._axis.setToolTip("Time span of the curves above")
         column.addWidget(self._axis)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

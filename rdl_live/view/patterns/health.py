@@ -45,7 +45,7 @@ def pattern_health(
 
     Args:
         patterns: as estimated; None while they are being found.
-        nominal: what the SLM should show, where that is known.
+        nominal: the patterns that were planned, where that is known.
         running: whether frames come that patterns could be found in.
 
     Returns:
@@ -132,11 +132,11 @@ def _turned(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Seque
     for index, offset in zip(trusted, offsets, strict=True):
         apart = abs(_remainder(offset - common))
         if apart > ANGLE_DEG and (planned or len(trusted) > 2):
-            told[index] = f"orientation {index + 1} is {apart:.0f} degrees off the others: check the SLM pattern"
+            told[index] = f"orientation {index + 1} is {apart:.0f} degrees off the others: check the pattern source"
         elif apart > ANGLE_DEG / 2 and len(trusted) == 2 and not planned:
             told[index] = (
                 f"the two orientations are {2 * apart:.0f} degrees further apart or closer than even spacing has it: "
-                "check the SLM patterns"
+                "check the pattern source"
             )
         elif planned and abs(common) > ANGLE_DEG:
             told[index] = (
@@ -165,7 +165,7 @@ def _stretched(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Se
             expected = 1e3 * patterns[index].period_um * common / ratio
             told[index] = (
                 f"period {1e3 * patterns[index].period_um:.0f} nm, where the others let expect {expected:.0f} nm: "
-                "check the SLM pattern"
+                "check the pattern source"
             )
         elif planned and abs(common - 1) > PERIOD_OF_NOMINAL:
             told[index] = (

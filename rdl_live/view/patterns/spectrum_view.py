@@ -92,7 +92,7 @@ class SpectrumView(QWidget):
         self._image.setZValue(-10)
         self._image.setLookupTable(_lookup())
         item.addItem(self._image)
-        self.plot.setToolTip("Bright: structure of this fineness. Wheel: zoom, drag: move, double-click: all")
+        self.plot.setToolTip("Bright: structure of this size. Wheel: zoom, drag: move, double-click: all")
         self.plot.scene().sigMouseMoved.connect(self._pointed)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
 

@@ -42,7 +42,7 @@ ORDERS = {
 SEQUENCES = {
     "auto": "as the microscope can",
     "hardware": "by the camera's trigger (fastest)",
-    "software": "by software (slow, works with any SLM)",
+    "software": "by software (slow, works with every pattern source)",
 }
 ON_ERROR = {"stop": "end the plan, in the dark", "skip": "skip it, name it, go on with the rest"}
 # Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
@@ -139,7 +139,7 @@ class PlanEditor(QWidget):
         self._preset_button = QToolButton()
         self._preset_button.setText("New from …")
         self._preset_button.setObjectName("plan-presets")
-        self._preset_button.setToolTip("Start from a usual plan, with the light and the place of the moment")
+        self._preset_button.setToolTip("Start from a common plan, with the current light and position")
         self._preset_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self._preset_button)
         menu.setToolTipsVisible(True)
@@ -265,7 +265,7 @@ class PlanEditor(QWidget):
         column.addLayout(size)
         form.addRow(self._region)
         stepped, bound = bound_choice(
-            self.model, ("sequence",), SEQUENCES, "What steps the SLM's patterns", "plan-sequence"
+            self.model, ("sequence",), SEQUENCES, "What advances the patterns", "plan-sequence"
         )
         self._bound.append(bound)
         form.addRow("Patterns stepped", stepped)

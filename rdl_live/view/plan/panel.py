@@ -48,7 +48,7 @@ class PlanPanel(PlanEditor):
     def _add_place(self) -> None:
         place = self._host.session.snapshot.stage_um
         if place is None:
-            self._host.tell("no stage answers, so the place must be typed in", Severity.WARNING)
+            self._host.tell("no stage answers: type the position in", Severity.WARNING)
         else:
             self.model.add_place(*place)
 

@@ -98,7 +98,7 @@ class RetrainPanel(QWidget):
         row = QHBoxLayout()
         self.minutes = QComboBox()
         self.minutes.setObjectName("retrain-minutes")
-        self.minutes.setToolTip("It ends earlier where nothing is to be gained any more")
+        self.minutes.setToolTip("Ends earlier when there is nothing more to gain")
         for number in MINUTES:
             self.minutes.addItem(f"{number} minutes", number)
         self.minutes.setCurrentIndex(MINUTES.index(USUAL_MINUTES))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,20 @@ def test_files_of_other_programs_need_a_microscope(tmp_path: Path) -> None:
     assert source.sizes.times == 2
     assert np.array_equal(source.series(Where(1)), stack[1])
     source.close()
+
+
+def test_a_place_to_begin_with_is_found_by_name_or_number(folder: Path) -> None:
+    sizes = open_source(folder).sizes
+    last_colour = len(sizes.channels) - 1
+    assert sizes.beginning() == Where()
+    assert sizes.beginning(channel=sizes.channels[last_colour]) == Where(channel=last_colour)
+    assert sizes.beginning(position="0", channel=str(last_colour)) == Where(channel=last_colour)
+    named = replace(sizes, positions=2, position_names=("left", "right"))
+    assert named.beginning("right") == Where(position=1)
+    with pytest.raises(DataError, match="no position 'up'; it has 2: left, right"):
+        named.beginning("up")
+    with pytest.raises(DataError, match="no channel 'infrared'"):
+        sizes.beginning(channel="infrared")
 
 
 def test_damage_is_told_and_the_rest_is_shown(tmp_path: Path) -> None:

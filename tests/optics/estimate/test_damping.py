@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from rdl_live.optics import Camera, Channel, Microscope, Optics, Otf, estimate_patterns
-from rdl_live.optics.estimate.damping import Damping, damped_channel
+from rdl_live.optics import Camera, Channel, Microscope, Optics, Otf, PatternSet, estimate_patterns
+from rdl_live.optics.estimate.damping import Damping, damped_channel, estimate_damping
+from rdl_live.optics.estimate.estimator import bands_of
 
 PIXEL, NA, EMISSION, SIZE = 0.065, 1.49, 0.525, 128
 CUTOFF = 2 * NA / EMISSION
@@ -91,3 +92,29 @@ def test_nothing_is_claimed_where_no_pattern_is_seen() -> None:
     channel, damping = damped_channel(series, SCOPE, estimate_patterns(series, SCOPE), SCOPE.channels[0])
     assert channel is SCOPE.channels[0]
     assert not np.isfinite(damping.sigma_um)
+
+
+@pytest.mark.parametrize("damping_um", [0.0, 0.1])
+def test_dim_light_does_not_look_like_another_otf(damping_um: float) -> None:
+    """The widefield's own noise must not be taken for structure: that gave -0.1 um here."""
+    found = []
+    true = estimate_patterns(recording(300.0, damping_um, pixel_mtf=True), SCOPE)
+    for seed in range(1, 5):
+        series = recording(1.0, damping_um, pixel_mtf=True, seed=seed)
+        patterns = PatternSet(patterns=tuple(one.replace(trusted=True) for one in true))
+        bands = bands_of(series, SCOPE, SCOPE.channels[0], None, "cpu")
+        found.append(estimate_damping(bands, patterns))
+    errors = [(one.slope_um - damping_um) / one.sigma_um for one in found]
+    assert abs(np.mean(errors)) < 1.5
+    assert all(abs(one) < 4 for one in errors)
+
+
+def test_a_measured_otf_is_not_corrected_by_chance() -> None:
+    """What differs from it by noise alone stays; what is certainly another does not."""
+    series = recording(500.0, 0.1, pixel_mtf=True)
+    patterns = estimate_patterns(series, SCOPE)
+    for measured, corrected in ((0.1, False), (0.15, True)):
+        channel = SCOPE.channels[0].replace(otf_damping=(measured, 0.0))
+        same, damping = damped_channel(series, SCOPE, patterns, channel)
+        assert damping.told is corrected
+        assert same.otf_damping[0] == pytest.approx(0.1 if corrected else measured, abs=0.02)

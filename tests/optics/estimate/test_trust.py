@@ -64,6 +64,18 @@ def test_no_pattern_is_found_in_other_specimens(kind: str) -> None:
     assert_doubted(estimate_patterns(moving.series, moving.scope))
 
 
+def test_few_bright_spots_are_named_as_the_cause() -> None:
+    """More light would not help: eighteen points agree with any pattern by chance."""
+    sparse = record(Case("beads", modulation=0.8, shape=(128, 128), photons=200))
+    found = estimate_patterns(sparse.series, sparse.scope)
+    assert not any(pattern.trusted for pattern in found)
+    for pattern in found:
+        assert "a few bright spots" in pattern.doubt
+        assert "more light" not in pattern.doubt
+    dim = record(Case("reticulum", modulation=0.3, shape=(96, 96), photons=1))
+    assert all("more light" in pattern.doubt for pattern in estimate_patterns(dim.series, dim.scope))
+
+
 ORDERS = {
     "two frames exchanged": (1, (0, 3, 2, 1, 4, 5, 6, 7, 8), (True, True, False)),
     "phase first": (1, (0, 3, 6, 1, 4, 7, 2, 5, 8), (True, True, True)),
