@@ -28,6 +28,7 @@ from rdl_live.app.reconstruct.report import (
     FIXED_EXCESS,
     Report,
     calibration_warnings,
+    likeliest,
     negative_warning,
     noise_warnings,
     otf_warnings,
@@ -38,6 +39,7 @@ from rdl_live.app.reconstruct.report import (
 )
 from rdl_live.app.reconstruct.saturation import Saturation
 from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
@@ -166,6 +168,8 @@ class OfflineRun:
         self.watch = Stopwatch()
         self.contrast: tuple[float, ...] | None = None
         """Of the stripes in the series that the patterns were found in, as the judge of series measures it."""
+        self.sibling: Sibling | None = None
+        """Image of the same file whose patterns are used; whoever opens the images of a file gives it."""
         self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
         """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
@@ -287,7 +291,9 @@ class OfflineRun:
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
-            if self.options.patterns is None:
+            if self.sibling is not None:
+                self.contrast = self.sibling.contrast
+            elif self.options.patterns is None:
                 self.contrast = self.judge(patterns).contrast(stack)
             if told := self._align(patterns, stack):
                 warnings += told
@@ -307,7 +313,8 @@ class OfflineRun:
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
         warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
-        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        found = warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        return patterns, likeliest(found, patterns)
 
     def _some_series(self) -> tuple[np.ndarray, "list[np.ndarray]"]:
         """Return the numbers of series that stand for all, and the series."""
@@ -399,6 +406,11 @@ class OfflineRun:
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self.sibling is not None:
+            self._fit_warnings = [
+                f"the patterns are those of image {self.sibling.name}, which carries them best; its own are weaker"
+            ]
+            return self.sibling.patterns
         known = self._known
         try:
             if known is None:
@@ -597,7 +609,9 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        # What is cut off, or wrong in the microscope file, has been named already.
+        named = self._saturated.clips(series) or not any(pattern.trusted for pattern in result.patterns)
+        dips = [] if named else negative_warning(negative.ratio)
         result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope, result.patterns) + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {
