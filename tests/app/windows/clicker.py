@@ -207,7 +207,15 @@ class Clicker:
         QTest.mouseClick(editor.summary.run, LEFT)
         if model.ready and before_run is not Activity.RECORDING:
             self.outcome.plans += 1
+            self._wait_for_light()
             self._wait(self.dice.choice((0.5, 2.0, 4.0)))
+
+    def _wait_for_light(self, patience_s: float = 10.0) -> None:
+        """Wait until what was begun lights the sample: a process for its images takes a while to start."""
+        deadline = time.monotonic() + patience_s
+        self._wait(0.05)
+        while self.session.snapshot.activity.busy and not self.watch.light and time.monotonic() < deadline:
+            self._wait(0.02)
 
     def _escape(self) -> None:
         """Press Esc somewhere; where there is light, it must go off at this first press."""
@@ -415,6 +423,7 @@ if __name__ == "__main__":
     print("defects", found.defects)
     print("told", *found.told.most_common(), sep="\n  ")
     print("light bar compared", found.compared, "times, with light", found.compared_lit, "colours", found.colours)
+    print("read back", found.confirmed, "switched by hardware", found.stepped, "longest change [s]", found.changing_s)
     print("differences", len(found.differences), *found.differences[:10], sep="\n  ")
     print("plans", found.plans, "powers that changed", found.powers)
     print(
