@@ -202,13 +202,10 @@ def wrong_count(stack: Stack, geometry: PatternGeometry) -> str:
     what = "is one single image" if found == 1 else f"has {found} frames, no whole number of series"
     if found > 1 and found % geometry.frames == 0:
         what = f"has {found} frames along {stack.describe()}, which do not divide into series"
-    dropped = ""
-    if below > geometry.frames and found % geometry.frames:
-        dropped = f"; if the camera dropped frames, save the first {below}: series are then aligned by their stripes"
     return (
         f"{what}: a series has pattern.angles {geometry.angles} x pattern.phases {geometry.phases} = "
         f"{geometry.frames} frames, so the nearest whole count is {nearest}; correct pattern.angles and "
-        f"pattern.phases in the microscope file, or give the complete recording{dropped}"
+        "pattern.phases in the microscope file, or give the complete recording"
     )
 
 

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,6 +54,8 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.files.raw import request_for
+from rdl_live.files.readings import wrong_count
+from rdl_live.files.stack import Axis, Stack
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.damping import Damping, damped_channel
 from rdl_live.optics.estimate.harmonic import second_harmonic
@@ -236,7 +238,8 @@ class OfflineRun:
 
     def _open(self, asked: Channel | None) -> RawRecording:
         """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
-        request = request_for(self.scope.channels, asked, self.options.reading)
+        reading = replace(self.options.reading, incomplete=True)
+        request = request_for(self.scope.channels, asked, reading)
         return open_raw(self.raw, self.scope.pattern, request)
 
     def file_warnings(self) -> list[str]:
@@ -301,6 +304,7 @@ class OfflineRun:
                 self.levels = usual_levels([self.judge(patterns).stripes(one).levels for one in stack])
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
+            warnings += self._rest_warnings(patterns)
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
         late = (
             0
@@ -335,6 +339,19 @@ class OfflineRun:
             return []
         self.starts, self._slipped = found.starts, tuple(slip.series for slip in found.slips)
         return found.warnings()
+
+    def _rest_warnings(self, patterns: PatternSet) -> list[str]:
+        """Say that frames are no whole number of series; refuse them where their stripes do not show which are."""
+        rest, each = self.recording.rest, self.scope.pattern.frames
+        if not rest:
+            return []
+        good = sum(one.trusted for one in self._looked_at.values())
+        if not patterns.trusted or 2 * good < len(self._looked_at):
+            found = len(self.recording) * each + rest
+            stack = Stack((Axis.FRAME,), np.arange(found))
+            raise DataError(f"{self.raw}: {wrong_count(stack, self.scope.pattern)}")
+        last = "frame is" if rest == 1 else f"{rest} frames are"
+        return [f"the last {last} no whole series of {each}, and left out"]
 
     def begin_series_at(self, starts: tuple[int, ...]) -> None:
         """Let series begin with these frames, counted in the order in which they were taken."""
