@@ -73,7 +73,8 @@ class Program:
         after = [one for one in self.truths if one["at"] >= began]
         lit = [one["at"] for one in after if one["lit"] or one["shutter"]]
         last = self.truths[-1]
-        dark_from = min(one["at"] for one in self.truths if one["at"] > max(lit, default=0.0) and not one["lit"])
+        last_lit = max((one["at"] for one in self.truths if one["lit"]), default=0.0)
+        dark_from = min(one["at"] for one in self.truths if one["at"] > last_lit)
         self.note(last, max(lit, default=began) - began, dark_from - began)
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0), last
         return max(lit, default=began) - began
