@@ -59,6 +59,8 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    # As often as without that: Python collects everything when a quarter of what is known is new.
+    gc.set_threshold(700, 10, 50)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from rdl_live._version import __version__
 from rdl_live.cli._acquire import acquire
+from rdl_live.cli._assess import assess
 from rdl_live.cli._calibrate import calibrate
 from rdl_live.cli._compare import compare
 from rdl_live.cli._data import data
@@ -48,6 +49,7 @@ app.command()(export)
 app.command()(verify)
 app.command()(recover)
 app.command()(compare)
+app.command()(assess)
 app.command()(doctor)
 app.add_typer(calibrate, name="calibrate")
 app.add_typer(data, name="data")

@@ -199,6 +199,11 @@ RUNS = [
             ("c.html", "c.json"),
         ),
         Case(f"compare mosaics.tif -m M.yaml --models none,rdl {TIMES}", ("mosaics-compare.html",)),
+        Case(
+            "assess --models dfcan.safetensors --out m --quick --threads 1 --overwrite",
+            ("m/matrix.json", "m/matrix.html"),
+        ),
+        Case("assess --models dfcan.safetensors --out m --data pairs --microscope M.yaml", code=2),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),

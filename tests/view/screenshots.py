@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from rdl_live.app.retrain.desk import RetrainDesk
@@ -36,12 +37,14 @@ PATIENCE_S = 240.0
 class Scene:
     """A window on a running demo."""
 
-    def __init__(self, folder: Path, size: tuple[int, int], *, denoise: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, size: tuple[int, int], *, denoise: str | None = None, recordings: Path | None = None
+    ) -> None:
         self.folder = folder
         self.memory = Memory("shots")
         self.session = demo_session(DemoRequests(denoise=denoise), self.memory)
         self.desk = RetrainDesk(self.session)
-        recordings = Path(tempfile.mkdtemp()) / "recordings"
+        recordings = recordings or Path(tempfile.mkdtemp()) / "recordings"
         self.widget = SimWidget(self.session, self.memory, recordings, retrainer=self.desk)
         self.window = MainWindow(self.widget, "rdl-live: demo microscope")
         self.window.asks = False
@@ -68,7 +71,10 @@ class Scene:
     def shoot(self, name: str) -> None:
         """Save what is seen."""
         self.wait(0.5)
-        self.window.grab().save(str(self.folder / f"{name}.png"))
+        path = self.folder / f"{name}.png"
+        self.window.grab().save(str(path))
+        with Image.open(path) as image:  # with 256 colours it takes half of the bytes
+            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
         print(name, self.session.snapshot.activity, [n.text[:90] for n in self.session.notices(0)][-3:], flush=True)
 
     def at(self, *activities: Activity) -> None:
@@ -253,6 +259,23 @@ def large(folder: Path) -> None:
     scene.end()
 
 
+def readme(folder: Path) -> None:
+    """The README's pictures: the demo at its defaults, dark and light, and a laser that refuses a power."""
+    scene = Scene(folder, (1500, 900), recordings=Path("/data/recordings"))  # nothing is recorded here
+    scene.image()
+    scene.wait(until=lambda: scene.widget.images is not None and scene.widget.images.errors.get("denoised"))
+    scene.wait(8)
+    scene.shoot("window-denoised")
+    scene.window.use_theme(Theme.LIGHT)
+    scene.shoot("window-live")
+    scene.window.use_theme(Theme.DARK)
+    scene.world.faults.refuse("AOTF", "Power_488_pct", 80.0)
+    scene.session.change(power_percent=80.0)
+    scene.at(Activity.IDLE)
+    scene.shoot("window-refused")
+    scene.end()
+
+
 SCENES: dict[str, Callable[[Path], None]] = {
     one.__name__: one
     for one in (
@@ -266,6 +289,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
         falling_score,
         retraining,
         large,
+        readme,
     )
 }
 

@@ -4,7 +4,7 @@ import html
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
-from qtpy.QtWidgets import QScrollArea, QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSplitter, QTabWidget, QTextBrowser, QVBoxLayout, QWidget
 
 from rdl_live._names import NO_DENOISER
 from rdl_live.view.browse.about import Lines, about_image, about_recording
@@ -13,6 +13,7 @@ from rdl_live.view.browse.images import Request, SeriesImages, Shown
 from rdl_live.view.browse.latest_worker import LatestWorker
 from rdl_live.view.browse.marks import Marks
 from rdl_live.view.browse.source import Source
+from rdl_live.view.common.column import Column
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.actions import Actions
 from rdl_live.view.live.health_panel import HealthPanel
@@ -83,14 +84,10 @@ class Browser(QWidget):
         column = QVBoxLayout(lamps)
         column.addWidget(self.lamps)
         column.addStretch(1)
-        scrolled = QScrollArea()
-        scrolled.setWidget(lamps)
-        scrolled.setWidgetResizable(True)
-        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.tabs = QTabWidget()
         self.tabs.setObjectName("browse-tabs")
         self.tabs.addTab(self.about, "About")
-        self.tabs.addTab(scrolled, "Patterns")
+        self.tabs.addTab(Column(lamps), "Patterns")
         self._spectrum_tab = QWidget()
         QVBoxLayout(self._spectrum_tab).setContentsMargins(0, 0, 0, 0)
         self.tabs.addTab(self._spectrum_tab, "Spectrum")

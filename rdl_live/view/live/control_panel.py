@@ -222,7 +222,7 @@ class ControlPanel(QWidget):
             return "dose unknown: the microscope file has no full_irradiance_w_cm2"
         now = full * settings.power_percent / 100
         series = now * microscope.pattern.frames * settings.exposure_ms * 1e-3
-        return f"{now:.3g} W/cm² on the sample\n{series:.2g} J/cm² an image"
+        return f"{now:.3g} W/cm² on the sample\n{series:.2g} J/cm² per image"
 
     # What the user does ---------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class FactsPanel(QWidget):
             grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
             self._values[name] = value
-        self._zero = QPushButton("Set to zero")
+        self._zero = QPushButton("Reset dose")
         self._zero.setToolTip("Start the dose from zero: for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
         self.doubts = wrapped()

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QApplication,
-    QFrame,
     QGroupBox,
-    QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
+from rdl_live.view.common.column import Column
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.actions import Actions
 from rdl_live.view.live.closing import Closing
@@ -151,7 +150,7 @@ class SimWidget(QWidget):
         column.addWidget(self.bars)
         column.addWidget(self.notices)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.addWidget(_scrolled(self.controls))
+        self.splitter.addWidget(Column(self.controls))
         self.splitter.addWidget(self.grid)
         side = QWidget()
         rows = QVBoxLayout(side)
@@ -163,7 +162,7 @@ class SimWidget(QWidget):
             inner.addWidget(panel)
             rows.addWidget(group)
         rows.addStretch(1)
-        self.splitter.addWidget(_scrolled(side))
+        self.splitter.addWidget(Column(side))
         for index, stretch in enumerate((0, 1, 0)):
             self.splitter.setStretchFactor(index, stretch)
         self.splitter.setCollapsible(1, False)
@@ -286,13 +285,3 @@ class SimWidget(QWidget):
 
 def _picture_name() -> str:
     return f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}.png"
-
-
-def _scrolled(widget: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidget(widget)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setMinimumWidth(widget.minimumSizeHint().width() + 18)
-    return area

@@ -1,31 +1,23 @@
 """The plan editor: what is imaged, how often, with how much light; and what it takes, before any light is on."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFormLayout,
-    QFrame,
     QGroupBox,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
-    QMenu,
-    QMessageBox,
     QPushButton,
-    QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from rdl_live.acquire.plan import Plan
-from rdl_live.errors import RdlError
+from rdl_live.view.common.column import Column
 from rdl_live.view.plan.channels import ChannelRows
 from rdl_live.view.plan.fields import Bound, bound_choice, bound_count, bound_number, count_box, number_box
+from rdl_live.view.plan.head import PlanHead
 from rdl_live.view.plan.model import PlanModel
 from rdl_live.view.plan.places import PlaceTable
 from rdl_live.view.plan.presets import Preset
@@ -50,11 +42,10 @@ BOXES = (
     "QCheckBox::indicator:unchecked { border: 1px solid #8a8a8f; border-radius: 2px; background: palette(base); "
     "width: 0.75em; height: 0.75em; }"
 )
-PLANS = "Plans (*.yaml *.yml)"
 
 
 class PlanEditor(QWidget):
-    """Edits a plan. It starts nothing itself: its host is told."""
+    """Edits a plan. It starts nothing itself: it asks its host to."""
 
     run_requested = Signal(object)
     """A whole and checked `Plan`."""
@@ -76,10 +67,10 @@ class PlanEditor(QWidget):
         super().__init__(parent)
         self.setObjectName("plan-editor")
         self.setStyleSheet(BOXES)
-        self.model, self._presets, self._busy = model, presets, ""
+        self.model, self._busy = model, ""
         self._bound: list[Bound] = []
         self.channels, self.places = ChannelRows(model), PlaceTable(model)
-        self.summary = PlanSummary(model)
+        self.head, self.summary = PlanHead(model, presets), PlanSummary(model)
         self._lay_out()
         self.places.place_wanted.connect(self.place_requested)
         self.summary.run.clicked.connect(self._run)
@@ -99,10 +90,7 @@ class PlanEditor(QWidget):
         self.channels.refresh()
         self.places.refresh()
         self._show_optional()
-        path = self.model.path
-        name = "not saved" if path is None else path.name
-        self._file.setText(f"{name}{' (changed)' if self.model.modified and path else ''}")
-        self._file.setToolTip("" if path is None else str(path))
+        self.head.refresh()
         self.summary.refresh(self._busy)
 
     # Layout ---------------------------------------------------------------------------------------------
@@ -117,54 +105,11 @@ class PlanEditor(QWidget):
         column.addWidget(self._limit_group())
         column.addWidget(self._more_group())
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidget(inner)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(inner.minimumSizeHint().width() + 20)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(2, 2, 2, 2)
-        whole.addLayout(self._head())
-        whole.addWidget(area, 1)
+        whole.addWidget(self.head)
+        whole.addWidget(Column(inner), 1)
         whole.addWidget(self.summary)
-
-    def _head(self) -> QVBoxLayout:
-        name = QLineEdit()
-        name.setObjectName("plan-name")
-        name.setToolTip("Name of the plan; the folder of its recording is named after it")
-        bound = Bound(self.model, ("name",), name, name.setText)
-        name.editingFinished.connect(lambda: bound.change(name.text()))
-        self._bound.append(bound)
-        self._preset_button = QToolButton()
-        self._preset_button.setText("New from …")
-        self._preset_button.setObjectName("plan-presets")
-        self._preset_button.setToolTip("Start from a common plan, with the current light and position")
-        self._preset_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(self._preset_button)
-        menu.setToolTipsVisible(True)
-        menu.aboutToShow.connect(lambda: self._fill_presets(menu))
-        self._preset_button.setMenu(menu)
-        self._file = QLabel()
-        row, files = QHBoxLayout(), QHBoxLayout()
-        row.addWidget(QLabel("Plan"))
-        row.addWidget(name, 1)
-        row.addWidget(self._preset_button)
-        files.addWidget(self._file, 1)
-        for text, tip, do, key in (
-            ("Open …", "Read a plan from a file", self.open, "open"),
-            ("Save", "Write the plan to its file", self.save, "save"),
-            ("Save as …", "Write the plan to another file", self.save_as, "save-as"),
-        ):
-            button = QPushButton(text)
-            button.setToolTip(tip)
-            button.setObjectName(f"plan-{key}")
-            button.clicked.connect(lambda _=False, do=do: do())
-            files.addWidget(button)
-        head = QVBoxLayout()
-        head.addLayout(row)
-        head.addLayout(files)
-        return head
 
     def _time_group(self) -> QGroupBox:
         group, form = _group("Time")
@@ -291,63 +236,6 @@ class PlanEditor(QWidget):
     def _part_clicked(self, wanted: bool) -> None:
         rows, columns = self.model.frame_shape
         self.model.set_region((columns // 4, rows // 4, columns // 2, rows // 2) if wanted else None)
-
-    def _fill_presets(self, menu: QMenu) -> None:
-        menu.clear()
-        for preset in self._presets():
-            action = menu.addAction(preset.name)
-            assert action is not None
-            action.setToolTip(preset.meaning if preset.plan else f"{preset.meaning}. Not here: {preset.why_not}")
-            action.setEnabled(preset.plan is not None)
-            action.triggered.connect(lambda _=False, plan=preset.plan: self._take(plan))
-
-    def _take(self, plan: Plan | None) -> None:
-        if plan is not None and self._may_be_lost():
-            self.model.path = None
-            self.model.load(plan)
-
-    def open(self) -> None:
-        """Ask for a file, and edit its plan."""
-        if not self._may_be_lost():
-            return
-        chosen, _ = QFileDialog.getOpenFileName(self, "Open a plan", self._folder(), PLANS)
-        if chosen:
-            self._try(lambda: self.model.open(Path(chosen)), "This plan cannot be opened")
-
-    def save(self) -> None:
-        """Write the plan to the file that it is of."""
-        path = self.model.path
-        if path is None:
-            self.save_as()
-        else:
-            self._try(lambda: self.model.save(path, overwrite=True), "This plan cannot be saved")
-
-    def save_as(self) -> None:
-        """Ask for a file (and, if it exists, whether it may be replaced), and write the plan."""
-        start = f"{self._folder()}/{self.model.get('name')}.yaml"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the plan", start, PLANS)
-        if not chosen:
-            return
-        path = Path(chosen)
-        typed = bool(path.suffix)
-        path = path if typed else path.with_suffix(".yaml")
-        # The dialog has asked about the name that was typed, not about the one with the ending added.
-        self._try(lambda: self.model.save(path, overwrite=typed), "This plan cannot be saved")
-
-    def _folder(self) -> str:
-        return str(self.model.path.parent if self.model.path else Path.home())
-
-    def _may_be_lost(self) -> bool:
-        if not self.model.modified:
-            return True
-        question = "The plan has changes that are not saved. Go on without them?"
-        return QMessageBox.question(self, "Plan", question) == QMessageBox.StandardButton.Yes
-
-    def _try(self, do: Callable[[], None], title: str) -> None:
-        try:
-            do()
-        except RdlError as error:
-            QMessageBox.warning(self, title, str(error))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         """Room for the fields in one column."""

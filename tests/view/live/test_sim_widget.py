@@ -318,7 +318,7 @@ def test_dose_disk_and_losses(qtbot: QtBot, widget: SimWidget, session: FakeSess
     assert isinstance(traces, TracePanel)
     assert isinstance(facts, FactsPanel)
     assert traces.model.latest("brightness") == pytest.approx(80)
-    zero = next(b for b in facts.findChildren(QPushButton) if "zero" in b.text())
+    zero = next(b for b in facts.findChildren(QPushButton) if "Reset" in b.text())
     qtbot.mouseClick(zero, LEFT)
     assert session.count("reset_dose") == 1
 

@@ -147,7 +147,7 @@ def test_saving_and_opening(editor: PlanEditor, tmp_path: Path, monkeypatch: pyt
 def test_presets_ask_before_changes_are_lost(editor: PlanEditor, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
     monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
-    menu = editor._preset_button.menu()
+    menu = editor.head._preset_button.menu()
     assert menu is not None
     menu.aboutToShow.emit()
     collect = menu.actions()[3]
