@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu lint soak bench fuzz weights weights-new weights-large weights-published wheel clean
+.PHONY: help install demo test test-slow test-gpu lint soak bench fuzz weights weights-new weights-large weights-sr weights-published wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -74,6 +74,11 @@ weights-large: $(READY) ## the same for `rdl-large`, three times the work
 	$(BIN)/rdl-live train denoise --from images-large.safetensors --out $(WEIGHTS)/rdl-large.safetensors \
 		--network spread=48 $(ERRORS) $(ARGS)
 	$(BIN)/python -m benchmarks.denoise rdl-large
+
+weights-sr: $(READY) ## train a small DFCAN for single frames, and assess it: matrix/matrix.html
+	$(BIN)/rdl-live train sr --architecture dfcan --out $(WEIGHTS)/dfcan.safetensors --minutes 60 --seed 71 --overwrite \
+		$(ARGS)
+	$(BIN)/rdl-live assess --models dfcan --out matrix --overwrite
 
 weights-published: $(READY) ## train the published network on one or more GPUs: published.safetensors (GPUS=4)
 	$(BIN)/torchrun --standalone --nproc-per-node $(or $(GPUS),1) --no-python $(BIN)/rdl-live train denoise \

@@ -1,9 +1,10 @@
 """Is the judge of retraining right? `python -m benchmarks.judging --out FILE.jsonl`, which goes on where it was left.
 
 For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it, and the
-judge compares them with those that they came from, without the truth; then the truth is asked. Each recording is
-trained on twice, gently and at a rate that does harm as a rule. Where no weights did better on what is held out, the
-last ones are judged. One JSON line a training.
+judge compares them with those that they came from, without the truth; then the truth is asked: for the error, and for
+the share of it that the 90 % intervals hold. `--rates` trains each recording several times: at the usual rate, and at
+one that does harm as a rule, such as 0.004. Where no weights did better on what is held out, the last ones are judged.
+One JSON line a training.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ from rdl_live.train.recordings.verdict import Gain
 from rdl_models import Network, Weights, load_weights
 
 OTHER_FIELD = 1000
-RATES = (6e-4, 4e-3)
-"""Learning rates."""
+RATE = SelfSupSettings().learning_rate
+"""Learning rate."""
+WITHIN = 1.645
+"""Standard deviations that hold 90 % of a normal distribution."""
 KNOWN_TIMES = 3
 """Time points that judge weights that are given."""
 PLACE_TIMES = 4
@@ -43,16 +46,14 @@ TOLERATED = 1.01
 """True ratio above which weights must not be written."""
 
 
-def measure(case: Case, steps: int) -> list[dict[str, Any]]:
-    """Train gently and harshly on one recording, judge both, and ask the truth."""
+def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[dict[str, Any]]:
+    """Train on one recording, once at each learning rate, judge the weights, and ask the truth."""
     start = time.perf_counter()
     recorded, other = record(case), record(case, seed=case.seed + OTHER_FIELD, times=2)
     film = recorded.film
     settings = SelfSupSettings(
         scheme=Scheme(case.scheme),
         steps=steps,
-        batch=1,
-        tile=64,
         workers=0,
         rehearsal=0.0,
         validate_every=steps,
@@ -60,7 +61,7 @@ def measure(case: Case, steps: int) -> list[dict[str, Any]]:
     )
     old, moments = starting_weights("rdl", film), Moments([film], settings)
     task = PairTask(old.network, moments)
-    trained = [_trained(task, settings.replace(learning_rate=rate)) for rate in RATES]
+    trained = [_trained(task, settings.replace(learning_rate=rate)) for rate in rates]
     held = [moment.time for moment in moments.held]
     networks, others = [old.network, *(network for network, _ in trained)], other_patterns(film)
     here = measured(film, networks, held, others=others)
@@ -74,12 +75,15 @@ def measure(case: Case, steps: int) -> list[dict[str, Any]]:
     for number, (network, chosen) in enumerate(trained, start=1):
         found = Gain(here.judged(number), None if apart is None else apart.judged(number))
         new = replace(old, network=network)
+        same, elsewhere = against_truth(recorded, held, old, new), against_truth(other, range(2), old, new)
         rows.append(
             {
                 **described(case),
-                "rate": RATES[number - 1],
-                "true": true_ratio(recorded, held, old, new),
-                "true_other_field": true_ratio(other, range(2), old, new),
+                "rate": rates[number - 1],
+                "true": same.ratio,
+                "true_other_field": elsewhere.ratio,
+                "covered": [round(one, 4) for one in same.covered],
+                "covered_other_field": [round(one, 4) for one in elsewhere.covered],
                 "judged": found.here.ratio.record(),
                 "standing": found.here.standing,
                 "elsewhere": None if found.elsewhere is None else found.elsewhere.ratio.record(),
@@ -106,7 +110,7 @@ def measure_known(case: Case, weights: Sequence[str]) -> list[dict[str, Any]]:
             {
                 **described(case),
                 "weights": Path(weights[number]).name,
-                "true": true_ratio(recorded, held, known[0], known[number]),
+                "true": against_truth(recorded, held, known[0], known[number]).ratio,
                 "judged": found.ratio.record(),
                 "standing": found.standing,
                 "written": False,
@@ -127,19 +131,33 @@ def _trained(task: PairTask, settings: SelfSupSettings) -> tuple[Network, bool]:
     return (training.result if chosen else training.average), chosen
 
 
-def true_ratio(recorded: Recorded, times: Sequence[int], old: Weights, new: Weights) -> float:
-    """Return the error of the delivered images after / before, inside of the field."""
+@dataclass(frozen=True)
+class Truth:
+    """What the truth says of two denoisers."""
+
+    ratio: float
+    """Error of the second / that of the first (root mean square)."""
+    covered: tuple[float, float]
+    """Share of the pixels whose truth lies within the 90 % interval of each; NaN where it tells none."""
+
+
+def against_truth(recorded: Recorded, times: Sequence[int], old: Weights, new: Weights) -> Truth:
+    """Ask the truth about the delivered images, inside of the field."""
     film, inside = recorded.film, slice(2 * INSET, -2 * INSET)
-    errors = []
+    errors, covered = [], []
     for weights in (old, new):
         quiet = weights.network.eval()
         restorer = Restorer(film.scope, film.patterns, film.shape, replace(weights, network=quiet))
-        total = 0.0
+        total, held = 0.0, []
         for at in times:
-            image = restorer(torch.from_numpy(film.frames[at].astype(np.float32))).double().numpy()
-            total += float(((image - recorded.truth[at])[inside, inside] ** 2).mean())
+            restored = restorer.restore(torch.from_numpy(film.frames[at].astype(np.float32)))
+            off = np.abs(restored.sr.double().numpy() - recorded.truth[at])[inside, inside]
+            total += float((off**2).mean())
+            if restored.sigma is not None:
+                held.append(float((off <= WITHIN * restored.sigma.double().numpy()[inside, inside]).mean()))
         errors.append(total)
-    return float(np.sqrt(errors[1] / errors[0]))
+        covered.append(float(np.mean(held)) if held else float("nan"))
+    return Truth(float(np.sqrt(errors[1] / errors[0])), (covered[0], covered[1]))
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -174,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="a line a case; gone on with")
     parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
+    parser.add_argument("--rates", type=float, nargs="+", default=[RATE], metavar="R", help="learning rates")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
     parser.add_argument("--weights", nargs="+", metavar="W", help="judge these against the first; no training")
@@ -184,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
     left = [one for one in cases()[first::count] if one.name not in done][: options.most]
     for case in left:
-        found = measure_known(case, options.weights) if options.weights else measure(case, options.steps)
+        found = measure_known(case, options.weights) if options.weights else measure(case, options.steps, options.rates)
         rows += found
         with options.out.open("a", encoding="utf-8") as lines:
             lines.write("".join(json.dumps(row) + "\n" for row in found))

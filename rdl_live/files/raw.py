@@ -1,7 +1,7 @@
 """Open any raw recording: a file, a folder of files, or the root of a recording of ours. The one place for it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ __all__ = ["RawRecording", "RawRequest", "SeriesIndex", "open_any", "open_raw"]
 
 MAX_SERIES_BYTES = 4 * 2**30
 """A series is held in memory whole, so a larger one (5 x 5 frames of 9000 x 9000) is refused, not tried."""
+LEAST_SERIES = 3
+"""Whole series of a recording of which some frames are missing."""
 KNOWN = "TIFF, OME-TIFF, MRC, OME-Zarr, NDTiff, folders of TIFF files, and with an extra ND2, CZI and LIF are read"
 FOREIGN = {
     b"PK\x03\x04": "a zip archive: unpack it first",
@@ -60,6 +62,8 @@ class RawRequest:
     """Planes of a z stack, where the file does not say."""
     tiles: tuple[int, int] | None = None
     """Rows and columns of frames in each picture of a mosaic."""
+    incomplete: bool = False
+    """Whether frames that are no whole number of series are read all the same: whoever asks judges by their stripes."""
 
 
 def open_raw(
@@ -130,6 +134,10 @@ def _opened(path: Path, raw: RawFile, geometry: PatternGeometry, request: RawReq
         first, count = find_position(raw.positions, count, request.position)
     frames = frames[first : first + count]
     series = as_series(frames)
+    rest = None
+    if request.incomplete:
+        own = _one_colour(raw.stack, geometry, colour.index)[0].squeezed()
+        rest = own.frames.reshape(-1)[series.size :] if len(own.axes) == 1 else None
     return RawRecording(
         path,
         raw,
@@ -140,6 +148,7 @@ def _opened(path: Path, raw: RawFile, geometry: PatternGeometry, request: RawReq
         channel_index=colour.index or 0,
         first_position=first,
         order=chosen.reading.words,
+        rest=rest,
     )
 
 
@@ -202,8 +211,21 @@ def _ways(
                 f"looks like a mosaic of {tiles[0]} x {tiles[1]} frames in one picture: add "
                 f"--tiles {tiles[0]}x{tiles[1]}"
             ) from problem
+        if request.incomplete and (part := _whole_part(raw.stack, geometry, colour.index)) is not None:
+            ways = readings(part, geometry)
+            ways = ways if order is None else said_order(ways, part, order)
+            return [way for way in ways if way.rank == ways[0].rank], ways, []
         raise problem
     return sorted(found, key=lambda way: way.rank), everything, notes
+
+
+def _whole_part(stack: Stack, geometry: PatternGeometry, index: int | None) -> Stack | None:
+    """Return a plain stack of many series without the rest that is no whole one; None for others."""
+    stack = _one_colour(stack, geometry, index)[0].squeezed()
+    whole = stack.frames.size // geometry.frames * geometry.frames
+    if stack.axes not in ((Axis.FRAME,), (Axis.TIME,)) or whole < LEAST_SERIES * geometry.frames:
+        return None
+    return Stack(stack.axes, stack.frames[:whole])
 
 
 def _one_colour(stack: Stack, geometry: PatternGeometry, index: int | None) -> tuple[Stack, list[str]]:
@@ -308,4 +330,4 @@ def said(
 def request_for(channels: Sequence[Channel], asked: Channel | None, request: RawRequest | None = None) -> RawRequest:
     """Return a request that compares a file's colours with those of a microscope."""
     base = request or RawRequest()
-    return RawRequest(None, tuple(channels), asked, base.position, base.order, base.planes, base.tiles)
+    return replace(base, channel=None, colours=tuple(channels), asked=asked)

@@ -41,6 +41,7 @@ class RawRecording(ClosedAtEnd):
         channel_index: int = 0,
         first_position: int = 0,
         order: str = "",
+        rest: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Wrap an open file.
 
@@ -54,6 +55,7 @@ class RawRecording(ClosedAtEnd):
             channel_index: number of the colour in the file.
             first_position: number in the file of the first position that is read.
             order: how the frames lie in the file, slowest axis first.
+            rest: frames after the last series, which are no whole one (n,).
         """
         self.path = path
         self.pixel_size_um = raw.pixel_size_um
@@ -66,6 +68,7 @@ class RawRecording(ClosedAtEnd):
         """Names of all stage positions of the file, where it has several."""
         self._source, self._frames = raw.source, frames
         self._grid = grid or (1, len(frames), 1)
+        self._rest = np.empty(0, np.int64) if rest is None else rest
         self._channel_index, self._first_position = channel_index, first_position
 
     @property
@@ -99,6 +102,7 @@ class RawRecording(ClosedAtEnd):
         if self._grid[0] != 1 or self._grid[2] != 1 or len(self._frames) == 0:
             return None
         numbers = np.stack([self._frames[:, angle, phase] for angle, phase in places], axis=1).reshape(-1)
+        numbers = np.concatenate([numbers, self._rest])
         steps = np.diff(numbers)
         return numbers if len(set(steps.tolist())) == 1 and steps[0] > 0 else None
 
@@ -126,6 +130,8 @@ class RawRecording(ClosedAtEnd):
         frames = np.empty((len(starts), *self._frames.shape[1:]), np.int64)
         for offset, (angle, phase) in enumerate(places):
             frames[:, angle, phase] = numbers[np.asarray(starts, np.int64) + offset]
+        last = int(np.flatnonzero(numbers == frames.reshape(-1).max())[0])
+        self._rest = numbers[last + 1 :]
         self._frames, self._grid = frames, (1, len(frames), 1)
 
     def _numbers(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
@@ -133,6 +139,11 @@ class RawRecording(ClosedAtEnd):
         if numbers is None:
             raise DataError(f"{self.path}: its series do not follow each other, so they cannot be aligned anew")
         return numbers
+
+    @property
+    def rest(self) -> int:
+        """Frames after the last series, which are no whole one."""
+        return len(self._rest)
 
     @property
     def corner(self) -> tuple[int, int] | None:

@@ -15,6 +15,8 @@ from rdl_live.files._guard import naming, reading
 from rdl_live.files.bombs import HEADED, HEADER_BYTES, check_piece, may_be_large
 from rdl_live.files.channel_label import ChannelLabel
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, Frames, RawFile
+from rdl_live.files.joined import JoinedFrames
+from rdl_live.files.read.names import natural
 from rdl_live.files.shards import ShardIndex, codec_names, packed_by
 from rdl_live.files.stack import Axis, Stack
 
@@ -111,32 +113,66 @@ def is_zarr(path: Path) -> bool:
 
 
 def open_zarr(path: Path) -> RawFile:
-    """Open a folder that is an OME-Zarr image or a plain Zarr array.
+    """Open a folder that is an OME-Zarr image, a plain Zarr array, or a group of images that are alike: positions.
 
     Raises:
-        DataError: damaged metadata, several images (a plate, positions), pixels that are no real numbers,
-            or codecs that are not known to be harmless.
+        DataError: damaged metadata, a plate, images that differ, pixels that are no real numbers, or codecs that are
+            not known to be harmless.
     """
     with naming(path), reading(path, "Zarr"):
-        folder, attributes = _image(path)
-        scale = _Multiscale(attributes)
-        array_folder = folder / scale.dataset if scale.dataset else folder
-        codec, shards = _known_codec(array_folder)
-        array = zarr.open_array(str(array_folder), mode="r")
-        axes, notes, letters = _leading_axes(array, scale)
-        _check(array)
-        stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
-        # "p" is the position for Micro-Manager and many others, the phase for some.
-        others = (stack.renamed(Axis.PHASE, Axis.POSITION),) if "p" in letters else ()
-        notes += _absent_chunks(array_folder, array)
-        return RawFile(
-            ZarrFrames(path, array, array_folder, codec, shards),
-            stack,
-            scale.pixel_size_um,
-            _channels(attributes),
-            tuple(notes),
-            others,
+        images = _images(path)
+        opened = [_opened(path, folder, attributes) for folder, attributes in images]
+        return opened[0] if len(opened) == 1 else _joined([folder.name for folder, _ in images], opened)
+
+
+def _joined(names: list[str], images: list[RawFile]) -> RawFile:
+    """Return images that are alike as the positions of one file."""
+    first = images[0]
+
+    def kind(image: RawFile) -> tuple[object, ...]:
+        source, stack = image.source, image.stack
+        return source.shape, source.dtype, stack.axes, stack.frames.shape, image.pixel_size_um, image.labels
+
+    other = next((name for name, image in zip(names, images, strict=True) if kind(image) != kind(first)), None)
+    if other is not None:
+        raise DataError(
+            f"this Zarr group holds {len(images)} images ({', '.join(names[:8])}), and {other} is not like {names[0]}; "
+            f"give the folder of one image, such as its {names[0]}"
         )
+    count = first.stack.frames.size
+
+    def together(stack: Stack) -> Stack:
+        frames = np.stack([stack.frames + number * count for number in range(len(images))])
+        return Stack((Axis.POSITION, *stack.axes), frames)
+
+    source = JoinedFrames([image.source for image in images], [count] * len(images))
+    notes = tuple(dict.fromkeys(note for image in images for note in image.notes))
+    others = tuple(together(one) for one in first.others)
+    return RawFile(
+        source, together(first.stack), first.pixel_size_um, first.labels, notes, others, positions=tuple(names)
+    )
+
+
+def _opened(path: Path, folder: Path, attributes: dict[str, Any]) -> RawFile:
+    """Open one image of the folder `path`."""
+    scale = _Multiscale(attributes)
+    array_folder = folder / scale.dataset if scale.dataset else folder
+    codec, shards = _known_codec(array_folder)
+    array = zarr.open_array(str(array_folder), mode="r")
+    axes, notes, letters = _leading_axes(array, scale)
+    _check(array)
+    stack = Stack.in_order(axes, tuple(int(n) for n in array.shape[:-2]))
+    # "p" is the position for Micro-Manager and many others, the phase for some.
+    others = (stack.renamed(Axis.PHASE, Axis.POSITION),) if "p" in letters else ()
+    notes += _absent_chunks(array_folder, array)
+    return RawFile(
+        ZarrFrames(path, array, array_folder, codec, shards),
+        stack,
+        scale.pixel_size_um,
+        _channels(attributes),
+        tuple(notes),
+        others,
+    )
 
 
 def _read_json(file: Path) -> dict[str, Any]:
@@ -156,18 +192,19 @@ def _attributes(folder: Path) -> dict[str, Any]:
     return {**attributes, **attributes.get("ome", {})}
 
 
-def _image(path: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the folder of the one image and its attributes."""
+def _images(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the folders of the images, in natural order, and their attributes."""
     attributes = _attributes(path)
     is_group = (path / ".zgroup").is_file() or _read_json(path / "zarr.json").get("node_type") == "group"
     if "multiscales" in attributes or not is_group:
-        return path, attributes
-    images = sorted(child for child in path.iterdir() if "multiscales" in _attributes(child))
-    if "plate" in attributes or "well" in attributes or len(images) != 1:
+        return [(path, attributes)]
+    children = sorted(path.iterdir(), key=lambda child: natural(child.name))
+    images = [child for child in children if "multiscales" in _attributes(child)]
+    if "plate" in attributes or "well" in attributes or not images:
         names = ", ".join(child.name for child in images[:8])
         found = f"{len(images)} images ({names})" if images else "no image"
         raise DataError(f"this Zarr group holds {found}; give the folder of one image, such as {path.name}/0")
-    return images[0], _attributes(images[0])
+    return [(image, _attributes(image)) for image in images]
 
 
 class _Multiscale:

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -24,7 +25,7 @@ from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.quality import modulation_contrast
 from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.optics.reconstruct import Reconstructor
-from rdl_live.stream.fit import Contrasts, SeriesFit
+from rdl_live.stream.fit import ROWS, Contrasts, SeriesFit, UsualLevels
 from rdl_live.stream.health import PatternHealth, Tell
 from rdl_live.stream.series import Frame, Series, SeriesKey
 
@@ -129,7 +130,7 @@ class PatternEstimation:
         self._begin_with = begin_with
         self._health = PatternHealth(channel.name, tell)
         self._recent: list[tuple[SeriesKey, Frame]] = []
-        self._contrasts = Contrasts()
+        self._contrasts, self._levels = Contrasts(), UsualLevels()
         self._unfit = self._seen = 0
         self._job: Future[_Found] | None = None
         self._started_s = -math.inf
@@ -173,11 +174,21 @@ class PatternEstimation:
     def _judged(self, series: Series) -> SeriesVerdict | None:
         if self.current is None:
             return None
-        verdict = self.current.fit.judge(lambda: self._photons(series.frames).cpu(), series.key.place)
+        verdict = self.current.fit.judge(
+            lambda: self._photons(series.frames).cpu(), series.key.place, self._light(series.frames)
+        )
         if verdict is not None:
             self._contrasts.add(series.key.place, verdict)
             self._unfit = 0 if verdict.trusted else self._unfit + 1
         return verdict
+
+    def _light(self, frames: Frame) -> npt.NDArray[np.float64]:
+        """Return the mean of every frame (angle, phase) [photons], of some rows."""
+        camera, maps = self._scope.camera, self._maps
+        offset = camera.offset_adu if maps is None else float(maps.offset_adu[::ROWS].mean())
+        gain = camera.gain_e_per_adu if maps is None else float(maps.gain_e_per_adu[::ROWS].mean())
+        means: npt.NDArray[np.float64] = frames[..., ::ROWS, :].mean(axis=(-2, -1), dtype=np.float64)
+        return (means - offset) * gain
 
     def _serves(self, series: Series) -> bool:
         """Whether a series may be used for the patterns: planes out of focus would blur them, slips confuse them."""
@@ -284,7 +295,7 @@ class PatternEstimation:
             reconstructor.calibrate(photons)
             return reconstructor
 
-        fit = SeriesFit(patterns, self._unit, channel, self._shape)
+        fit = SeriesFit(patterns, self._unit, channel, self._shape, self._levels)
         return Calibrated(patterns, made(patterns), key, fit, Widefield(patterns, made), channel)
 
     def _photons(self, frames: Frame) -> Tensor:

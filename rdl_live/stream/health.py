@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.dim_frames import dim_frames
 
 FALLEN = 0.5
 """A score below this share of the best one so far is told."""
@@ -23,6 +24,7 @@ class PatternHealth:
         self._depth: dict[int, float] = {}
         self._fallen: set[int] = set()
         self._doubted: set[int] = set()
+        self._dim: set[tuple[int, int]] = set()
 
     def judge(self, estimated: PatternSet, photons: float | None = None) -> None:
         """Compare the newest estimation with those before.
@@ -32,6 +34,7 @@ class PatternHealth:
             photons: mean of the raw frames it is made of. Scores grow as its root, so that less light, which the user
                 may have chosen, is no fall.
         """
+        self._judge_light(estimated)
         root = math.sqrt(photons) if photons is not None and photons > 0 else 1.0
         for orientation, pattern in enumerate(estimated):
             where = f"channel {self._channel}, orientation {orientation + 1}"
@@ -43,6 +46,13 @@ class PatternHealth:
             elif orientation not in self._doubted:
                 self._doubted.add(orientation)
                 self._tell(f"{where}: {pattern.doubt or 'its pattern is not trusted'}")
+
+    def _judge_light(self, estimated: PatternSet) -> None:
+        """Name frames that are always dimmer than the others of their pattern, each once until it is mended."""
+        dim = dim_frames(estimated)
+        for place in dim.keys() - self._dim:
+            self._tell(f"channel {self._channel}: {dim[place]}")
+        self._dim = set(dim)
 
     def _judge_score(self, orientation: int, score: float, root: float, where: str) -> None:
         highest = self._best[orientation] = max(score / root, self._best.get(orientation, 0.0))

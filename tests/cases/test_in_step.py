@@ -14,6 +14,7 @@ import tifffile
 import torch
 
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.errors import DataError
 from tests.cases.fast import variants
 
 Folder = Callable[[str], Path]
@@ -106,7 +107,7 @@ VARIANTS: dict[str, tuple[tuple[int, int, float, float], Change, list[int], str]
     "lost early": ((3, 3, 50, 0.8), lost(1, 5), [1], "angle 1 phase 2"),
     "lost at a border": ((3, 3, 50, 0.8), lost(4, 0), [4], "1 frame early"),
     "lost, twenty frames": ((4, 5, 30, 0.5), lost(3, 12), [3], "angle 2 phase 2"),
-    "lost in the dim": ((3, 3, 1.5, 0.5), lost(5, 4), [5, 6], "missing"),
+    "lost in the dim": ((3, 3, 1.5, 0.5), lost(5, 4), [5], "missing"),
     "exchanged": ((3, 3, 20, 0.6), exchanged, [2], "angle 0 phase 0 holds the pattern of angle 0 phase 1"),
     "15 % dimmer": ((3, 3, 60, 0.7), dimmed, [5], "angle 1 phase 0"),
     "doubled across series": ((3, 3, 60, 0.7), doubled, [4], ""),
@@ -138,6 +139,27 @@ def test_series_that_fit_keep_their_images(make_cases: ModuleType, tmp_path: Pat
     assert len(found) == 4
     assert min(agreement(found[i], right[i]) for i in range(3)) > 0.99
     assert agreement(found[3], right[3]) < 0.5  # what does not fit is shown without super-resolution
+
+
+def test_a_lost_frame_leaves_no_whole_count_and_the_good_series_are_kept(
+    make_cases: ModuleType, tmp_path: Path
+) -> None:
+    whole = film(make_cases, 3, 3, 50, 0.8, times=5)
+    raw = np.delete(whole, 2 * 9 + 4, axis=0)
+    make_cases.scope(tmp_path / "M.yaml")
+    tifffile.imwrite(tmp_path / "raw.tif", raw, **GREY)
+    images, report = reconstructed(tmp_path / "raw.tif", tmp_path / "M.yaml")
+    assert untrusted(report) == [2]
+    tifffile.imwrite(tmp_path / "whole.tif", whole, **GREY)
+    right, _ = reconstructed(tmp_path / "whole.tif", tmp_path / "M.yaml")
+    assert len(images) == len(right) == 5
+    assert min(agreement(images[i], right[i]) for i in (0, 1, 3, 4)) > 0.99
+    # Where no stripes show which frames belong together, it is refused as before.
+    noise = np.random.default_rng(0).poisson(300, raw.shape).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "noise.tif", noise, **GREY)
+    with pytest.raises(DataError, match="44 frames, no whole number of series"):
+        reconstructed(tmp_path / "noise.tif", tmp_path / "M.yaml")
+    assert not (tmp_path / "noise.sr.tif").exists()
 
 
 def test_a_recording_that_begins_late_says_so(make_cases: ModuleType, tmp_path: Path) -> None:

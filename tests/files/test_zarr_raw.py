@@ -102,7 +102,11 @@ def test_the_one_image_of_a_group_is_found(tmp_path: Path) -> None:
     ome_zarr(tmp_path / "a.zarr" / "0", VALUES, ["t", "angle", "phase", "y", "x"])
     np.testing.assert_array_equal(read(tmp_path / "a.zarr"), VALUES)
     ome_zarr(tmp_path / "a.zarr" / "1", VALUES, ["t", "angle", "phase", "y", "x"])
-    refused(tmp_path / "a.zarr", r"2 images \(0, 1\)")
+    with open_raw(tmp_path / "a.zarr", GEOMETRY) as raw:
+        assert raw.positions == ("0", "1")
+        np.testing.assert_array_equal(raw.read(), np.concatenate([VALUES, VALUES]))
+    ome_zarr(tmp_path / "a.zarr" / "2", VALUES[:1], ["t", "angle", "phase", "y", "x"])
+    refused(tmp_path / "a.zarr", r"3 images \(0, 1, 2\), and 2 is not like 0")
 
 
 def test_absent_chunks_are_told(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rdl_live.restore.stages import single_image
 from rdl_models import find_architecture
+from rdl_models.sr import tiles
 from rdl_models.sr.attention import FourierChannelAttention, Gate, SpatialAttention, gates
 from rdl_models.sr.critics import FieldCritic, PatchCritic
 from rdl_models.sr.network import SrNetwork
@@ -111,6 +113,26 @@ def test_an_untrained_correction_is_the_enlarged_image(name: str) -> None:
     x = torch.rand(1, 9, 16, 16)
     wanted = functional.interpolate(x.mean(1, keepdim=True), scale_factor=2, mode="bicubic")[:, 0]
     torch.testing.assert_close(network(x), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_field_that_does_not_fit_into_memory_is_computed_in_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = tiny("dfcan", residual=True)
+    x = 20 * image(120, 100)[0]
+    whole = single_image.super_resolved(network, x)
+    bytes_a_pixel = tiles.feature_bytes(network)
+    assert bytes_a_pixel > 2 * 6 * 4 * 4  # at least the widened features, in and out
+    assert tiles.tile_for(network, (120, 100), 1e9) == 120
+    sizes: list[int] = []
+
+    def noted(*given: object) -> Tensor:
+        sizes.append(int(given[2]))  # type: ignore[call-overload]
+        return by_tiles(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(single_image, "FREE_BYTES", 90 * 90 * bytes_a_pixel)
+    monkeypatch.setattr(single_image, "by_tiles", noted)
+    tiled = single_image.super_resolved(network, x)
+    assert sizes == [64]
+    assert float((tiled - whole).abs().max()) <= 2e-5 * float(whole.abs().max())
 
 
 def test_pix2pix_as_published_is_not_computed_in_tiles() -> None:

@@ -72,6 +72,38 @@ def test_one_series_out_of_step_is_named_and_the_next_is_good(wide: Scene) -> No
     assert stack.feed(wide.series(8), 4).fits
 
 
+def dimmed(series: Frames, angle: int, phase: int, share: float) -> Frames:
+    changed = series.astype(np.float64)
+    changed[angle, phase] = share * (changed[angle, phase] - 100) + 100
+    return changed.round().astype(np.uint16)
+
+
+def test_a_dimmer_frame_is_named_whenever_it_comes(wide: Scene) -> None:
+    """Though the stripes of most series are not looked at, to save time."""
+    stack = Stack(wide)
+    for time in range(6):
+        assert stack.feed(wide.series(3), time).fits
+    result = stack.feed(dimmed(wide.series(3), 1, 2, 0.85), 6)
+    assert result.verdict is not None
+    assert "frame angle 1 phase 2 is 15% dimmer" in result.verdict.why
+    assert [text for text in stack.told if "15% dimmer" in text]
+    assert stack.feed(wide.series(3), 7).fits
+
+
+def test_a_frame_that_is_always_dim_is_named_once(wide: Scene) -> None:
+    stack = Stack(wide)
+    for time in range(6):
+        assert stack.feed(dimmed(wide.series(time), 0, 0, 0.85), time).fits
+    assert len([text for text in stack.told if "frame angle 0 phase 0" in text and "dimmer" in text]) == 1
+
+
+def test_less_light_is_no_fault(wide: Scene) -> None:
+    stack = Stack(wide)
+    for time, photons in enumerate((200.0, 200.0, 200.0, 200.0, 60.0, 60.0, 20.0, 20.0, 20.0, 20.0, 20.0, 20.0)):
+        assert stack.feed(wide.series(time, photons=photons), time).fits
+    assert stack.told == []
+
+
 def test_good_series_of_all_light_levels_fit(wide: Scene) -> None:
     for seed, photons in enumerate((2.0, 5.0, 20.0, 200.0, 1000.0)):
         fit = SeriesFit(

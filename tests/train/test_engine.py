@@ -107,3 +107,26 @@ def test_another_task_is_rehearsed_in_its_share_of_the_steps() -> None:
     training = Training(Rehearsed(main, other, 0.25))
     assert len(list(training.run())) == 12
     assert (len(main.learnt), len(other.learnt)) == (9, 3)
+
+
+class Timed(Adversaries):
+    """Each step takes so many seconds by a clock of its own."""
+
+    def __init__(self, minutes: float, seconds: float) -> None:
+        super().__init__(LoopSettings(minutes=minutes, learning_rate=1e-2))
+        self.seconds, self.now, self.heard = seconds, 0.0, list[tuple[float, float]]()
+
+    def judge(self, turn: str, networks: Mapping[str, Any], batch: Points) -> Loss:
+        self.now += self.seconds
+        return super().judge(turn, networks, batch)
+
+    def paced(self, seconds: float, left: float) -> None:
+        self.heard.append((seconds, left))
+
+
+@pytest.mark.parametrize(("seconds", "heard"), [(50.0, [10.0]), (20.0, [40.0, 20.0, 0.0]), (35.0, [25.0, 0.0])])
+def test_no_step_begins_that_would_end_long_after_the_minutes(seconds: float, heard: list[float]) -> None:
+    task = Timed(1.0, seconds)
+    training = Training(task, clock=lambda: task.now)
+    assert len(list(training.run())) == len(heard)
+    assert task.heard == [(seconds, left) for left in heard]

@@ -1,5 +1,6 @@
 """Training: scenes are repeatable, a step helps, a training that was interrupted goes on as if it had not been."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Training, TrainSettings, scene_training, train_denoiser
+from rdl_live.train.loop.processes import Processes
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.run import maker
 from rdl_live.train.simulated.scene import flipped, make_batch, make_scene
 from rdl_live.train.simulated.settings import HELD_OUT
+from rdl_live.train.simulated.task import SceneSource
+from rdl_live.train.simulated.trainer import SimulatedTask
 from rdl_live.train.simulated.unkind import KIND
 from rdl_models import ObjectPlane, ObjectPlaneConfig, Span, load_weights
 
@@ -205,3 +209,47 @@ def test_what_cannot_be_written_or_resumed_is_told_before_anything_is_trained(tm
         train_denoiser(tmp_path / "missing" / "w.safetensors", SETTINGS)
     with pytest.raises(DataError, match="without --resume"):
         train_denoiser(tmp_path / "w.safetensors", SETTINGS, resume=True)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """What a network's judge says."""
+
+    ratio: torch.Tensor
+
+
+@pytest.mark.parametrize(
+    ("each", "seconds", "scored"),
+    [
+        (1.0, None, 2 * len(evaluation.LEVELS)),
+        (4.0, 20.0, 6),  # over at 20 s, while the third level is scored, which both kinds are
+        (30.0, 10.0, 1),  # one alone takes all of the time, and more
+    ],
+)
+def test_scoring_ends_in_time_however_slow_the_network(
+    monkeypatch: pytest.MonkeyPatch, each: float, seconds: float | None, scored: int
+) -> None:
+    now = [0.0]
+
+    def slow(*_: object, **__: object) -> Ratio:
+        now[0] += each
+        return Ratio(torch.tensor([0.25]))
+
+    monkeypatch.setattr(evaluation.time, "monotonic", lambda: now[0])
+    source = SceneSource("slow", lambda *_: None, lambda _: torch.zeros(1), slow, "nothing")
+    found = evaluation.held_out_scores(tiny(), SCENES.replace(unkind=KIND), source, count=1, seconds=seconds)
+    assert len(found) == scored
+    assert set(found.values()) == {0.5}
+
+
+def test_steps_of_a_slow_network_are_made_of_fewer_series() -> None:
+    by_minutes = SimulatedTask(tiny, SETTINGS.replace(steps=None, minutes=1.0, batch=4))
+    with by_minutes.batches(Processes.alone()) as draw:
+        # How long a series takes is not known before there was one.
+        assert len(draw(0).truth) == 1
+        by_minutes.paced(2.0, 58.0)
+        assert len(draw(1).truth) == 4
+        by_minutes.paced(40.0, 20.0)
+        assert len(draw(2).truth) == 1
+    with SimulatedTask(tiny, SETTINGS.replace(batch=4)).batches(Processes.alone()) as draw:
+        assert len(draw(0).truth) == 4

@@ -8,14 +8,18 @@ as many as there are attentions.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rdl_models.sr.attention import Gate, Part, gates, widest_window
 from rdl_models.sr.network import SrNetwork
 
+_LOOKED_AT = 64
+_LEAST_TILE = 64
 _SETTLED = 1e-6
 """Change of what attentions are shown, relative to its largest value, that counts as none."""
 
@@ -49,6 +53,38 @@ def by_tiles(network: SrNetwork, x: Tensor, tile: int) -> Tensor:
         for one in found:
             one.part = one.found = one.held = None
     return out[..., : scale * rows, : scale * columns]
+
+
+@lru_cache(maxsize=8)
+def feature_bytes(network: SrNetwork) -> float:
+    """Return how many bytes of features a network holds at a time for each pixel of its input, about.
+
+    Measured on a small input: what the widest of its parts takes and gives, and as much again that is kept beside it.
+    """
+    widest = 0
+
+    def look(_part: nn.Module, given: tuple[Any, ...], gave: Any) -> None:
+        nonlocal widest
+        widest = max(widest, sum(one.nbytes for one in (*given, gave) if isinstance(one, Tensor)))
+
+    first = next(network.parameters())
+    x = torch.zeros(1, network.config.channels, _LOOKED_AT, _LOOKED_AT, device=first.device)
+    hooks = [part.register_forward_hook(look) for part in network.modules()]
+    try:
+        with torch.no_grad():
+            network(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return 2 * widest / _LOOKED_AT**2
+
+
+def tile_for(network: SrNetwork, shape: tuple[int, int], free_bytes: float) -> int:
+    """Return the largest tile whose features fit into the memory that is free, margins included; at least 64."""
+    pixels = free_bytes / feature_bytes(network)
+    if shape[0] * shape[1] <= pixels or not network.tiles:
+        return max(shape)
+    return max(_LEAST_TILE, int(pixels**0.5) - 2 * network.reach - widest_window(network))
 
 
 def _round(

@@ -122,7 +122,7 @@ def _curves(
         lines.append(f"<text {place}>{html.escape(method)}</text>")
     marks = "".join(
         f"<text x='{x(level):.0f}' y='{_HIGH - _EDGE + 16}' font-size='10' text-anchor='middle'>{level:g}</text>"
-        for level in (levels[0], levels[len(levels) // 2], levels[-1])
+        for level in dict.fromkeys((levels[0], levels[len(levels) // 2], levels[-1]))
     )
     marks += "".join(
         f"<text x='{_EDGE - 4}' y='{y(value):.0f}' font-size='10' text-anchor='end'>{value:.3f}</text>"

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from rdl_live._names import NO_DENOISER
 from rdl_live.errors import ConfigError
 from rdl_live.restore import Restorer
-from rdl_live.restore.suited import check_suited
+from rdl_live.restore.suited import SERIES, check_suited
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.place import Place
-from rdl_models import Task, Weights, load_weights
+from rdl_models import Weights, load_weights
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def candidates(names: Sequence[str]) -> list[Candidate]:
 
 
 def _comparable(name: str) -> Weights:
-    """Load weights that can predict held-out photons: those of networks that work in the object plane."""
+    """Load weights that can predict held-out photons: those that denoise SIM series."""
     loaded = load_weights(name)
-    check_suited(loaded.card, f"--models {name}", {Task.OBJECT_PLANE}, "predict held-out photons")
+    check_suited(loaded.card, f"--models {name}", SERIES, "predict held-out photons of SIM series")
     return loaded
 
 

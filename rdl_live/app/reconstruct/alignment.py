@@ -43,11 +43,11 @@ class Alignment:
             return []
         told = [f"{_counted(slip.frames)} in series {slip.series}" for slip in self.slips[:4]]
         more = f" and {len(self.slips) - 4} more" if len(self.slips) > 4 else ""
-        series = "those series are" if len(self.slips) > 1 else "that series is"
+        series = "These series are" if len(self.slips) > 1 else "It is"
         return [
-            f"frames do not follow each other as they should: {', '.join(told)}{more} (counted from 0). The series "
-            f"after were aligned anew by their stripes, {series} shown without super-resolution; check for frames "
-            "that the camera dropped, and that SLM and camera are in step"
+            f"frames do not follow each other as they should: {', '.join(told)}{more} (counted from 0). {series} shown "
+            "without super-resolution; those after were aligned anew by their stripes. Check for frames that the "
+            "camera dropped, and that SLM and camera are in step"
         ]
 
 

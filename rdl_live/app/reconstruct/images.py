@@ -8,6 +8,7 @@ import torch
 
 from rdl_live.app.reconstruct.cluster import cluster_images
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.reconstruct.siblings import Sibling, serving
 from rdl_live.errors import DataError
 from rdl_live.files import load_microscope
 from rdl_live.files.colours import choose_colour
@@ -44,11 +45,27 @@ def images_of_recording(raw: Path, microscope: Path, device: torch.device, optio
         if positions == 1:
             yield ImageOf(run, "")
             return
-    for number in range(positions):
-        one = replace(options, reading=replace(options.reading, position=str(number)))
+    each = [replace(options, reading=replace(options.reading, position=str(number))) for number in range(positions)]
+    siblings = _siblings(raw, microscope, device, each) if options.patterns is None else []
+    given = serving(siblings) if siblings else [None] * positions
+    for number, (one, source) in enumerate(zip(each, given, strict=True)):
         with OfflineRun(raw, microscope, device, one) as run:
-            run.spread = cluster_images
+            run.spread, run.sibling = cluster_images, source
             yield ImageOf(run, f"-{_plain(names[number]) if number < len(names) else f'p{number}'}")
+
+
+def _siblings(raw: Path, microscope: Path, device: torch.device, each: list[Options]) -> list[Sibling]:
+    """Return what the estimation finds in each image; nothing where one cannot be estimated, which is told later."""
+    found = []
+    for number, one in enumerate(each):
+        with OfflineRun(raw, microscope, device, one) as run:
+            names = run.recording.positions
+            try:
+                patterns, _ = run.estimate()
+            except DataError:
+                return []
+            found.append(Sibling(names[number] if number < len(names) else str(number), patterns, run.contrast))
+    return found
 
 
 def _recorded(ours: Path, raw: Path, microscope: Path, device: torch.device, options: Options) -> Iterator[ImageOf]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from rdl_live.optics import Channel, Microscope, Otf, PatternSet
+from rdl_live.optics.estimate.verdict import BEYOND
 from rdl_live.optics.microscope import Camera
 from rdl_live.optics.quality import (
     Flicker,
@@ -19,20 +20,22 @@ from rdl_live.optics.quality import (
     motion_between_orientations,
     phase_step_error_deg,
 )
+from rdl_live.optics.quality.dim_frames import dim_frames
 from rdl_live.optics.quality.pattern_levels import pattern_level_bound
+from rdl_live.optics.quality.values import FADES
 from rdl_live.optics.series_noise import SeriesNoise
 
 _FLICKER = 0.05
 _CARRIED = 0.5
 """Share of the modulation below which a part of the field is said to lack it."""
-_DIM = 0.9
 _ORIENTATIONS = 0.3
 _MOTION_PIXELS = 0.5
 _NEGATIVE = 0.5
 _LOW_MCNR = 4.0
-_LEAST_PASSED = 0.6
-"""Of the OTF at half the cut-off; good objectives in daily use pass 0.75."""
+_LEAST_PASSED = 0.45
+"""Of the OTF at half the cut-off; good objectives in daily use pass 0.75, good recordings deep in cells 0.53."""
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+SMOOTHED = "the pixels of this file are interpolated or smoothed"
 FIXED_EXCESS = 0.2
 """Fixed noise of the widefield, relative to that which changes, from which a map of the offset is worth while."""
 
@@ -52,21 +55,6 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
     ]
 
 
-def dim_frames(patterns: PatternSet) -> list[str]:
-    """Return a sentence for every orientation with a frame that is dimmer than its others."""
-    found = []
-    for angle, pattern in enumerate(patterns):
-        usual = median(pattern.gains)
-        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
-        share = pattern.gains[least] / usual if usual > 0 else 1.0
-        if share < _DIM and pattern.trusted:
-            found.append(
-                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
-                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
-            )
-    return found
-
-
 def pattern_warnings(patterns: PatternSet) -> list[str]:
     """Return a sentence for every cause for which patterns are not trusted, and what that means for the image."""
     causes: dict[str, list[int]] = {}
@@ -74,7 +62,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         if not pattern.trusted:
             causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
     if not causes:
-        return _uneven(patterns) + dim_frames(patterns)
+        return _uneven(patterns) + list(dim_frames(patterns).values())
     count = sum(len(indices) for indices in causes.values())
     found = []
     for indices in causes.values():
@@ -84,7 +72,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     else:
         found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
-    return found + _uneven(patterns) + dim_frames(patterns)
+    return found + _uneven(patterns) + list(dim_frames(patterns).values())
 
 
 def _uneven(patterns: PatternSet) -> list[str]:
@@ -175,7 +163,9 @@ def raw_warnings(quality: RawQuality, scope: Microscope, patterns: PatternSet | 
         )
     fitted, change = _fitted_flicker(patterns), quality.flicker.within_orientations
     certain = change > _FLICKER + quality.level_bound if fitted is None else fitted > _FLICKER
-    if change > _FLICKER and certain:
+    # A frame that is dark was named as such.
+    dark = patterns is not None and any("is dark" in pattern.doubt for pattern in patterns)
+    if change > _FLICKER and certain and not dark:
         found.append(
             f"the light changes by {change:.0%} between phase steps: check the "
             "laser's stability, the shutter and the exposure of every pattern"
@@ -216,7 +206,7 @@ def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
     found = []
     if noise.smoothed:
         found.append(
-            "the pixels of this file are interpolated or smoothed (their noise lacks its finest grain): reconstruct "
+            f"{SMOOTHED} (their noise lacks its finest grain): reconstruct "
             "the camera's own frames where they still exist; the noise was measured within the OTF instead"
         )
     if noise.excess > FIXED_EXCESS and offsets:
@@ -226,6 +216,21 @@ def noise_warnings(noise: SeriesNoise, *, offsets: bool = True) -> list[str]:
             "`rdl-live calibrate camera` in the dark, and name the map as camera.offset_file"
         )
     return found
+
+
+def likeliest(warnings: list[str], patterns: PatternSet) -> list[str]:
+    """Leave out sentences whose reason another one gives.
+
+    Detail beyond the cut-off of a wrong microscope file looks like noise that fades: then no pixels were interpolated.
+    Where they were, it is said once.
+    """
+    beyond = any(pattern.doubt.startswith(BEYOND) for pattern in patterns)
+    faded = any(text.startswith(FADES) for text in warnings)
+
+    def stays(text: str) -> bool:
+        return not (text.startswith(SMOOTHED) and (beyond or faded)) and not (text.startswith(FADES) and beyond)
+
+    return [text for text in warnings if stays(text)]
 
 
 def otf_warnings(otf: Otf) -> list[str]:

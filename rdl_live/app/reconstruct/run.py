@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +28,7 @@ from rdl_live.app.reconstruct.report import (
     FIXED_EXCESS,
     Report,
     calibration_warnings,
+    likeliest,
     negative_warning,
     noise_warnings,
     otf_warnings,
@@ -38,6 +39,7 @@ from rdl_live.app.reconstruct.report import (
 )
 from rdl_live.app.reconstruct.saturation import Saturation
 from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
+from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import (
     RawRecording,
@@ -52,6 +54,8 @@ from rdl_live.files import (
 )
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.files.raw import request_for
+from rdl_live.files.readings import wrong_count
+from rdl_live.files.stack import Axis, Stack
 from rdl_live.optics import Apodization, Attenuation, Otf, PatternSet, Reconstructor, estimate_patterns, to_photons
 from rdl_live.optics.estimate.damping import Damping, damped_channel
 from rdl_live.optics.estimate.harmonic import second_harmonic
@@ -166,6 +170,8 @@ class OfflineRun:
         self.watch = Stopwatch()
         self.contrast: tuple[float, ...] | None = None
         """Of the stripes in the series that the patterns were found in, as the judge of series measures it."""
+        self.sibling: Sibling | None = None
+        """Image of the same file whose patterns are used; whoever opens the images of a file gives it."""
         self.spread: Callable[[OfflineRun, PatternSet, str], Iterator[Computed]] | None = None
         """Has a cluster compute the images; whoever offers `--cluster` gives it."""
         self.options, self.device, self.raw, self.microscope = options, device, raw, microscope
@@ -232,7 +238,8 @@ class OfflineRun:
 
     def _open(self, asked: Channel | None) -> RawRecording:
         """Open the wanted colour of the file; without a wish, the first of the microscope file that it has."""
-        request = request_for(self.scope.channels, asked, self.options.reading)
+        reading = replace(self.options.reading, incomplete=True)
+        request = request_for(self.scope.channels, asked, reading)
         return open_raw(self.raw, self.scope.pattern, request)
 
     def file_warnings(self) -> list[str]:
@@ -287,7 +294,9 @@ class OfflineRun:
             patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
             if self._settle_otf(stack, patterns):
                 patterns, self.levels = patterns_in_force(stack, self._patterns, self.judge)
-            if self.options.patterns is None:
+            if self.sibling is not None:
+                self.contrast = self.sibling.contrast
+            elif self.options.patterns is None:
                 self.contrast = self.judge(patterns).contrast(stack)
             if told := self._align(patterns, stack):
                 warnings += told
@@ -295,6 +304,7 @@ class OfflineRun:
                 self.levels = usual_levels([self.judge(patterns).stripes(one).levels for one in stack])
             judge = self.judge(patterns)
             self._looked_at = {int(index): judge(one) for index, one in zip(times, stack, strict=True)}
+            warnings += self._rest_warnings(patterns)
             self.model = next((index for index, one in self._looked_at.items() if one.trusted), 0)
         late = (
             0
@@ -307,7 +317,8 @@ class OfflineRun:
                 f"start; remove its first {self.scope.pattern.phases - late} frame(s)"
             )
         warnings += second_harmonic(stack[0], self.scope, patterns, self.channel, self.maps)
-        return patterns, warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        found = warnings + self._fit_warnings + pattern_warnings(patterns) + self._otf_warnings()
+        return patterns, likeliest(found, patterns)
 
     def _some_series(self) -> tuple[np.ndarray, "list[np.ndarray]"]:
         """Return the numbers of series that stand for all, and the series."""
@@ -328,6 +339,19 @@ class OfflineRun:
             return []
         self.starts, self._slipped = found.starts, tuple(slip.series for slip in found.slips)
         return found.warnings()
+
+    def _rest_warnings(self, patterns: PatternSet) -> list[str]:
+        """Say that frames are no whole number of series; refuse them where their stripes do not show which are."""
+        rest, each = self.recording.rest, self.scope.pattern.frames
+        if not rest:
+            return []
+        good = sum(one.trusted for one in self._looked_at.values())
+        if not patterns.trusted or 2 * good < len(self._looked_at):
+            found = len(self.recording) * each + rest
+            stack = Stack((Axis.FRAME,), np.arange(found))
+            raise DataError(f"{self.raw}: {wrong_count(stack, self.scope.pattern)}")
+        last = "frame is" if rest == 1 else f"{rest} frames are"
+        return [f"the last {last} no whole series of {each}, and left out"]
 
     def begin_series_at(self, starts: tuple[int, ...]) -> None:
         """Let series begin with these frames, counted in the order in which they were taken."""
@@ -399,6 +423,11 @@ class OfflineRun:
     def _patterns(self, stack: "np.ndarray[Any, Any]") -> PatternSet:
         """Return the patterns of some time points: estimated, or fitted to those given."""
         scope, channel, maps, device = self.scope, self.channel, self.maps, self.device
+        if self.sibling is not None:
+            self._fit_warnings = [
+                f"the patterns are those of image {self.sibling.name}, which carries them best; its own are weaker"
+            ]
+            return self.sibling.patterns
         known = self._known
         try:
             if known is None:
@@ -597,7 +626,9 @@ class OfflineRun:
             sharpness = decorrelation(image, self.scope.optics.pixel_size_um / 2)
         result.mcnr, result.wiener = quality.contrast.overall, rec.wiener
         result.resolution_um = sharpness.resolution_um
-        dips = [] if self._saturated.clips(series) else negative_warning(negative.ratio)
+        # What is cut off, or wrong in the microscope file, has been named already.
+        named = self._saturated.clips(series) or not any(pattern.trusted for pattern in result.patterns)
+        dips = [] if named else negative_warning(negative.ratio)
         result.warn(self.saturation_warnings() + raw_warnings(quality, self.scope, result.patterns) + dips)
         result.seconds = dict(self.watch.seconds)
         result.extra = {

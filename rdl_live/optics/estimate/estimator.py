@@ -108,7 +108,11 @@ def estimate_patterns(
         profiles += [strips] if pattern.trusted else []
     limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
     optics = verdict.doubt_of_optics(
-        profiles, beyond=structure_beyond(bands), at_limit=2 * sum(limits) > len(limits), cutoff=bands.otf.cutoff
+        profiles,
+        beyond=structure_beyond(bands),
+        at_limit=2 * sum(limits) > len(limits),
+        cutoff=bands.otf.cutoff,
+        damped=any(bands.otf.damping),
     )
     if optics:
         patterns = [pattern.replace(trusted=False, doubt=optics) for pattern in patterns]

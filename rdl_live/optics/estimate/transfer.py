@@ -31,6 +31,8 @@ _LOW_WIDE, _LOW_SIDE, _LOW_INNER = 0.8, 0.7, 0.5
 _NOT_WIDER = 1.15
 _STEEP_INNER, _STEEP_OUTER = 1.15, 2.5
 """Logarithms of the contrasts' ratio on both sides. Real objectives, a little worse than ideal, reach 0.8 and 1.9."""
+_LEFT_INNER, _LEFT_OUTER = 0.25, 0.9
+"""The same once the damping is corrected. Of real recordings at most 0.05 and 0.7 are left."""
 _BEYOND, _FRAME = (1.08, 1.35), 0.9
 """Where nothing should be, relative to the cut-off; and the edge of the spectrum, relative to Nyquist's frequency."""
 _LEAST_SAMPLES = 200
@@ -70,6 +72,14 @@ class Profile:
     def narrow(self) -> bool:
         """Whether the real OTF is far narrower than the assumed one."""
         return self._falls(1, 3, _STEEP_INNER) or self._falls(0, 4, _STEEP_OUTER)
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether the contrast still falls far towards the widefield's side, though the OTF is one that was measured.
+
+        Haze and aberrations damp an OTF, and are then corrected; a pixel size or NA that is wrong ends it elsewhere.
+        """
+        return self._falls(1, 3, _LEFT_INNER) and self._falls(0, 4, _LEFT_OUTER)
 
     def _falls(self, low: int, high: int, steep: float) -> bool:
         first, last = self.depths[low], self.depths[high]

@@ -32,6 +32,7 @@ _STEP_TOLERANCE_DEG = 60.0
 _UNEVEN = 0.45
 """Largest relative spread of the frames' modulation."""
 _SAME_ANGLE_DEG = 10.0
+BEYOND = "the frames hold more fine detail than the optics"
 _OTHER_PERIOD = 0.1
 """Largest difference of an orientation's period from the others'; calibrated ones differ by up to 0.07."""
 
@@ -186,7 +187,9 @@ def doubt_of_period(patterns: list[Pattern]) -> list[str]:
     ]
 
 
-def doubt_of_optics(profiles: list[Profile], *, beyond: bool, at_limit: bool, cutoff: float) -> str:
+def doubt_of_optics(
+    profiles: list[Profile], *, beyond: bool, at_limit: bool, cutoff: float, damped: bool = False
+) -> str:
     """Judge whether the light fits the optics of the microscope file; one doubt for all orientations, "" if it does.
 
     Args:
@@ -194,10 +197,11 @@ def doubt_of_optics(profiles: list[Profile], *, beyond: bool, at_limit: bool, cu
         beyond: whether there is detail beyond the cut-off.
         at_limit: whether the peaks lie at the end of the range that wavelength and NA allow.
         cutoff: of the OTF [cycles/um].
+        damped: whether the OTF is one that was measured.
     """
     if beyond or 2 * sum(one.wide for one in profiles) > len(profiles):
         return (
-            f"the frames hold more fine detail than the optics in the microscope file (cut-off {1e3 / cutoff:.0f} nm) "
+            f"{BEYOND} in the microscope file (cut-off {1e3 / cutoff:.0f} nm) "
             "can image: check optics.na, optics.pixel_size_um and the wavelengths"
         )
     if at_limit:
@@ -205,7 +209,7 @@ def doubt_of_optics(profiles: list[Profile], *, beyond: bool, at_limit: bool, cu
             "the strongest peaks lie at the finest pattern that wavelength and NA allow, so the real one may be finer: "
             "check optics.na, optics.pixel_size_um and the wavelengths"
         )
-    if 2 * sum(one.narrow for one in profiles) > len(profiles):
+    if 2 * sum(one.narrow or (damped and one.unexplained) for one in profiles) > len(profiles):
         return (
             "fine detail is far weaker than the optics in the microscope file would image it: check optics.na, "
             "optics.pixel_size_um and the wavelengths, and the focus"

@@ -86,6 +86,16 @@ class _Moved:
     shift: int = 0
 
 
+@dataclass(frozen=True)
+class Levels:
+    """The light of the frames of a series, as it usually is."""
+
+    relative: Costs
+    """Mean of every frame (angle, phase), relative to its series."""
+    spread: float = 0.0
+    """By how much it differs from series to series."""
+
+
 class InStep:
     """Judges series of one channel against the patterns in force."""
 
@@ -106,7 +116,8 @@ class InStep:
                 their modulation: a pattern whose peak is split, as by a field that is not flat, is stronger than any
                 single wave in the frames.
         """
-        self._patterns, self._usual = patterns, usual_levels
+        self._patterns = patterns
+        self._usual = None if usual_levels is None else Levels(usual_levels)
         self._places = sequence(geometry)
         self._judged = [index for index, pattern in enumerate(patterns) if pattern.trusted]
         shape = (len(patterns), patterns.phases, len(patterns))
@@ -130,8 +141,8 @@ class InStep:
     def _usual_contrast(self, index: int) -> float:
         return float(2 * np.abs(self._expected[:, self._judged.index(index)]).max())
 
-    def judge(self, stripes: Stripes) -> SeriesVerdict:
-        """Judge one series."""
+    def judge(self, stripes: Stripes, usual: "Levels | None" = None) -> SeriesVerdict:
+        """Judge one series; `usual` is its light as it was lately, where that is not the same for all series."""
         found = self._in_order(stripes.amplitudes)[:, self._judged]
         sigma = stripes.sigma[self._judged]
         usable = np.isfinite(sigma).all() and len(self._judged) > 0
@@ -148,7 +159,7 @@ class InStep:
         evidence = self._evidence(found, sigma)
         # Frames that moved bring the light of other orientations with them: that is not a dim one.
         moved = self._moved_places(found, sigma)
-        why = moved.why or self._dim(stripes) or self._stripes(found, fitted, sigma)
+        why = moved.why or self._dim(stripes, usual or self._usual) or self._stripes(found, fitted, sigma)
         return SeriesVerdict(
             why,
             checked or bool(why),
@@ -161,16 +172,16 @@ class InStep:
 
     # What can be wrong ----------------------------------------------------------------------------------
 
-    def _dim(self, stripes: Stripes) -> str:
+    def _dim(self, stripes: Stripes, usual: "Levels | None") -> str:
         """Name a frame that is darker than it is in other series."""
-        if self._usual is None or len(self._places) < 2:
+        if usual is None or len(self._places) < 2:
             return ""
-        relative = stripes.levels / np.maximum(self._usual, 1e-9)
+        relative = stripes.levels / np.maximum(usual.relative, 1e-9)
         middle = float(np.median(relative))
         if not middle > 0:
             return ""
         share = relative / middle
-        noise = _SURE * stripes.level_error / max(float(np.median(stripes.levels)), 1e-9)
+        noise = _SURE * (stripes.level_error / max(float(np.median(stripes.levels)), 1e-9) + usual.spread)
         angle, phase = np.unravel_index(int(share.argmin()), share.shape)
         least = float(share.min())
         if least < _DARK - noise:

@@ -35,6 +35,7 @@ _LEAST_BLOCKS = 24
 _OFFSET_SHARE, _OFFSET_PHOTONS = 0.2, 3.0
 """An error of the offset is told from this share of the mean light, and from so many photons on."""
 _SIGMAS = 5.0
+FADES = "the noise fades towards the finest detail"
 _FADES = 0.35
 """Noise power at Nyquist's frequency, relative to that just beyond the cut-off, from which pixels are interpolated."""
 
@@ -223,7 +224,7 @@ def interpolated(photons: Tensor, otf: Otf, read_noise_e: float | None = None) -
         if outer > _FADES * expected:
             return []
     return [
-        "the noise fades towards the finest detail: the pixels were interpolated (enlarged, shifted or smoothed), so "
+        f"{FADES}: the pixels were interpolated (enlarged, shifted or smoothed), so "
         "that noise is taken for detail; use the frames as the camera gave them, with optics.pixel_size_um of its own "
         "pixels"
     ]

@@ -14,7 +14,12 @@ from rdl_live.restore.restored import SIM, SR, Restored
 from rdl_live.restore.stage import Context, StageKind, Unit
 from rdl_live.restore.warn_once import WarnOnce
 from rdl_models import Network, Task, Weights
+from rdl_models.sr.network import SrNetwork
+from rdl_models.sr.tiles import by_tiles, tile_for
 
+FREE_BYTES = 2 * 2**30
+"""Memory for features on a CPU; larger fields are computed in tiles, exactly as in one piece."""
+_GPU_SHARE = 0.7
 LEAST_MEAN = 0.01
 """Photons a pixel that count as the mean of the dimmest image."""
 
@@ -75,8 +80,17 @@ def super_resolved(network: Network, frames: Tensor, *, half: bool = False) -> T
     """
     mean = frames.mean().clamp(min=LEAST_MEAN)
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=half):
-        image: Tensor = network(frames[None] / mean)[0]
+        image = _image(network, frames[None] / mean)
     return image.float() * mean
+
+
+def _image(network: Network, x: Tensor) -> Tensor:
+    """Return the network's image of (1, channels, y, x), in tiles where the memory does not hold all at once."""
+    if not isinstance(network, SrNetwork):  # another package's
+        whole: Tensor = network(x)[0]
+        return whole
+    free = FREE_BYTES if x.device.type == "cpu" else _GPU_SHARE * torch.cuda.mem_get_info(x.device)[0]
+    return by_tiles(network, x, tile_for(network, (x.shape[-2], x.shape[-1]), free))[0]
 
 
 def _make(weights: Weights | None, context: Context) -> SingleImage:

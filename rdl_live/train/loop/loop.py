@@ -4,7 +4,6 @@ import copy
 import math
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -12,6 +11,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor, nn
 
+from rdl_live.train.loop.batches import Batches
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.settings import FREE, HeldOutSettings
 from rdl_live.train.loop.state import State, load_state, save_state
@@ -94,6 +94,8 @@ class Training(Generic[Batch]):
         """
         self.task, self.device, self.settings = task, torch.device(device), task.settings
         self._processes, self._clock, self._checkpoint = processes or Processes.alone(), clock, checkpoint
+        self._took = 0.0
+        """Seconds of the last step."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
             networks = {name: one.to(self.device) for name, one in task.networks().items()}
@@ -131,9 +133,9 @@ class Training(Generic[Batch]):
     def run(self) -> Generator[Step, None, None]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()
-        with self.task.batches(self._processes) as draw, _Batches(draw, ahead=self.task.ahead) as batches:
+        with self.task.batches(self._processes) as draw, Batches(draw, ahead=self.task.ahead) as batches:
             try:
-                while self._done() < 1 and not self._exhausted():
+                while self._done() < 1 and not self._too_late() and not self._exhausted():
                     start = self._clock()
                     last = self.settings.steps is not None and self.state.step + 1 >= self.settings.steps
                     batch = batches.take(self.state.step, more=not last)
@@ -162,6 +164,11 @@ class Training(Generic[Batch]):
             return self.state.step / self.settings.steps
         return self.state.seconds / (60 * self.settings.minutes)
 
+    def _too_late(self) -> bool:
+        """Whether another step like the last one would end long after the minutes are over."""
+        left = 60 * self.settings.minutes - self.state.seconds
+        return self.settings.steps is None and left < self._took / 2
+
     def _exhausted(self) -> bool:
         """Whether what is held out has not got better for long."""
         state, settings = self.state, self.settings
@@ -185,6 +192,8 @@ class Training(Generic[Batch]):
         state.gain += (gain - state.gain) / min(state.step, _RECENT)
         before = state.seconds
         state.seconds = self._processes.leaders(before + self._clock() - start)
+        self._took = state.seconds - before
+        self.task.paced(self._took, max(0.0, 60 * self.settings.minutes - state.seconds))
         look = self._looked()
         if look is not None:
             state.seconds = self._processes.leaders(before + self._clock() - start)
@@ -270,31 +279,6 @@ def held_out(training: Training[Any]) -> tuple[Look, Look]:
     if training.before is None or training.after is None:
         raise TypeError(f"{type(training.task).__name__} holds nothing out")
     return training.before, training.after
-
-
-class _Batches(Generic[Batch]):
-    """Batches of growing steps, the next one made in another thread meanwhile if wanted. A context manager."""
-
-    def __init__(self, draw: Callable[[int], Batch], *, ahead: bool) -> None:
-        self._draw = draw
-        self._thread = ThreadPoolExecutor(1) if ahead else None
-        self._coming: Future[Batch] | None = None
-
-    def __enter__(self) -> "_Batches[Batch]":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._thread is not None:
-            self._thread.shutdown(wait=True, cancel_futures=True)
-
-    def take(self, step: int, *, more: bool) -> Batch:
-        """Return the batch of a step; `more` says that the next step's will be wanted as well."""
-        if self._thread is None:
-            return self._draw(step)
-        coming = self._coming or self._thread.submit(self._draw, step)
-        batch = coming.result()
-        self._coming = self._thread.submit(self._draw, step + 1) if more else None
-        return batch
 
 
 def _still(network: Network) -> Network:

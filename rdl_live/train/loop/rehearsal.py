@@ -63,6 +63,10 @@ class Rehearsed(TrainingTask[Drawn]):
         """That of the task."""
         return self._task.rate(name)
 
+    def paced(self, seconds: float, left: float) -> None:
+        """Told to the task."""
+        self._task.paced(seconds, left)
+
     def errors(self, network: Network) -> Tensor | None:
         """Those of the task."""
         return self._task.errors(network)

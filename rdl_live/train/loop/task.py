@@ -87,6 +87,14 @@ class TrainingTask(ABC, Generic[Batch]):
         """Return a network's learning rate relative to that of the settings."""
         return 1.0
 
+    def paced(self, seconds: float, left: float) -> None:
+        """Hear how long a step took; the task may make those that follow smaller, so that the minutes are kept.
+
+        Args:
+            seconds: of the last step.
+            left: seconds until the minutes are over.
+        """
+
     def errors(self, network: Network) -> Tensor | None:
         """Return errors (tiles,) on what is held out; None where nothing is."""
         return None

@@ -25,7 +25,7 @@ from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise
 from rdl_models import Card, Task, Weights, load_weights, save_weights
 from rdl_models.card import card_name
 
-ENOUGH = 200
+ENOUGH = 100
 """Steps after which a recording has usually shown whether it has anything to teach."""
 _PACED = 8
 """Steps whose time says how many there will be."""

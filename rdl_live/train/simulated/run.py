@@ -24,7 +24,9 @@ from rdl_models.architecture import EstimatesError, Grows, Image, Scenes
 from rdl_models.card import card_name
 
 _SCORING_S = 60.0
-"""Seconds in which weights are scored at the end of a training."""
+"""Seconds in which weights are scored at the end of a training; fewer where that was short itself."""
+_SCORING_SHARE, _SCORING_LEAST_S = 0.25, 5.0
+"""Of a short training's time."""
 
 
 @exclusive
@@ -149,9 +151,12 @@ def _changed(network: Network, settings: TrainSettings) -> Network:
 
 
 def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:
-    """Return the metadata of what was trained; scores it (a minute, or a tenth of the training's time if longer)."""
+    """Return the metadata of what was trained; scores it (a minute, a tenth of the training's time if that is longer,
+    a quarter of it if that is shorter)."""
     # By steps, the result is the same every time; by minutes, a slow network must not take many more of them.
-    seconds = None if settings.steps is not None else max(_SCORING_S, 0.1 * training.state.seconds)
+    trained = training.state.seconds
+    shortest = max(_SCORING_LEAST_S, _SCORING_SHARE * trained)
+    seconds = None if settings.steps is not None else min(shortest, max(_SCORING_S, 0.1 * trained))
     source = source_of(settings.architecture)
     scores = held_out_scores(training.result, settings.scenes, source, device=training.device, seconds=seconds)
     return make_card(

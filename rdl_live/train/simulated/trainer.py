@@ -20,6 +20,8 @@ from rdl_models.recipe import Recipe
 
 _MOST = 4
 """Rows of the preview."""
+_SHARE = 0.25
+"""Of the time that is left: a step that takes longer is made of fewer series."""
 
 
 class SimulatedTask(TrainingTask[Any]):
@@ -38,6 +40,9 @@ class SimulatedTask(TrainingTask[Any]):
         self.settings: TrainSettings = settings
         self._network, self._half = network, half
         self._judge = source_of(settings.architecture).judge
+        # How long a series takes is not known before there was one.
+        self._series = settings.batch if settings.steps is not None else 1
+        """Of a step."""
         self._recipe = find_architecture(settings.architecture).recipe
 
     def networks(self) -> Mapping[str, Network]:
@@ -58,7 +63,13 @@ class SimulatedTask(TrainingTask[Any]):
     def batches(self, processes: Processes) -> Iterator[Callable[[int], Any]]:
         """From a window of scenes that moves on."""
         with SceneWindow(self.settings, rank=processes.rank, world=processes.world) as window:
-            yield window.batch
+            yield lambda step: window.batch(step, self._series)
+
+    def paced(self, seconds: float, left: float) -> None:
+        """Take as many series a step as there is time for, up to the batch of the settings."""
+        if self.settings.steps is None:
+            fitting = _SHARE * left * self._series / max(seconds, 1e-9)
+            self._series = int(min(max(fitting, 1), self.settings.batch))
 
     def judge(self, turn: str, networks: Mapping[str, Network], batch: Any) -> Judged:
         """Compare what the network restores with the truth."""

@@ -55,8 +55,8 @@ class SceneWindow:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def batch(self, step: int) -> Any:
-        """Return the batch of a step, 0, 1, 2, ...; waits for its scenes."""
+    def batch(self, step: int, most: int | None = None) -> Any:
+        """Return the batch of a step, 0, 1, 2, ..., or the first so many series of it; waits for its scenes."""
         settings = self._settings
         whole = settings.batch * self._world
         oldest = step * whole // settings.reuse
@@ -69,7 +69,7 @@ class SceneWindow:
         choices = rng.random(whole)
         own = slice(self._rank * settings.batch, (self._rank + 1) * settings.batch)
         picks = []
-        for number, choice in zip(numbers[own], choices[own], strict=True):
+        for number, choice in zip(numbers[own][:most], choices[own][:most], strict=True):
             scene = self._scene(int(number))
             picks.append((scene, int(choice * len(scene.photons))))
         # Specimens know no up and no left, so that a scene serves four times; one draw for all who compute.

@@ -1,6 +1,7 @@
 """The comparison without ground truth: it ranks as the truth would, is unsure where it must be, and says so."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from rdl_live.app.compare.page import write_page
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.optics import Camera, Channel, Microscope, Optics
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.bootstrap import Draws, Interval, interval, root_quotient
-from rdl_live.train.recordings.film import Film
+from rdl_live.train.recordings.film import Film, Tile
 from rdl_live.train.recordings.judge import Judged
-from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Weights, load_weights
+from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, Weights, build, load_weights, save_weights
 
 HEALTH = Health(1.0, 1.0, 1.0, 110.0, 2.0, 0.05, 0.1, ())
 
@@ -75,6 +77,34 @@ def test_the_page_shows_all_models_and_needs_nothing_else(film: Film, tmp_path_f
     assert text.count("data:image/png;base64,") == 2
     assert "better than none" in text
     assert "http" not in text
+
+
+@pytest.mark.parametrize("architecture", ["object-plane", "rdl-sim"])
+def test_what_is_judged_is_the_image_that_a_user_gets(film: Film, architecture: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    torch.manual_seed(2)
+    if architecture == "rdl-sim":
+        small = {"width": 4, "generated_groups": 1, "noisy_groups": 1, "trunk_groups": 1, "blocks": 1, "residual": True}
+    else:
+        small = {"width": 8, "blocks": 1}
+    network = build(architecture, small)
+    for parameter in network.parameters():  # so that it does something
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    card = Card(name="w", architecture=architecture, config=vars(network.config), trained_on={}, steps=0, minutes=0)
+    save_weights(path, network, card)
+    mine = candidates([str(path), "none"])[0]
+    tile = Tile(film, 0, 0, film.shape)
+    photons = film.photons(0)
+    evidence = tile.evidence(photons)
+    with torch.no_grad():
+        spectrum = answer(mine.network, tile, photons, evidence)
+    image = tile.mean(photons) * evidence.image(spectrum[None])[0, : 2 * film.shape[0], : 2 * film.shape[1]]
+    restored = mine.restorer(film, mine).restore(film.frames[0]).sr
+    # The noise of the camera is measured on one series there, on three here.
+    assert float((image - restored).std()) < 0.01 * float(restored.std())
+    plain = mine.restorer(film, mine).restore(film.frames[0]).sim
+    assert plain is not None
+    assert float((restored - plain).std()) > 0.02 * float(restored.std())
 
 
 def trained_on(film: Film, held: Sequence[int]) -> Candidate:

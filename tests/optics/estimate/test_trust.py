@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics import ForwardModel, Pattern, PatternSet, estimate_patterns
+from rdl_live.optics.estimate.damping import damped_channel
 from rdl_live.optics.estimate.verdict import confirmed, doubt_of_isolation
 from rdl_live.optics.otf import Otf
 from tests.optics.estimate.scenes import CAMERA, Case, Recording, record
@@ -74,6 +75,18 @@ def test_few_bright_spots_are_named_as_the_cause() -> None:
         assert "more light" not in pattern.doubt
     dim = record(Case("reticulum", modulation=0.3, shape=(96, 96), photons=1))
     assert all("more light" in pattern.doubt for pattern in estimate_patterns(dim.series, dim.scope))
+
+
+def test_pixels_that_are_far_too_large_are_no_damped_objective() -> None:
+    """An OTF that ends early is first taken for a damped one; what the damping does not explain gives it away."""
+    right = record(Case("reticulum", shape=(160, 160), photons=300))
+    optics = {**right.scope.optics.model_dump(), "pixel_size_um": 1.5 * right.scope.optics.pixel_size_um}
+    for scope, trusted in ((right.scope, True), (right.scope.replace(optics=optics), False)):
+        first = estimate_patterns(right.series, scope)
+        channel, _ = damped_channel(right.series[None], scope, first, scope.channels[0])
+        found = estimate_patterns(right.series, scope, channel=channel)
+        assert found.trusted is trusted
+        assert trusted or all("optics.pixel_size_um" in pattern.doubt for pattern in found)
 
 
 ORDERS = {

@@ -171,4 +171,4 @@ def test_minutes_that_are_too_few_are_said_at_the_beginning(
         return
     assert len(told) == 1
     assert said in told[0]
-    assert told[0].endswith("--minutes 10")
+    assert told[0].endswith("--minutes 5")

@@ -1,0 +1,23 @@
+"""Frames of a pattern that are dimmer than its others, as the fit of the pattern shows it."""
+
+from statistics import median
+
+from rdl_live.optics.pattern import PatternSet
+
+DIM = 0.9
+"""Light of a frame, relative to the others of its orientation, below which it is named."""
+
+
+def dim_frames(patterns: PatternSet) -> dict[tuple[int, int], str]:
+    """Return a sentence for every orientation with a frame that is dimmer than its others, by (angle, phase)."""
+    found = {}
+    for angle, pattern in enumerate(patterns):
+        usual = median(pattern.gains)
+        least = min(range(len(pattern.gains)), key=pattern.gains.__getitem__)
+        share = pattern.gains[least] / usual if usual > 0 else 1.0
+        if share < DIM and pattern.trusted:
+            found[angle, least] = (
+                f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
+                "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
+            )
+    return found
