@@ -107,7 +107,7 @@ VARIANTS: dict[str, tuple[tuple[int, int, float, float], Change, list[int], str]
     "lost early": ((3, 3, 50, 0.8), lost(1, 5), [1], "angle 1 phase 2"),
     "lost at a border": ((3, 3, 50, 0.8), lost(4, 0), [4], "1 frame early"),
     "lost, twenty frames": ((4, 5, 30, 0.5), lost(3, 12), [3], "angle 2 phase 2"),
-    "lost in the dim": ((3, 3, 1.5, 0.5), lost(5, 4), [5, 6], "missing"),
+    "lost in the dim": ((3, 3, 1.5, 0.5), lost(5, 4), [5], "missing"),
     "exchanged": ((3, 3, 20, 0.6), exchanged, [2], "angle 0 phase 0 holds the pattern of angle 0 phase 1"),
     "15 % dimmer": ((3, 3, 60, 0.7), dimmed, [5], "angle 1 phase 0"),
     "doubled across series": ((3, 3, 60, 0.7), doubled, [4], ""),

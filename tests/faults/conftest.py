@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 collect_ignore_glob = [] if find_spec("pymmcore_plus") else ["test_*.py"]
 SIDE = 64
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 @dataclass

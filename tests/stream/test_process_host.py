@@ -20,7 +20,7 @@ from rdl_live.stream.worker_process import SPAWN, drop_reserve, ending
 
 from .conftest import Scene, frames_of
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 SHM = Path("/dev/shm")
 
 

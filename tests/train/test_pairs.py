@@ -207,6 +207,7 @@ def test_own_recordings_are_divided_and_series_that_do_not_fit_are_left_out(
     found = own_pairs([film], scope, 1, 2)
     assert [one.name for one in found.fields] == ["film.tif 0", "film.tif 2"]
     assert any("series 1 (counted from 0) is left out" in note for note in found.notes)
+    assert not any("share noise" in note for note in found.notes)
     assert found.valid["pixel_size_um"].holds(0.08)
     one = found.fields[0]
     for level, share in enumerate(SHARES):
@@ -220,6 +221,16 @@ def test_own_recordings_are_divided_and_series_that_do_not_fit_are_left_out(
         assert torch.equal(again, frames)
         assert torch.equal(same, target)
     assert own_pairs([film], scope, 9, 2).fields[0].load(0)[0].shape == (9, 64, 72)
+
+
+def test_without_a_gain_it_is_said_that_the_parts_of_a_series_share_noise(shared_data: Path, tmp_path: Path) -> None:
+    text = "name: there\noptics: {na: 1.3, pixel_size_um: 0.0626}\n"
+    (tmp_path / "M.yaml").write_text(
+        text + "channels: [{name: g, excitation_nm: 488, emission_nm: 525}]\n", encoding="utf-8"
+    )
+    found = own_pairs([shared_data / "rdl-sim-microtubules" / "MT.mrc"], tmp_path / "M.yaml", 1, 2)
+    assert len(found.fields) == 1
+    assert any("share noise" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.app.reconstruct.images import images_of_recording
+from rdl_live.app.reconstruct.report import calibration_warnings
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import RawRequest, load_microscope
@@ -105,11 +106,17 @@ def optics_of(scope: Microscope, colour: Channel) -> Mapping[str, Span]:
 
 def _series(run: OfflineRun, name: str, frames: int) -> tuple[list[PairField], list[str]]:
     """Return the series of one image that fit its patterns, and what is to be said of the others."""
-    patterns, _ = run.estimate()
+    patterns, warnings = run.estimate()
     if not patterns.trusted:
         return [], [f"{name}: its patterns were not found with confidence, so that it is left out"]
     judge = run.judge(patterns)
-    fields, notes = [], []
+    fields: list[PairField] = []
+    notes = [one if one.startswith(name) else f"{name}: {one}" for one in warnings]
+    if calibration_warnings(run.scope.camera):
+        notes.append(
+            f"{name}: without the camera's gain the parts of a series share noise, which a network then learns to "
+            "keep; calibrate the camera (`rdl-live calibrate camera`)"
+        )
     series_of = _Series(run, patterns, frames)
     kept_bytes = 0
     for index in range(len(run.recording)):

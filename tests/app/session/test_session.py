@@ -50,7 +50,7 @@ class Sitting:
         """Whether light reaches the sample, by the world's truth."""
         return sum(self.world.light.share(nm, exposing=True) for nm in self.world.settings.lines) > 0
 
-    def until(self, condition: Callable[[], object], patience_s: float = 60.0) -> None:
+    def until(self, condition: Callable[[], object], patience_s: float = 240.0) -> None:
         """Wait for something; the time is only a bound for a machine that is busy."""
         deadline = time.monotonic() + patience_s
         while not condition():
