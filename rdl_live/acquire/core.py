@@ -9,12 +9,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.faults import raise_all, told
 from rdl_live.acquire.guard import IlluminationGuard
-from rdl_live.errors import ConfigError, DeviceError
+from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.optics.hardware import Hardware
 from rdl_live.optics.microscope import Microscope
 
@@ -23,6 +23,24 @@ if TYPE_CHECKING:
     from pymmcore_plus.experimental.unicore import UniMMCore
 
 _LOG = logging.getLogger(__name__)
+
+
+class Run(Protocol):
+    """What runs on a core."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it does so now."""
+
+    def stop(self) -> None:
+        """Ask it to stop, and return at once."""
+
+    def wait(self, timeout_s: float | None = None) -> object:
+        """Wait for its end."""
+
+
+runs: "weakref.WeakKeyDictionary[CMMCorePlus, weakref.ref[Run]]" = weakref.WeakKeyDictionary()
+"""What ran last on each core. Weak on both sides: a run holds its core, and neither would ever go."""
 _at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
 
 UNLOAD_S = 10.0
@@ -96,6 +114,7 @@ def open_core(microscope: Microscope) -> "UniMMCore":
 def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
     """Make the microscope dark (where its hardware is given), unload its devices, and end the core for good.
 
+    A run on the core is stopped first, or it would light the sample again just before its devices are unloaded.
     Without this a process that used a core can die with SIGABRT at its exit. The core is of no use afterwards.
 
     Raises:
@@ -104,6 +123,7 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
     errors: list[BaseException] = []
     if (at_exit := _at_exit.pop(core, None)) is not None:
         atexit.unregister(at_exit)
+    errors += _ended_run(core)
     if hardware is not None and core.getLoadedDevices() != ("Core",):
         guard = IlluminationGuard(core, hardware)
         try:
@@ -117,6 +137,25 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
     await_cameras()
     errors += _unloaded(core)
     raise_all(errors)
+
+
+def running_on(core: "CMMCorePlus") -> Run | None:
+    """Return what runs on a core now."""
+    latest = runs.get(core)
+    run = None if latest is None else latest()
+    return run if run is not None and run.running else None
+
+
+def _ended_run(core: "CMMCorePlus") -> list[BaseException]:
+    run = running_on(core)
+    if run is None:
+        return []
+    run.stop()
+    try:
+        run.wait(UNLOAD_S)
+    except (RdlError, TimeoutError) as error:
+        return [error]
+    return []
 
 
 def _unloaded(core: "CMMCorePlus") -> list[BaseException]:

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, ref
+from weakref import ref
 
+from rdl_live.acquire.core import running_on, runs
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
 _LOG = logging.getLogger(__name__)
-_running: "WeakKeyDictionary[CMMCorePlus, ref[Acquisition]]" = WeakKeyDictionary()
-"""Weak on both sides: an acquisition holds its core, and neither would ever go."""
 _running_lock = threading.Lock()
 
 DARK_S = 0.3
@@ -237,7 +236,7 @@ class Acquisition:
             if self._thread is not None:
                 raise DeviceError("this acquisition has run already; make a new one")
             self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
-            _running[self.core] = ref(self)
+            runs[self.core] = ref(self)
             self._thread.start()
         # A daemon that calls into C++ while the interpreter ends can abort the process.
         atexit.register(self._stop_at_exit)
@@ -445,7 +444,5 @@ class Acquisition:
 
 
 def _refuse_if_busy(core: "CMMCorePlus") -> None:
-    latest = _running.get(core)
-    other = None if latest is None else latest()
-    if (other is not None and other.running) or core.mda.is_running():
+    if running_on(core) is not None or core.mda.is_running():
         raise DeviceError("an acquisition is running already; stop it first")

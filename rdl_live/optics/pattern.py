@@ -31,6 +31,8 @@ class Pattern(Description):
     """Modulation depth of each harmonic, 0 to 1."""
     intensity: tuple[float, ...] = ()
     """Brightness of each frame relative to the mean of the series; all 1 where left out."""
+    local: tuple[tuple[float, ...], ...] = ()
+    """Share of the modulation, 0 to 1, that the parts of the field carry, (rows, columns); all 1 where left out."""
     score: float = 0.0
     """How far the pattern's correlation peak stands above the noise around it (radial median = 1)."""
     trusted: bool = True

@@ -235,7 +235,7 @@ class ProcessHost:
         with self._changed:
             self._link = None
             self._before += link.status
-            lost = 0 if finished else len(link.series)
+            lost = 0 if finished else len(link.lost)
             self._lost += lost
             self._queue.release(link.series, lost=True)
             self._changed.notify_all()
@@ -344,6 +344,8 @@ class ProcessHost:
         result = link.layout.take(link.images, made.slot, made.result, made.images, time.perf_counter())
         self._send(link, Fetched(made.slot))
         self._note(link, made.status)
+        with self._changed:
+            link.made(result.key)  # a worker that ends before it releases the series has lost no image
         self._failures.succeed()
         self._receivers.hand_out(self._with_known(result))
 

@@ -126,6 +126,7 @@ class Link:
         self.status = PipelineStatus()
         self.busy_since_s = 0.0
         self._series: dict[SeriesKey, None] = {}
+        self._made: set[SeriesKey] = set()
 
     @property
     def busy(self) -> bool:
@@ -142,6 +143,15 @@ class Link:
         """The series that it got frames of and has not released."""
         return tuple(self._series)
 
+    @property
+    def lost(self) -> tuple[SeriesKey, ...]:
+        """Of these, the series that have no image: they are lost if it ends now."""
+        return tuple(key for key in self._series if key not in self._made)
+
+    def made(self, key: SeriesKey) -> None:
+        """Note that the image of a series has come; the series is released later."""
+        self._made.add(key)
+
     def note(self, key: SeriesKey, now_s: float) -> None:
         """Count a frame that is to be sent."""
         if not self.busy:
@@ -154,6 +164,7 @@ class Link:
         self._unanswered -= 1
         for key in released:
             self._series.pop(key, None)
+            self._made.discard(key)
 
     def put(self, item: Item) -> None:
         """Send word of a frame.

@@ -79,7 +79,9 @@ def test_the_command_records_a_plan(root: Path, tmp_path: Path) -> None:
         assert recording.complete.all()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow)]
+)
 def test_signals_stop_it_in_order(root: Path, tmp_path: Path, number: signal.Signals, code: int) -> None:
     scope, plan, out = small_demo(root, tmp_path), plan_file(tmp_path, "null"), tmp_path / "raw.ome.zarr"
     process = run_python(COMMAND, str(plan), "--microscope", str(scope), "--out", str(out), cwd=root)

@@ -4,12 +4,13 @@ The stop comes in the very call that sets a device: before it does, or after it 
 orders of the two threads are certain, however fast or busy the computer is.
 """
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rdl_live.acquire import Acquisition, Region
+from rdl_live.acquire import Acquisition, Region, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.light_gate import LightGate, RunStopped
 from rdl_live.errors import DeviceError
@@ -124,6 +125,19 @@ def test_a_stop_before_the_runner_has_begun(
     assert run.wait(60.0).stopped
     assert not world.exposures
     assert is_dark(core, world)
+
+
+def test_a_core_that_is_shut_down_stops_its_run(microscope: Microscope) -> None:
+    """Or the run would light the sample again between the dark and the unloading of its devices."""
+    core = open_core(microscope)
+    core.setProperty("Camera", "SensorSize_px", 128)
+    came = threading.Event()
+    run = Acquisition(core, microscope, plan_of(None, roi=SMALL), on_frame=lambda *_: came.set(), check_patterns=False)
+    run.start()
+    assert came.wait(60.0)
+    shutdown(core, microscope.hardware)
+    assert not run.running
+    assert run.wait().stopped
 
 
 def test_what_goes_dark_without_a_stop_is_a_fault(

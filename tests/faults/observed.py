@@ -186,8 +186,10 @@ def docked(microscope: Path, folder: str | None) -> int:
 def main() -> None:
     """Run the verb."""
     log, verb, *arguments = sys.argv[1:]
+    # Whatever ran the tests may have them ignored, as a shell does in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP):
-        signal.signal(number, signal.SIG_DFL)  # whatever ran the tests may have them ignored
+        signal.signal(number, signal.SIG_DFL)
     observe(Path(log))
     threading.Thread(target=obey, name="orders", daemon=True).start()
     folder = os.environ.get("OBSERVED_RECORDS")

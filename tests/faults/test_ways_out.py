@@ -1,6 +1,7 @@
 """Every way out x every program that turns light on: what the simulated world reads one second later.
 
-Each runs a process of its own (`observed.py`), whose world is written down until the process ends.
+Each runs a process of its own (`observed.py`), whose world is written down until the process ends. With
+WAYS_OUT_TABLE=FILE a line of JSON for each is added to a file: which, when it was dark, what the world read, exit code.
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.files.recorder import open_recording, verify
 from tests.busy import BUSY
 from tests.faults.conftest import until
@@ -71,8 +73,21 @@ class Program:
         after = [one for one in self.truths if one["at"] >= began]
         lit = [one["at"] for one in after if one["lit"] or one["shutter"]]
         last = self.truths[-1]
+        last_lit = max((one["at"] for one in self.truths if one["lit"]), default=0.0)
+        dark_from = min(one["at"] for one in self.truths if one["at"] > last_lit)
+        self.note(last, max(lit, default=began) - began, dark_from - began)
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0), last
         return max(lit, default=began) - began
+
+    def note(self, last: dict[str, Any], lit_s: float | None = None, dark_s: float | None = None) -> None:
+        """Add a line to the table, where one is wanted: when it was last seen lit, and first seen dark for good."""
+        if not (table := os.environ.get("WAYS_OUT_TABLE")):
+            return
+        read = {key: last[key] for key in ("lit", "shutter", "enabled", "percent")}
+        row = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[2].partition(" ")[0]
+        line = {"row": row, "last_lit_s": lit_s, "first_dark_s": dark_s, **read, "exit": self.process.poll()}
+        with Path(table).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def recorded(self) -> int:
         """Compare every frame of the recording with its checksum, and see that it was closed."""
@@ -146,13 +161,12 @@ def running(
             stderr=file if terminal is None else terminal,
             start_new_session=True,
         )
-        raw = (out if program in ("acquire", "demo") else records) / "raw.ome.zarr"
+        raw = (out if program in ("acquire", "demo") else records) / RAW_RECORDING
+        # A demo that has made no image ends with an error, whatever ends it.
+        wanted = [raw, *([out / SR_RECORDING] if program == "demo" else [])]
         made = Program(process, log, raw, said)
         try:
-            until(
-                lambda: process.poll() is not None or (raw.is_dir() and any(raw.rglob("c/*/*")) and _lit(made)),
-                PATIENCE_S,
-            )
+            until(lambda: process.poll() is not None or (all(map(_holds_images, wanted)) and _lit(made)), PATIENCE_S)
             assert process.poll() is None, made.messages
             yield made
         finally:
@@ -162,19 +176,23 @@ def running(
                 process.stdin.close()
 
 
+def _holds_images(recording: Path) -> bool:
+    return recording.is_dir() and any(recording.rglob("c/*/*"))
+
+
 def _lit(made: Program) -> bool:
     truths = made.truths
     return bool(truths) and truths[-1]["lit"]
 
 
-SOME = {("live", "SIGHUP")}
-"""Run always; the whole table takes minutes. That a lost terminal is SIGHUP to a plan, too, is tested below."""
+FAST = {("live", "SIGHUP"), ("live", "close"), ("acquire", "raise-engine"), ("acquire", "SLM"), ("acquire", "kill")}
+"""Run always, one for each kind of ending; the whole table takes a quarter of an hour."""
 
 
 def table(rows: list[str], programs: tuple[str, ...] = PROGRAMS) -> list[Any]:
     """Return all pairs of program and row; all but a few are slow."""
     return [
-        pytest.param(program, row, marks=[] if (program, row) in SOME else pytest.mark.slow, id=f"{program}-{row}")
+        pytest.param(program, row, marks=[] if (program, row) in FAST else pytest.mark.slow, id=f"{program}-{row}")
         for program in programs
         for row in rows
     ]
@@ -196,9 +214,8 @@ def test_a_signal(root: Path, tmp_path: Path, program: str, name: str) -> None:
             assert "Traceback" not in one.messages
 
 
-@pytest.mark.parametrize(
-    "program", ["acquire", *(pytest.param(one, marks=pytest.mark.slow) for one in ("live", "demo", "docked"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_terminal_is_closed(root: Path, tmp_path: Path, program: str) -> None:
     """As when SSH is lost: the other side of the terminal is gone, every write fails, and SIGHUP comes twice."""
     master, slave = pty.openpty()
@@ -233,13 +250,12 @@ def test_nobody_reads_what_it_says(root: Path, tmp_path: Path, program: str) -> 
         assert one.process.returncode == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("program", ["live", "docked"])
-def test_the_window_is_closed(root: Path, tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize(("program", "order"), table(["close"], ("live", "docked")))
+def test_the_window_is_closed(root: Path, tmp_path: Path, program: str, order: str) -> None:
     with running(program, root, tmp_path) as one:
         if program == "live":  # it asks, since a recording runs
             one.order("answer-yes")
-        assert one.dark_after(lambda: one.order("close")) < DARK_S
+        assert one.dark_after(lambda: one.order(order)) < DARK_S
         assert one.recorded() > 0
         assert one.process.returncode == 0, one.messages
 
@@ -275,13 +291,13 @@ def test_a_device_hangs_and_it_is_ended(root: Path, tmp_path: Path, program: str
         assert one.dark_after(one.process.terminate) < DARK_S
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("program", ["acquire", "live", "docked"])
-def test_killed_by_force(root: Path, tmp_path: Path, program: str) -> None:
+@pytest.mark.parametrize(("program", "order"), table(["kill"], ("acquire", "live", "docked")))
+def test_killed_by_force(root: Path, tmp_path: Path, program: str, order: str) -> None:
     """No software can help: the light stays on. The next start makes it dark before anything else."""
     with running(program, root, tmp_path) as one:
-        one.process.kill()
+        getattr(one.process, order)()
         one.process.wait()
+        one.note(one.truths[-1])
         assert one.truths[-1]["lit"]
     again = tmp_path / "again"
     again.mkdir()
@@ -315,6 +331,7 @@ def test_killed_by_force(root: Path, tmp_path: Path, program: str) -> None:
         until(lambda: not made.truths[-1]["enabled"] or process.poll() is not None, PATIENCE_S)
         time.sleep(0.5)
         last = made.truths[-1]
+        made.note(last)
         assert last["opened"], "it was left on"
         assert (last["lit"], last["shutter"], last["enabled"], last["percent"]) == (False, False, False, 0)
     finally:

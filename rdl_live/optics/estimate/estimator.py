@@ -16,6 +16,7 @@ from rdl_live.optics.estimate.bands import Bands, Exposure, separate
 from rdl_live.optics.estimate.chance import chance_amplitudes
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.grid import FINE, PLAIN
+from rdl_live.optics.estimate.local import local_shares
 from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
@@ -233,17 +234,19 @@ def _pattern(
     for harmonic in range(2, bands.harmonics + 1):
         ratio, _ = relative_depth(bands, orientation, k0, harmonic)
         depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
+    overlap = Overlap(bands, k0)
+    relative = steps.modulation / depths[0] if fit.split else 1.0
     pattern = Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
         modulation=tuple(min(max(value, 0.0), 1.0) for value in depths),
         intensity=steps.intensity,
+        local=() if doubt else local_shares(bands, orientation, overlap, min(relative, 1.0)),
         score=peak.z,
         trusted=not doubt,
         doubt=doubt,
     ).canonical()
-    overlap = Overlap(bands, k0)
     return pattern, profile(bands, orientation, k0, overlap, overlap.cut(bands.spectra[1][:, orientation]))
 
 

@@ -193,6 +193,8 @@ def _from_known(
     pattern = known.replace(
         kx=k0[0],
         ky=k0[1],
+        # Seen where that specimen had structure; this one may lie elsewhere.
+        local=(),
         phases_rad=phases,
         modulation=tuple(value * _resultant(kappa) for value in known.modulation),
         intensity=(float(relative.mean()),) * bands.phases,

@@ -7,6 +7,8 @@ from typing import Any
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.dim_frames import dim_frames
 
+_CARRIED = 0.5
+"""Share of the modulation below which a part of the field is said to lack it."""
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
@@ -32,7 +34,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         if not pattern.trusted:
             causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
     if not causes:
-        return list(dim_frames(patterns).values())
+        return _uneven(patterns) + list(dim_frames(patterns).values())
     count = sum(len(indices) for indices in causes.values())
     found = []
     for indices in causes.values():
@@ -42,7 +44,22 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     else:
         found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
-    return found + list(dim_frames(patterns).values())
+    return found + _uneven(patterns) + list(dim_frames(patterns).values())
+
+
+def _uneven(patterns: PatternSet) -> list[str]:
+    """Return a sentence for every orientation whose stripes are not in the whole field."""
+    found = []
+    for index, pattern in enumerate(patterns, start=1):
+        parts = [share for row in pattern.local for share in row]
+        if parts and pattern.trusted:
+            lacking = sum(share < _CARRIED for share in parts) / len(parts)
+            found.append(
+                f"orientation {index}: its stripes are missing or out of step in {lacking:.0%} of the field, where the "
+                "image takes less fine detail from them: check that the beams overlap in the whole field, and that "
+                "nothing drifts during a series"
+            )
+    return found
 
 
 def _orientations(indices: list[int], count: int) -> str:

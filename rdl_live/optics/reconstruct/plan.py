@@ -71,7 +71,7 @@ class Geometry:
     """(A, 1 + 2 harmonics, P) float32: b_0, Re b_1, Im b_1 ... or of their conjugates, as `k0` says; row 0 includes the
     orientation's share in the widefield."""
     carriers: Tensor
-    """(A, harmonics, y, x) complex64: exp(-2 pi i h k0 . r)."""
+    """(A, harmonics, y, x) complex64: exp(-2 pi i h k0 . r), times what each place carries of the pattern."""
     k0: Tensor
     """(A, harmonics, 2) float64: h (kx, ky) of these [cycles/um], or its opposite, where kx is at most 0."""
     widefield: Rectangle
@@ -124,7 +124,8 @@ def build_geometry(
             side = -1 if pattern.kx > 0 else 1
             k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
             unmixing[orientation, 2 * harmonic] *= side
-            carriers.append(plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device))
+            wave = plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device)
+            carriers.append(wave * _over_field(pattern.local, shape, device) if pattern.local else wave)
             waves.append(k0)
             if depth > 0 and pattern.trusted:
                 strength = noise / part.variance[harmonic]
@@ -143,6 +144,13 @@ def build_geometry(
         noise=noise,
         cutoff=extended_cutoff(otf.cutoff, patterns),
     )
+
+
+def _over_field(shares: tuple[tuple[float, ...], ...], shape: tuple[int, int], device: torch.device | str) -> Tensor:
+    """Return what the parts of the field carry of a sideband, pixel by pixel, (y, x) float32: no ghosts elsewhere."""
+    parts = torch.tensor(shares, dtype=torch.float32, device=device)[None, None]
+    field: Tensor = torch.nn.functional.interpolate(parts, size=shape, mode="bilinear")[0, 0]
+    return field
 
 
 def with_excess(geometry: Geometry, excess: float) -> Geometry:

@@ -5,7 +5,6 @@ plans, and presses Esc in every window, menu, list and field. Counts exceptions,
 with the simulated world at every moment, and the powers with what it chose.
 """
 
-import gc
 import os
 import random
 import re
@@ -43,7 +42,7 @@ from rdl_live.app.denoiser import DEFAULT
 from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
-from rdl_live.app.windows.application import qt_application
+from rdl_live.app.windows.application import delete_windows, qt_application
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity, Settings, Severity
@@ -208,7 +207,15 @@ class Clicker:
         QTest.mouseClick(editor.summary.run, LEFT)
         if model.ready and before_run is not Activity.RECORDING:
             self.outcome.plans += 1
+            self._wait_for_light()
             self._wait(self.dice.choice((0.5, 2.0, 4.0)))
+
+    def _wait_for_light(self, patience_s: float = 10.0) -> None:
+        """Wait until what was begun lights the sample: a process for its images takes a while to start."""
+        deadline = time.monotonic() + patience_s
+        self._wait(0.05)
+        while self.session.snapshot.activity.busy and not self.watch.light and time.monotonic() < deadline:
+            self._wait(0.02)
 
     def _escape(self) -> None:
         """Press Esc somewhere; where there is light, it must go off at this first press."""
@@ -374,7 +381,7 @@ class Clicker:
         self.session.close()
         self.outcome.ended = self.session.join(60) and self.session.snapshot.activity is Activity.CLOSED
         self._wait(0.1)
-        gc.collect()
+        delete_windows(self.window)
 
     def _raised(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         import traceback
@@ -416,6 +423,7 @@ if __name__ == "__main__":
     print("defects", found.defects)
     print("told", *found.told.most_common(), sep="\n  ")
     print("light bar compared", found.compared, "times, with light", found.compared_lit, "colours", found.colours)
+    print("read back", found.confirmed, "switched by hardware", found.stepped, "longest change [s]", found.changing_s)
     print("differences", len(found.differences), *found.differences[:10], sep="\n  ")
     print("plans", found.plans, "powers that changed", found.powers)
     print(

@@ -16,4 +16,6 @@ def test_a_minute_helps_in_truth_and_the_judge_knows() -> None:
     assert low <= row["true"] <= high
     assert row["standing"] == "better"
     assert row["written"]
-    assert all(0.85 <= share <= 0.96 for share in row["covered"])
+    # How well the shipped weights' intervals hold on such a specimen is another matter; retraining must not spoil it.
+    before, after = row["covered"]
+    assert abs(after - before) < 0.03
