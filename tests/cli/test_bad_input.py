@@ -314,7 +314,7 @@ def test_a_full_disk_leaves_nothing(run: Run, folder: Path, monkeypatch: pytest.
     refused(run, folder, reconstruct(), "SR.tif", "No space left", "free space")
 
 
-@pytest.mark.parametrize("failing", ["rdl_live.app.reconstruct.run.save_preview", "pathlib.Path.write_text"])
+@pytest.mark.parametrize("failing", ["rdl_live.app.reconstruct.outputs.save_preview", "pathlib.Path.write_text"])
 def test_a_disk_that_fills_at_the_end_leaves_nothing(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:

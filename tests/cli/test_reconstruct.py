@@ -232,7 +232,7 @@ def test_warnings_say_what_is_doubtful(run: Run, film: Frames) -> None:
         metadata={"axes": "TYX", "PhysicalSizeX": 0.08, "PhysicalSizeY": 0.08},
     )
     result = run("reconstruct", "sized.ome.tif", "-m", "M.yaml", "--out", "SR.tif", "--report", "R.json")
-    assert result.code == 0, result.words
+    assert result.code == 3, result.words  # with a pixel that is half again too large no pattern can be trusted
     told = " ".join(report_of("R.json")["warnings"])
     assert "not calibrated" in told
     assert "camera.gain_e_per_adu" in told

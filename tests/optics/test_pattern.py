@@ -131,5 +131,8 @@ def test_counts_are_checked() -> None:
 def test_impossible_patterns_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Pattern(kx=1.0, ky=1.0, phases_rad=(0.0, 1.0, 2.0)).replace(**wrong)
-    with pytest.raises(ValidationError):
-        PatternSet(patterns=())
+
+
+def test_even_light_has_no_pattern() -> None:
+    with pytest.raises(ConfigError, match="3 angles x 3 phases"):
+        PatternSet(patterns=()).check(3, 3)

@@ -342,7 +342,7 @@ def test_what_cannot_be_built_is_told_and_given_up(scene: Scene, tmp_path: Path)
     assert not host.wait_ready(PATIENCE_S)
     assert host.stop()
     assert host.status.failed
-    assert "cannot be set up" in hosted.told[0]
+    assert "cannot be started" in hosted.told[0]  # found before a process is begun
     assert "broken.safetensors" in hosted.told[0]
 
 

@@ -64,7 +64,8 @@ def test_disk_full_is_raised_at_the_next_frame_and_at_close(path: Path) -> None:
         recorder.close()
     assert recorder.summary is not None
     assert recorder.summary.raw_frames == 27
-    assert recorder.summary.lost_frames == taken - 27
+    # The frame that was refused had been taken already if the disk failed while it was put down: it is lost, too.
+    assert recorder.summary.lost_frames in (taken - 27, taken + 1 - 27)
     assert verify(path).ok
     with open_recording(path) as recording:
         assert len(recording) == 3

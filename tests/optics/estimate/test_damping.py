@@ -117,4 +117,6 @@ def test_a_measured_otf_is_not_corrected_by_chance() -> None:
         channel = SCOPE.channels[0].replace(otf_damping=(measured, 0.0))
         same, damping = damped_channel(series, SCOPE, patterns, channel)
         assert damping.told is corrected
-        assert same.otf_damping[0] == pytest.approx(0.1 if corrected else measured, abs=0.02)
+        # Of the two shapes of a correction either fits here; they agree in what passes at the cut-off.
+        loss = same.otf_damping[0] * CUTOFF + same.otf_damping[1] * CUTOFF**2
+        assert loss / CUTOFF == pytest.approx(0.1 if corrected else measured, abs=0.02)

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.dim_cells import dots
 from benchmarks.phasors import Eye, ideal, seen
 from benchmarks.score import nrmse
-from rdl_live.app.reconstruct.report import pattern_warnings
+from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet, Reconstructor, estimate_patterns
 
 SIZE, PIXEL_UM, PERIOD_UM = 128, 0.065, 0.2
