@@ -11,7 +11,8 @@ from rdl_live.stream.worker_process import Link
 
 def test_a_series_whose_image_has_come_is_not_lost_with_the_process(root: Path) -> None:
     """A process may be killed between sending an image and saying that it is done with the series."""
-    setup = SimpleNamespace(recipe=SimpleNamespace(shape=(8, 8), factor=2, scope=load_microscope(root / "configs" / "demo.yaml")))
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    setup = SimpleNamespace(recipe=SimpleNamespace(shape=(8, 8), factor=2, scope=scope))
     link = Link(cast(Any, None), cast(Any, setup), cast(Any, None))
     first, second = SeriesKey(0, 0, 0, 0), SeriesKey(1, 0, 0, 0)
     link.note(first, 0.0)

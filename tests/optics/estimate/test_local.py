@@ -6,8 +6,8 @@ import pytest
 from benchmarks.dim_cells import dots
 from benchmarks.phasors import Eye, ideal, seen
 from benchmarks.score import nrmse
-from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet, Reconstructor, estimate_patterns
+from rdl_live.optics.modalities.pattern_words import pattern_warnings
 
 SIZE, PIXEL_UM, PERIOD_UM = 128, 0.065, 0.2
 EYE = Eye(na=1.49, emission_um=0.525, pixel_um=PIXEL_UM)

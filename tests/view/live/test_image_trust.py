@@ -25,7 +25,8 @@ def patterns(*bad: int) -> PatternSet:
 
 def images(used: PatternSet, seen: PatternSet | None, denoiser: str = "none") -> Images:
     picture = Picture(np.ones((8, 8), np.float32), 0.03)
-    return Images(1, "488", {"widefield": picture, "sim": picture, "denoised": picture}, patterns=used, denoiser=denoiser, seen=seen)
+    pictures = {"widefield": picture, "sim": picture, "denoised": picture}
+    return Images(1, "488", pictures, patterns=used, denoiser=denoiser, seen=seen)
 
 
 def words(
