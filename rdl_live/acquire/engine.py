@@ -84,6 +84,8 @@ class SimEngine(MDAEngine):
         self._skipping = skipping or Skipping(None)
         self._handed = 0
         """Frames of the event that have been handed on."""
+        self.frame_shape: tuple[int, int] | None = None
+        """Pixels (y, x) that a frame must have, where that is known; see `_check_size`."""
         self._began_s = time.perf_counter()
         self._late = False
         """Whether the series at hand began later than it was due."""
@@ -352,6 +354,8 @@ class SimEngine(MDAEngine):
     ) -> Any:
         """Deliver a frame or a hole; return what the runner tells its listeners."""
         self.alive_s = time.monotonic()
+        if frame is not None:
+            self._check_size(frame)
         self._handed += 1
         shot = shot_of(event)
         if shot.last:
@@ -396,6 +400,16 @@ class SimEngine(MDAEngine):
             return None
 
     # Stopping -------------------------------------------------------------------------------------------
+
+    def _check_size(self, frame: Frame) -> None:
+        """Raise DeviceError for a frame of another size: of an earlier region, or of one that somebody else has set."""
+        if self.frame_shape is None or frame.shape[:2] == self.frame_shape:
+            return
+        (height, width), (high, wide) = frame.shape[:2], self.frame_shape
+        raise DeviceError(
+            f"{self._hardware.camera.device}: sent a frame of {width} x {height} pixels, where {wide} x {high} are "
+            "set; set the region only in the plan, and restart the camera if this comes again"
+        )
 
     def _stop_camera(self) -> None:
         with asking(self._hardware.camera.device, "stopping the sequence"):

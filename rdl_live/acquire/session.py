@@ -128,6 +128,7 @@ class Acquisition:
             skipping=Skipping(lambda: self.plan),
         )
         self._engine.tell, self._engine.leave_out = self.tell, self._fan_out
+        self._engine.frame_shape = self.frame_shape
 
     # What the user asks ---------------------------------------------------------------------------------
 

@@ -57,6 +57,20 @@ def test_an_slm_whose_upload_fails(core: "UniMMCore", world: "World", microscope
     assert is_dark(core, world)
 
 
+@both
+def test_a_frame_of_another_size_ends_it(
+    core: "UniMMCore", world: "World", microscope: Microscope, sequence: Ways
+) -> None:
+    """Of a region that somebody else sets meanwhile: named with both sizes, and never recorded."""
+    keeper = Keeper()
+    run = Acquisition(core, microscope, plan_of(3, roi=SMALL, sequence=sequence), keeper, check_patterns=False)
+    core.setROI("Camera", 0, 0, 16, 48)
+    with pytest.raises(DeviceError, match="Camera: sent a frame of 16 x 48 pixels, where 32 x 32 are set"):
+        run.run()
+    assert not keeper.tags
+    assert is_dark(core, world)
+
+
 def test_an_slm_that_starts_a_frame_late(core: "UniMMCore", world: "World", microscope: Microscope) -> None:
     core.setProperty("SLM", "StartShift", 1)
     message, keeper = fail(core, microscope)

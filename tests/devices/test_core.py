@@ -486,3 +486,22 @@ def test_replay_repeats_frames_and_keeps_the_patterns_order(rig) -> None:
     rig.core.setProperty("World", "Replay", 0)
     rig.core.startSLMSequence("SLM")
     assert (rig.run(1)[0][0] != images[0]).any()
+
+
+def test_a_sequence_that_is_over_gives_no_frame_to_the_next(rig) -> None:
+    """A thread that was still computing when the core waited no longer must not begin the next sequence's buffer."""
+    camera, given = rig.core._py_camera("Camera"), []
+
+    def slot(shape, dtype) -> np.ndarray:
+        given.append(tuple(shape))
+        return np.empty(shape, dtype)
+
+    rig.light()
+    old = camera.start_sequence(5, slot)
+    next(old)
+    rig.core.setROI("Camera", 0, 0, 32, 16)
+    new = camera.start_sequence(5, slot)
+    assert next(old, None) is None
+    assert given == [(128, 128)]
+    assert len(list(new)) == 5
+    assert given[1:] == [(16, 32)] * 5

@@ -39,6 +39,7 @@ class SimCamera(SimDevice, CameraDevice):
         self._interval_ms = 0.0
         self._roi: tuple[int, int, int, int] | None = None
         self._last_error = ""
+        self._sequence = 0
         self._exposures: Sequencer[float] = Sequencer(self._expose_for)
         super().__init__(world)
         settings = self.world.settings
@@ -152,12 +153,16 @@ class SimCamera(SimDevice, CameraDevice):
         """
         self.check()
         self.world.prepare(self._region)
-        return self._frames(n, get_buffer, caller=threading.get_ident())
+        self._sequence += 1
+        return self._frames(n, get_buffer, caller=threading.get_ident(), sequence=self._sequence)
 
     # How frames come about ------------------------------------------------------------------------------
 
-    def _frames(self, n: int | None, get_buffer: GetBuffer, caller: int) -> Iterator[Mapping[str, str]]:
-        """Expose and deliver.
+    def _frames(self, n: int | None, get_buffer: GetBuffer, caller: int, sequence: int) -> Iterator[Mapping[str, str]]:
+        """Expose and deliver, until another sequence begins.
+
+        The core waits two seconds for a thread that it stops; on a busy computer that one may still be computing a
+        frame when the next sequence has begun, whose first frame it would become.
 
         A failing exposure raises in a snap. In a sequence there is nobody to raise to: a failed exposure leaves
         a gap in the frames' FrameIndex, an unplugged camera delivers no more; LastError tells why.
@@ -181,6 +186,8 @@ class SimCamera(SimDevice, CameraDevice):
                     return
             else:
                 clock.sleep_until(start_s + 1e-3 * (truth.exposure_ms + self._readout_ms))
+                if sequence != self._sequence:
+                    return
                 get_buffer(frame.shape, frame.dtype)[:] = frame
                 yield _tags(index, truth)
                 if n != 1 and self.world.faults.frame_repeats():
