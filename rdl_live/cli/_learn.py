@@ -220,7 +220,7 @@ def _learn_volumes(
     films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
     with orderly_end(out) as after_step, _Shown(console, "of that of the noisy stacks", after_step) as shown:
         result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
-    _report(result, out, f"rdl-live denoise STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
+    _report(result, out, f"rdl-live restore STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
 
 
 class _Console(Console):
