@@ -381,6 +381,16 @@ class SimEngine(MDAEngine):
         self._failed_in_a_row = 0
         return frame, event, {"runner_time_ms": 1e3 * (stamp or 0.0), "rdl_tag": tag, "camera_metadata": tags}
 
+    def _check_size(self, frame: Frame) -> None:
+        """Raise DeviceError for a frame of another size: of an earlier region, or of one that somebody else has set."""
+        if self.frame_shape is None or frame.shape[:2] == self.frame_shape:
+            return
+        (height, width), (high, wide) = frame.shape[:2], self.frame_shape
+        raise DeviceError(
+            f"{self._hardware.camera.device}: sent a frame of {width} x {height} pixels, where {wide} x {high} are "
+            "set; set the region only in the plan, and restart the camera if this comes again"
+        )
+
     def _missing(self, tag: FrameTag) -> None:
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= self._allowed_in_a_row:
@@ -400,16 +410,6 @@ class SimEngine(MDAEngine):
             return None
 
     # Stopping -------------------------------------------------------------------------------------------
-
-    def _check_size(self, frame: Frame) -> None:
-        """Raise DeviceError for a frame of another size: of an earlier region, or of one that somebody else has set."""
-        if self.frame_shape is None or frame.shape[:2] == self.frame_shape:
-            return
-        (height, width), (high, wide) = frame.shape[:2], self.frame_shape
-        raise DeviceError(
-            f"{self._hardware.camera.device}: sent a frame of {width} x {height} pixels, where {wide} x {high} are "
-            "set; set the region only in the plan, and restart the camera if this comes again"
-        )
 
     def _stop_camera(self) -> None:
         with asking(self._hardware.camera.device, "stopping the sequence"):

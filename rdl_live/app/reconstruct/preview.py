@@ -117,4 +117,20 @@ def _scale_bar(
     left = min(right - pixels, right - (box[2] - box[0])) - 6
     draw.rectangle((left, top, right + 6, bottom + 6), fill=0)
     draw.rectangle((right - pixels, bottom - 4, right, bottom), fill=_FRAME)
-    draw.text((right - pixels / 2, bottom - 8), text, fill=_FRAME, font=font, anchor="mb")
+    _write(draw, (right - pixels / 2, bottom - 12), text, font)
+
+
+def _write(
+    draw: ImageDraw.ImageDraw,
+    middle: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+) -> None:
+    """Write a length around a point on its baseline. Pillow's own font has no micro sign: a u is given its leg."""
+    plain, (x, y) = text.replace("µ", "u"), middle
+    left = x - draw.textlength(plain, font=font) / 2
+    draw.text((left, y), plain, fill=_FRAME, font=font, anchor="ls")
+    if "µ" in text:
+        at = left + draw.textlength(text[: text.index("µ")], font=font)
+        stem, top, _, _ = draw.textbbox((at, y), "u", font=font, anchor="ls")
+        draw.rectangle((stem + 1, top, stem + 2, y + 4), fill=_FRAME)

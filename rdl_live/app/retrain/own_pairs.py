@@ -21,7 +21,7 @@ from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import RawRequest, load_microscope
 from rdl_live.optics import PatternSet, Reconstructor, to_photons
-from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality import modality_of
 from rdl_live.optics.quality.frc import thin
 from rdl_live.train.loop.held_out import valid_near
@@ -161,7 +161,7 @@ class _Series:
     def __init__(self, run: OfflineRun, patterns: PatternSet, frames: int) -> None:
         self._camera, self._maps, self._frames = run.scope.camera, run.maps, frames
         shape = (run.recording.shape[-2], run.recording.shape[-1])
-        self._maker = Reconstructor(_in_photons(run.scope), patterns, shape, channel=run.channel)
+        self._maker = Reconstructor(run.scope.in_photons(), patterns, shape, channel=run.channel)
 
     def photons(self, series: npt.NDArray[np.generic]) -> Tensor:
         """Return a raw series (angle, phase, y, x) in photons."""
@@ -189,8 +189,3 @@ class _Series:
         generator = torch.Generator().manual_seed(level)
         read = self._camera.read_noise_e
         return thin(self.photons(series), SHARES[level], read_noise_e=read, generator=generator)
-
-
-def _in_photons(scope: Microscope) -> Microscope:
-    """Return the microscope with a camera that gives photons."""
-    return scope.replace(camera=Camera(read_noise_e=scope.camera.read_noise_e).model_dump())

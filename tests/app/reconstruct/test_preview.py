@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from rdl_live.app.reconstruct.preview import PANEL, ZOOM, render_preview, save_preview
+from rdl_live.app.reconstruct.preview import PANEL, ZOOM, _write, render_preview, save_preview
 
 GAP, TITLE = 8, 30
 
@@ -79,3 +79,18 @@ def test_saved_as_png(tmp_path: Path) -> None:
         assert picture.format == "PNG"
         assert picture.size == (2 * (PANEL + GAP) + GAP, TITLE + 2 * (PANEL + GAP) + GAP)
     assert ZOOM == 4
+
+
+def test_the_micro_sign_is_one() -> None:
+    """Pillow's font has none and would draw an empty box: what is drawn is a u with a leg below the line."""
+    font = ImageFont.load_default(size=18)
+    images = []
+    for text in ("2 um", "2 µm"):
+        image = Image.new("L", (80, 40))
+        _write(ImageDraw.Draw(image), (40, 25), text, font)
+        images.append(np.asarray(image).astype(int))
+    plain, micro = images
+    rows, columns = np.nonzero(micro - plain)
+    assert rows.max() == 29
+    assert np.ptp(columns) < 4
+    assert not plain[26:].any()
