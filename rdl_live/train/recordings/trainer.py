@@ -87,7 +87,7 @@ class PairTask(TrainingTask[Pairs]):
         rows = []
         for asked in self.held[:: max(1, len(self.held) // _ROWS)][:_ROWS]:
             # Beyond the tile lies its margin: its own mirror images.
-            height, width = (2 * size for size in asked.tile.shape)
+            height, width = asked.tile.film.scope.pattern.sr_shape(asked.tile.shape)
             spectra = [
                 answer(network, asked.tile, asked.photons, asked.evidence) for network in (None, started, present)
             ]
