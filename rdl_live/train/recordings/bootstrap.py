@@ -34,6 +34,10 @@ class Interval:
         low = self.value - math.hypot(self.value - self.low, below)
         return Interval(self.value, low, self.value + math.hypot(self.high - self.value, above))
 
+    def reaching(self, value: float) -> "Interval":
+        """Return the interval made large enough to hold another value."""
+        return Interval(self.value, min(self.low, value), max(self.high, value))
+
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})" if math.isfinite(self.value) else "too small"
 

@@ -1,5 +1,6 @@
 """The judge: photons that were not shown judge what is inside of the frame, without bias, whatever the noise."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.bootstrap import Interval
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
-from rdl_live.train.recordings.judge import Judged, Reference, measure
+from rdl_live.train.recordings.judge import Judged, Reference, Sample, measure
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.place import held_place
 from rdl_live.train.recordings.questions import FOLDS, Question, divided, noise_gain, questions
@@ -160,3 +161,20 @@ def test_cannot_tell_is_a_verdict(low: float, high: float, standing: str) -> Non
     middle = (low + high) / 2
     less = Interval(middle**2 - 1, low**2 - 1, high**2 - 1)
     assert Judged(Interval(middle, low, high), less, 1.0, ()).standing == standing
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_without_patterns_nobody_knows_how_large_the_rest_of_the_error_is(sign: int) -> None:
+    """The sign of a difference is seen all the same, and so is the most that it may be."""
+    areas, whole = np.ones(4), np.ones((3, 4))
+    less = np.stack([0 * whole, sign * 0.2 * whole])
+    kinds = [
+        Sample(areas, whole, less, np.zeros((2, 3, 3, 4)), np.zeros((2, 0, 3, 4)), known).judged(1)
+        for known in (True, False)
+    ]
+    seen, unsure = (one.ratio for one in kinds)
+    assert seen.value == unsure.value == pytest.approx(math.sqrt(1 + 0.2 * sign))
+    assert (seen.high < 1) == (sign < 0)
+    assert unsure.low <= 1 <= unsure.high
+    assert (unsure.low if sign < 0 else unsure.high) == (seen.low if sign < 0 else seen.high)
+    assert kinds[0].standing == kinds[1].standing == ("better" if sign < 0 else "worse")
