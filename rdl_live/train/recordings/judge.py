@@ -81,8 +81,9 @@ class Sample:
             step = beside / (2 * ratio.value * whole[0])
             ratio = ratio.widened(step, step)
             if not self.known:
-                # With more error that is the same in both, the ratio lies anywhere between this one and 1.
-                ratio = ratio.reaching(1.0)
+                # With more error that is the same in both, the ratio lies between this one and 1; and what changes
+                # of the error that nobody sees may be as much as what is seen to change.
+                ratio = ratio.widened(abs(1 - ratio.value), abs(1 - ratio.value))
         bands = [interval(draws.means(one[times]) / max(whole[0], 1e-30)) for one in self.bands[number]]
         seen = self.less[number, times].mean(axis=0)[self.areas > 0]
         return Judged(

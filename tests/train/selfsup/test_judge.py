@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.train.recordings.answers import answer
-from rdl_live.train.recordings.bootstrap import Interval
+from rdl_live.train.recordings.bootstrap import Draws, Interval, interval
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
 from rdl_live.train.recordings.judge import Judged, Reference, Sample, measure
 from rdl_live.train.recordings.moments import Moments
@@ -176,5 +176,18 @@ def test_without_patterns_nobody_knows_how_large_the_rest_of_the_error_is(sign: 
     assert seen.value == unsure.value == pytest.approx(math.sqrt(1 + 0.2 * sign))
     assert (seen.high < 1) == (sign < 0)
     assert unsure.low <= 1 <= unsure.high
-    assert (unsure.low if sign < 0 else unsure.high) == (seen.low if sign < 0 else seen.high)
+    assert unsure.low < seen.low
+    assert unsure.high > seen.high
     assert kinds[0].standing == kinds[1].standing == ("better" if sign < 0 else "worse")
+
+
+@pytest.mark.parametrize(("times", "places"), [(2, 9), (3, 4), (6, 30)])
+def test_intervals_of_few_time_points_hold_the_truth_as_often(times: int, places: int) -> None:
+    """Figures of known spread, those of a place alike at all times, those of a time alike in all places."""
+    rng, held = np.random.default_rng(times), 0
+    for _ in range(200):
+        by_time, by_place = rng.normal(size=(times, 1)), rng.normal(size=(1, places))
+        values = 0.3 * by_time + by_place + rng.normal(size=(times, places))
+        found = interval(Draws(times, places, np.ones(places)).means(values))
+        held += found.low <= 0 <= found.high
+    assert held >= 0.86 * 200
