@@ -115,8 +115,8 @@ class PatternGeometry(UnitGeometry):
 
     @property
     def sr_factor(self) -> int:
-        """Pixels of an SR image for one of the camera's, each way."""
-        return 2
+        """Pixels of an SR image for one of the camera's, each way: each harmonic reaches as far again as the OTF."""
+        return 1 + self.harmonics
 
 
 def _single(count: int) -> int:

@@ -67,7 +67,9 @@ class Reconstructor:
         self.device = torch.device(device)
         self._apodization = apodization
         otf = Otf.of(scope, channel)
-        self._geometry = build_geometry(otf, patterns, self.shape, attenuation=attenuation, device=self.device)
+        self._geometry = build_geometry(
+            otf, patterns, self.shape, factor=scope.pattern.sr_factor, attenuation=attenuation, device=self.device
+        )
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._rolling = Rolling(self._geometry, self._transform)
         self._plan: Plan | None = None
@@ -87,7 +89,7 @@ class Reconstructor:
             series: raw ADU (angle, phase, y, x), or with time in front.
 
         Returns:
-            float32 (2y, 2x), or (time, 2y, 2x); photons per raw pixel area, corners coincide with the raw image's.
+            float32 (SR y, SR x), or with time in front; photons per raw pixel area, corners coincide with the raw image's.
 
         Raises:
             DataError: other axes or frame shape than prepared for.

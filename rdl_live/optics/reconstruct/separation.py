@@ -1,6 +1,6 @@
 """Which sums of the phase steps give the bands, and how noisy those are.
 
-A frame of one orientation is a_j (b_0 + sum_h (b_h exp(i h phi_j) + conj.)); with unequal steps or flicker the
+A frame of one orientation is a_j (b_0 + sum_h (b_h exp(i (h phi_j + c_h)) + conj.)); with unequal steps or flicker the
 phase DFT no longer separates it, the pseudo-inverse of that matrix does (Gustafsson 2000; Wicker 2013,
 10.1364/OE.21.002032).
 """
@@ -42,7 +42,8 @@ def separation(pattern: Pattern) -> Separation:
         return _mean_only(float(gains.sum()), len(gains), harmonics)
     columns = [torch.ones_like(phases)]
     for harmonic in range(1, harmonics + 1):
-        columns += [2 * torch.cos(harmonic * phases), -2 * torch.sin(harmonic * phases)]
+        turns = harmonic * phases + pattern.shift_rad(harmonic)
+        columns += [2 * torch.cos(turns), -2 * torch.sin(turns)]
     mixing = gains[:, None] * torch.stack(columns, dim=1)
     if bool((gains <= 0).any()) or float(torch.linalg.cond(mixing)) > _WORST_CONDITION:
         degrees = ", ".join(f"{math.degrees(phase):.0f}" for phase in pattern.phases_rad)
