@@ -16,6 +16,7 @@ from rdl_live.app.live.values import LiveOptions, LiveStatus
 from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
+from rdl_live.optics.modality import modality_of
 from rdl_live.stream import Frame, Result
 from rdl_live.view.live.progress_words import late_words
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
@@ -43,6 +44,7 @@ class SessionRun:
         """
         core, microscope = bench._opened()
         self._bench, self.goal, self.wishes = bench, goal, wishes
+        self._modality = modality_of(microscope)
         settings = wishes.settings
         self._key = (settings.channel, settings.region)
         known = bench.known.get(self._key) if goal.kind is Kind.SNAP else None
@@ -268,7 +270,7 @@ class SessionRun:
         if status.raw_frames == 0:
             return "waiting for the camera …"
         if self._latest is None:
-            return "finding the patterns …"
+            return "finding the patterns …" if self._modality.searches else "computing the first image …"
         return "live; nothing is recorded" if self.goal.kind is Kind.LIVE else "one series"
 
     @property

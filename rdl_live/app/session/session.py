@@ -5,7 +5,6 @@ returns; one thread does it, and is the only one that speaks to devices. Two thi
 is only a flag for the acquisition, and, should that not go dark at once, the illumination guard.
 """
 
-import gc
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdl_live._garbage import collect
 from rdl_live._heaps import few_arenas, loading
 from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.app.session.notices import Notices
@@ -373,4 +373,4 @@ def _forget() -> None:
 
     Takes a tenth of a second, while nothing is recorded.
     """
-    gc.collect()
+    collect()
