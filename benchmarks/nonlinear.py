@@ -75,7 +75,17 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=0, help="also time series of so many pixels each way")
     options = parser.parse_args()
     table = Table(title=f"5 x 5, {options.kind}, {options.size} px")
-    for heading in ("dye", "photons", "m1, m2", "found m2", "2 k0 off px", "textbook", "ours", "ratio", "resolution nm"):
+    for heading in (
+        "dye",
+        "photons",
+        "m1, m2",
+        "found m2",
+        "2 k0 off px",
+        "textbook",
+        "ours",
+        "ratio",
+        "resolution nm",
+    ):
         table.add_column(heading)
     shape = (options.size, options.size)
     otf = Otf.of(SCOPE)

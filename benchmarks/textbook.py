@@ -131,7 +131,9 @@ def wiener_sums(photons: Real, otf: Otf, patterns: PatternSet) -> Sums:
             denominator += transfer**2
     reach = np.mean([len(pattern.modulation) / pattern.period_um for pattern in patterns])
     kx, ky = grid.frequency()
-    return Sums(numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns), grid.factor)
+    return Sums(
+        numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns), grid.factor
+    )
 
 
 def _bands(frames: Real, pattern: Pattern, otf: Otf, grid: Grid) -> Iterator[tuple[Complex, Real]]:

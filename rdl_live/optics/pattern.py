@@ -11,10 +11,10 @@ with r = (x, y) from the top-left corner of the IMAGE (not the centre of its fir
 
 import math
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from rdl_live.errors import ConfigError
@@ -43,6 +43,12 @@ class Pattern(Description):
     """Whether the evidence is good enough to reconstruct with."""
     doubt: str = ""
     """Why it is not trusted and what to do, in words."""
+
+    @model_validator(mode="after")
+    def _a_shift_for_each_harmonic(self) -> Self:
+        if self.shifts_rad and len(self.shifts_rad) != len(self.modulation):
+            raise ValueError(f"{len(self.shifts_rad)} shifts_rad do not go with {len(self.modulation)} harmonic(s)")
+        return self
 
     @property
     def period_um(self) -> float:

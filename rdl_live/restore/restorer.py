@@ -102,7 +102,7 @@ class Restorer:
             ConfigError: patterns, microscope and weights do not fit, or there are no such weights.
             DataError: the weight file is damaged or not of this program.
         """
-        patterns.check(scope.pattern.angles, scope.pattern.phases)
+        patterns.check(*scope.pattern.pattern_counts)
         if len(shape) != 2:
             raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
         self._channel = channel
@@ -155,7 +155,8 @@ class Restorer:
             series: raw ADU (angle, phase, y, x), or with time in front.
 
         Returns:
-            float32 (SR y, SR x), or with time in front; photons per raw pixel area, corners coincide with the raw image's.
+            float32 (SR y, SR x), or with time in front; photons per raw pixel area, corners coincide with the raw
+            image's.
 
         Raises:
             DataError: other axes or frame shape than prepared for.

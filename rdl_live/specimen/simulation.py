@@ -138,10 +138,12 @@ class Simulation:
         rng = np.random.default_rng([settings.seed, _LIGHT_SEED])
         excitation, response = weakened(nominal, settings.light, rng), settings.response
         if not response.linear:
+            if self.geometry.shared:
+                raise ConfigError(f"modality {modality.name}: a dye that is saturated or switched is not simulated")
             excitation = sinusoidal(excitation)
         self.patterns = response.answered(excitation, self.geometry.harmonics)
         self._fading = fading(self.geometry.frames, settings.light, rng)
-        self.patterns.check(*self.geometry.counts)
+        self.patterns.check(*self.geometry.pattern_counts)
         self._otf = Otf.of(microscope, channel)
         field = (good_size(settings.shape[0] + 2 * MARGIN_PX), good_size(settings.shape[1] + 2 * MARGIN_PX))
         fine = (field[0] * upsample, field[1] * upsample)
@@ -313,7 +315,8 @@ def _flickering(patterns: PatternSet, flicker: Tensor) -> PatternSet:
     changed = []
     if not len(patterns):
         return patterns
-    for pattern, factors in zip(patterns, flicker.tolist(), strict=True):
+    every = flicker.expand(len(patterns), flicker.shape[1])
+    for pattern, factors in zip(patterns, every.tolist(), strict=True):
         gains = tuple(gain * factor for gain, factor in zip(pattern.gains, factors, strict=True))
         changed.append(pattern.replace(intensity=gains))
     return PatternSet(patterns=tuple(changed))

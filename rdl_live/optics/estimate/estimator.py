@@ -144,7 +144,8 @@ def bands_of(
     # A mean shows what any of its terms is, in a fraction of the time.
     if not bool(torch.isfinite(exposure.levels).all()):
         raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
-    return separate(exposure, Otf.of(scope, channel), scope.pattern.harmonics, scope.camera.read_noise_e)
+    geometry = scope.pattern
+    return separate(exposure, Otf.of(scope, channel), geometry.harmonics, scope.camera.read_noise_e, geometry.repeats)
 
 
 def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> list[Peak | None]:
@@ -201,11 +202,19 @@ def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
     Where some look uneven, they are taken for uneven only as far as chance does not explain it.
     """
     seen = {number: fit for number, fit in enumerate(fits) if fit is not None}
+    if bands.repeats > 1:
+        return {number: fit_steps(bands, number, fit.found, _of_others(fit.found)) for number, fit in seen.items()}
     steps = {number: fit_steps(bands, number, fit.found) for number, fit in seen.items()}
-    if bands.angles == 1 or all(one.even for one in steps.values()):
+    if bands.groups == 1 or all(one.even for one in steps.values()):
         return steps
     chance = chance_amplitudes(bands, [fit.k0 for fit in seen.values()])
     return {number: fit_steps(bands, number, fit.found, chance[number]) for number, fit in seen.items()}
+
+
+def _of_others(found: Modulation) -> float:
+    """Return the amplitude that the other carriers in the same frames leave by chance, from the orders they are in."""
+    orders = torch.fft.fft(found.amplitudes, norm="forward")[2:-1]
+    return 2 * float(orders.abs().square().mean().sqrt())
 
 
 def _pattern(

@@ -1,10 +1,10 @@
-"""Contrast and phase of the harmonics beyond the first, at its multiples: weak ones are told from none by their error.
+"""Contrast and phase of the harmonics beyond the first, at its multiples: how deep, and whether there are any.
 
-Band h and band h - 1 lie k0 apart and are compared in their overlap (`relative_depth`), which gives the complex contrast
-a_h = m_h exp(i c_h) with its standard error. What makes harmonics of one's own light is the dye's answer to it: an even
-profile, so that a_h is real, and the same dye in all orientations, so that its sign is, too. Where the data agree with
-that, it is used: noise then has one half of the ways to go, and the orientations support each other. Where they do not
-(three beams, the focus of which shifts the first harmonic), each orientation stands for itself.
+Band h and band h - 1 lie k0 apart and are compared in their overlap (`relative_depth`), which gives the complex
+contrast a_h = m_h exp(i c_h) with its standard error. A dye's answer to light has an even profile, so that a_h is real,
+and it is the same dye in all orientations, so that its sign is the same, too. Where the data agree with that, it is
+used: half of the noise is left out, and the orientations support each other. Where they do not (three beams, whose
+first harmonic shifts with the focus), each orientation stands for itself.
 """
 
 import cmath
@@ -26,13 +26,14 @@ _ABSENT = 0.015
 """Contrast of a second harmonic which no series is worth taking for: one that surely has less has none."""
 _REAL = 9.0
 """Mean square of the imaginary parts, in squared standard errors, up to which all are taken for real."""
+_TINY = 1e-9
 _SPREAD = 0.4
 """Of the contrasts of one dye's harmonic, orientation by orientation, relative."""
 
 
 NO_SECOND = (
-    "the stripes have no second harmonic, which pattern.harmonics in the microscope file says is there: set it to 1 for "
-    "linear SIM, or check that the dye is saturated or switched (light, exposure), or that all three beams interfere"
+    "the stripes have no second harmonic, though pattern.harmonics in the microscope file asks for one: set it to 1 "
+    "for linear SIM, or check that the dye is saturated or switched (light, exposure), or that three beams interfere"
 )
 
 
@@ -134,10 +135,8 @@ def _added(pattern: Pattern, contrast: complex, *, absent: bool) -> Pattern:
     """Return a pattern with one more harmonic."""
     before = len(pattern.modulation)
     shifts = pattern.shifts_rad or (0.0,) * before
-    if abs(contrast.imag) < 1e-9:
-        turn = 0.0 if contrast.real >= 0 else math.pi
-    else:
-        turn = cmath.phase(contrast)
+    real = abs(contrast.imag) < _TINY
+    turn = (0.0 if contrast.real >= 0 else math.pi) if real else cmath.phase(contrast)
     return pattern.replace(
         modulation=(*pattern.modulation, min(abs(contrast), 1.0)),
         shifts_rad=(*shifts, turn),

@@ -8,6 +8,7 @@ transform on the raw grid and lands at its place in the SR half-plane by block c
 the half-pixel shift to the SR grid, w and A are folded into one weight per band.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,10 +17,10 @@ from torch import Tensor
 from rdl_live.optics.estimate.refine import plane_wave
 from rdl_live.optics.fourier import frequencies, good_size, shift_phase
 from rdl_live.optics.otf import Otf
-from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.reconstruct.apodization import Apodization, apodization
 from rdl_live.optics.reconstruct.blocks import Block, band_blocks
-from rdl_live.optics.reconstruct.separation import separation
+from rdl_live.optics.reconstruct.separation import separation, shared_separation
 from rdl_live.optics.target import extended_cutoff
 
 MARGIN = 16
@@ -116,13 +117,24 @@ def build_geometry(
     shape: tuple[int, int],
     *,
     factor: int = 2,
+    shared: bool = False,
     attenuation: Attenuation | None = None,
     device: torch.device | str = "cpu",
 ) -> Geometry:
-    """Compute all that depends on patterns and frame shape alone; the image is `factor` times as fine as the frames."""
+    """Compute all that depends on patterns and frame shape alone.
+
+    Args:
+        otf: detection OTF.
+        patterns: the illumination.
+        shape: (y, x) of a raw frame.
+        factor: how much finer the image is.
+        shared: all patterns are in every frame: their bands are taken for harmonics of one orientation.
+        attenuation: optional notch.
+        device: where to compute.
+    """
     # The margin is filled with mirror images, so it is never wider than the frame.
     padded = (good_size(shape[0] + min(MARGIN, shape[0] // 2)), good_size(shape[1] + min(MARGIN, shape[1] // 2)))
-    parts = [separation(pattern) for pattern in patterns]
+    parts = [shared_separation(patterns)] if shared else [separation(pattern) for pattern in patterns]
     noise = 1 / sum(1 / part.variance[0] for part in parts)
     unmixing = torch.stack([part.coefficients for part in parts])
     unmixing[:, 0] *= torch.tensor([noise / part.variance[0] for part in parts])[:, None]
@@ -130,27 +142,26 @@ def build_geometry(
     widefield = _rectangle(otf, (0.0, 0.0), grids, 1.0, 1.0, attenuation, device)
     sidebands = {}
     carriers, waves = [], []
-    for orientation, (pattern, part) in enumerate(zip(patterns, parts, strict=True)):
-        for harmonic, depth in enumerate(pattern.modulation, start=1):
-            # Of the two sidebands, each the other's conjugate, take the one whose centre is in the half-plane that is
-            # kept: most of the other one would have to be mirrored.
-            side = -1 if pattern.kx > 0 else 1
-            k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
-            unmixing[orientation, 2 * harmonic] *= side
-            wave = plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device)
-            carriers.append(wave * _over_field(pattern.local, shape, device) if pattern.local else wave)
-            waves.append(k0)
-            if depth > 0 and pattern.trusted:
-                strength = noise / part.variance[harmonic]
-                found = _rectangle(otf, k0, grids, depth / 2, strength, attenuation, device)
-                sidebands[orientation, harmonic - 1] = found
+    for orientation, band, harmonic, pattern in _bands_of(patterns, shared):
+        # Of the two sidebands, each the other's conjugate, take the one whose centre is in the half-plane that is
+        # kept: most of the other one would have to be mirrored.
+        side, depth = -1 if pattern.kx > 0 else 1, pattern.modulation[harmonic - 1]
+        k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
+        unmixing[orientation, 2 * band] *= side
+        wave = plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device)
+        carriers.append(wave * _over_field(pattern.local, shape, device) if pattern.local else wave)
+        waves.append(k0)
+        if depth > 0 and pattern.trusted:
+            strength = noise / parts[orientation].variance[band]
+            found = _rectangle(otf, k0, grids, depth / 2, strength, attenuation, device)
+            sidebands[orientation, band - 1] = found
     return Geometry(
         shape=shape,
         padded=padded,
         otf=otf,
         unmixing=unmixing.to(device=device, dtype=torch.float32),
-        carriers=torch.stack(carriers).reshape(len(patterns), patterns.harmonics, *shape),
-        k0=torch.tensor(waves, dtype=torch.float64, device=device).reshape(len(patterns), patterns.harmonics, 2),
+        carriers=torch.stack(carriers).reshape(len(parts), -1, *shape),
+        k0=torch.tensor(waves, dtype=torch.float64, device=device).reshape(len(parts), -1, 2),
         widefield=widefield,
         sidebands=sidebands,
         power=_power(grids, widefield, sidebands, device),
@@ -158,6 +169,16 @@ def build_geometry(
         cutoff=extended_cutoff(otf.cutoff, patterns),
         factor=factor,
     )
+
+
+def _bands_of(patterns: PatternSet, shared: bool) -> Iterator[tuple[int, int, int, Pattern]]:
+    """Yield (orientation, number of the band in it from 1 on, harmonic, pattern) of every sideband."""
+    for number, pattern in enumerate(patterns):
+        if shared:
+            yield 0, number + 1, 1, pattern
+            continue
+        for harmonic in range(1, len(pattern.modulation) + 1):
+            yield number, harmonic, harmonic, pattern
 
 
 def _over_field(shares: tuple[tuple[float, ...], ...], shape: tuple[int, int], device: torch.device | str) -> Tensor:

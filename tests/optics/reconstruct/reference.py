@@ -25,7 +25,7 @@ def reference_image(
     apodization: Callable[[Real, float], Real] | None = None,
     notch: Radial | None = None,
 ) -> Real:
-    """Return the SR image, h + 1 times as fine for h harmonics, of a series (A, P, y, x) in photons, for a fixed Wiener parameter w.
+    """Return the SR image of a series (A, P, y, x) in photons, h + 1 times as fine for h harmonics, for one Wiener w.
 
     Args:
         photons: series.
