@@ -16,7 +16,7 @@ from rdl_live.optics.estimate.bands import Bands
 from rdl_live.optics.estimate.phases import relative_depth
 from rdl_live.optics.pattern import Pattern
 
-_SCATTER = 1.7
+_SCATTER = 2.5
 """Errors as they were seen on series without a second harmonic, in standard errors of their noise."""
 _LEAST = 0.002
 """Error that light without noise leaves, of windows and OTF."""
@@ -27,7 +27,7 @@ _ABSENT = 0.015
 _REAL = 9.0
 """Mean square of the imaginary parts, in squared standard errors, up to which all are taken for real."""
 _TINY = 1e-9
-_SPREAD = 0.4
+_SPREAD = 0.2
 """Of the contrasts of one dye's harmonic, orientation by orientation, relative."""
 
 
