@@ -76,6 +76,17 @@ class Preparation:
             if nominal is not None
         }
 
+    def focus_back(self) -> list[BaseException]:
+        """Leave the focus where it was, if the plan moved it; return what went wrong."""
+        if self.focus_um is None:
+            return []
+        try:
+            if abs(self.devices.focus_um() - self.focus_um) > 1e-3:
+                self.devices.move_z(self.focus_um)
+        except DeviceError as error:
+            return [error]
+        return []
+
     def _is_stepped(self) -> bool:
         if self.plan.sequence == "software":
             return True

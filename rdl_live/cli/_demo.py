@@ -84,7 +84,7 @@ def demo(
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
-    with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
+    with stopped_by_signals(demo.run.stop, demo.run.light.make_safe) as signals, demo.run:
         demo.run.start()
         _watch(demo, console, signals)
         report = demo.finish()
