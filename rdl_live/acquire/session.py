@@ -308,7 +308,7 @@ class Acquisition:
         names = [c.name for c in plan.channels] == [c.name for c in old.channels]
         if not (old.endless and plan.endless and names and adjusted == plan):
             raise ConfigError(
-                "only power, exposure and interval of a live acquisition can change; stop it and start anew"
+                "only power, exposure and interval of a live acquisition can change; stop it and start again"
             )
         self._devices.check_limits(
             powered(light_of(self.microscope, c.name).power, c.power_percent) for c in plan.channels

@@ -41,7 +41,7 @@ def demo(
     camera: Annotated[
         str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.

@@ -86,4 +86,4 @@ class DenoiserRequests:
             request.refuse(_ENDED)
 
 
-_ENDED = "the processing has ended; start anew"
+_ENDED = "the processing has ended; start again"

@@ -178,7 +178,7 @@ class LiveRun:
         if fixed and (factor := factor_of(name, self.microscope)) != self._factor:
             raise ConfigError(
                 f"denoiser {name!r}: its images have {factor} pixel(s) for one of the camera's each way, those of this "
-                f"run {self._factor}; stop it, and start anew with this denoiser"
+                f"run {self._factor}; stop it, and start again with this denoiser"
             )
         return self._host.use_denoiser(name)
 

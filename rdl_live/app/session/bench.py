@@ -175,7 +175,7 @@ class MicroscopeContext:
             return
         self._stuck, self.broken = None, False
         self._see_dark(run)
-        self.notices.add(Severity.INFO, "the device that did not answer does so again")
+        self.notices.add(Severity.INFO, "the device that did not answer is responding again")
 
     def _see_dark(self, run: Run) -> None:
         try:

@@ -172,7 +172,7 @@ class SessionRun:
             self._denoiser = denoiser
         elif not self.stopped:  # the next run begins with it
             self.kept_denoiser = self._denoiser
-            self._bench.notices.add(Severity.ERROR, f"the denoiser stays as it was: {error}")
+            self._bench.notices.add(Severity.ERROR, f"the denoiser was not changed: {error}")
 
     # What it gives --------------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class SessionRun:
             return "waiting for the camera …"
         if self._latest is None:
             return "finding the patterns …" if self._modality.searches else "computing the first image …"
-        return "live; nothing is recorded" if self.goal.kind is Kind.LIVE else "one series"
+        return "live; nothing is recorded" if self.goal.kind is Kind.LIVE else "taking one series"
 
     @property
     def _planned(self) -> int:
@@ -312,7 +312,7 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise OutputError(f"{folder}: is there already; choose another name, nothing is replaced") from error
+        raise OutputError(f"{folder}: exists already; choose another name, nothing is replaced") from error
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
     return folder

@@ -174,7 +174,7 @@ class LiveSession:
         self.stop()
         with self._changed:
             self._reconnect = True
-            self._snapshot = replace(self._snapshot, activity=Activity.OPENING, says="loading the devices anew …")
+            self._snapshot = replace(self._snapshot, activity=Activity.OPENING, says="reloading the devices …")
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -337,7 +337,7 @@ class LiveSession:
         if thread.is_alive():
             self._told.add(
                 Severity.WARNING,
-                "a device does not let itself be unloaded; if it cannot be connected anew, turn it off and on, and "
+                "a device cannot be unloaded; if it cannot be reconnected, switch it off and on, and "
                 "restart the program",
             )
         if failed:

@@ -122,7 +122,9 @@ def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
     except ValueError as error:
         raise ConfigError(f"--network spread: {error}") from error
     if network.spread is None:
-        raise ConfigError(f"--from {settings.start} --error-only: tells no error; add --network spread=16")
+        raise ConfigError(
+            f"--from {settings.start} --error-only: the network estimates no error; add --network spread=16"
+        )
     return network.spread
 
 
