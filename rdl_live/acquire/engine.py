@@ -134,7 +134,7 @@ class SimEngine(MDAEngine):
             return iter(events)
         # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
         longest_s = self._burst_s if self._hardware.camera.frame_index_tag else 0.0
-        return bursts(events, self._joins, longest_s, self._hardware.camera.readout_ms)
+        return bursts(events, self._joins, longest_s, self._hardware.camera.readout_ms, self._begins)
 
     def setup_event(self, event: MDAEvent) -> None:
         """Make everything ready for the exposure, the shutter last.
@@ -290,6 +290,10 @@ class SimEngine(MDAEngine):
         self.light.cycle([Lamp(shot.channel, shot.power_percent) for shot in shots], [shot.light for shot in shots])
         self._patterns.start()
         self._patterns.check_place(0, "before the first exposure")
+
+    def _begins(self, shot: Shot) -> bool:
+        """Whether the patterns cannot follow the camera across this frame."""
+        return any(ids[0] == shot.pattern_id for ids in self._patterns.pieces(shot.channel))
 
     def _joins(self, before: Shot, after: Shot) -> bool:
         """Whether light and patterns of all channels can be switched within a hardware sequence."""

@@ -90,7 +90,8 @@ class Preparation:
     def _is_stepped(self) -> bool:
         if self.plan.sequence == "software":
             return True
-        lacks = next((why for one in self.source.patterns.values() if (why := self.source.lacks(one.ids))), None)
+        pieces = (ids for name in self.source.patterns for ids in self.source.pieces(name))
+        lacks = next((why for ids in pieces if (why := self.source.lacks(ids))), None)
         if lacks is not None and self.plan.sequence == "hardware":
             raise DeviceError(f"{lacks}; use sequence: software")
         return lacks is not None

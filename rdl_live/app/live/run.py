@@ -57,7 +57,7 @@ class LiveRun:
         core: "CMMCorePlus | None" = None,
         prepare: Callable[["CMMCorePlus"], None] | None = None,
         receivers: tuple[Callable[[Result], None], ...] = (),
-        on_frame: Callable[[Frame | None, FrameTag], None] = lambda *_: None,
+        on_frame: Callable[[Frame | None, FrameTag], None] | None = None,
         on_warning: Callable[[str], None] = _LOG.warning,
     ) -> None:
         """Only take what is needed; nothing is opened before the `with` block.
@@ -316,8 +316,10 @@ class LiveRun:
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
-        for listener in (self._queue, self._rate, Calls(self._frame_seen, "the view of raw frames")):
-            self._acquisition.listen(listener)
+        self._acquisition.listen(self._queue)
+        self._acquisition.listen(self._rate)
+        if self._frame_seen is not None:
+            self._acquisition.listen(Calls(self._frame_seen, "the view of raw frames"))
         if self.out is not None:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)

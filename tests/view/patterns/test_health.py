@@ -93,7 +93,7 @@ def test_of_two_the_plan_tells_which_is_off() -> None:
     health = pattern_health(two, patterns())
     assert states(health) == ["good", "check", "bad"]
     assert "6 degrees off" in health[1].advice
-    assert "expect 180 nm" in health[1].advice
+    assert "suggest 180 nm" in health[1].advice
     assert states(pattern_health(patterns((8.0, 95.0)))) == ["check", "check"]
 
 
