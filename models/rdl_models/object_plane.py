@@ -223,6 +223,13 @@ class ObjectPlane(nn.Module):
         self.config = replace(self.config, spread=hidden)
         self.spread = _SpreadHead(self.config.width, hidden) if hidden else None
 
+    def scale_error(self, factor: float) -> None:
+        """Tell errors so many times as large from now on; nothing where none are told."""
+        if self.spread is not None:
+            with torch.no_grad():
+                self.spread.share.mul_(factor)
+                self.spread.second.weight.mul_(factor)
+
     def _stripwise(self, x: Tensor, strips: int, *, spread: bool) -> tuple[Tensor, Tensor | None]:
         """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""
         coarsest = 1 << (self.config.levels - 1)

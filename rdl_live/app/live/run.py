@@ -327,7 +327,8 @@ class LiveRun:
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
         self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
         recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
-        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        # Who looks at an image has it before it is written.
+        receivers: list[Callable[[Result], None]] = [self.stats, *self._more_receivers, self._record]
         self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
