@@ -41,7 +41,7 @@ def demo(
     camera: Annotated[
         str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
     modality: Annotated[
         str | None,
         typer.Option(metavar="2d-sim|single-frame", help="What is taken: SIM series (by default), or single frames."),
@@ -91,7 +91,7 @@ def demo(
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
-    with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
+    with stopped_by_signals(demo.run.stop, demo.run.light.make_safe) as signals, demo.run:
         demo.run.start()
         _watch(demo, console, signals)
         report = demo.finish()

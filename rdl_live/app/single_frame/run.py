@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdl_live._names import NO_DENOISER
-from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, recording_layout
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, recording_layout
+from rdl_live.acquire.guard import IlluminationGuard
+from rdl_live.acquire.run_light import RunLight
 from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions
@@ -33,6 +35,21 @@ if TYPE_CHECKING:
 
 CHECKS = "checks.ome.zarr"
 """Name of the recording of the series of patterns, beside that of the single frames."""
+
+
+class _LightOfParts(SafeLight):
+    """Who turns the light off stops all parts: between two of them, the next one would light the specimen again."""
+
+    def __init__(self, running: Callable[[], bool], stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._all = (running, stop)
+
+    def attach(
+        self, light: RunLight, guard: IlluminationGuard, running: Callable[[], bool], stop: Callable[[], None]
+    ) -> None:
+        """Take the light of a part."""
+        del running, stop
+        super().attach(light, guard, *self._all)
 
 
 class SingleFrameRun(LiveRun):
@@ -64,6 +81,7 @@ class SingleFrameRun(LiveRun):
         plan.check(microscope)
         self._patterned, self._whole = microscope, plan.replace(modality=None)
         super().__init__(in_even_light(microscope), self._whole, out, options, **more)
+        self.light = _LightOfParts(lambda: self.running, self.stop)
         self.checks: list[Check] = []
         """What the series of patterns said so far."""
         self._on_check = on_check
@@ -151,11 +169,6 @@ class SingleFrameRun(LiveRun):
         """Whether it runs, between two parts too."""
         return self._thread is not None and self._thread.is_alive()
 
-    def make_safe(self) -> None:
-        """Turn the light off now, and let no other part begin; see `LiveRun`."""
-        self.stop()
-        super().make_safe()
-
     def follow(self, plan: Plan) -> None:
         """Exchange power and exposure of an endless run: from its next part on."""
         self._whole = self._whole.replace(channels=[one.model_dump() for one in plan.channels])
@@ -225,7 +238,7 @@ class SingleFrameRun(LiveRun):
         """Return a part of the run, which a stop reaches from now on; None after a stop."""
         assert self._core is not None
         self._count()
-        part = Acquisition(self._core, scope, plan, on_warning=self._tell)
+        part = Acquisition(self._core, scope, plan, on_warning=self._tell, light=self.light)
         self._acquisition = part
         # A stop that came before it was reachable.
         return None if self._stop.is_set() else part

@@ -71,10 +71,10 @@ def test_a_stop_ends_all_parts_in_the_dark(root: Path) -> None:
         while len(frames) < 4:  # a part is over, another has begun
             run_is_alive = run.running
             assert run_is_alive
-        run.make_safe()
+        run.light.make_safe()
         run.end()
         assert not run.running
-        assert not run.lit
+        assert not run.light.lit
         taken = len(frames)
     assert len(frames) == taken
 
