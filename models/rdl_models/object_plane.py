@@ -82,7 +82,7 @@ class ObjectPlaneConfig:
         if 0 < self.widest < self.width:
             raise ValueError(f"widest must be 0 or at least width ({self.width}), got {self.widest}")
         if self.spread and not self.maps:
-            raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
+            raise ValueError("the error is given relative to the noise map, so spread needs maps of at least 1")
 
     def coarser(self, width: int) -> int:
         """Return the channels of the scale after one of `width` channels."""

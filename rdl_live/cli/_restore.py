@@ -23,7 +23,8 @@ from rdl_live.cli._show import progress_bar, show_warnings
 def restore(
     raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
     weights: Annotated[
-        str, typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they say what is done.")
+        str,
+        typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they decide what is done."),
     ],
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
     microscope: Annotated[
@@ -39,14 +40,14 @@ def restore(
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
-    """Restore images or stacks with weights: what is done depends on what these were trained for.
+    """Restore images or stacks with weights: what is done depends on what they were trained for.
 
     Weights of `train sis` and `train tis --volume` denoise z-stacks and time-lapses of them. Weights of
     `train denoise`, `train tis`, `train split` and the shipped ones denoise SIM series and super-resolve them, as
     `rdl-live reconstruct --denoise` does with more options. Weights of `train sr` super-resolve single images, or
     SIM series where they were trained on 9 or 25 frames; without a microscope file values are taken as photons.
 
-    Values are photons a pixel; nothing is rescaled. One time point is in memory at a time.
+    Values are photons per pixel; nothing is rescaled. One time point is in memory at a time.
 
     Examples:
 

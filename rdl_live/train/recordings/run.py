@@ -13,7 +13,7 @@ from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import valid_near
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.loop.task import TrainingTask
 from rdl_live.train.recordings.blend import best_blend
@@ -24,7 +24,6 @@ from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_models import Card, Task, Weights, load_weights, save_weights
-from rdl_models.card import card_name
 
 ENOUGH = 100
 """Steps after which a recording has usually shown whether it has anything to teach."""
@@ -110,7 +109,7 @@ def learn(
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
     if not finished(training, outputs, _Pace(training, watch, tell)):
-        words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
+        words.append(outputs.stopped)
         return Result(None, settings.scheme, motion, None, tuple(words))
     blend = best_blend(task, training.started, training.learnt)
     found = gain(moments, training.started, blend.network) if blend.share else NOTHING
@@ -119,7 +118,7 @@ def learn(
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
-    called = name or card_name(out.name.removesuffix(SUFFIX))
+    called = name or outputs.card_name
     card = _card(called, start.card, training, moments, films, found, motion, blend.share)
     save_weights(out, blend.network, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
