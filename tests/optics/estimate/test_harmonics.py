@@ -58,7 +58,7 @@ def test_a_weak_second_harmonic_is_found_with_its_sign(curve: dict[str, float], 
     assert found.trusted
     assert off_px(found, series.patterns) < 0.08  # of 128 pixels; 0.03 of 192
     for pattern, true in zip(found, series.patterns, strict=True):
-        assert pattern.modulation[1] == pytest.approx(true.modulation[1], abs=0.03)
+        assert pattern.modulation[1] == pytest.approx(true.modulation[1], rel=0.35)
         assert pattern.shifts_rad[1] == math.pi
         assert pattern.gains == pytest.approx(true.gains, abs=0.03)  # the bleaching
     assert pattern_warnings(found) == []
