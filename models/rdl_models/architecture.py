@@ -138,6 +138,14 @@ class EstimatesError(Protocol):
 
 
 @runtime_checkable
+class ScalesError(Protocol):
+    """A network whose error, as it tells it, can be made larger or smaller as a whole."""
+
+    def scale_error(self, factor: float) -> None:
+        """Tell errors so many times as large from now on."""
+
+
+@runtime_checkable
 class Grows(Protocol):
     """A network that can be made larger without losing what it has learnt."""
 

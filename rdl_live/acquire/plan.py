@@ -41,7 +41,7 @@ class TimePlan(Description):
 
 
 class ZPlan(Description):
-    """A stack around the focus of the moment."""
+    """A stack around the current focus."""
 
     planes: PositiveInt = 1
     step_um: PositiveFloat = 0.25
@@ -98,7 +98,7 @@ class Plan(Description):
     roi: Region | None = None
     """Part of the camera chip; by default as the camera is set."""
     sequence: Literal["auto", "hardware", "software"] = "auto"
-    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope can."""
+    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope allows."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do where a series fails: end the run, or go on without it (in the dark meanwhile; it is named)."""
     limits: Limits = Limits()

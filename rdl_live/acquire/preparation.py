@@ -76,10 +76,22 @@ class Preparation:
             if nominal is not None
         }
 
+    def focus_back(self) -> list[BaseException]:
+        """Leave the focus where it was, if the plan moved it; return what went wrong."""
+        if self.focus_um is None:
+            return []
+        try:
+            if abs(self.devices.focus_um() - self.focus_um) > 1e-3:
+                self.devices.move_z(self.focus_um)
+        except DeviceError as error:
+            return [error]
+        return []
+
     def _is_stepped(self) -> bool:
         if self.plan.sequence == "software":
             return True
-        lacks = next((why for one in self.source.patterns.values() if (why := self.source.lacks(one.ids))), None)
+        pieces = (ids for name in self.source.patterns for ids in self.source.pieces(name))
+        lacks = next((why for ids in pieces if (why := self.source.lacks(ids))), None)
         if lacks is not None and self.plan.sequence == "hardware":
             raise DeviceError(f"{lacks}; use sequence: software")
         return lacks is not None

@@ -41,7 +41,7 @@ def demo(
     camera: Annotated[
         str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -84,7 +84,7 @@ def demo(
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
-    with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
+    with stopped_by_signals(demo.run.stop, demo.run.light.make_safe) as signals, demo.run:
         demo.run.start()
         _watch(demo, console, signals)
         report = demo.finish()

@@ -22,7 +22,8 @@ from rdl_live.cli._show import progress_bar, show_warnings
 def restore(
     raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
     weights: Annotated[
-        str, typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they say what is done.")
+        str,
+        typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they decide what is done."),
     ],
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
     microscope: Annotated[
@@ -53,7 +54,7 @@ def restore(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Restore images or stacks with weights: what is done depends on what these were trained for.
+    """Restore images or stacks with weights: what is done depends on what they were trained for.
 
     Weights of `train sis` and `train tis --volume` denoise z-stacks and time-lapses of them. Weights of
     `train denoise`, `train tis`, `train split` and the shipped ones denoise SIM series and super-resolve them, as
@@ -65,7 +66,7 @@ def restore(
     the scale of each voxel, OUT-disagreement.tif where an ensemble disagrees, and OUT-report.json the share of low
     confidence.
 
-    Values of all others are photons a pixel; nothing is rescaled. One time point is in memory at a time.
+    Values of all others are photons per pixel; nothing is rescaled. One time point is in memory at a time.
 
     Examples:
 

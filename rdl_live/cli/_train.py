@@ -50,7 +50,7 @@ def denoise(
     phases: Annotated[
         int | None,
         typer.Option(
-            min=3, max=16, metavar="N", help="Frames an orientation; needed by rdl-sim (3), others learn all."
+            min=3, max=16, metavar="N", help="Frames per orientation; required by rdl-sim (3), others learn all."
         ),
     ] = None,
     minutes: Minutes = 20.0,

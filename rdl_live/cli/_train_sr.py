@@ -99,11 +99,11 @@ def sr(
 ) -> None:
     """Train a network that super-resolves a single image, or the frames of a series, in one step.
 
-    On simulated clathrin-coated pits, ER, microtubules and F-actin at many light levels; on your own SIM recordings
+    It learns from simulated clathrin-coated pits, ER, microtubules and F-actin at many light levels; from your own SIM
     (RAW: the photons of a series are divided; the widefield image of a part is shown, the SIM image of the rest is the
     target; series that do not fit the patterns are left out); or on pairs on disk. A checkpoint (once a minute) and a
     preview are kept beside the weights; Ctrl-C keeps the checkpoint. What such a network shows beyond the diffraction
-    limit it has inferred.
+    limit is inferred.
 
     Examples:
 

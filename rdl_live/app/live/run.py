@@ -19,7 +19,7 @@ import torch
 
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
-from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
+from rdl_live.acquire import Acquisition, Plan, Progress, SafeLight, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls
 from rdl_live.acquire.faults import raise_all
 from rdl_live.app.denoiser import check_denoiser
@@ -57,7 +57,7 @@ class LiveRun:
         core: "CMMCorePlus | None" = None,
         prepare: Callable[["CMMCorePlus"], None] | None = None,
         receivers: tuple[Callable[[Result], None], ...] = (),
-        on_frame: Callable[[Frame | None, FrameTag], None] = lambda *_: None,
+        on_frame: Callable[[Frame | None, FrameTag], None] | None = None,
         on_warning: Callable[[str], None] = _LOG.warning,
     ) -> None:
         """Only take what is needed; nothing is opened before the `with` block.
@@ -85,6 +85,8 @@ class LiveRun:
         self._warnings: dict[str, None] = {}
         self._warnings_lock = threading.Lock()
         self._threads = torch.get_num_threads()
+        self.light = SafeLight()
+        """Whether it is on, what lights, and how to turn it off; any thread, at any time."""
         self._core: CMMCorePlus | None = None
         self._acquisition: Acquisition | None = None
         self._raw: Recorder | None = None
@@ -176,18 +178,9 @@ class LiveRun:
         if fixed and (factor := factor_of(name, self.microscope)) != self._factor:
             raise ConfigError(
                 f"denoiser {name!r}: its images have {factor} pixel(s) for one of the camera's each way, those of this "
-                f"run {self._factor}; stop it, and start anew with this denoiser"
+                f"run {self._factor}; stop it, and start again with this denoiser"
             )
         return self._host.use_denoiser(name)
-
-    def make_safe(self) -> None:
-        """Turn the light off now, from any thread, whatever the acquisition is at.
-
-        Raises:
-            DeviceError: what is not dark, or did not answer.
-        """
-        if self._acquisition is not None:
-            self._acquisition.make_safe()
 
     @property
     def core(self) -> "CMMCorePlus":
@@ -208,16 +201,6 @@ class LiveRun:
     def nominal(self, channel: str) -> PatternSet | None:
         """Return the stripes to be expected in the images; None where that is not known (yet)."""
         return self._nominal.get(channel)
-
-    @property
-    def lit(self) -> bool:
-        """Whether the light path is open; any thread."""
-        return self._acquisition is not None and self._acquisition.lit
-
-    @property
-    def lamps(self) -> tuple[Lamp, ...]:
-        """What lights the sample now, as set and read back; empty in the dark; any thread."""
-        return self._acquisition.lamps if self._acquisition is not None else ()
 
     @property
     def running(self) -> bool:
@@ -293,7 +276,7 @@ class LiveRun:
             dose_j_cm2=self._acquisition.dose_j_cm2 if self._acquisition else None,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
-            lit=self.lit,
+            lit=self.light.lit,
             series=run.series if run else 0,
             written_bytes=self._written,
         )
@@ -321,19 +304,22 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell)
+        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell, light=self.light)
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
         self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
         recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
-        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        # Who looks at an image has it before it is written.
+        receivers: list[Callable[[Result], None]] = [self.stats, *self._more_receivers, self._record]
         self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
-        for listener in (self._queue, self._rate, Calls(self._frame_seen, "the view of raw frames")):
-            self._acquisition.listen(listener)
+        self._acquisition.listen(self._queue)
+        self._acquisition.listen(self._rate)
+        if self._frame_seen is not None:
+            self._acquisition.listen(Calls(self._frame_seen, "the view of raw frames"))
         if self.out is not None:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)

@@ -15,11 +15,10 @@ from rdl_live.train.care.source import PairSource
 from rdl_live.train.care.task import CareTask
 from rdl_live.train.loop.board import check_board
 from rdl_live.train.loop.loop import Step, Training, held_out
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_models import Card, Care, Network, Span, build, find_architecture, save_weights
 from rdl_models.architecture import Scenes
-from rdl_models.card import card_name
 
 ARCHITECTURE = "care"
 
@@ -93,7 +92,7 @@ def train_care(
     ratio = float(job.ratios(network).sqrt().mean())
     before, after = held_out(training)
     card = make_card(
-        card_name(out.name.removesuffix(SUFFIX)),
+        outputs.card_name,
         training,
         ARCHITECTURE,
         trained_on={

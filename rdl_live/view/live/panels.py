@@ -54,7 +54,7 @@ PANELS = Table(
                 "devices",
                 "Retrain the denoiser …",
                 "Ctrl+Shift+R",
-                "Make the denoiser better for your cells, from what you recorded, while imaging goes on",
+                "Improve the denoiser for your cells, from your own recordings, while imaging goes on",
             ),
             eager=True,
             order=60,
