@@ -164,8 +164,9 @@ class Care(nn.Module):
         wide = self._continued(x)
         given = [self.said(member, wide) for member in self.members]
         means, scales = (torch.stack([one[part] for one in given]) for part in (0, 1))
-        inner = (..., *(slice(0, length) for length in spatial))
-        return means[inner], scales[inner]
+        for axis, length in enumerate(spatial, start=3):
+            means, scales = means.narrow(axis, 0, length), scales.narrow(axis, 0, length)
+        return means, scales
 
     def said(self, member: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and scale of a member for an input whose sides fit; the scale is 1 where it gives none."""

@@ -64,8 +64,9 @@ def by_blocks(network: Care, x: Tensor, tile: Sequence[int], unit: Tensor | floa
         unit = x.mean(dim=tuple(range(1, x.ndim)))
     out = x.new_empty((len(x), len(parts_of(network.config)), *x.shape[2:]))
     for block in blocks(network.config, x.shape[2:], tile):
-        made = network(x[(..., *block.read)], unit)
-        out[(..., *block.keep)] = made[(..., *block.inner)]
+        whole = (slice(None), slice(None))
+        made = network(x[(*whole, *block.read)], unit)
+        out[(*whole, *block.keep)] = made[(*whole, *block.inner)]
     return out
 
 

@@ -155,9 +155,9 @@ def care(
                 raise ConfigError(f"{option} {value}: is of simulated pairs; leave it out, or --low and --high")
         source, trained_on, valid, notes = _from_folders(*folders, volume, channel, planes, settings)
     else:
-        for option, given in (("--channel", channel), ("--planes", planes)):
-            if given is not None:
-                raise ConfigError(f"{option} {given}: is of pairs on disk; add --low and --high, or leave it out")
+        for option, number in (("--channel", channel), ("--planes", planes)):
+            if number is not None:
+                raise ConfigError(f"{option} {number}: is of pairs on disk; add --low and --high, or leave it out")
         source = SimulatedPairs(settings, _scenes(modality, structure, photons))
     result = shown(
         lambda watch, where: train_care(

@@ -59,7 +59,7 @@ class Voxels:
         rows = np.empty((z.stop - z.start, y.stop - y.start, self.shape[2]), self.dtype)
         for plane, into in zip(range(z.start, z.stop), rows, strict=True):
             self._file.seek(self._place(plane, y.start))
-            view = memoryview(into.reshape(-1).view(np.uint8))
+            view = into.reshape(-1).view(np.uint8).data
             done = 0
             while done < len(view):
                 got = self._file.readinto(view[done:])
@@ -85,7 +85,7 @@ class Voxels:
         try:
             for plane, row in zip(range(z.start, z.stop), rows, strict=True):
                 self._file.seek(self._place(plane, y.start))
-                view = memoryview(np.ascontiguousarray(row).reshape(-1).view(np.uint8))
+                view = np.ascontiguousarray(row).reshape(-1).view(np.uint8).data
                 while len(view):
                     view = view[self._file.write(view) :]
         except OSError as error:

@@ -150,7 +150,7 @@ class _Field:
 def _all(
     job: Job,
     stack: HyperStack,
-    convert: Callable[[Any], Values],
+    convert: Callable[..., Values],
     writers: Sequence[HyperStackWriter],
     confidence: Confidence,
     compute: _Compute,
@@ -190,7 +190,7 @@ def _spooled(
     t: int,
     c: int,
     first: int,
-    convert: Callable[[Any], Values],
+    convert: Callable[..., Values],
     *,
     measure: bool,
 ) -> float | None:
@@ -205,7 +205,7 @@ def _spooled(
     return total / given.shape[0] if measure else None
 
 
-def _reader(given: Voxels, convert: Callable[[Any], Values], images: bool) -> Callable[[tuple[slice, ...]], Values]:
+def _reader(given: Voxels, convert: Callable[..., Values], images: bool) -> Callable[[tuple[slice, ...]], Values]:
     def read(block: tuple[slice, ...]) -> Values:
         if images:
             return convert(given.read((slice(0, 1), *block)), block)[0]

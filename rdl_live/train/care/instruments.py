@@ -72,7 +72,8 @@ def transfer(optics: Optics, shape: tuple[int, int, int]) -> Tensor:
     else:
         excitation = pupil_psf(shape, optics, optics.emission_nm - _STOKES_NM)
         psf = excitation * _through_pinhole(detection, optics)
-    return torch.fft.rfftn(psf / psf.sum())
+    found: Tensor = torch.fft.rfftn(psf / psf.sum())
+    return found
 
 
 def pupil_psf(shape: tuple[int, int, int], optics: Optics, wavelength_nm: float) -> Tensor:
@@ -85,7 +86,7 @@ def pupil_psf(shape: tuple[int, int, int], optics: Optics, wavelength_nm: float)
     along = torch.sqrt(((optics.index / wave) ** 2 - squared).clamp(min=0))
     z = torch.fft.fftfreq(shape[0], 1 / (shape[0] * optics.step_um))[:, None, None]
     field = torch.fft.ifft2(pupil * torch.polar(torch.ones_like(z * along), 2 * torch.pi * z * along))
-    psf = field.real**2 + field.imag**2
+    psf: Tensor = field.real**2 + field.imag**2
     return psf / psf.sum(dim=(1, 2), keepdim=True)
 
 
@@ -95,7 +96,7 @@ def _through_pinhole(psf: Tensor, optics: Optics) -> Tensor:
     y, x = (torch.fft.fftfreq(n, 1 / (n * optics.pixel_um)) for n in psf.shape[1:])
     # Soft over one pixel, so that the pinhole's size is not a matter of whole pixels.
     hole = ((radius - torch.hypot(y[:, None], x[None])) / optics.pixel_um + 0.5).clamp(0, 1)
-    passed = torch.fft.irfft2(torch.fft.rfft2(psf) * torch.fft.rfft2(hole), s=psf.shape[1:])
+    passed: Tensor = torch.fft.irfft2(torch.fft.rfft2(psf) * torch.fft.rfft2(hole), s=psf.shape[1:])
     return passed.clamp(min=0)
 
 

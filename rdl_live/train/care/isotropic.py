@@ -64,9 +64,9 @@ def _spectrum(stack: Tensor, axis: int) -> Tensor:
     """Return the power along an axis, averaged over the others; the noise of the highest frequencies taken off."""
     moved = (stack - stack.mean()).movedim(axis, -1)
     window = torch.hann_window(moved.shape[-1], periodic=False)
-    power = torch.fft.rfft(moved * window, norm="ortho").abs().square().mean(dim=(0, 1)).double()
+    power: Tensor = torch.fft.rfft(moved * window, norm="ortho").abs().square().mean(dim=(0, 1)).double()
     floor = power[-max(1, len(power) // 8) :].mean()
-    return (power - floor).clamp(min=1e-3 * float(power.max()) * 1e-3)
+    return (power - floor).clamp(min=1e-6 * float(power.max()))
 
 
 def as_along_z(plane: Tensor, axial: Axial) -> Tensor:

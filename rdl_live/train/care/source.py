@@ -70,4 +70,4 @@ def spans(pairs: Sequence[Pair], low: float, high: float, *, relative: bool) -> 
             values.append((pair[part] / unit).flatten()[:: max(1, pair[part].numel() // 50_000)])
         bottom, top = np.percentile(torch.cat(values).numpy(), (low, high))
         found += [float(bottom), max(float(top - bottom), 1e-6 * max(1.0, abs(float(top))))]
-    return Normalisation(*found, relative=relative)
+    return Normalisation(found[0], found[1], found[2], found[3], relative)
