@@ -208,7 +208,8 @@ def _spooled(
 def _reader(given: Voxels, convert: Callable[..., Values], images: bool) -> Callable[[tuple[slice, ...]], Values]:
     def read(block: tuple[slice, ...]) -> Values:
         if images:
-            return convert(given.read((slice(0, 1), *block)), block)[0]
+            image: Values = convert(given.read((slice(0, 1), *block)), block)[0]
+            return image
         return convert(given.read(block), block[1:])
 
     return read
