@@ -10,7 +10,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet
 from rdl_live.restore.stage import Context, Unit
 from rdl_live.restore.stages import load_stage
-from rdl_models import Care, CareConfig, Card, save_weights
+from rdl_models import Card, Care, CareConfig, save_weights
 
 CHANNEL = Channel(name="green", excitation_nm=488, emission_nm=525)
 SIDE = 24

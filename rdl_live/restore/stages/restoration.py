@@ -42,7 +42,7 @@ class Restoration:
         if context.scope.pattern.frames != 1:
             raise ConfigError(
                 f"weights {self.name!r} restore single frames, the microscope {context.scope.name!r} gives "
-                f"{context.scope.pattern.frames} a series (modality {context.scope.modality}); use --denoise rdl there, "
+                f"{context.scope.pattern.frames} a series (modality {context.scope.modality}); use --denoise rdl, "
                 "or a microscope file with modality: widefield"
             )
         for channel in context.channels:
