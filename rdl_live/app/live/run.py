@@ -19,9 +19,10 @@ import torch
 
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
-from rdl_live.acquire import Acquisition, Plan, Progress, SafeLight, open_core, recording_layout, shutdown
-from rdl_live.acquire.fan_out import Calls
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
+from rdl_live.acquire.fan_out import Calls, FrameListener
 from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
@@ -94,6 +95,8 @@ class LiveRun:
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet | None] = {}
+        self._listeners: tuple[FrameListener, ...] = ()
+        """Who gets frames besides the recorder."""
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
         self._factor = microscope.pattern.sr_factor
@@ -225,14 +228,14 @@ class LiveRun:
         if self._acquisition is None or self._raw is None or self._sr is None or self._host is None:
             raise DeviceError(NOT_OPEN)
         return LiveOutcome(
-            run=self._acquisition.report,
+            run=self._report,
             raw=self._raw.close(),
             sr=self._sr.close(),
             pipeline=self._host.pipeline_status,
             sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
-            dose_j_cm2=self._acquisition.dose_j_cm2,
+            dose_j_cm2=self._dose_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -262,7 +265,7 @@ class LiveRun:
     def status(self) -> LiveStatus:
         """Where it stands; any thread."""
         now_s, latest = time.perf_counter(), self.stats.latest
-        run = None if self._acquisition is None else self._acquisition.status
+        run = self._run_status
         return LiveStatus(
             raw_frames=run.frames if run else 0,
             missing=run.missing if run else 0,
@@ -273,7 +276,7 @@ class LiveRun:
             refused=self._host.pipeline_status.refused if self._host is not None else 0,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
-            dose_j_cm2=self._acquisition.dose_j_cm2 if self._acquisition else None,
+            dose_j_cm2=self._dose_j_cm2,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
             lit=self.light.lit,
@@ -285,6 +288,25 @@ class LiveRun:
     def progress(self) -> Progress | None:
         """How far the plan has come, whether in time, what is missing and why; None before it is open."""
         return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the images, beyond what is said of each; any thread."""
+        return ()
+
+    @property
+    def _run_status(self) -> RunStatus | None:
+        return self._acquisition.status if self._acquisition is not None else None
+
+    @property
+    def _report(self) -> RunReport:
+        if self._acquisition is None:
+            raise DeviceError(NOT_OPEN)
+        return self._acquisition.report
+
+    @property
+    def _dose_j_cm2(self) -> float | None:
+        return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
 
     @property
     def _written(self) -> int:
@@ -316,10 +338,10 @@ class LiveRun:
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
-        self._acquisition.listen(self._queue)
-        self._acquisition.listen(self._rate)
-        if self._frame_seen is not None:
-            self._acquisition.listen(Calls(self._frame_seen, "the view of raw frames"))
+        seen = () if self._frame_seen is None else (Calls(self._frame_seen, "the view of raw frames"),)
+        self._listeners = (self._queue, self._rate, *seen)
+        for listener in self._listeners:
+            self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)
@@ -364,8 +386,8 @@ class LiveRun:
             self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
-        progress = None if acquisition is None else acquisition.progress.as_record()
-        remarks = {"warnings": list(self.warnings), "progress": progress}
+        progress = self.progress
+        remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.reconstruct.run import OfflineRun, Options, sigma_path
 from rdl_live.app.restore.care import Job, restore_care
 from rdl_live.app.restore.images import restore_images
 from rdl_live.app.restore.isotropic import restore_isotropic
@@ -73,6 +73,8 @@ def restore_file(
                 "use `rdl-live reconstruct` for SIM series"
             )
     if card.task == Task.SUPER_RESOLUTION:
+        if card.config.get("spread"):
+            check_output(sigma_path(out), overwrite)
         return restore_images(
             raw,
             microscope,
