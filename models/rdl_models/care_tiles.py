@@ -15,7 +15,7 @@ from torch import Tensor
 from rdl_models.care import Care, CareConfig, parts_of
 
 LEAST_TILE = 32
-_MAPS = 8
+_MAPS = 5
 """Feature maps of the finest level that are held at a time, in units of its filters."""
 
 

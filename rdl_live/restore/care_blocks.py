@@ -10,7 +10,7 @@ import torch
 from rdl_models import Card, Care
 from rdl_models.care_tiles import Block, blocks, tile_for
 
-FREE_BYTES = 256 * 2**20
+FREE_BYTES = 512 * 2**20
 """For features, on a CPU."""
 Values = npt.NDArray[np.float32]
 

@@ -47,9 +47,9 @@ def test_what_lies_beyond_the_reach_does_not_count(config: CareConfig) -> None:
 
 def test_memory_bounds_the_blocks() -> None:
     config = CareConfig(dims=3, width=16, kernel=3)
-    tile = tile_for(config, (512, 2048, 2048), 256 * 2**20)
+    tile = tile_for(config, (512, 2048, 2048), 512 * 2**20)
     shown = math.prod(min(n, size + 2 * config.reach + 4) for n, size in zip((512, 2048, 2048), tile, strict=True))
-    assert shown * 4 * 8 * 16 <= 256 * 2**20
+    assert shown * 4 * 5 * 16 <= 512 * 2**20
 
 
 def _mixed(means: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
