@@ -74,7 +74,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "other size": (lambda f: change(f / "high/f1.tif", lambda image: image[:100]), "f1.tif: is 100 x 128 .*128 x 128"),
     "twice as fine": (lambda f: change(f / "high/f1.tif", lambda image: zoom(image, 2)), "2 times as fine"),
-    "magnified": (lambda f: change(f / "high/f1.tif", magnified), "f1.tif: is 1.0[56]... times as large"),
+    "magnified": (lambda f: change(f / "high/f1.tif", magnified), "f1.tif: is 1.0[56].. times as large"),
     "NaN": (lambda f: change(f / "high/f1.tif", with_nan), r"f1.tif: 1 values are NaN .*plane 0"),
     "RGB": (
         lambda f: change(f / "low/f1.tif", lambda image: np.stack([image] * 3, -1).astype(np.uint8), photometric="rgb"),
