@@ -23,8 +23,8 @@ from rdl_live.train.care.settings import CareSettings
 from rdl_live.train.care.source import Normalisation, Pair, PairSource, spans
 
 FWHM = 2 * math.sqrt(2 * math.log(2))
-_LOW_BAND = 0.5
-"""Share of the frequencies that z holds, over which both directions are compared."""
+_LOW_BAND = 0.3
+"""Cycles from plane to plane up to which both directions are compared; planes hold 0.5."""
 
 
 @dataclass(frozen=True)
@@ -40,33 +40,36 @@ class Axial:
 def measured_blur(stacks: Sequence[Tensor], factor: float) -> float:
     """Return the additional blur along z [pixels], by comparing the spectra along z and in the plane.
 
-    For specimens without a preferred direction P_z(k) / P_x(k) = exp(-4 pi^2 sigma^2 k^2).
+    For specimens without a preferred direction P_z(k) / P_x(k) = a exp(-4 pi^2 sigma^2 k^2). Noise is white, so that it
+    has the same power in both; it is read off the highest frequencies of the plane.
     """
-    numerator = denominator = 0.0
+    slopes, weights = [], []
     for stack in stacks:
         along_z, in_plane = _spectrum(stack, 0), _spectrum(stack, 2)
-        k = torch.fft.rfftfreq(stack.shape[0], factor)
-        other = torch.fft.rfftfreq(stack.shape[2], 1.0)
-        inner = (k > 2 / (stack.shape[0] * factor)) & (k < _LOW_BAND * 0.5 / factor)
-        if not bool(inner.any()):
+        noise = float(in_plane[-max(1, len(in_plane) // 8) :].mean())
+        k = torch.fft.rfftfreq(stack.shape[0], factor).double()
+        other = torch.fft.rfftfreq(stack.shape[2], 1.0).double()
+        there = torch.from_numpy(np.interp(k.numpy(), other.numpy(), in_plane.numpy())) - noise
+        ratio = (along_z - noise) / there
+        # The window mixes neighbouring frequencies; above, what was sampled coarsely is folded back.
+        inner = (k > 1.5 / (stack.shape[0] * factor)) & (k <= _LOW_BAND / factor) & (ratio > 0) & (there > 0)
+        if int(inner.sum()) < 3:
             continue
-        there = torch.from_numpy(np.interp(k[inner].numpy(), other.numpy(), in_plane.numpy()))
-        # Both are densities over cycles a pixel.
-        ratio = (along_z[inner] * factor / there.clamp(min=1e-12)).clamp(1e-6, 1.0).log()
-        x = -4 * math.pi**2 * k[inner] ** 2
-        numerator += float((ratio * x).sum())
-        denominator += float((x * x).sum())
-    squared = numerator / denominator if denominator > 0 else 0.0
+        x, y = -4 * math.pi**2 * k[inner] ** 2, ratio[inner].log()
+        x = x - x.mean()
+        slopes.append(float((x * (y - y.mean())).sum() / (x * x).sum()))
+        weights.append(float((x * x).sum()))
+    squared = float(np.average(slopes, weights=weights)) if slopes else 0.0
     return min(math.sqrt(max(squared, 0.0)), 3 * factor)
 
 
 def _spectrum(stack: Tensor, axis: int) -> Tensor:
-    """Return the power along an axis, averaged over the others; the noise of the highest frequencies taken off."""
+    """Return the power along an axis, averaged over the others."""
     moved = (stack - stack.mean()).movedim(axis, -1)
     window = torch.hann_window(moved.shape[-1], periodic=False)
+    window = window / window.square().mean().sqrt()
     power: Tensor = torch.fft.rfft(moved * window, norm="ortho").abs().square().mean(dim=(0, 1)).double()
-    floor = power[-max(1, len(power) // 8) :].mean()
-    return (power - floor).clamp(min=1e-6 * float(power.max()))
+    return power
 
 
 def as_along_z(plane: Tensor, axial: Axial) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 from scipy.ndimage import gaussian_filter, zoom
 
 from rdl_live.errors import DataError
@@ -118,8 +119,9 @@ def test_small_shifts_are_taken_out_and_said(good: Path, tmp_path: Path) -> None
     found = open_pairs(folder / "low", folder / "high", volume=False)
     assert found.pairs[1].moved_px[1] == pytest.approx(-3, abs=0.2)
     assert "1 of 3 pairs were registered" in found.notes[0]
-    own, other = (found.pairs[1].high.numpy(), tifffile.imread(good / "high/f1.tif"))
-    assert np.corrcoef(own.ravel(), other[: own.shape[0], : own.shape[1]].ravel())[0, 1] > 0.98
+    before = open_pairs(good / "low", good / "high", volume=False)
+    fits = [np.corrcoef(one.pairs[1].low.ravel(), one.pairs[1].high.ravel())[0, 1] for one in (before, found)]
+    assert fits[1] > fits[0] - 0.02
 
 
 def test_a_pair_that_is_there_twice_counts_once(good: Path, tmp_path: Path) -> None:
@@ -136,7 +138,7 @@ def test_patches_lie_where_there_is_signal_and_the_last_field_is_held_out(good: 
     found = open_pairs(good / "low", good / "high", volume=False).pairs
     dark = found[0].high.clone()
     dark[:, 40:] = dark.min()
-    dark[:, 40:] += 1e-3 * np.arange(SIDE - 40)
+    dark[:, 40:] += 1e-3 * torch.arange(SIDE - 40)
     one = type(found[0])("half", found[0].low, dark, "x")
     source = FolderPairs([one, found[2]], CareSettings(patch=32))
     means = [float(source.patch(np.random.default_rng(seed))[1].mean()) for seed in range(60)]
