@@ -76,12 +76,11 @@ class Setting:
     def plan(self) -> Plan:
         """A field that is not learnt from."""
         power = 100.0 * min(1.0, self.photons / FULL_PHOTONS)
-        corner = (512 - self.size) // 2
         return Plan(
             channels=(PlanChannel(name="488", power_percent=power, exposure_ms=10.0),),
             time=TimePlan(points=self.frames),
             positions=(_field(self.series + 1),),
-            roi=Region(x=corner, y=corner, width=self.size, height=self.size),
+            roi=Region(x=0, y=0, width=self.size, height=self.size),
         )
 
     def prepare(self, kind: str) -> Callable[[Any], None]:
@@ -91,6 +90,7 @@ class Setting:
             wishes = {"Realtime": 0, "Refresh_ms": 1, "Specimen_488": kind, "SpecimenSeed_488": self.seed}
             for name, value in wishes.items():
                 core.setProperty("World", name, value)
+            core.setProperty("Camera", "SensorSize_px", self.size)  # a chip that is not read must not be drawn
 
         return set_up
 
@@ -102,7 +102,7 @@ def measured(setting: Setting, say: Callable[[str], None] = print) -> dict[str, 
     raw = setting.out / "learnt.ome.zarr"
     if not raw.exists():
         recorded(setting, raw)
-    say(f"{setting.series} series recorded")
+    say(f"{setting.series} series recorded in {time.perf_counter() - began:.0f} s")
     weights = setting.out / "own.safetensors"
     scores = trained(setting, raw, weights, say)
     say(f"trained: {scores}")
