@@ -50,9 +50,7 @@ PANELS = Table(
             "Which method?",
             Where.WINDOW,
             later("rdl_live.view.matrix.panel"),
-            Opened(
-                "view", "Which method …", "Ctrl+M", "Ask an assessment: which method for this structure and light"
-            ),
+            Opened("view", "Which method …", "Ctrl+M", "Ask an assessment: which method for this structure and light"),
             order=55,
         ),
         PanelKind(
