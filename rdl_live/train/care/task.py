@@ -111,7 +111,9 @@ class CareTask(TrainingTask[CareBatch]):
                 made = present(tile.low)[:, :1]
             shown = _brought(tile.low, tile.high)
             rows.append([_plane(one) for one in (shown, made, tile.high)])
-        return rows
+        # Held-out patches of small fields differ in size; a picture has one.
+        sides = [min(row[0].shape[axis] for row in rows) for axis in (0, 1)] if rows else [0, 0]
+        return [[one[: sides[0], : sides[1]] for one in row] for row in rows]
 
     def held_out(self, network: Network) -> Iterator[tuple[Tensor, Tensor]]:
         """Give what the networks say of each held-out patch (parts, ...), and the target (...), in its normalised unit.
