@@ -12,7 +12,6 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
 import numpy as np
-import scipy.optimize  # noqa: F401 - the first estimation needs it, and must not wait for it
 import torch
 
 from rdl_live._heaps import keep
