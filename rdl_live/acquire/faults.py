@@ -1,4 +1,4 @@
-"""How problems of devices are told: one sentence each, and all of them."""
+"""How problems of devices are reported: one sentence each, and all of them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM tells what it shows.
+"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM reports what it shows.
 
 In a series each frame f holds, at the wave vector k of orientation o, the specimen's own spectrum S(k), the same in
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by

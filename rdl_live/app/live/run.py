@@ -71,7 +71,7 @@ class LiveRun:
             prepare: may change the core after it is opened and before the plan is checked.
             receivers: are given each image, in the pipeline's thread.
             on_frame: given each raw frame at once, in the acquisition's thread; must copy what it keeps, never wait.
-            on_warning: told what the user should know, from any thread, each text once.
+            on_warning: called with what the user should know, from any thread, each text once.
 
         Raises:
             ConfigError: a denoiser that there is not.
@@ -294,7 +294,7 @@ class LiveRun:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was told so far."""
+        """What was reported so far."""
         with self._warnings_lock:
             return tuple(self._warnings)
 
@@ -304,7 +304,7 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell, light=self.light)
+        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._warn, light=self.light)
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
@@ -314,7 +314,7 @@ class LiveRun:
         receivers: list[Callable[[Result], None]] = [self.stats, *self._more_receivers, self._record]
         self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
-        self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
+        self._host = host_of(recipe, self.options, self._queue, receivers, self._warn)
         self._host.start()
         self._acquisition.listen(self._queue)
         self._acquisition.listen(self._rate)
@@ -322,12 +322,12 @@ class LiveRun:
             self._acquisition.listen(Calls(self._frame_seen, "the view of raw frames"))
         if self.out is not None:
             overwrite = self.options.overwrite
-            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)
+            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._warn)
             self._acquisition.record_to(self._raw)
             fine = sr_layout(layout, self._factor)
-            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._tell)
+            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._warn)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
-            self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
+            self._warn(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 
     def _record(self, result: Result) -> None:
         """In the pipeline's thread: keep an image."""
@@ -344,7 +344,7 @@ class LiveRun:
             provenance=provenance_of(result),
         )
 
-    def _tell(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         with self._warnings_lock:
             if text in self._warnings:
                 return
@@ -363,7 +363,7 @@ class LiveRun:
         if host is not None and not self._host_ended:
             self._host_ended = True
             if not host.stop():
-                self._tell("the processing does not end; its last images are missing")
+                self._warn("the processing does not end; its last images are missing")
         progress = None if acquisition is None else acquisition.progress.as_record()
         remarks = {"warnings": list(self.warnings), "progress": progress}
         for recorder in (self._sr, self._raw):
