@@ -7,8 +7,8 @@ from rdl_live.acquire.devices import Devices, powered
 from rdl_live.acquire.estimate import Estimate, estimate_plan
 from rdl_live.acquire.pattern_check import PatternCheck
 from rdl_live.acquire.patterns import source_of
-from rdl_live.acquire.plan import Plan, light_of
-from rdl_live.errors import DeviceError
+from rdl_live.acquire.plan import SINGLE_FRAME, Plan, light_of
+from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
 
@@ -27,6 +27,12 @@ class Preparation:
             DeviceError: a value that a device cannot take.
         """
         plan.check(microscope)
+        if plan.modality == SINGLE_FRAME and microscope.pattern.frames > 1:
+            raise ConfigError(
+                f"modality: {SINGLE_FRAME} takes series of patterns as a check, which are compared with what a network "
+                "makes of single frames: run this plan in the window (`rdl-live live --denoise W.safetensors`), or "
+                f"leave the modality out and give a microscope file of modality widefield"
+            )
         self.core, self.microscope, self.plan = core, microscope, plan
         self.hardware = hardware_of(microscope)
         self.devices = Devices(core, self.hardware)

@@ -167,6 +167,7 @@ RUNS = [
             ("w.safetensors",),
         ),
         Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --half", ("w.safetensors",)),
+        Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --error-only", ("w.safetensors",)),
         Case(
             f"train sr --out w.safetensors {QUICK} --architecture srcnn --published --factor 3",
             ("w.safetensors", "w-preview.png"),
@@ -190,6 +191,10 @@ RUNS = [
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
             "--camera emccd --overwrite",
             ("d/report.json", "d/preview.png"),
+        ),
+        Case(
+            "demo --headless --seconds 3 --size 64 --out d --modality single-frame --denoise dfcan.safetensors",
+            ("d/report.json", "d/preview.png", "d/checks.ome.zarr"),
         ),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
         Case("reconstruct film.tif -m M.yaml --cluster local:1", ("film-sr.tif",)),

@@ -19,14 +19,15 @@ import torch
 
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
-from rdl_live.acquire import Acquisition, Plan, Progress, SafeLight, open_core, recording_layout, shutdown
-from rdl_live.acquire.fan_out import Calls
-from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
+from rdl_live.acquire.fan_out import Calls, FrameListener
+from rdl_live.acquire.faults import raise_all, tried
+from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
-from rdl_live.errors import ConfigError, DeviceError, RdlError
+from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps
@@ -94,6 +95,8 @@ class LiveRun:
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet | None] = {}
+        self._listeners: tuple[FrameListener, ...] = ()
+        """Who gets frames besides the recorder."""
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
         self._factor = microscope.pattern.sr_factor
@@ -130,7 +133,7 @@ class LiveRun:
         errors = self._end()
         core, self._core = self._core, None
         if core is not None and self._given_core is None:
-            errors += _tried(lambda: shutdown(core, self.microscope.hardware))
+            errors += tried(lambda: shutdown(core, self.microscope.hardware))
         torch.set_num_threads(self._threads)
         if error is None:
             raise_all(errors)
@@ -225,14 +228,14 @@ class LiveRun:
         if self._acquisition is None or self._raw is None or self._sr is None or self._host is None:
             raise DeviceError(NOT_OPEN)
         return LiveOutcome(
-            run=self._acquisition.report,
+            run=self._report,
             raw=self._raw.close(),
             sr=self._sr.close(),
             pipeline=self._host.pipeline_status,
             sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
-            dose_j_cm2=self._acquisition.dose_j_cm2,
+            dose_j_cm2=self._dose_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -262,7 +265,7 @@ class LiveRun:
     def status(self) -> LiveStatus:
         """Where it stands; any thread."""
         now_s, latest = time.perf_counter(), self.stats.latest
-        run = None if self._acquisition is None else self._acquisition.status
+        run = self._run_status
         return LiveStatus(
             raw_frames=run.frames if run else 0,
             missing=run.missing if run else 0,
@@ -273,7 +276,7 @@ class LiveRun:
             refused=self._host.pipeline_status.refused if self._host is not None else 0,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
-            dose_j_cm2=self._acquisition.dose_j_cm2 if self._acquisition else None,
+            dose_j_cm2=self._dose_j_cm2,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
             lit=self.light.lit,
@@ -285,6 +288,25 @@ class LiveRun:
     def progress(self) -> Progress | None:
         """How far the plan has come, whether in time, what is missing and why; None before it is open."""
         return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the images, beyond what is said of each; any thread."""
+        return ()
+
+    @property
+    def _run_status(self) -> RunStatus | None:
+        return self._acquisition.status if self._acquisition is not None else None
+
+    @property
+    def _report(self) -> RunReport:
+        if self._acquisition is None:
+            raise DeviceError(NOT_OPEN)
+        return self._acquisition.report
+
+    @property
+    def _dose_j_cm2(self) -> float | None:
+        return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
 
     @property
     def _written(self) -> int:
@@ -316,10 +338,10 @@ class LiveRun:
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._warn)
         self._host.start()
-        self._acquisition.listen(self._queue)
-        self._acquisition.listen(self._rate)
-        if self._frame_seen is not None:
-            self._acquisition.listen(Calls(self._frame_seen, "the view of raw frames"))
+        seen = () if self._frame_seen is None else (Calls(self._frame_seen, "the view of raw frames"),)
+        self._listeners = (self._queue, self._rate, *seen)
+        for listener in self._listeners:
+            self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
             self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._warn)
@@ -359,23 +381,15 @@ class LiveRun:
         acquisition, host = self._acquisition, self._host
         if self._acquiring and acquisition is not None:
             self._acquiring = False
-            errors += _tried(acquisition.wait)
+            errors += tried(acquisition.wait)
         if host is not None and not self._host_ended:
             self._host_ended = True
             if not host.stop():
                 self._warn("the processing does not end; its last images are missing")
-        progress = None if acquisition is None else acquisition.progress.as_record()
-        remarks = {"warnings": list(self.warnings), "progress": progress}
+        progress = self.progress
+        remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)
-                errors += [e for e in _tried(recorder.close) if str(e) not in {str(known) for known in errors}]
+                errors += [e for e in tried(recorder.close) if str(e) not in {str(known) for known in errors}]
         return errors
-
-
-def _tried(step: Callable[[], object]) -> list[BaseException]:
-    try:
-        step()
-    except (RdlError, RuntimeError) as error:
-        return [error]
-    return []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.reconstruct.run import OfflineRun, Options, sigma_path
 from rdl_live.app.restore.images import restore_images
 from rdl_live.app.restore.stacks import RESTORATIONS, restore_stacks
 from rdl_live.errors import ConfigError
@@ -50,6 +50,8 @@ def restore_file(
     check_output(out, overwrite, inputs=[one for one in (raw, microscope, path) if one is not None])
     card = read_card(path)
     if card.task == Task.SUPER_RESOLUTION:
+        if card.config.get("spread"):
+            check_output(sigma_path(out), overwrite)
         return restore_images(
             raw,
             microscope,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire.plan import SINGLE_FRAME
 from rdl_live.app.disk import disk_free
-from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
 from rdl_live.app.session.goals import Goal, Kind, Requests
+from rdl_live.app.single_frame.choose import run_of
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.modality import modality_of
@@ -66,7 +67,7 @@ class SessionRun:
         self._latest: Result | None = None
         self._truth: TruthWatch | None = None
         self._began_s = time.monotonic()
-        self._run = LiveRun(
+        self._run = run_of(
             microscope,
             self.plan,
             out,
@@ -214,7 +215,7 @@ class SessionRun:
         """Return how it is."""
         base = replace(
             self._bench.base(),
-            doubts=self._doubts,
+            doubts=(*self._run.doubts, *self._doubts),
             recording=None,
             demo=self._bench.knobs(wishes),
             stage_um=self._bench.stage_um,
@@ -300,12 +301,18 @@ def plan_for(wishes: Requests, points: int | None = None, interval_s: float = 0.
     region = settings.region
     return Plan(
         name="live",
+        modality=single_frames(settings.modality),
         channels=(
             PlanChannel(name=settings.channel, power_percent=settings.power_percent, exposure_ms=settings.exposure_ms),
         ),
         time=TimePlan(points=points, interval_s=interval_s),
         roi=None if region is None else Region(x=region[0], y=region[1], width=region[2], height=region[3]),
     )
+
+
+def single_frames(modality: str) -> str | None:
+    """Return the modality of a plan; None for what the microscope file describes."""
+    return SINGLE_FRAME if modality == SINGLE_FRAME else None
 
 
 def _made(folder: Path) -> Path:

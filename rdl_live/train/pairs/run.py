@@ -95,6 +95,8 @@ def _card(
 ) -> Card:
     photons = [value for field in (*learnt, *held) for value in field.photons if value > 0]
     before, after = held_out(training)
+    # What a check against SIM compares with (`rdl_live.restore.agreement`).
+    spread = float(after.errors.std()) if len(after.errors) > 1 else 0.0
     return make_card(
         name,
         training,
@@ -108,7 +110,12 @@ def _card(
             "best_step": training.state.best_step,
         },
         valid={**valid, "photons": Span(low=min(photons) / _LIGHT, high=max(photons) * _LIGHT)},
-        scores={"held_out": round(after.error, 4), "held_out_before": round(before.error, 4)},
+        scores={
+            "held_out": round(after.error, 4),
+            "held_out_before": round(before.error, 4),
+            "held_out_sd": round(spread, 4),
+            "held_out_patches": len(after.errors),
+        },
     )
 
 

@@ -36,6 +36,10 @@ SEQUENCES = {
     "hardware": "by the camera's trigger (fastest)",
     "software": "by software (slow, works with every pattern source)",
 }
+TAKEN: dict[str | None, str] = {
+    None: "series of patterns, as the microscope file has it",
+    "single-frame": "single frames for a network, checked by series of patterns",
+}
 ON_ERROR = {"stop": "end the plan, with the light off", "skip": "skip it, report it, and continue with the rest"}
 # Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
 BOXES = (
@@ -214,6 +218,14 @@ class PlanEditor(QWidget):
         )
         self._bound.append(bound)
         form.addRow("Patterns stepped", stepped)
+        tip = "One frame in even light is a ninth of the light of a series; a network super-resolves it"
+        taken, bound = bound_choice(self.model, ("modality",), TAKEN, tip, "plan-modality")
+        self._bound.append(bound)
+        form.addRow("Taken", taken)
+        tip = "Time points of single frames from one series of patterns to the next, which says whether they agree"
+        self._check_every = count_box(1, 100_000, " time points", tip, "plan-check-every")
+        self._bound.append(bound_count(self.model, ("check_every",), self._check_every))
+        form.addRow("Series every", self._check_every)
         return group
 
     def _show_optional(self) -> None:
@@ -224,6 +236,7 @@ class PlanEditor(QWidget):
             self._points.setValue(points)
         blocker.unblock()
         self._endless.setChecked(points is None)
+        self._check_every.setEnabled(self.model.get("modality") == "single-frame")
         self._part.setChecked(self.model.get("roi") is not None)
         self._region.setVisible(self.model.get("roi") is not None)
 

@@ -49,11 +49,12 @@ def test_without_windows_it_is_collected_at_once() -> None:
     assert deleted == [threading.get_ident()]
 
 
-def test_another_thread_has_it_collected_in_that_of_qt(host: GarbageCollector) -> None:
+def test_another_thread_has_it_collected_in_that_of_qt(qtbot: QtBot, host: GarbageCollector) -> None:
     del host
     deleted: list[int] = []
     Circle(deleted)
     in_a_thread(_garbage.collect)
+    qtbot.waitUntil(lambda: len(deleted) > 0)
     assert deleted == [threading.get_ident()]
 
 
