@@ -25,7 +25,7 @@ TRUTH = "truth"
 """Name of the picture of the specimen as it is: a simulated microscope knows it."""
 CLASSICAL = ("raw", "widefield", "sim", TRUTH)
 """Those that no denoiser has touched."""
-MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
+MORE = {"sr": "By network, fine detail inferred", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
 """Titles of images that some stages give."""
 
 

@@ -212,7 +212,7 @@ def test_every_image_that_a_stage_makes_has_a_pane(widget: SimWidget, session: F
     widget.refresh()
     assert widget.grid.shown == ["raw", "widefield", "sim", "sr", "taken away"]
     assert [widget.grid.panes[name].title for name in ("sr", "taken away")] == [
-        "Super-resolved by network",
+        "By network, fine detail inferred",
         "Taken away",
     ]
     assert widget.grid.panes["sr"].picture is sim
