@@ -81,7 +81,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
     from rdl_live.files.recorder import Recorder
 
     with (
-        Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
+        Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.warn) as recorder,
         stopped_by_signals(acquisition.stop, acquisition.make_safe) as signals,
     ):
         acquisition.record_to(recorder)
@@ -99,7 +99,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
         finally:
             recorder.remarks["progress"] = acquisition.progress.as_record()
         summary = recorder.close()
-    _tell_end(console, report, summary)
+    _print_end(console, report, summary)
     if signal.SIGINT in signals:
         return INTERRUPTED
     return NOTHING if not summary.raw_frames else 0
@@ -118,7 +118,7 @@ def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
     )
 
 
-def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
+def _print_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
     ended = "stopped" if report.stopped else "done"
     console.print(
         f"{ended} after {report.seconds:.1f} s: {summary.series} whole series, {summary.raw_frames} raw frames in "
