@@ -46,6 +46,8 @@ SINGLE_FRAME_WEIGHTS = "dfcan"
 """Shipped weights for single frames, where nothing is said."""
 CHECK_EVERY = 100
 """Single frames from one series of patterns to the next."""
+BETWEEN_S = 1.0
+"""What it takes in the dark to change from single frames to a series of patterns and back, on a busy computer."""
 CAMERAS = ("ideal", "scmos", "emccd")
 CAMERA_DEVICE = "Camera"
 CAMERA = "scmos"
@@ -117,7 +119,7 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
     frame_s = 1e-3 * (exposure_ms + readout_ms)
     series_s = microscope.pattern.frames * frame_s
     if settings.single:
-        series_s = frame_s + series_s / CHECK_EVERY
+        series_s = frame_s + (series_s + BETWEEN_S) / CHECK_EVERY
     corner = (LARGEST - settings.size) // 2
     return Plan(
         name="demo",
@@ -151,7 +153,7 @@ class Demo:
 
         Args:
             settings: what is shown.
-            on_warning: told what the user should know.
+            on_warning: called with what the user should know.
             receivers: are given each image.
 
         Raises:

@@ -46,6 +46,14 @@ PANELS = Table(
             order=50,
         ),
         PanelKind(
+            "matrix",
+            "Which method?",
+            Where.WINDOW,
+            later("rdl_live.view.matrix.panel"),
+            Opened("view", "Which method …", "Ctrl+M", "Ask an assessment: which method for this structure and light"),
+            order=55,
+        ),
+        PanelKind(
             "retrain",
             "Retrain the denoiser",
             Where.WINDOW,
