@@ -78,8 +78,12 @@ weights-large: $(READY) ## the same for `rdl-large`, three times the work
 		--network spread=48 $(ERRORS) $(ARGS)
 	$(BIN)/python -m benchmarks.denoise rdl-large
 
+# A short training, for two cores: a graphics card, or a night, bears ten times the steps (make weights-sr SR_STEPS=20000).
+SR_STEPS := 1000
+
 weights-sr: $(READY) ## train a small DFCAN for single frames, and assess it: matrix/matrix.html
-	$(BIN)/rdl-live train sr --architecture dfcan --out $(WEIGHTS)/dfcan.safetensors --minutes 60 --seed 71 --overwrite \
+	$(BIN)/rdl-live train sr --architecture dfcan --out $(WEIGHTS)/dfcan.safetensors --steps $(SR_STEPS) --size 64 \
+		--workers 0 --seed 71 --overwrite \
 		$(ARGS)
 	$(BIN)/rdl-live assess --models dfcan --out matrix --overwrite
 

@@ -108,7 +108,7 @@ def run_window(
         if "BY HAND" in notice.text:
             print(f"{notice.severity.value}: {notice.text}", file=sys.stderr)
     if not ended:
-        print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
+        print("error: the devices do not shut down; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.
         os._exit(1)
     delete_windows(*recordings.windows, window)

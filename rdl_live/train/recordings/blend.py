@@ -19,7 +19,7 @@ from rdl_models.architecture import ScalesError
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """a."""
 _MOST = 1.5
-"""Factor by which the error that is told may change at most, either way."""
+"""Factor by which the expected error may change at most, either way."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Blend:
 
 
 def best_blend(task: PairTask, started: Network, trained: Network) -> Blend:
-    """Return the share of the change that does best, its error told as rightly as at the start.
+    """Return the share of the change that does best, its error estimated as well as at the start.
 
     Args:
         task: asks the judge.

@@ -80,6 +80,6 @@ def interval(means: Values) -> Interval:
 
 
 def root_quotient(part: Values, whole: Values) -> Interval:
-    """Return the root of a quotient of means; infinite where the denominator cannot be told from 0."""
+    """Return the root of a quotient of means; infinite where the denominator cannot be distinguished from 0."""
     quotient = np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
     return interval(np.sqrt(quotient.clip(min=0)))

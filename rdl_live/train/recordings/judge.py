@@ -102,7 +102,7 @@ class Judged:
     """One denoiser against the first."""
 
     ratio: Interval
-    """Error relative to that of the first (root mean square); infinite where that cannot be told from 0."""
+    """Error relative to that of the first (root mean square); infinite where that cannot be distinguished from 0."""
     less: Interval
     """Mean square error less that of the first [photons^2]."""
     error: float
@@ -153,7 +153,7 @@ class Reference:
 
 @torch.no_grad()
 def told(network: nn.Module, asked: Sequence[Question]) -> float | None:
-    """Return the mean error that a denoiser tells of its images [photons]; None where it tells none."""
+    """Return the mean error that a denoiser expects of its images [photons]; None where it expects none."""
     found = []
     for question in asked:
         sigma = ask(network, question.evidence).sigma
@@ -180,7 +180,7 @@ def measure(
         times: time points that may judge; at most `MOST_TIMES` are looked at.
         area: what of the frame judges, (y, x), 1 or 0; all of it where left out.
         others: other patterns that may be the true ones, see `other_patterns`.
-        progress: told what is done.
+        progress: called with what is done.
 
     Raises:
         DataError: nothing of the recording is left to judge by.
