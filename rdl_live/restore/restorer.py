@@ -114,7 +114,12 @@ class Restorer:
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
         self._geometry = build_geometry(
-            Otf.of(scope, channel), patterns, self.shape, factor=scope.pattern.sr_factor, device=self.device
+            Otf.of(scope, channel),
+            patterns,
+            self.shape,
+            factor=scope.pattern.sr_factor,
+            shared=scope.pattern.shared,
+            device=self.device,
         )
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._matched = matched_plan(self._geometry)
