@@ -43,7 +43,7 @@ from rdl_live.files import load_microscope
 from rdl_live.files.recorder import Recorder
 from rdl_live.train.pairs.run import train_on_pairs
 from rdl_live.train.pairs.settings import PairSettings
-from rdl_models import find_architecture
+from rdl_models import find_architecture, read_card
 
 APART_UM = 40.0
 """From one field to the next: no two show the same structures."""
@@ -139,7 +139,11 @@ def recorded(setting: Setting, raw: Path) -> None:
 
 
 def trained(setting: Setting, raw: Path, weights: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Train the small DFCAN on the recording; a training that was interrupted goes on. Return its scores."""
+    """Train the small DFCAN on the recording; one that was interrupted goes on, one that is done is not repeated. Return its
+    scores.
+    """
+    if weights.exists():
+        return read_card(weights).scores
     pairs = own_pairs([raw], config_file("demo.yaml"), 1, 2)
     small = find_architecture("dfcan").small
     assert small is not None
