@@ -139,7 +139,7 @@ def recorded(setting: Setting, raw: Path) -> None:
 
 
 def trained(setting: Setting, raw: Path, weights: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Train the small DFCAN on the recording; one that was interrupted goes on, one that is done is not repeated. Return its
+    """Train the small DFCAN on the recording, unless that is done; what was interrupted goes on. Return its
     scores.
     """
     if weights.exists():
