@@ -51,6 +51,8 @@ ROW = 6
 FULL_PHOTONS = 100.0
 """Of a frame of 10 ms at full power."""
 PATCH, SPREAD = 64, 16
+PATTERNS = 9
+"""Frames of a series."""
 
 
 @dataclass(frozen=True)
@@ -223,13 +225,19 @@ def _errors(run: LiveRun, watch: list[TruthWatch]) -> tuple[dict[str, float], Tr
     with run:
         run.start()
         run.end()
-        dose = run.status.dose_j_cm2
+        dose, units = run.status.dose_j_cm2 or 0.0, max(run.status.series, 1)
         watch[0].close()
     latest = watch[0].latest
     assert latest is not None, "no image was compared in time"
     errors = {name: round(error, 4) for name, error in watch[0].errors.items()}
-    images = max(run.stats.images, 1)
-    return {**errors, "images": images, "dose_of_an_image_j_cm2": (dose or 0.0) / images}, latest
+    # Of single frames, without the series that check them; with these it is more, the more often they are taken.
+    exposures = units + PATTERNS * len(getattr(run, "checks", ()))
+    return {
+        **errors,
+        "images": run.stats.images,
+        "dose_of_an_image_j_cm2": round(dose / exposures, 4),
+        "with_the_checks_j_cm2": round(dose / units, 4),
+    }, latest
 
 
 def _field(index: int) -> Place:
