@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
 """A snap with unknown patterns takes a series now and then, until there is an image; the light is off between them."""
 STALLED_S = 1.5
-"""Without a frame for so long (and two exposures), the user is told; the run goes on and waits."""
+"""Without a frame for so long (and two exposures), the user is warned; the run goes on and waits."""
 _AT = {Kind.LIVE: Activity.LIVE, Kind.SNAP: Activity.SNAPPING, Kind.RECORD: Activity.RECORDING}
 
 

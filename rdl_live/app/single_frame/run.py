@@ -121,14 +121,14 @@ class SingleFrameRun(LiveRun):
     def _open(self) -> None:
         super()._open()
         assert self._core is not None
-        checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._tell)
+        checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._warn)
         self._check_doses(checks)
         if self.out is not None:
             whole = recording_layout(checks, denoiser=self.options.denoise)
             points = self._whole.time.points
             count = None if points is None else -(-points // self._whole.check_every)
             layout = whole.model_copy(update={"time_points": count})
-            self._check_recorder = Recorder(self.out / CHECKS, layout, self.options.overwrite, on_warning=self._tell)
+            self._check_recorder = Recorder(self.out / CHECKS, layout, self.options.overwrite, on_warning=self._warn)
 
     @property
     def _check_plan(self) -> Plan:
@@ -236,14 +236,14 @@ class SingleFrameRun(LiveRun):
     def _tell_of(self, check: Check) -> None:
         self.checks.append(check)
         if check.doubt:
-            self._tell(check.doubt)
+            self._warn(check.doubt)
         self._on_check(check)
 
     def _part(self, scope: Microscope, plan: Plan) -> Acquisition | None:
         """Return a part of the run, which a stop reaches from now on; None after a stop."""
         assert self._core is not None
         self._count()
-        part = Acquisition(self._core, scope, plan, on_warning=self._tell, light=self.light)
+        part = Acquisition(self._core, scope, plan, on_warning=self._warn, light=self.light)
         self._acquisition = part
         # A stop that came before it was reachable.
         return None if self._stop.is_set() else part

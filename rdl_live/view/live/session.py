@@ -1,4 +1,4 @@
-"""What the window needs of a microscope: to ask for things, and to be told how it is. Without Qt.
+"""What the window needs of a microscope: to ask for things, and to know how it is. Without Qt.
 
 `rdl_live.app.LiveSession` is such a session; a test may make another.
 """
