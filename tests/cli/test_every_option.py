@@ -78,8 +78,9 @@ RUNS = [
         Case("simulate s.tif --microscope M.yaml --size 64x72 --overwrite --channel red", ("s.tif",)),
         Case(
             "simulate s.tif -m M.yaml --specimen rings --photons 20 --size 64 --time-points 2 --interval 2 "
-            "--frame-time 0.01 --seed 3 --modulation 0.6 --phase-jitter 2 --flicker 0.02 --density 0.5 --haze 0.2 "
-            "--background 0.1 --speed 0.05 --bleach-time 30 --truth t.tif --json p.json",
+            "--saturation 0.5 --switching 0.1 --frame-time 0.01 --seed 3 --modulation 0.6 --phase-jitter 2 "
+            "--flicker 0.02 --density 0.5 --haze 0.2 --background 0.1 --speed 0.05 --bleach-time 30 --truth t.tif "
+            "--json p.json",
             ("s.tif", "t.tif", "p.json"),
         ),
         Case(
