@@ -169,14 +169,13 @@ def _card(
     share: float,
 ) -> Card:
     """Return the metadata of weights that were trained on recordings."""
-    held = {id(moment.film): moment.fellows for moment in moments.held}
     recordings = [
         {
             "name": film.name,
             "fingerprint": film.fingerprint,
             "time_points": len(film),
             "first": film.first,
-            "held_out": [film.first + time for time in held.get(id(film), ())],
+            "held_out": [film.first + moment.time for moment in moments.judging(film)],
             "held_out_place": None if (place := moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),
