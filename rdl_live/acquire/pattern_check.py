@@ -1,4 +1,4 @@
-"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM tells what it shows.
+"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM reports what it shows.
 
 In a series each frame f holds, at the wave vector k of orientation o, the specimen's own spectrum S(k), the same in
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.optics.arrays import median_of_few
 from rdl_live.optics.pattern import PatternSet
 
 Frame = npt.NDArray[np.generic]
@@ -92,7 +93,7 @@ class PatternCheck:
         photons = np.array([[sum_ for _, sum_ in row] for row in measured])
         found = found * np.clip(photons.mean() / photons, *FLICKER)[..., None]
         noise = math.sqrt((float(photons.mean()) + self._read_noise) * self._light_share)
-        verdict = self._verdict(found, noise)
+        verdict = self._verdicts(found[None], noise)[0]
         if verdict.judged or not self._displaced(found, noise):
             return verdict
         rows, columns = found.shape[:2]
@@ -104,24 +105,24 @@ class PatternCheck:
         So it is where the SLM began early or late: by two places no orientation has two frames of its own any more.
         """
         flat = found.reshape(-1, found.shape[-1])
-        for places in range(1, len(flat)):
-            verdict = self._verdict(np.roll(flat, places, axis=0).reshape(found.shape), noise)
-            if verdict.judged and not verdict.wrong:
-                return True
-        return False
+        rolled = np.stack([np.roll(flat, places, axis=0) for places in range(1, len(flat))])
+        return any(one.judged and not one.wrong for one in self._verdicts(rolled.reshape(-1, *found.shape), noise))
 
-    def _verdict(self, found: Complexes, noise: float) -> Verdict:
-        """Judge transforms (angle, phase, o), given the photons' noise in them."""
-        wrong: set[tuple[int, int]] = set()
-        sizes = []
+    def _verdicts(self, found: Complexes, noise: float) -> list[Verdict]:
+        """Judge transforms (n, angle, phase, o) of n series, given the photons' noise in them."""
+        sizes = np.empty((len(found), len(self._patterns)))
+        wrong = np.zeros(found.shape[:3], np.bool_)
         for orientation, pattern in enumerate(self._patterns):
             stripes = np.exp(1j * np.array(pattern.phases_rad))
-            size, residual = _fit(found[:, :, orientation], orientation, stripes)
-            sizes.append(size)
-            if size > SIGNIFICANT * noise:
-                wrong |= {(int(a), int(p)) for a, p in np.argwhere(residual > WRONG * size)}
-        median = float(np.median(sizes))
-        return Verdict(tuple(sorted(wrong)), judged=median > SIGNIFICANT * noise)
+            size, residual = _fit(found[..., orientation], orientation, stripes)
+            sizes[:, orientation] = size
+            seen = (size > SIGNIFICANT * noise)[:, None, None]
+            wrong |= seen & (residual > WRONG * size[:, None, None])
+        judged = median_of_few(sizes) > SIGNIFICANT * noise
+        return [
+            Verdict(tuple((int(a), int(p)) for a, p in np.argwhere(one)), judged=bool(enough))
+            for one, enough in zip(wrong, judged, strict=True)
+        ]
 
 
 def _window(size: int) -> npt.NDArray[np.float64]:
@@ -133,18 +134,25 @@ def _window(size: int) -> npt.NDArray[np.float64]:
     return window
 
 
-def _fit(values: Complexes, orientation: int, stripes: Complexes) -> tuple[float, npt.NDArray[np.float64]]:
-    """Fit values (angle, phase) at one wave vector by S + A stripes (in the frames of one orientation).
+def _fit(
+    values: Complexes, orientation: int, stripes: Complexes
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Fit values (n, angle, phase) at one wave vector by S + A stripes (in the frames of one orientation).
 
     Robust against a few wrong frames: S is the median over the frames of the other orientations.
 
     Returns:
-        |A|, and the residual of every frame (angle, phase).
+        |A| of each of the n series, and the residual of every frame (n, angle, phase).
     """
-    others = np.delete(values, orientation, axis=0).ravel() if len(values) > 1 else values.ravel()
-    specimen = complex(np.median(others.real), np.median(others.imag))
-    light = (values[orientation] - specimen) * stripes.conj()
-    stripe = complex(np.median(light.real), np.median(light.imag))
-    model = np.full(values.shape, specimen)
-    model[orientation] += stripe * stripes
-    return abs(stripe), np.abs(values - model)
+    others = np.delete(values, orientation, axis=1) if values.shape[1] > 1 else values
+    specimen = _complex_median(others.reshape(len(values), -1))[:, None]
+    stripe = _complex_median((values[:, orientation] - specimen) * stripes.conj())
+    model = np.broadcast_to(specimen[..., None], values.shape).copy()
+    model[:, orientation] += stripe[:, None] * stripes
+    return np.abs(stripe), np.abs(values - model)
+
+
+def _complex_median(values: Complexes) -> Complexes:
+    """Return the medians along the last axis, of the real and of the imaginary parts."""
+    found: Complexes = median_of_few(values.real) + 1j * median_of_few(values.imag)
+    return found

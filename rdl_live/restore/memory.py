@@ -28,7 +28,7 @@ DENOISED = 0.8
 NEW = 0.3
 """Share of the newest series in what is known of lasting change."""
 LIGHT = 30.0
-"""Damping of the image that tells the light, relative to the Wiener estimate's."""
+"""Damping of the image that gives the light, relative to the Wiener estimate's."""
 _LEAST = 1e-12
 
 

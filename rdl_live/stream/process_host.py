@@ -3,22 +3,22 @@ graphics driver can reach acquisition and recording.
 
     SeriesQueue, in shared memory -> thread "rdl-feed" -> worker -> shared memory -> thread "rdl-results" -> receivers
 
-A worker that ends or does not answer is replaced: the user is told, the latest patterns are handed on, and images go
+A worker that ends or does not answer is replaced: the user is warned, the latest patterns are handed on, and images go
 on. The series that was with it is lost, and counted.
 """
 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.denoiser_requests import DenoiserRequests
 from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item, SeriesQueue
 from rdl_live.stream.recipe import PipelineRecipe
@@ -37,8 +37,8 @@ from rdl_live.stream.worker_messages import (
     NoMore,
     Ready,
     Setup,
-    Told,
     UseDenoiser,
+    Warned,
 )
 from rdl_live.stream.worker_process import IMAGES, Link, keep_reserve, start_method, take_worker
 
@@ -63,7 +63,7 @@ class ProcessHost:
         recipe: PipelineRecipe,
         queue: SeriesQueue,
         receivers: Sequence[OnResult],
-        tell: Tell = _LOG.warning,
+        warn: Warn = _LOG.warning,
         *,
         hang_s: float = HANG_S,
         method: str | None = None,
@@ -73,14 +73,14 @@ class ProcessHost:
         Args:
             recipe: what the worker builds its pipeline from.
             queue: where frames come from, in shared memory; it is let go of at the end of `stop`.
-            receivers: called with each result, in a thread of the host; one that raises is told and called no more.
-            tell: gets sentences for the user.
+            receivers: called with each result, in a thread of the host; one that raises is reported and called no more.
+            warn: gets sentences for the user.
             hang_s: time in which a worker must answer for a frame [s].
             method: how processes are started; by default the quickest way of this system.
         """
-        self._recipe, self._queue, self._tell = recipe, queue, tell
+        self._recipe, self._queue, self._warn = recipe, queue, warn
         self._hang_s, self._method = hang_s, method or start_method()
-        self._receivers, self._failures = Receivers(receivers, tell), Failures(tell)
+        self._receivers, self._failures = Receivers(receivers, warn), Failures(warn)
         self._changed = threading.Condition()
         self._link: Link | None = None
         self._no_more = self._abandoned = self._ended = False
@@ -89,9 +89,7 @@ class ProcessHost:
         self._restarts = self._lost = self._fruitless = 0
         self._device, self._denoise = recipe.device, recipe.denoise
         self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
-        self._wishes: deque[tuple[str, Future[None]]] = deque()
-        self._asked: dict[int, tuple[str, Future[None]]] = {}
-        self._number = 0
+        self._denoisers = DenoiserRequests()
         # Daemons, so that a program that forgets to stop them can end.
         self._feeder = threading.Thread(target=self._feed, name="rdl-feed", daemon=True)
         self._listener = threading.Thread(target=self._supervise, name="rdl-results", daemon=True)
@@ -146,12 +144,7 @@ class ProcessHost:
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
-        done: Future[None] = Future()
-        with self._changed:
-            self._wishes.append((name, done))
-        if self._ended:
-            self._refuse_wishes("the processing has ended")
-        return done
+        return self._denoisers.add(name)
 
     # From the queue to the worker -----------------------------------------------------------------------
 
@@ -213,7 +206,7 @@ class ProcessHost:
                 self._ended = True
                 self._changed.notify_all()
             self._was_ready.set()
-            self._refuse_wishes("the processing has ended")
+            self._denoisers.end()
 
     def _over(self) -> bool:
         """Whether no other worker is needed."""
@@ -240,12 +233,12 @@ class ProcessHost:
             self._queue.release(link.series, lost=True)
             self._changed.notify_all()
         link.close()
-        self._refuse_asked()
+        self._denoisers.refuse_sent()
         if not finished and not self._abandoned:
             self._replace(f"process {fault or ended}", lost)
 
     def _hired(self) -> Link:
-        """Return a worker that has been told what to do.
+        """Return a worker that has been set up.
 
         Raises:
             DeviceError: not enough shared memory, or the process does not start.
@@ -278,7 +271,8 @@ class ProcessHost:
         """Do what the worker says until it ends; return "" for an orderly end, what is wrong, or None."""
         connection, heard_s = link.worker.connection, time.perf_counter()
         while not self._abandoned:
-            self._pass_wishes(link)
+            while link.ready and (request := self._denoisers.send()) is not None:
+                self._send(link, UseDenoiser(*request))
             try:
                 if connection.poll(POLL_S):
                     message = connection.recv()
@@ -305,14 +299,15 @@ class ProcessHost:
                 self._answered(link, released)
             case ImageReady():
                 self._take(link, message)
-            case Told(text):
-                self._tell(text)
+            case Warned(text):
+                self._warn(text)
             case Failed(key, error):
                 self._fail(key, error)
             case FailedAfter(error):
                 self._failures.add(error, None)
             case DenoiserChanged(number, error):
-                self._answer(number, error)
+                name = self._denoisers.answer(number, error)
+                self._denoise = self._denoise if error is not None else name
             case Ready():
                 self._welcome(link)
 
@@ -374,7 +369,7 @@ class ProcessHost:
         self._fruitless += 1
         series = f"; {lost} series lost" if lost else ""
         if self._no_more:
-            self._tell(f"processing: its {what}, before its last images{series}; the recording is complete")
+            self._warn(f"processing: its {what}, before its last images{series}; the recording is complete")
             return
         if self._fruitless >= TRIES:
             self._failures.give_up(f"after {TRIES} processes in a row ended without an image (the last one {what})")
@@ -383,40 +378,10 @@ class ProcessHost:
         where = ""
         if self._fruitless > ON_PROCESSOR and self._device != "cpu":
             self._device, where = "cpu", ", on the processor instead of the graphics card"
-        self._tell(
+        self._warn(
             f"processing: its {what}{series}; it is started again{where} (restart {self._restarts}), "
             "and the recording goes on"
         )
         if self._fruitless > 1:  # at once after a run of good ones, slower where it goes on
             with self._changed:
                 self._changed.wait_for(lambda: self._abandoned, 0.25 * 2**self._fruitless)
-
-    # The denoiser ---------------------------------------------------------------------------------------
-
-    def _pass_wishes(self, link: Link) -> None:
-        while link.ready:
-            with self._changed:
-                if not self._wishes:
-                    return
-                name, done = self._wishes.popleft()
-                self._number += 1
-                self._asked[self._number] = (name, done)
-            self._send(link, UseDenoiser(self._number, name))
-
-    def _answer(self, number: int, error: Exception | None) -> None:
-        name, done = self._asked.pop(number)
-        if error is not None:
-            done.set_exception(error)
-            return
-        self._denoise = name
-        done.set_result(None)
-
-    def _refuse_asked(self) -> None:
-        for name, done in self._asked.values():
-            done.set_exception(DeviceError(f"denoiser {name!r}: the processing ended meanwhile; try again"))
-        self._asked.clear()
-
-    def _refuse_wishes(self, why: str) -> None:
-        while self._wishes:
-            name, done = self._wishes.popleft()
-            done.set_exception(DeviceError(f"denoiser {name!r}: {why}; start anew"))

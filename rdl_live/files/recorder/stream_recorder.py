@@ -100,7 +100,7 @@ class StreamRecorder:
             layout: what will be recorded.
             overwrite: replace an existing Zarr folder.
             limits: memory, patience and disk space.
-            on_warning: told once each time that the disk falls behind; goes to the log by default.
+            on_warning: called each time that the disk falls behind; goes to the log by default.
             sink: where the chunks go; by default into the folder.
 
         Raises:
@@ -266,7 +266,7 @@ class StreamRecorder:
             self._drain.fail(
                 OutputError(
                     f"{self.path}: {self._writer.written.frames} frames were written, {back.frames} read back "
-                    f"({len(back.problems)} series are damaged or lost); check this disk, and trust it no more"
+                    f"({len(back.problems)} series are damaged or lost); check this disk, and do not trust it"
                 )
             )
 

@@ -13,9 +13,10 @@ from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import valid_near
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.loop.task import TrainingTask
+from rdl_live.train.recordings.blend import best_blend
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.motion import Motion, longest, measure_motion
@@ -23,7 +24,6 @@ from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_models import Card, Task, Weights, load_weights, save_weights
-from rdl_models.card import card_name
 
 ENOUGH = 100
 """Steps after which a recording has usually shown whether it has anything to teach."""
@@ -58,7 +58,7 @@ def learn(
     overwrite: bool = False,
     name: str | None = None,
     watch: Callable[[Step], bool | None] = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
     rehearse: Callable[[PairTask], TrainingTask[Any]] | None = None,
 ) -> Result:
     """Go on training the denoiser on noisy recordings alone.
@@ -73,8 +73,8 @@ def learn(
         resume: go on from the checkpoint.
         overwrite: replace what is there.
         name: of the weights; by default that of the file.
-        watch: told of every step; ends the training by returning True (the checkpoint is kept).
-        tell: told what is found on the way, in sentences.
+        watch: called with every step; ends the training by returning True (the checkpoint is kept).
+        notify: called with what is found on the way, in sentences.
         rehearse: mixes what was learnt before into the task, against forgetting; `rdl_live.train.train_on_films` does.
 
     Raises:
@@ -91,7 +91,7 @@ def learn(
         if auto:
             settings = settings.replace(scheme=motion.scheme)
         settings = settings.replace(reach=motion.reach)
-        tell(motion.words)
+        notify(motion.words)
     if settings.scheme is Scheme.TIS and motion is not None and motion.scheme is Scheme.SPLIT and not force:
         words.append("nothing was trained: use `rdl-live train split` (or `train auto`) on this recording")
         return Result(None, settings.scheme, motion, None, tuple(words))
@@ -108,18 +108,19 @@ def learn(
             "denoise; nothing was trained, keep the weights that you have"
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
-    if not finished(training, outputs, _Pace(training, watch, tell)):
-        words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
+    if not finished(training, outputs, _Pace(training, watch, notify)):
+        words.append(outputs.stopped)
         return Result(None, settings.scheme, motion, None, tuple(words))
-    found = gain(moments, training.started, training.result) if training.state.best_step else NOTHING
+    blend = best_blend(task, training.started, training.learnt)
+    found = gain(moments, training.started, blend.network) if blend.share else NOTHING
     words.append(found.words)
     outputs.checkpoint.unlink(missing_ok=True)
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
-    called = name or card_name(out.name.removesuffix(SUFFIX))
-    card = _card(called, start.card, training, moments, films, found, motion)
-    save_weights(out, training.result, card, overwrite=overwrite or resume)
+    called = name or outputs.card_name
+    card = _card(called, start.card, training, moments, films, found, motion, blend.share)
+    save_weights(out, blend.network, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
 
@@ -127,9 +128,9 @@ class _Pace:
     """Says after some steps whether the minutes are enough, as it watches them."""
 
     def __init__(
-        self, training: Training[Any], watch: Callable[[Step], bool | None], tell: Callable[[str], None]
+        self, training: Training[Any], watch: Callable[[Step], bool | None], notify: Callable[[str], None]
     ) -> None:
-        self._training, self._watch, self._tell = training, watch, tell
+        self._training, self._watch, self._notify = training, watch, notify
         self._first = training.state.step
 
     def __call__(self, step: Step) -> bool | None:
@@ -138,7 +139,7 @@ class _Pace:
             expected = state.step * 60 * settings.minutes / max(state.seconds, 1e-9)
             if expected < ENOUGH:
                 minutes = math.ceil(ENOUGH * state.seconds / state.step / 60)
-                self._tell(
+                self._notify(
                     f"{settings.minutes:g} minutes are about {expected:.0f} steps on this computer; {ENOUGH} usually "
                     f"decide whether anything is gained: --minutes {minutes}"
                 )
@@ -165,16 +166,16 @@ def _card(
     films: Sequence[Film],
     found: Gain,
     motion: Motion | None,
+    share: float,
 ) -> Card:
     """Return the metadata of weights that were trained on recordings."""
-    held = {id(moment.film): moment.fellows for moment in moments.held}
     recordings = [
         {
             "name": film.name,
             "fingerprint": film.fingerprint,
             "time_points": len(film),
             "first": film.first,
-            "held_out": [film.first + time for time in held.get(id(film), ())],
+            "held_out": [film.first + moment.time for moment in moments.judging(film)],
             "held_out_place": None if (place := moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),
@@ -192,6 +193,7 @@ def _card(
             "recordings": recordings,
             "motion_nm": None if motion is None else round(min(motion.per_point_nm, 1e6), 1),
             "best_step": training.state.best_step,
+            "share_of_change": share,
             "from": start.name,
             "before": start.trained_on,
         },
