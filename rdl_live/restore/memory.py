@@ -2,7 +2,7 @@
 
 A time-lapse shows the same object again and again. Let m be the mean of the spectra M of the series before, worth s
 series, place by place. It is moved to where its structures are in the newest series and compared with it
-(`rdl_live.restore.agreement`). What the difference is more than noise is change, of power q, and the mean is worth
+(`rdl_live.restore.comparison`). What the difference is more than noise is change, of power q, and the mean is worth
 
     s' = 1 / (1/s + q / e),   m <- (M + s' m) / (1 + s'),   s <- 1 + s'
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rdl_live.restore.agreement import Plan
+from rdl_live.restore.comparison import Plan
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, trust
 from rdl_live.restore.sampling import resized

@@ -102,7 +102,10 @@ RUNS = [
         Case(f"reconstruct mosaics.tif -m M.yaml {READING}", ("mosaics-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise object-plane.safetensors", ("raw-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise rdl-sim.safetensors", ("raw-sr.tif",)),
-        Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2", ("film-sr.tif",)),
+        Case(
+            "reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2",
+            ("film-sr.tif", "film-sr-worth.tif"),
+        ),
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
