@@ -258,6 +258,7 @@ RUNS = [
         ),
         Case("assess --models dfcan.safetensors --out m --data pairs --microscope M.yaml", code=2),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
+        Case("models export care.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
         Case("train denoise --architecture rdl-sim --out w.safetensors --steps 1", ("w.safetensors",)),
