@@ -187,7 +187,7 @@ def test_the_error_alone_is_taught_and_images_stay_the_same(tmp_path: Path, monk
         ({"start": None}, "needs --from"),
         ({"grow": True}, "--grow --error-only"),
         ({"network": {"width": 16}}, "--network width"),
-        ({"network": {"spread": 0}}, "tells no error"),
+        ({"network": {"spread": 0}}, "estimates no error"),
         ({"network": {"spread": 10**6}}, "--network spread"),
     ],
 )

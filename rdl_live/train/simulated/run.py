@@ -113,7 +113,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
 def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
     """Return the head that estimates the error: a new one if the settings say how large."""
     if not isinstance(network, EstimatesError):
-        raise ConfigError(f"--error-only: networks of {settings.architecture!r} tell no error")
+        raise ConfigError(f"--error-only: networks of {settings.architecture!r} estimate no error")
     try:
         if "spread" in settings.network:
             with torch.random.fork_rng(devices=[]):
