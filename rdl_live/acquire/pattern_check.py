@@ -4,10 +4,16 @@ In a series each frame f holds, at the wave vector k of orientation o, the speci
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by
 least squares; a frame in which the stripes are elsewhere, or turned, leaves a residual as large as A. Costs a few
 sums over each frame; 0.07 ms a frame of 256 x 256, 0.5 ms of 512 x 512, on one CPU thread.
+
+A time-lapse of an hour is a million comparisons, so what chance does once in a million must not be called wrong. Three
+things leave residuals in a right series: the photons' noise; a specimen of few points, whose own spectrum the stripes of
+the other orientations carry to k; and a specimen that moves, so that S changes from frame to frame. The first is known.
+The second shows in all frames, so a wrong one must stand out among the residuals of its series. The third shows in how
+much every frame differs from the same frame of the series before.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +23,7 @@ from rdl_live.optics.pattern import PatternSet
 
 Frame = npt.NDArray[np.generic]
 Complexes = npt.NDArray[np.complex128]
+Reals = npt.NDArray[np.float64]
 Measured = tuple[Complexes, float]
 """A frame's transform at the wave vector of each orientation, and its photons in all."""
 
@@ -24,6 +31,16 @@ SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
 WRONG = 0.6
 """Residual, relative to the stripes, from which a frame is taken for wrong."""
+CHANCE = 5.0
+"""Residual, in standard deviations of the photons' noise, below which it is chance: reached once in 2e7 frames."""
+SCATTER, SCATTER_ALONE = 5.5, 9.0
+"""The same, relative to the median residual of the series: where the series before is at hand, and where it is not."""
+JUMP = 4.0
+"""Change from the series before, relative to the median change, below which the specimen's motion explains it."""
+CLEAR = 4.0
+"""Stripes are judged where they stand so many median residuals above zero."""
+WEAKER = 0.5
+"""Stripes of a series as it came, relative to those of the same series some places further, that show it displaced."""
 FLICKER = (0.5, 2.0)
 """Flicker and bleaching change the light from frame to frame by no more; beyond it is noise."""
 PIECE_PX = 2**16
@@ -73,6 +90,7 @@ class PatternCheck:
         # Real and imaginary parts side by side: one product of real numbers a frame.
         self._waves_x = np.concatenate([np.stack([w.real, w.imag], 1) for w in waves_x], 1).astype(np.float32)
         self._dark = self._waves_y.sum(1) * np.array([w.sum() for w in waves_x])
+        self._before: tuple[Hashable, Complexes] | None = None
         self._light_share = float((window_y**2).mean() * (window_x**2).mean())
 
     def measure(self, frame: Frame) -> Measured:
@@ -86,42 +104,84 @@ class PatternCheck:
         photons = (float(counts.sum(dtype=np.float64)) - self._offset * counts.size) * self._gain
         return (found - self._offset * self._dark) * self._gain, max(photons, 1.0)
 
-    def judge(self, measured: Sequence[Sequence[Measured]]) -> Verdict:
-        """Judge a whole series from what was measured of its frames (angle, phase)."""
+    def judge(self, measured: Sequence[Sequence[Measured]], place: Hashable = None) -> Verdict:
+        """Judge a whole series from what was measured of its frames (angle, phase).
+
+        Args:
+            measured: of each frame.
+            place: where it was taken; a series of the same place as the one before is compared with it.
+        """
         found = np.array([[values for values, _ in row] for row in measured])  # (angle, phase, o)
         photons = np.array([[sum_ for _, sum_ in row] for row in measured])
         found = found * np.clip(photons.mean() / photons, *FLICKER)[..., None]
         noise = math.sqrt((float(photons.mean()) + self._read_noise) * self._light_share)
-        verdict = self._verdict(found, noise)
-        if verdict.judged or not self._displaced(found, noise):
-            return verdict
+        before, self._before = self._before, (place, found)
+        change = np.abs(found - before[1]) if before and before[0] == place else None
+        fit = self._fitted(found)
+        limit = max(SIGNIFICANT * noise, CLEAR * fit.scatter)
+        if float(np.median(fit.sizes)) > limit:
+            wrong = tuple((int(a), int(p)) for a, p in np.argwhere(_wrong(fit, limit, noise, change)))
+            if wrong and before:  # the next one is compared with one that was right
+                self._before = before
+            return Verdict(wrong, judged=True)
+        if not self._displaced(found, noise, fit):
+            return Verdict((), judged=False)
         rows, columns = found.shape[:2]
         return Verdict(tuple((a, p) for a in range(rows) for p in range(columns)), judged=True)
 
-    def _displaced(self, found: Complexes, noise: float) -> bool:
+    def _displaced(self, found: Complexes, noise: float, fit: "_Fits") -> bool:
         """Whether a series without the stripes that are due fits them as a whole some places further.
 
         So it is where the SLM began early or late: by two places no orientation has two frames of its own any more.
         """
         flat = found.reshape(-1, found.shape[-1])
         for places in range(1, len(flat)):
-            verdict = self._verdict(np.roll(flat, places, axis=0).reshape(found.shape), noise)
-            if verdict.judged and not verdict.wrong:
+            moved = self._fitted(np.roll(flat, places, axis=0).reshape(found.shape))
+            size = float(np.median(moved.sizes))
+            fits = bool((moved.residuals < WRONG * moved.sizes).all())
+            shown = size > max(SIGNIFICANT * noise, CLEAR * moved.scatter)
+            if fits and shown and float(np.median(fit.sizes)) < WEAKER * size:
                 return True
         return False
 
-    def _verdict(self, found: Complexes, noise: float) -> Verdict:
-        """Judge transforms (angle, phase, o), given the photons' noise in them."""
-        wrong: set[tuple[int, int]] = set()
-        sizes = []
-        for orientation, pattern in enumerate(self._patterns):
-            stripes = np.exp(1j * np.array(pattern.phases_rad))
-            size, residual = _fit(found[:, :, orientation], orientation, stripes)
-            sizes.append(size)
-            if size > SIGNIFICANT * noise:
-                wrong |= {(int(a), int(p)) for a, p in np.argwhere(residual > WRONG * size)}
-        median = float(np.median(sizes))
-        return Verdict(tuple(sorted(wrong)), judged=median > SIGNIFICANT * noise)
+    def _fitted(self, found: Complexes) -> "_Fits":
+        """Fit transforms (angle, phase, o)."""
+        stripes = [np.exp(1j * np.array(pattern.phases_rad)) for pattern in self._patterns]
+        fits = [_fit(found[:, :, o], o, phases) for o, phases in enumerate(stripes)]
+        return _Fits(np.array([size for size, _ in fits]), np.stack([residual for _, residual in fits], axis=-1))
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """What a series fits at the wave vectors of its orientations."""
+
+    sizes: Reals
+    """|A| (o,)."""
+    residuals: Reals
+    """(angle, phase, o)."""
+
+    @property
+    def scatter(self) -> float:
+        """What the residuals usually are."""
+        return float(np.median(self.residuals))
+
+
+def _wrong(fit: _Fits, limit: float, noise: float, change: Reals | None) -> npt.NDArray[np.bool_]:
+    """Return which frames (angle, phase) hold other stripes than they should.
+
+    Args:
+        fit: of the series.
+        limit: stripes that are not larger are not judged.
+        noise: the photons' [electrons].
+        change: from the series before (angle, phase, o); None where there is none.
+    """
+    far = (fit.residuals > WRONG * fit.sizes) & (fit.residuals > CHANCE * noise) & (fit.sizes > limit)
+    stands_out = fit.residuals > SCATTER_ALONE * fit.scatter
+    if change is not None:
+        motion = JUMP * np.median(change, axis=(0, 1))
+        stands_out |= (fit.residuals > SCATTER * fit.scatter) & (change > motion)
+        stands_out &= fit.residuals > motion
+    return np.asarray((far & stands_out).any(axis=-1), np.bool_)
 
 
 def _window(size: int) -> npt.NDArray[np.float64]:
