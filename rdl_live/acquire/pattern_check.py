@@ -6,10 +6,10 @@ least squares; a frame in which the stripes are elsewhere, or turned, leaves a r
 sums over each frame; 0.07 ms a frame of 256 x 256, 0.5 ms of 512 x 512, on one CPU thread.
 
 A time-lapse of an hour is a million comparisons, so what chance does once in a million must not be called wrong. Three
-things leave residuals in a right series: the photons' noise; a specimen of few points, whose own spectrum the stripes of
-the other orientations carry to k; and a specimen that moves, so that S changes from frame to frame. The first is known.
-The second shows in all frames, so a wrong one must stand out among the residuals of its series. The third shows in how
-much every frame differs from the same frame of the series before.
+things leave residuals in a right series: the photons' noise; a specimen of few points, whose own spectrum the stripes
+of the other orientations carry to k; and a specimen that moves, so that S changes from frame to frame. The first is
+known. The second shows in all frames, so a wrong one must stand out among the residuals of its series. The third shows
+in how much every frame differs from the same frame of the series before.
 """
 
 import math
