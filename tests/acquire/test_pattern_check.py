@@ -53,7 +53,8 @@ class Scene:
             light = 1 + depth * np.cos(2 * np.pi * where @ K[angle] + PHASES[phase])
             light *= self._bright * math.exp(-bleached * frame / 9)
             found[angle, phase] = TRANSFER * (light[:, None] * np.exp(-2j * np.pi * where @ K.T)).sum(axis=0)
-        return found / self._bright.sum()
+        shares: Transforms = found / self._bright.sum()
+        return shares
 
     def seen(self, transforms: Transforms, photons: float, excess: float = 1.0) -> list[list[Measured]]:
         """Return what a camera measures at so many photons a pixel."""
