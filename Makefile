@@ -21,8 +21,11 @@ $(READY): pyproject.toml constraints.txt rdl_live/_version.py
 demo: $(READY) ## the simulated microscope, live (ARGS go to `rdl-live demo`, e.g. ARGS="--seconds 30")
 	$(BIN)/rdl-live demo $(ARGS)
 
+# A test that crashes or hangs ends the run: pytest-xdist 3.8 would wait for ever after it replaced a process (#1323).
+ENDS := --max-worker-restart 0 -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+
 test: lint ## linters, types, layers and the fast tests (ARGS go to pytest)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ENDS) $(ARGS)
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow $(ARGS)
@@ -75,8 +78,12 @@ weights-large: $(READY) ## the same for `rdl-large`, three times the work
 		--network spread=48 $(ERRORS) $(ARGS)
 	$(BIN)/python -m benchmarks.denoise rdl-large
 
+# A short training, for two cores: a graphics card, or a night, bears ten times the steps (make weights-sr SR_STEPS=20000).
+SR_STEPS := 1000
+
 weights-sr: $(READY) ## train a small DFCAN for single frames, and assess it: matrix/matrix.html
-	$(BIN)/rdl-live train sr --architecture dfcan --out $(WEIGHTS)/dfcan.safetensors --minutes 60 --seed 71 --overwrite \
+	$(BIN)/rdl-live train sr --architecture dfcan --out $(WEIGHTS)/dfcan.safetensors --steps $(SR_STEPS) --size 64 \
+		--workers 0 --seed 71 --overwrite \
 		$(ARGS)
 	$(BIN)/rdl-live assess --models dfcan --out matrix --overwrite
 

@@ -1,14 +1,13 @@
 """Is the judge of retraining right? `python -m benchmarks.judging --out FILE.jsonl`, which goes on where it was left.
 
-For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it, and the
-judge compares them with those that they came from, without the truth; then the truth is asked: for the error, and for
-the share of it that the 90 % intervals hold. `--rates` trains each recording several times: at the usual rate, and at
-one that does harm as a rule, such as 0.004. Where no weights did better on what is held out, the last ones are judged.
-One JSON line a training.
+For each case (`benchmarks.judging_cases`) a recording is simulated, the shipped weights are trained on it as `train`
+does (rehearsal, weights part of the way back), and the judge compares them with those that they came from, without the
+truth; then the truth is asked: for the error, and for the share of it that the 90 % intervals hold. `--rates` trains
+each recording several times: at the usual rate, and at one that does harm as a rule, such as 0.004. Where no weights
+did better on what is held out, the last ones are judged. One JSON line a training.
 """
 
 import argparse
-import copy
 import json
 import sys
 import time
@@ -23,6 +22,7 @@ import torch
 from benchmarks.judging_cases import Case, Recorded, cases, described, record
 from rdl_live.restore import Restorer
 from rdl_live.train.loop.loop import Training
+from rdl_live.train.recordings.blend import best_blend
 from rdl_live.train.recordings.film import INSET
 from rdl_live.train.recordings.judge import measure as measured
 from rdl_live.train.recordings.judge import other_patterns, spread
@@ -31,6 +31,7 @@ from rdl_live.train.recordings.run import starting_weights
 from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import Gain
+from rdl_live.train.retraining import rehearsed
 from rdl_models import Network, Weights, load_weights
 
 OTHER_FIELD = 1000
@@ -48,21 +49,20 @@ TOLERATED = 1.01
 
 def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[dict[str, Any]]:
     """Train on one recording, once at each learning rate, judge the weights, and ask the truth."""
-    start = time.perf_counter()
     recorded, other = record(case), record(case, seed=case.seed + OTHER_FIELD, times=2)
-    film = recorded.film
+    film, start, worked = recorded.film, time.perf_counter(), time.process_time()
     settings = SelfSupSettings(
         scheme=Scheme(case.scheme),
         steps=steps,
         workers=0,
-        rehearsal=0.0,
-        validate_every=steps,
         seed=case.seed,
     )
-    old, moments = starting_weights("rdl", film), Moments([film], settings)
-    task = PairTask(old.network, moments)
-    trained = [_trained(task, settings.replace(learning_rate=rate)) for rate in rates]
-    held = [moment.time for moment in moments.held]
+    old = starting_weights("rdl", film)
+    many = [Moments([film], settings.replace(learning_rate=rate)) for rate in rates]
+    trained = [_trained(PairTask(old.network, one)) for one in many]
+    moments = many[0]
+    took = time.process_time() - worked
+    held = [moment.time for moment in moments.judging(film)]
     networks, others = [old.network, *(network for network, _ in trained)], other_patterns(film)
     here = measured(film, networks, held, others=others)
     place = moments.places[id(film)]
@@ -72,7 +72,7 @@ def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[di
         else measured(film, networks, spread(range(1, len(film), 2), PLACE_TIMES), area=place.area(film), others=others)
     )
     rows = []
-    for number, (network, chosen) in enumerate(trained, start=1):
+    for number, (network, share) in enumerate(trained, start=1):
         found = Gain(here.judged(number), None if apart is None else apart.judged(number))
         new = replace(old, network=network)
         same, elsewhere = against_truth(recorded, held, old, new), against_truth(other, range(2), old, new)
@@ -87,9 +87,10 @@ def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[di
                 "judged": found.here.ratio.record(),
                 "standing": found.here.standing,
                 "elsewhere": None if found.elsewhere is None else found.elsewhere.ratio.record(),
-                "written": chosen and found.helped,
-                "chosen": chosen,
+                "written": share > 0 and found.helped,
+                "share": share,
                 "steps": steps,
+                "training_cpu_s": round(took / len(rates), 1),
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
@@ -120,15 +121,16 @@ def measure_known(case: Case, weights: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _trained(task: PairTask, settings: SelfSupSettings) -> tuple[Network, bool]:
-    """Return the network that a training gives, and whether it did better on what is held out than the first one."""
-    mine = copy.copy(task)
-    mine.settings = settings
-    training = Training(mine)
+def _trained(task: PairTask) -> tuple[Network, float]:
+    """Return the network that a training gives, and the share of the change that it holds.
+
+    0 where nothing did better on what is held out than the first one; then it is the network of the end.
+    """
+    training = Training(rehearsed(task))
     for _ in training.run():
         pass
-    chosen = training.state.best_step > 0
-    return (training.result if chosen else training.average), chosen
+    found = best_blend(task, training.started, training.learnt)
+    return (found.network if found.share else training.learnt), found.share
 
 
 @dataclass(frozen=True)

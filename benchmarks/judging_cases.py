@@ -4,6 +4,7 @@ One is the program's own. The other (`points`) shares no code with it: fluoropho
 Fourier plane, seen through Goodman's OTF and a square pixel.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -76,7 +77,26 @@ def cases() -> list[Case]:
         Case(kind, photons, motion, scheme, seed=81)
         for kind, photons, (motion, scheme) in product(FOREIGN, (2.0, 5.0, 20.0), (("rest", "split"), ("slow", "tis")))
     ]
-    return [found[index] for index in np.random.default_rng(1).permutation(len(found))]
+    return _balanced(found)
+
+
+def _balanced(found: list[Case]) -> list[Case]:
+    """Return the cases so that kinds, light, motion and trouble come as evenly as they can, from the first on."""
+    left = [found[index] for index in np.random.default_rng(1).permutation(len(found))]
+    every = Counter(aspect for case in found for aspect in _aspects(case))
+    so_far, ordered = Counter[tuple[Any, ...]](), list[Case]()
+    while left:
+        next_one = min(left, key=lambda case: sum(so_far[aspect] / every[aspect] for aspect in _aspects(case)))
+        left.remove(next_one)
+        ordered.append(next_one)
+        so_far.update(_aspects(next_one))
+    return ordered
+
+
+def _aspects(case: Case) -> list[tuple[Any, ...]]:
+    """Return what is to come evenly."""
+    kind, light, motion = ("kind", case.kind), ("light", case.photons), ("motion", case.motion)
+    return [kind, light, motion, ("trouble", case.trouble), (kind, light), (kind, motion), (light, motion)]
 
 
 def record(case: Case, *, seed: int | None = None, times: int | None = None) -> Recorded:

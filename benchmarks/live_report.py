@@ -119,12 +119,15 @@ def show_window(found: Sequence[WindowRates], panes: Sequence[PaneCost], console
 def show_delay(found: Sequence[Delay], console: Console) -> None:
     """Print delays beside computing times."""
     table = Table(title="from the last raw frame to the viewer, through queue and process", title_justify="left")
-    for heading in ("", "frame every", "computing p50", "p95", "delay p50", "p95", "p95 - computing", "dropped"):
+    for heading in ("", "frame every", "computing p50", "p95", "live p50", "delay p50", "p95", "p95 - computing"):
         table.add_column(heading, justify="right")
+    table.add_column("busy", justify="right")
+    table.add_column("dropped", justify="right")
     for one in found:
-        times = (one.frame_ms, one.compute_ms, one.compute_p95_ms, one.delay_ms, one.delay_p95_ms, one.excess_ms)
-        name = f"{one.size}, {one.denoiser}"
-        table.add_row(name, *(f"{value:.1f} ms" for value in times), str(one.dropped))
+        computing = (one.frame_ms, one.compute_ms, one.compute_p95_ms, one.live_compute_ms)
+        times = (*computing, one.delay_ms, one.delay_p95_ms, one.excess_ms)
+        name, busy = f"{one.size}, {one.denoiser}", "?" if one.busy is None else f"{one.busy:.0%}"
+        table.add_row(name, *(f"{value:.1f} ms" for value in times), busy, str(one.dropped))
     console.print(table)
     console.print(
         f"95 % of the images within the computing time + {WANTED_MS:g} ms: "

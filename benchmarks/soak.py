@@ -252,7 +252,7 @@ class Soak:
     def _let_run(self, run: LiveRun, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while run.running and time.monotonic() < deadline:
-            self._watch.compare(lambda: shown_of(run.lamps))
+            self._watch.compare(lambda: shown_of(run.light.lamps))
             time.sleep(0.02)
 
     def _count(self, run: LiveRun, out: Path | None) -> None:

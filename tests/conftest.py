@@ -72,6 +72,30 @@ def _threads_as_before() -> Iterator[None]:
         torch.set_num_threads(THREADS)
 
 
+@pytest.fixture(autouse=True)
+def _windows_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Delete the windows of a test when it is over, in Qt's thread and between its events.
+
+    Left to Python's collector, a dialog was once deleted in the middle of its paint event, in a later test: Qt crashes.
+    """
+    if "qapp" not in request.fixturenames:
+        yield
+        return
+    gc.disable()
+    yield
+    from qtpy.QtCore import QCoreApplication, QEvent, QTimer
+    from qtpy.QtWidgets import QApplication
+
+    for window in QApplication.topLevelWidgets():
+        window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    # `QCoreApplication.exit` without a loop would end every later dialog at once; a loop that ends clears that.
+    QTimer.singleShot(0, QCoreApplication.quit)
+    QApplication.exec()
+    gc.collect()
+    gc.enable()
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top folder of the repository."""

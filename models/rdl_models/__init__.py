@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rdl_models.architecture import Architecture, Network, Task
     from rdl_models.card import Card, Span
+    from rdl_models.care import Care, CareConfig
     from rdl_models.dfcan import Dfcan, DfcanConfig
     from rdl_models.fnsm import Fnsm, FnsmConfig, FourierMask
     from rdl_models.object_plane import ObjectPlane, ObjectPlaneConfig
@@ -25,6 +26,8 @@ __all__ = [
     "ARCHITECTURES",
     "Architecture",
     "Card",
+    "Care",
+    "CareConfig",
     "Dfcan",
     "DfcanConfig",
     "Fnsm",
@@ -53,6 +56,7 @@ __all__ = [
 _HOME = {
     "architecture": ("Architecture", "Network", "Task"),
     "card": ("Card", "Span"),
+    "care": ("Care", "CareConfig"),
     "dfcan": ("Dfcan", "DfcanConfig"),
     "fnsm": ("Fnsm", "FnsmConfig", "FourierMask"),
     "object_plane": ("ObjectPlane", "ObjectPlaneConfig"),

@@ -23,6 +23,7 @@ class Image(StrEnum):
     ONE = "one image, or the frames of a series"
     FINER = "one finer image"
     STACK = "a stack"
+    IMAGE_OR_STACK = "an image or a stack"
 
 
 class Task(StrEnum):
@@ -37,6 +38,10 @@ class Task(StrEnum):
     """`network(frames (n, channels, y, x)) -> (n, scale y, scale x)`; `channels` and `scale` are asked."""
     STACKS = "stack denoising"
     """`denoised(stack (n, z, y, x), pixel) -> (n, z, y, x)`; `relative` is asked."""
+    RESTORATION = "content-aware restoration"
+    """`network(x (n, 1, [z,] y, x), unit) -> (n, parts, [z,] y, x)`; see `rdl_models.care`."""
+    ISOTROPIC = "isotropic restoration"
+    """The same, for slices (z, x) and (z, y) of a stack that was enlarged along z."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,14 @@ class EstimatesError(Protocol):
 
     def new_spread(self, hidden: int) -> None:
         """Put a new head of so many channels in its place."""
+
+
+@runtime_checkable
+class ScalesError(Protocol):
+    """A network whose error, as it tells it, can be made larger or smaller as a whole."""
+
+    def scale_error(self, factor: float) -> None:
+        """Tell errors so many times as large from now on."""
 
 
 @runtime_checkable

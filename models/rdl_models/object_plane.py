@@ -82,7 +82,7 @@ class ObjectPlaneConfig:
         if 0 < self.widest < self.width:
             raise ValueError(f"widest must be 0 or at least width ({self.width}), got {self.widest}")
         if self.spread and not self.maps:
-            raise ValueError("the error is told relative to the noise map, so spread needs maps of at least 1")
+            raise ValueError("the error is given relative to the noise map, so spread needs maps of at least 1")
 
     def coarser(self, width: int) -> int:
         """Return the channels of the scale after one of `width` channels."""
@@ -222,6 +222,13 @@ class ObjectPlane(nn.Module):
         """
         self.config = replace(self.config, spread=hidden)
         self.spread = _SpreadHead(self.config.width, hidden) if hidden else None
+
+    def scale_error(self, factor: float) -> None:
+        """Tell errors so many times as large from now on; nothing where none are told."""
+        if self.spread is not None:
+            with torch.no_grad():
+                self.spread.share.mul_(factor)
+                self.spread.second.weight.mul_(factor)
 
     def _stripwise(self, x: Tensor, strips: int, *, spread: bool) -> tuple[Tensor, Tensor | None]:
         """Return what both heads say, (n, 16, rows, columns) cells of the bordered image."""

@@ -7,7 +7,7 @@ from torch import nn
 
 from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
-from rdl_models import dfcan, object_plane, rcan3d, rdl_sim
+from rdl_models import care, dfcan, object_plane, rcan3d, rdl_sim
 from rdl_models.architecture import Architecture
 from rdl_models.sr import cmgan, densenet, dfgan, dscan, edsr, pix2pix, rcan, resnet, srcnn, unet
 
@@ -15,6 +15,7 @@ ARCHITECTURES = Table(
     "rdl_live.architectures",
     Architecture,
     (
+        care.ARCHITECTURE,
         cmgan.ARCHITECTURE,
         densenet.PLAIN,
         densenet.FCA,

@@ -118,7 +118,7 @@ def _compact(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _open(path: Path, *, tensors: bool) -> tuple[Card, dict[str, Tensor]]:
-    remedy = "get the file anew, or choose other weights (`rdl-live models list`)"
+    remedy = "download the file again, or choose other weights (`rdl-live models list`)"
     try:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
@@ -152,13 +152,13 @@ def _check_tensors(path: Path, network: nn.Module, found: dict[str, Tensor]) -> 
     if missing or more:
         raise DataError(
             f"{path}: its tensors are not those of its architecture: missing {', '.join(missing) or 'none'}, "
-            f"unknown {', '.join(more) or 'none'}; get the file anew"
+            f"unknown {', '.join(more) or 'none'}; download the file again"
         )
     for name, value in found.items():
         if value.shape != wanted[name].shape or value.dtype not in (torch.float32, torch.float16):
             raise DataError(
                 f"{path}: tensor {name} is {tuple(value.shape)} {value.dtype}, its architecture needs "
-                f"{tuple(wanted[name].shape)} torch.float32 (or float16); get the file anew"
+                f"{tuple(wanted[name].shape)} torch.float32 (or float16); download the file again"
             )
         if not bool(torch.isfinite(value).all()):
-            raise DataError(f"{path}: tensor {name} holds NaN or infinity; get the file anew")
+            raise DataError(f"{path}: tensor {name} holds NaN or infinity; download the file again")

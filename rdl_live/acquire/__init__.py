@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from rdl_live.acquire.progress import Progress, Skipped
     from rdl_live.acquire.run_status import RunReport, RunStatus
+    from rdl_live.acquire.safe_light import SafeLight
     from rdl_live.acquire.session import Acquisition
     from rdl_live.acquire.system_end import stopped_by_signals
 
@@ -62,6 +63,7 @@ _HOME = {
     ),
     "progress": ("Progress", "Skipped"),
     "run_status": ("RunReport", "RunStatus"),
+    "safe_light": ("SafeLight",),
     "session": ("Acquisition",),
     "patterns.slm_patterns": ("ChannelPatterns", "channel_patterns"),
     "system_end": ("stopped_by_signals",),
@@ -91,6 +93,7 @@ __all__ = [
     "Region",
     "RunReport",
     "RunStatus",
+    "SafeLight",
     "Shot",
     "SimEngine",
     "Skipped",

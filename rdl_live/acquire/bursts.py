@@ -9,7 +9,11 @@ from rdl_live.acquire.events import Shot, shot_of
 
 
 def bursts(
-    events: Iterable[MDAEvent], joins: Callable[[Shot, Shot], bool], longest_s: float, frame_extra_ms: float
+    events: Iterable[MDAEvent],
+    joins: Callable[[Shot, Shot], bool],
+    longest_s: float,
+    frame_extra_ms: float,
+    begins: Callable[[Shot], bool],
 ) -> Iterator[SequencedEvent]:
     """Join events to bursts.
 
@@ -18,11 +22,15 @@ def bursts(
         joins: whether hardware can go from one channel and power to another within a sequence.
         longest_s: about how long a burst may last [s]; 0: one series each.
         frame_extra_ms: time of a frame beyond its exposure [ms].
+        begins: whether a shot within a series begins a hardware sequence, for the patterns need one of their own.
     """
     burst: list[MDAEvent] = []
     seconds = 0.0
     for event in events:
         shot = shot_of(event)
+        if burst and not shot.first and begins(shot):
+            yield joined(burst)
+            burst, seconds = [], 0.0
         if burst and shot.first:
             whole = len(burst) % cycle_of(burst) == 0
             if (seconds >= longest_s and whole) or longest_s == 0 or not _goes_on(burst, event, joins):

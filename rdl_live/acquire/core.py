@@ -146,6 +146,12 @@ def running_on(core: "CMMCorePlus") -> Run | None:
     return run if run is not None and run.running else None
 
 
+def refuse_if_busy(core: "CMMCorePlus") -> None:
+    """Raise DeviceError if something runs on a core."""
+    if running_on(core) is not None or core.mda.is_running():
+        raise DeviceError("an acquisition is running already; stop it first")
+
+
 def _ended_run(core: "CMMCorePlus") -> list[BaseException]:
     run = running_on(core)
     if run is None:

@@ -22,6 +22,7 @@ from rdl_live.acquire.bursts import bursts, cycle_of, joined
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.events import Shot, shot_of
 from rdl_live.acquire.faults import asking
+from rdl_live.acquire.frame_watch import FrameWatch
 from rdl_live.acquire.guard import IlluminationGuard, side_by_side
 from rdl_live.acquire.lamp import Lamp
 from rdl_live.acquire.light_gate import RunStopped
@@ -36,8 +37,6 @@ from rdl_live.files.recorder import FrameFlag, FrameTag
 
 _LOG = logging.getLogger(__name__)
 
-MISSING_IN_A_ROW = 3
-"""So many failed exposures are no accident any more: the run ends."""
 Frame = npt.NDArray[Any]
 
 
@@ -78,14 +77,12 @@ class SimEngine(MDAEngine):
         self._deliver, self._stopped, self._burst_s = deliver, stopped, burst_s
         self._hardware = devices.hardware
         self.light = RunLight(devices)
-        self._failed_in_a_row = self._repeats = 0
+        self._repeats = 0
         placed = stepped or self._hardware.camera.frame_index_tag is not None
-        self._allowed_in_a_row = MISSING_IN_A_ROW * (1 if placed else frames_per_series)
+        self.watch = FrameWatch(self._hardware.camera, placed=placed, frames_per_series=frames_per_series)
         self._skipping = skipping or Skipping(None)
         self._handed = 0
         """Frames of the event that have been handed on."""
-        self.frame_shape: tuple[int, int] | None = None
-        """Pixels (y, x) that a frame must have, where that is known; see `_check_size`."""
         self._began_s = time.perf_counter()
         self._late = False
         """Whether the series at hand began later than it was due."""
@@ -137,7 +134,7 @@ class SimEngine(MDAEngine):
             return iter(events)
         # Without the camera's count a lost frame cannot be placed, and only one series may be lost with it.
         longest_s = self._burst_s if self._hardware.camera.frame_index_tag else 0.0
-        return bursts(events, self._joins, longest_s, self._hardware.camera.readout_ms)
+        return bursts(events, self._joins, longest_s, self._hardware.camera.readout_ms, self._begins)
 
     def setup_event(self, event: MDAEvent) -> None:
         """Make everything ready for the exposure, the shutter last.
@@ -247,7 +244,7 @@ class SimEngine(MDAEngine):
             tag = shot_of(one).tag(None, FrameFlag.MISSING)
             self.leave_out(None, tag, time.perf_counter())
             self.status = replace(self.status, missing=self.status.missing + 1, time_point=series.time)
-        self._failed_in_a_row = 0
+        self.watch.skipped()
         told = self._skipping.add(shot_of(left[0]), error)
         if told:
             self.tell(told)
@@ -294,6 +291,10 @@ class SimEngine(MDAEngine):
         self._patterns.start()
         self._patterns.check_place(0, "before the first exposure")
 
+    def _begins(self, shot: Shot) -> bool:
+        """Whether the patterns cannot follow the camera across this frame."""
+        return any(ids[0] == shot.pattern_id for ids in self._patterns.pieces(shot.channel))
+
     def _joins(self, before: Shot, after: Shot) -> bool:
         """Whether light and patterns of all channels can be switched within a hardware sequence."""
         can_switch = self.light.can_step(before.light, after.light)
@@ -312,7 +313,7 @@ class SimEngine(MDAEngine):
         for arrival in read_sequence(core, camera, count, frame_s, self._stopped, self._came_twice):
             arrived += 1
             one = event.events[arrival.number]
-            stamp = self._stamp(arrival.tags, began_s)
+            stamp = self.watch.start_s(arrival.tags, began_s)
             signal = yield self._hand_on(arrival.frame, one, stamp, arrival.tags, arrival.read_s)
             if signal == "cancel" or (self._stopped() and shot_of(one).last):
                 break
@@ -355,7 +356,7 @@ class SimEngine(MDAEngine):
         """Deliver a frame or a hole; return what the runner tells its listeners."""
         self.alive_s = time.monotonic()
         if frame is not None:
-            self._check_size(frame)
+            self.watch.came(frame)
         self._handed += 1
         shot = shot_of(event)
         if shot.last:
@@ -376,38 +377,9 @@ class SimEngine(MDAEngine):
             time_point=shot.series.time,
         )
         if frame is None:
-            self._missing(tag)
+            self.watch.missed(tag)
             return None
-        self._failed_in_a_row = 0
         return frame, event, {"runner_time_ms": 1e3 * (stamp or 0.0), "rdl_tag": tag, "camera_metadata": tags}
-
-    def _check_size(self, frame: Frame) -> None:
-        """Raise DeviceError for a frame of another size: of an earlier region, or of one that somebody else has set."""
-        if self.frame_shape is None or frame.shape[:2] == self.frame_shape:
-            return
-        (height, width), (high, wide) = frame.shape[:2], self.frame_shape
-        raise DeviceError(
-            f"{self._hardware.camera.device}: sent a frame of {width} x {height} pixels, where {wide} x {high} are "
-            "set; set the region only in the plan, and restart the camera if this comes again"
-        )
-
-    def _missing(self, tag: FrameTag) -> None:
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= self._allowed_in_a_row:
-            raise DeviceError(
-                f"{self._hardware.camera.device}: {self._failed_in_a_row} exposures in a row failed, the last "
-                f"at {tag}; check the camera"
-            )
-
-    def _stamp(self, tags: Mapping[str, Any], began_s: float) -> float | None:
-        """Return the start of the exposure [s], by the camera's clock where it tells it."""
-        start = self._hardware.camera.start_tag
-        try:
-            if start is not None:
-                return float(tags[start])
-            return began_s + 1e-3 * float(tags["ElapsedTime-ms"])
-        except (KeyError, ValueError):
-            return None
 
     # Stopping -------------------------------------------------------------------------------------------
 

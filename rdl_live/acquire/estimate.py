@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rdl_live.acquire.core import hardware_of
 from rdl_live.acquire.dose import point_dose
-from rdl_live.acquire.plan import Plan
+from rdl_live.acquire.plan import SINGLE_FRAME, Plan
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Microscope
 
@@ -46,6 +46,14 @@ class Estimate:
         return f"{', '.join([*parts, *doses])} {length}"
 
 
+def frames_per_point(plan: Plan, microscope: Microscope) -> float:
+    """Return the raw frames of one place at a time point: with single frames, in the mean, series now and then too."""
+    frames = microscope.pattern.frames
+    if plan.modality != SINGLE_FRAME or frames == 1:
+        return frames
+    return 1 + frames / plan.check_every
+
+
 def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, int], frame_bytes: int = 2) -> Estimate:
     """Estimate a plan.
 
@@ -63,7 +71,8 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
     stepped = plan.sequence == "software" or not hardware.source.triggered
     extra_ms = hardware.camera.readout_ms + (STEPPED_MS if stepped else 0.0)
     fields = max(len(plan.positions), 1) * plan.z.planes
-    one_s = fields * sum(geometry.frames * 1e-3 * (c.exposure_ms + extra_ms) for c in plan.channels)
+    taken = frames_per_point(plan, microscope)
+    one_s = fields * sum(taken * 1e-3 * (c.exposure_ms + extra_ms) for c in plan.channels)
     changes = plan.series_per_time_point if plan.series_per_time_point > 1 else 0
     one_s += STEP_S * changes
     rest_s = max(plan.time.interval_s, one_s)
@@ -71,7 +80,8 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
     pixel = microscope.optics.pixel_size_um
     point = point_dose(plan, microscope, (height * pixel, width * pixel))
     series = points * plan.series_per_time_point
-    frames = series * geometry.frames
+    frames = round(series * taken)
+    part = taken / geometry.frames
     warnings = []
     if 0 < plan.time.interval_s < one_s:
         warnings.append(
@@ -84,9 +94,9 @@ def estimate_plan(plan: Plan, microscope: Microscope, frame_shape: tuple[int, in
         frames=frames,
         duration_s=(points - 1) * rest_s + one_s,
         raw_bytes=frames * height * width * frame_bytes,
-        dose_j_cm2={name: None if dose is None else points * dose for name, dose in point.colours.items()},
+        dose_j_cm2={name: None if dose is None else points * part * dose for name, dose in point.colours.items()},
         warnings=tuple(warnings),
-        total_dose_j_cm2=None if point.together is None else points * point.together,
+        total_dose_j_cm2=None if point.together is None else points * part * point.together,
         point_s=one_s,
         rest_s=rest_s,
     )

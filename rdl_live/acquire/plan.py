@@ -41,7 +41,7 @@ class TimePlan(Description):
 
 
 class ZPlan(Description):
-    """A stack around the focus of the moment."""
+    """A stack around the current focus."""
 
     planes: PositiveInt = 1
     step_um: PositiveFloat = 0.25
@@ -84,10 +84,19 @@ class Limits(Description):
     disk_gb: PositiveFloat | None = None
 
 
+SINGLE_FRAME = "single-frame"
+"""`modality` of a plan: one frame in even light an image, with a series of patterns now and then as a check."""
+
+
 class Plan(Description):
     """What an acquisition does: time x position x z x channel, a whole series of patterns at each."""
 
     name: Name = "acquisition"
+    modality: Name | None = None
+    """What is taken at each place and time: by default a series as the microscope file describes it; or single-frame:
+    one frame in even light, which a network super-resolves."""
+    check_every: PositiveInt = 20
+    """With single-frame: time points between two series of patterns, which are compared with what the network makes."""
     channels: Annotated[tuple[PlanChannel, ...], Field(min_length=1)]
     time: TimePlan = TimePlan()
     z: ZPlan = ZPlan()
@@ -98,7 +107,7 @@ class Plan(Description):
     roi: Region | None = None
     """Part of the camera chip; by default as the camera is set."""
     sequence: Literal["auto", "hardware", "software"] = "auto"
-    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope can."""
+    """Whether the patterns are stepped by the camera (hardware), by software, or as the microscope allows."""
     on_error: Literal["stop", "skip"] = "stop"
     """What to do where a series fails: end the run, or go on without it (in the dark meanwhile; it is named)."""
     limits: Limits = Limits()
@@ -134,6 +143,7 @@ class Plan(Description):
     def check(self, microscope: Microscope) -> None:
         """Raise ConfigError unless the microscope has what the plan needs, and a recording can hold it."""
         hardware = hardware_of(microscope)
+        self._check_modality(microscope)
         if self.series_per_time_point > MAX_IMAGES:
             places = max(len(self.positions), 1)
             raise ConfigError(
@@ -154,6 +164,20 @@ class Plan(Description):
                 f"sequence: 'hardware' is wrong: hardware.{hardware.source_field}.stepped_by of the microscope file "
                 f"says that the camera does not step the {what}; use 'auto' or 'software', or correct the "
                 "microscope file"
+            )
+
+    def _check_modality(self, microscope: Microscope) -> None:
+        if self.modality in (None, microscope.modality):
+            return
+        if self.modality != SINGLE_FRAME:
+            raise ConfigError(
+                f"modality: {self.modality!r} is not what {microscope.name!r} records, which is {microscope.modality}; "
+                f"leave it out, or choose {SINGLE_FRAME}"
+            )
+        if not hardware_of(microscope).even and microscope.pattern.frames > 1:
+            raise ConfigError(
+                f"modality: {SINGLE_FRAME} needs even light, and hardware.even of the microscope file does not say "
+                "what makes it: name there the properties that put a mirror or a diffuser in the way of the patterns"
             )
 
     def replace(self, **changes: object) -> Self:

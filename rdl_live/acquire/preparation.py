@@ -7,8 +7,8 @@ from rdl_live.acquire.devices import Devices, powered
 from rdl_live.acquire.estimate import Estimate, estimate_plan
 from rdl_live.acquire.pattern_check import PatternCheck
 from rdl_live.acquire.patterns import source_of
-from rdl_live.acquire.plan import Plan, light_of
-from rdl_live.errors import DeviceError
+from rdl_live.acquire.plan import SINGLE_FRAME, Plan, light_of
+from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.pattern import PatternSet
 
@@ -27,6 +27,12 @@ class Preparation:
             DeviceError: a value that a device cannot take.
         """
         plan.check(microscope)
+        if plan.modality == SINGLE_FRAME and microscope.pattern.frames > 1:
+            raise ConfigError(
+                f"modality: {SINGLE_FRAME} takes series of patterns as a check, which are compared with what a network "
+                "makes of single frames: run this plan in the window (`rdl-live live --denoise W.safetensors`), or "
+                f"leave the modality out and give a microscope file of modality widefield"
+            )
         self.core, self.microscope, self.plan = core, microscope, plan
         self.hardware = hardware_of(microscope)
         self.devices = Devices(core, self.hardware)
@@ -76,10 +82,22 @@ class Preparation:
             if nominal is not None
         }
 
+    def focus_back(self) -> list[BaseException]:
+        """Leave the focus where it was, if the plan moved it; return what went wrong."""
+        if self.focus_um is None:
+            return []
+        try:
+            if abs(self.devices.focus_um() - self.focus_um) > 1e-3:
+                self.devices.move_z(self.focus_um)
+        except DeviceError as error:
+            return [error]
+        return []
+
     def _is_stepped(self) -> bool:
         if self.plan.sequence == "software":
             return True
-        lacks = next((why for one in self.source.patterns.values() if (why := self.source.lacks(one.ids))), None)
+        pieces = (ids for name in self.source.patterns for ids in self.source.pieces(name))
+        lacks = next((why for ids in pieces if (why := self.source.lacks(ids))), None)
         if lacks is not None and self.plan.sequence == "hardware":
             raise DeviceError(f"{lacks}; use sequence: software")
         return lacks is not None

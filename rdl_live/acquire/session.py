@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from rdl_live.acquire.core import running_on, runs
+from rdl_live.acquire.core import refuse_if_busy, runs
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
@@ -22,8 +22,8 @@ from rdl_live.acquire.light_gate import LightGate
 from rdl_live.acquire.plan import Plan, light_of
 from rdl_live.acquire.preparation import Preparation
 from rdl_live.acquire.progress import Progress, progress_of
-from rdl_live.acquire.run_light import changing
 from rdl_live.acquire.run_status import RunReport, RunStatus
+from rdl_live.acquire.safe_light import SafeLight
 from rdl_live.acquire.skipping import Skipping
 from rdl_live.acquire.thread_errors import told_of_thread_errors
 from rdl_live.acquire.thread_work import ThreadWork
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _running_lock = threading.Lock()
 
-DARK_S = 0.3
-"""After a stop the run has so long to go dark by itself; then the guard does it, whatever holds the run."""
-HELD_S = 0.7
-"""Likewise where its light path is closed: lasers and AOTF are turned off, too."""
 STOP_S = 5.0
 """How long an acquisition may take to stop; the light is off long before."""
 COMPUTES_S = 20.0
@@ -65,6 +61,7 @@ class Acquisition:
         on_frame: OnFrame | None = None,
         on_warning: Callable[[str], None] | None = None,
         check_patterns: bool = True,
+        light: SafeLight | None = None,
     ) -> None:
         """Check everything that can be checked in the dark, compute the patterns, and estimate.
 
@@ -76,12 +73,13 @@ class Acquisition:
             on_frame: called with each frame at once, None for a missing one; must not wait. See `listen`.
             on_warning: told what the user should know; goes to the log by default.
             check_patterns: flag frames in which the data show another pattern than planned.
+            light: by which others see and turn off the run's light; by default the run makes one.
 
         Raises:
             ConfigError: plan, microscope file and core do not fit, or a limit of the plan is exceeded.
             DeviceError: a value that a device cannot take.
         """
-        _refuse_if_busy(core)
+        refuse_if_busy(core)
         self.core, self.microscope = core, microscope
         self._made = made = Preparation(core, microscope, plan)
         self.hardware, self.patterns = made.hardware, made.source.patterns
@@ -91,14 +89,11 @@ class Acquisition:
         self._warnings: list[str] = list(self.estimate.warnings)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._sees_dark: threading.Thread | None = None
         self._error: BaseException | None = None
         self._given_up = False
         self._others: list[BaseException] = []
         """What ended the run from other threads."""
-        self._seconds = self._dark_s = 0.0
-        self._darkens = False
-        """Whether it is just made dark from outside of the run."""
+        self._seconds = 0.0
         self._limit = DoseGuard(microscope, made.field_um)
         self._dose = DoseMeter(microscope, tuple(c.name for c in plan.channels), fields_of_view(plan, made.field_um))
         self._events = PlanEvents(plan, microscope, self.patterns, made.focus_um, self._limit)
@@ -128,7 +123,9 @@ class Acquisition:
             skipping=Skipping(lambda: self.plan),
         )
         self._engine.tell, self._engine.leave_out = self.tell, self._fan_out
-        self._engine.frame_shape = self.frame_shape
+        self._engine.watch.shape = self.frame_shape
+        self.light = light or SafeLight()
+        self.light.attach(self._engine.light, self._guard, lambda: self.running, self.stop)
 
     # What the user asks ---------------------------------------------------------------------------------
 
@@ -150,33 +147,16 @@ class Acquisition:
     @property
     def lit(self) -> bool:
         """Whether the light path is open; any thread."""
-        # A run that hangs does not know that it was made dark from another thread.
-        light = self._engine.light
-        return light.is_open and light.opened_s > self._dark_s
+        return self.light.lit
 
     @property
     def lamps(self) -> tuple[Lamp, ...]:
         """What lights the sample now, and whether the devices have confirmed it; empty in the dark; any thread."""
-        lamps = self._engine.light.lamps if self.lit else ()
-        return changing(*lamps) if self._darkens else lamps
+        return self.light.lamps
 
     def make_safe(self) -> None:
-        """Turn the light off now, from any thread, also while a device holds the run; a run is stopped by it.
-
-        Raises:
-            DeviceError: what is not dark, or did not answer.
-        """
-        if self.running:
-            self.stop()  # or it would light its next series
-        self._darken()
-
-    def _darken(self) -> None:
-        began_s, self._darkens = time.monotonic(), True
-        try:
-            self._guard.make_safe()
-            self._dark_s = began_s
-        finally:
-            self._darkens = False
+        """Turn the light off now, from any thread; see `SafeLight.make_safe`."""
+        self.light.make_safe()
 
     @property
     def dose_j_cm2(self) -> float | None:
@@ -233,7 +213,7 @@ class Acquisition:
             DeviceError: another acquisition runs on this core, or this one has run already.
         """
         with _running_lock:
-            _refuse_if_busy(self.core)
+            refuse_if_busy(self.core)
             if self._thread is not None:
                 raise DeviceError("this acquisition has run already; make a new one")
             self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
@@ -248,8 +228,7 @@ class Acquisition:
         self._stop.set()
         self.core.mda.cancel()
         if first and self.running:
-            self._sees_dark = threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True)
-            self._sees_dark.start()
+            self.light.watch_stop()
 
     def wait(self, timeout_s: float | None = None) -> RunReport:
         """Wait for the end, and return how it went.
@@ -272,12 +251,11 @@ class Acquisition:
             if thread.is_alive() and patience <= 0:
                 self._given_up = True
                 stuck = DeviceError("the acquisition does not stop: a device hangs; check the devices, then restart")
-                raise_all([stuck, *self._made_safe()])
+                raise_all([stuck, *self.light.darkened()])
             if deadline is not None and time.monotonic() > deadline and thread.is_alive():
                 raise TimeoutError(f"the acquisition still runs after {timeout_s:g} s")
         atexit.unregister(self._stop_at_exit)
-        if self._sees_dark is not None:
-            self._sees_dark.join(DARK_S)  # it ends with the run; it must not touch devices that a host unloads next
+        self.light.end_watch()
         if self._error is not None:
             raise self._error
         return self.report
@@ -330,7 +308,7 @@ class Acquisition:
         names = [c.name for c in plan.channels] == [c.name for c in old.channels]
         if not (old.endless and plan.endless and names and adjusted == plan):
             raise ConfigError(
-                "only power, exposure and interval of a live acquisition can change; stop it and start anew"
+                "only power, exposure and interval of a live acquisition can change; stop it and start again"
             )
         self._devices.check_limits(
             powered(light_of(self.microscope, c.name).power, c.power_percent) for c in plan.channels
@@ -358,9 +336,9 @@ class Acquisition:
                 self.tell(self._limit.reached)
         except BaseException as error:  # kept, and raised by `wait` in the caller's thread
             errors.append(error)
-        errors += self._made_safe()
+        errors += self.light.darkened()
         errors += [*self._engine.problems, *self._others]
-        errors += self._focus_back()
+        errors += self._made.focus_back() if self.status.time_point >= 0 else []
         try:
             core.setAutoShutter(autoshutter)
             if before is not None:
@@ -398,34 +376,6 @@ class Acquisition:
         self._others.append(error)
         self.stop()
 
-    def _see_dark(self) -> None:
-        """After a stop: if a device holds the run with the light on, turn it off from here."""
-        began = time.monotonic()
-        while self.running and time.monotonic() < began + (DARK_S if self.lit else HELD_S):
-            time.sleep(0.01)
-        if self.running:
-            # What is wrong is told by the run's own end, or by `wait` where it does not come to it.
-            for error in self._made_safe():
-                _LOG.warning("after the stop: %s", error)
-
-    def _made_safe(self) -> list[BaseException]:
-        try:
-            self._darken()
-        except DeviceError as error:
-            return [error]
-        return []
-
-    def _focus_back(self) -> list[BaseException]:
-        """Leave the focus where it was, if the plan moved it."""
-        if self._made.focus_um is None or self.status.time_point < 0:
-            return []
-        try:
-            if abs(self._devices.focus_um() - self._made.focus_um) > 1e-3:
-                self._devices.move_z(self._made.focus_um)
-        except DeviceError as error:
-            return [error]
-        return []
-
     def _stop_at_exit(self) -> None:
         self.stop()
         try:
@@ -442,8 +392,3 @@ class Acquisition:
         """Warn the user, now and in the report."""
         self._warnings.append(text)
         self._warn(text)
-
-
-def _refuse_if_busy(core: "CMMCorePlus") -> None:
-    if running_on(core) is not None or core.mda.is_running():
-        raise DeviceError("an acquisition is running already; stop it first")

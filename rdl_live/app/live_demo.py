@@ -11,17 +11,19 @@ import numpy as np
 
 from rdl_live._names import RAW_RECORDING
 from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire.plan import SINGLE_FRAME
 from rdl_live.app.config_files import config_file
 from rdl_live.app.denoiser import DEFAULT, check_denoiser
-from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.truth import Truth, TruthWatch
 from rdl_live.app.live.values import LiveOptions, LiveOutcome
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.report import pattern_records
+from rdl_live.app.single_frame.choose import run_of
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import atomic_write, check_output, load_microscope
 from rdl_live.files.recorder import open_recording
 from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.modality_kinds import DEFAULT as DEFAULT_MODALITY
 from rdl_live.specimen import kind_names
 from rdl_live.stream import Result
 
@@ -40,6 +42,12 @@ SMALLEST, LARGEST = 64, 512
 MOST_PHOTONS = 5000.0
 REFRESH_MS = 200
 """Drawing the moving specimen is the simulation's largest cost; in this time it moves by 20 nm."""
+SINGLE_FRAME_WEIGHTS = "dfcan"
+"""Shipped weights for single frames, where nothing is said."""
+CHECK_EVERY = 100
+"""Single frames from one series of patterns to the next."""
+BETWEEN_S = 1.0
+"""What it takes in the dark to change from single frames to a series of patterns and back, on a busy computer."""
 CAMERAS = ("ideal", "scmos", "emccd")
 CAMERA_DEVICE = "Camera"
 CAMERA = "scmos"
@@ -67,9 +75,20 @@ class DemoSettings:
     overwrite: bool = False
     camera: str = CAMERA
     """One of `CAMERAS`."""
+    modality: str = DEFAULT_MODALITY
+    """What is taken: series of patterns, or `SINGLE_FRAME`."""
+
+    @property
+    def single(self) -> bool:
+        """Whether single frames are taken."""
+        return self.modality == SINGLE_FRAME
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened."""
+        if self.modality not in (DEFAULT_MODALITY, SINGLE_FRAME):
+            raise ConfigError(
+                f"--modality {self.modality!r}: there is no such one here; choose {DEFAULT_MODALITY} or {SINGLE_FRAME}"
+            )
         check_denoiser(self.denoise, live=True)
         if self.specimen is not None and self.specimen not in kind_names():
             raise ConfigError(f"--specimen {self.specimen!r}: there is no such kind; choose {', '.join(kind_names())}")
@@ -85,6 +104,11 @@ class DemoSettings:
             raise ConfigError(f"--seconds {self.seconds:g}: choose more than 0 and at most a day")
 
 
+def usual_denoiser(modality: str | None) -> str:
+    """Return the weights that a demo takes where nothing is said."""
+    return SINGLE_FRAME_WEIGHTS if modality == SINGLE_FRAME else DEFAULT
+
+
 def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
     """Return the plan: full frames in the middle of the chip for the time asked for, light as asked for."""
     channel = microscope.channels[0]
@@ -92,10 +116,15 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
     exposure_ms = SHORTEST_MS * max(1.0, settings.photons / full)
     power = 100.0 * min(1.0, settings.photons / full)
     readout_ms = microscope.hardware.camera.readout_ms if microscope.hardware else 0.0
-    series_s = 1e-3 * microscope.pattern.frames * (exposure_ms + readout_ms)
+    frame_s = 1e-3 * (exposure_ms + readout_ms)
+    series_s = microscope.pattern.frames * frame_s
+    if settings.single:
+        series_s = frame_s + (series_s + BETWEEN_S) / CHECK_EVERY
     corner = (LARGEST - settings.size) // 2
     return Plan(
         name="demo",
+        modality=SINGLE_FRAME if settings.single else None,
+        check_every=CHECK_EVERY,
         channels=(PlanChannel(name=channel.name, power_percent=power, exposure_ms=exposure_ms),),
         time=TimePlan(points=max(1, round(settings.seconds / series_s))),
         roi=Region(x=corner, y=corner, width=settings.size, height=settings.size),
@@ -140,7 +169,7 @@ class Demo:
             raise OutputError(f"{settings.out}: cannot be made ({error.strerror}); write elsewhere") from error
         for name in (REPORT, PREVIEW):
             check_output(settings.out / name, settings.overwrite)
-        self.run = LiveRun(
+        self.run = run_of(
             self.microscope,
             demo_plan(self.microscope, settings),
             settings.out,
@@ -171,6 +200,7 @@ class Demo:
             if self._truth is not None:
                 self._truth.close()
         report = demo_report(outcome, self.settings)
+        report["checks"] = [one.record() for one in getattr(self.run, "checks", [])]
         report["truth"] = self._errors()
         if self._overdue:
             report["warnings"].append(
@@ -205,7 +235,7 @@ class Demo:
     def _errors(self) -> dict[str, float | int | None]:
         """Return how far the images were from the truth, in the mean over the series that were compared."""
         found, count = ({}, 0) if self._truth is None else (self._truth.errors, self._truth.compared)
-        errors = {f"error_{name}": found.get(name) for name in ("widefield", "sim", "denoised")}
+        errors = {f"error_{name}": found.get(name) for name in ("widefield", "sim", "denoised", "sr")}
         return {**{name: None if error is None else round(error, 4) for name, error in errors.items()}, "series": count}
 
     def _picture(self, outcome: LiveOutcome) -> None:
@@ -217,12 +247,12 @@ class Demo:
         frame = np.asarray(raw.read(latest.key.time, latest.key.time + 1)[0, 0, 0], np.float32)
         field_um = tuple(side * self.microscope.optics.pixel_size_um for side in frame.shape)
         title = f"{outcome.stats.photons_per_pixel:.3g} photons"
-        panels = [
-            (f"raw frame, {title}", frame),
-            ("widefield", latest.widefield.cpu().numpy()),
-            ("super-resolved", (latest.sr if latest.sim is None else latest.sim).cpu().numpy()),
-        ]
-        if latest.main != "sim":
+        panels = [(f"raw frame, {title}", frame), ("widefield", latest.widefield.cpu().numpy())]
+        if self.settings.single:
+            panels.append(("super-resolved by a network", latest.sr.cpu().numpy()))
+        else:
+            panels.append(("super-resolved", (latest.sr if latest.sim is None else latest.sim).cpu().numpy()))
+        if latest.main != "sim" and not self.settings.single:
             panels.append(("super-resolved, denoised", latest.sr.cpu().numpy()))
         if truth is not None:
             named = {"widefield": 1, "sim": 2, latest.main: len(panels) - 1}
@@ -256,6 +286,7 @@ def demo_report(outcome: LiveOutcome, settings: DemoSettings) -> dict[str, Any]:
         "raw_fps": round(outcome.raw_fps, 3),
         "seconds": round(outcome.run.seconds, 3),
         "size": settings.size,
+        "modality": settings.modality,
         "stopped": outcome.run.stopped,
         "progress": outcome.run.progress.as_record() if outcome.run.progress else None,
         "series_refused": status.refused,

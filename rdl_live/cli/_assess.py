@@ -12,7 +12,7 @@ from rdl_live.cli._show import progress_bar
 
 def assess(
     models: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Weight files of `rdl-live train sr`, with commas in between.")
+        str, typer.Option(metavar="A,B,...", help="Weight files of `rdl-live train sr`, separated by commas.")
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for matrix.json and matrix.html.")],
     data: Annotated[
@@ -28,8 +28,8 @@ def assess(
     """Assess networks that super-resolve, against conventional SIM and rDL-SIM, by structure and light.
 
     Each cell of the matrix has at least 20 images (--quick: 3) and their NRMSE, MS-SSIM and resolution. A network has
-    priority where it is better than conventional SIM in all three. An assessment that was interrupted goes on where it
-    was when it is asked for again.
+    priority where it is better than conventional SIM in all three. An assessment that was interrupted continues when it
+    is started again.
 
     Examples:
 

@@ -45,7 +45,7 @@ def camera(
 ) -> None:
     """Measure offset, gain and read noise of every camera pixel by photon transfer; find hot pixels.
 
-    All frames of a file count, in whatever order they lie. Record with the camera settings of the experiment: a series
+    All frames of a file are used, in any order. Record with the camera settings of the experiment: a series
     with the shutter closed, and two or three series of even light (a white card out of focus, or a dye solution), the
     brightest at about half of the camera's range.
 
@@ -88,8 +88,8 @@ def offset(
     """Measure the offset of every camera pixel from ordinary recordings of any specimens: no dark frames are needed.
 
     An sCMOS adds the same faint pattern to every frame. It hides in dim series and pulls down their contrast. Give
-    recordings of one camera region: dim ones say most, and several fields or brightnesses more than one. Name the map
-    as camera.offset_file in the microscope file.
+    recordings of one camera region: dim ones are the most useful, and several fields or brightnesses better than one.
+    Name the map as camera.offset_file in the microscope file.
 
     Examples:
 
@@ -114,21 +114,23 @@ def offset(
 
 @calibrate.command()
 def otf(
-    beads: Annotated[Path, typer.Argument(metavar="BEADS", help="Recording of single beads, or another sparse one.")],
+    beads: Annotated[
+        Path, typer.Argument(metavar="BEADS", help="Recording of single beads, or of another sparse specimen.")
+    ],
     microscope: MicroscopeFile,
     out: Annotated[Path, typer.Option(metavar="OTF.yaml", help="Lines for the microscope file.")],
     channel: Channel = None,
     bead_um: Annotated[float, typer.Option(min=0, max=1, metavar="UM", help="Diameter of the beads [um].")] = 0.1,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Every frame is an image without stripes, as of a focus series.")
+        bool, typer.Option("--plain", help="Every frame is an image without stripes, as in a focus series.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure by how much the real OTF lies below the ideal one, from beads that lie apart.
+    """Measure by how much the real OTF lies below the ideal one, from isolated beads.
 
     Writes `otf_damping` with its error, to be put below the channel in the microscope file, and with 20 bright beads or
     more the whole curve beside it (OTF.mrc, for `otf_file`). Reconstruction, denoising and training use it then, also
-    where a recording is too dim to show its own. Of several planes each bead counts where it is sharpest.
+    where a recording is too dim to show its own. In several planes, each bead is used where it is sharpest.
 
     Examples:
 

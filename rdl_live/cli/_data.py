@@ -25,9 +25,9 @@ def add(
     planes: Planes = None,
     tiles: Tiles = None,
 ) -> None:
-    """Measure light, bleaching, motion and patterns of recordings, and note them down.
+    """Measure light, bleaching, motion and patterns of recordings, and note them in the catalogue.
 
-    It also says whether retraining on each is likely to help, and which gains would show, before any minutes are spent.
+    It also says whether retraining on each is likely to help, and which gains would show, before any time is spent.
 
     Example:
 
@@ -78,7 +78,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="File name, path or fingerprint.")],
     catalogue: _File = Path("catalogue.json"),
 ) -> None:
-    """Print everything that is known of a recording, as JSON."""
+    """Print everything that is known about a recording, as JSON."""
     from rdl_live.app.retrain.catalogue import Catalogue
 
     typer.echo(Catalogue.load(catalogue).find(name).model_dump_json(indent=2))

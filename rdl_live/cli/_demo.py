@@ -41,7 +41,11 @@ def demo(
     camera: Annotated[
         str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number, another specimen.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
+    modality: Annotated[
+        str | None,
+        typer.Option(metavar="2d-sim|single-frame", help="What is taken: SIM series (by default), or single frames."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -49,7 +53,9 @@ def demo(
     With --headless, --seconds or --out, or where there is no screen, there is no window: it records every raw frame
     and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield,
     super-resolved and the true specimen side by side) and report.json, with each image's error against the truth.
-    Ctrl-C stops it early; what was taken until then is kept. The exit code is 1 if no image was made.
+    With --modality single-frame a network super-resolves each frame in even light, and a SIM series now and then
+    (checks.ome.zarr) says whether it agrees with SIM. Ctrl-C stops it early; what was taken until then is kept. The
+    exit code is 1 if no image was made.
 
     Examples:
 
@@ -63,12 +69,12 @@ def demo(
 
         reason = no_screen()
         if reason is None:
-            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera))
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
-    from rdl_live.app.denoiser import DEFAULT
-    from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings
+    from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings, usual_denoiser
     from rdl_live.app.quiet import quiet_micro_manager
+    from rdl_live.optics.modality_kinds import DEFAULT as DEFAULT_MODALITY
 
     out = out or free_folder(Path("demo-out"))
     settings = DemoSettings(
@@ -78,13 +84,14 @@ def demo(
         256 if size is None else size,
         specimen,
         seed,
-        DEFAULT if denoise is None else denoise,
+        usual_denoiser(modality) if denoise is None else denoise,
         overwrite,
         CAMERA if camera is None else camera,
+        DEFAULT_MODALITY if modality is None else modality,
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
-    with stopped_by_signals(demo.run.stop, demo.run.make_safe) as signals, demo.run:
+    with stopped_by_signals(demo.run.stop, demo.run.light.make_safe) as signals, demo.run:
         demo.run.start()
         _watch(demo, console, signals)
         report = demo.finish()
@@ -100,7 +107,12 @@ def demo(
     if report["truth"]["series"]:
         errors = ", ".join(
             f"{title} {report['truth'][name]:.2f}"
-            for name, title in (("error_widefield", "widefield"), ("error_sim", "SIM"), ("error_denoised", "denoised"))
+            for name, title in (
+                ("error_widefield", "widefield"),
+                ("error_sim", "SIM"),
+                ("error_denoised", "denoised"),
+                ("error_sr", "from one frame"),
+            )
             if report["truth"][name] is not None
         )
         result.print(f"error against the true specimen (0 is perfect): {errors}", markup=False, soft_wrap=True)
@@ -130,13 +142,14 @@ def _window(
     specimen: str | None,
     seed: int | None,
     camera: str | None,
+    modality: str | None,
 ) -> int:
     """Show the window, and return the exit code."""
     from rdl_live.app.windows.demo import DEMO, DemoRequests, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera)
+    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality)
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

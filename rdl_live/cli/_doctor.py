@@ -57,7 +57,7 @@ COLOURS = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red"}
 def doctor(
     as_json: AsJson = False,
 ) -> None:
-    """Check this computer: versions, GPU, memory, disk, and whether all works without the internet.
+    """Check this computer: versions, GPU, memory, disk, and whether everything works without the internet.
 
     Exit code 0 if everything that is needed works (warnings allowed), else 1.
 
@@ -165,7 +165,7 @@ def _gpus() -> Iterator[Check]:
     try:
         import torch
     except (ImportError, OSError) as error:  # OSError: a shared library of torch is missing
-        remedy = "install torch anew: pip install --force-reinstall torch"
+        remedy = "reinstall torch: pip install --force-reinstall torch"
         yield Check("devices", "torch", f"cannot be loaded: {error}", Mark.FAIL, remedy)
         return
     yield _computes("cpu", f"{torch.get_num_threads()} threads", Mark.FAIL)
@@ -196,7 +196,7 @@ def _computes(device: str, about: str, mark: Mark) -> Check:
     """Transform a small picture there and back on `device`; `mark` is given where that goes wrong."""
     import torch
 
-    remedy = "install torch anew" if device == "cpu" else "update the graphics driver, or use --device cpu"
+    remedy = "reinstall torch" if device == "cpu" else "update the graphics driver, or use --device cpu"
     try:
         picture = torch.rand(32, 32, device=device)
         error = float((torch.fft.irfft2(torch.fft.rfft2(picture), s=picture.shape) - picture).abs().max())
@@ -274,7 +274,7 @@ def _show(checks: list[Check]) -> None:
             console.print(Text(f"{check.mark}: {check.name}: {check.remedy}", style=COLOURS[check.mark]))
     worst = {check.mark for check in checks}
     if Mark.FAIL in worst:
-        verdict = "Something that is needed is broken; mend the lines marked fail."
+        verdict = "Something required is broken; fix what the lines marked fail name."
     elif Mark.WARN in worst:
         verdict = "Everything that is needed works; the lines marked warn may bother you."
     else:

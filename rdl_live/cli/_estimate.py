@@ -35,8 +35,8 @@ def estimate(
 ) -> None:
     """Find the illumination patterns: direction, period, phases, modulation, and whether to trust them.
 
-    Blind, unless the microscope file gives pattern.period_um and pattern.angles_deg as first guesses. A score
-    above 6.5 stands by itself (9 if no other orientation shows a pattern); noise stays below 5.5.
+    The search is blind, unless the microscope file gives pattern.period_um and pattern.angles_deg as first guesses.
+    A score above 6.5 is trusted (above 9 if no other orientation shows a pattern); noise stays below 5.5.
 
     The exit code is 3 if no pattern of any image is trusted.
 

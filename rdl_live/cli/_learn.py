@@ -52,7 +52,7 @@ _Volume = Annotated[bool, typer.Option("--volume", help="The files are z-stack t
 VERBS = {
     "tis": """Retrain on time-lapses by comparing neighbouring time points (temporally interleaved).
 
-No clean image is needed: two noisy looks at one object differ by noise alone. Where things move too much from a
+No clean image is needed: two noisy images of one object differ by noise alone. Where things move too much from one
 time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
 last time points of each recording and a quarter of its field are held out; weights are written only if they do
 certainly better at those time points, and no worse in that quarter.
@@ -66,7 +66,7 @@ Examples:
     "sis": """Train on z-stacks by letting the even planes predict the odd ones (spatially interleaved).
 
 Planes must lie closer than the depth of focus; the gap between them is taken into account. The files are z-stack
-time-lapses of 3 time points at least, the last of which judge. Use the result with `rdl-live restore`.
+time-lapses of at least 3 time points; the last ones are held out to judge. Use the result with `rdl-live restore`.
 
 Example:
 

@@ -12,7 +12,7 @@ from rdl_live.errors import ConfigError
 def live(
     microscope: Rig,
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where recordings go; by default where they went last.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for recordings; by default the one used last.")
     ] = None,
     denoise: Annotated[
         str | None, typer.Option(metavar="NAME", help="Denoiser to begin with: none, rdl, or a weight file.")

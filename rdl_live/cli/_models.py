@@ -32,7 +32,7 @@ def list_models() -> None:
 
 @models.command()
 def show(name: _Name) -> None:
-    """Print everything that a weight file says of itself, as JSON."""
+    """Print everything that a weight file says about itself, as JSON."""
     from rdl_models import find_weights, read_card
 
     typer.echo(read_card(find_weights(name)).model_dump_json(indent=2))
@@ -40,7 +40,7 @@ def show(name: _Name) -> None:
 
 @models.command()
 def path(name: _Name) -> None:
-    """Print where weights lie."""
+    """Print where weights are stored."""
     from rdl_models import find_weights
 
     typer.echo(str(find_weights(name)))

@@ -11,8 +11,8 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from rdl_live.errors import ConfigError
 
 KINDS = (
-    "TIFF, OME-TIFF, OME-Zarr, NDTiff, MRC and .dv, a folder of TIFF files (one a frame, or one a series), a recording "
-    "of rdl-live; with the extra rdl-live\\[vendor] ND2, CZI and LIF"
+    "TIFF, OME-TIFF, OME-Zarr, NDTiff, MRC and .dv, a folder of TIFF files (one per frame, or one per series), a "
+    "recording of rdl-live; with the extra rdl-live\\[vendor] ND2, CZI and LIF"
 )
 """All that is read."""
 Raw = Annotated[Path, typer.Argument(metavar="RAW", help=f"Raw recording: {KINDS}.")]
@@ -43,7 +43,7 @@ PatternsFrom = Annotated[
     typer.Option(
         "--patterns",
         metavar="FROM",
-        help="Use the patterns of a brighter recording, of a report, or of estimate --json; phases are fitted anew.",
+        help="Use the patterns of a brighter recording, of a report, or of estimate --json; phases are fitted again.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]

@@ -65,7 +65,7 @@ def reconstruct(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=64, help="Time points computed at a time; by default one for each core."),
+        typer.Option(metavar="N", min=1, max=64, help="Time points computed at once; by default one for each core."),
     ] = None,
     cluster: Annotated[
         str | None,

@@ -88,9 +88,9 @@ def export(
     z: Annotated[int | None, typer.Option("--z", min=0, metavar="N", help="This plane only, 0 for the first.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a recording to OME-TIFF, for other programs: one file a stage position, with all colours, planes and times.
+    """Write a recording to OME-TIFF, for other programs: a file per stage position, all colours, planes and times.
 
-    Of several positions the files are OUT-p0.ome.tif, OUT-p1.ome.tif, ... Angles and phases are named by Modulo
+    With several positions the files are OUT-p0.ome.tif, OUT-p1.ome.tif, ... Angles and phases are named by Modulo
     annotations; when and where each plane was taken, z step and colours are in the OME-XML. Missing frames are zeros,
     and listed in the file's metadata.
 

@@ -65,7 +65,7 @@ def simulate(
         str, typer.Option(metavar="ideal|usual|poor", help="Evenness of beam, contrast and brightness; drift.")
     ] = "ideal",
     optics: Annotated[
-        str, typer.Option(metavar="ideal|usual|poor", help="Transfer function: ideal, or below that.")
+        str, typer.Option(metavar="ideal|usual|poor", help="Transfer function: ideal, or poorer.")
     ] = "ideal",
     speed: Annotated[float, typer.Option(metavar="N", min=0, help="Speed of the structures [um/s].")] = 0.0,
     bleach_time: Annotated[

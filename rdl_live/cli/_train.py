@@ -17,6 +17,7 @@ from rdl_live.cli._options import (
     WeightsOut,
     Workers,
 )
+from rdl_live.cli._train_care import care, deconvolution, isotropic
 from rdl_live.cli._train_sr import sr
 from rdl_live.cli._training import Batch, Board, Half, Network, Rate, Size, Start, numbers, run_training, usual_rate
 from rdl_live.errors import ConfigError
@@ -29,11 +30,14 @@ for _scheme, _help in VERBS.items():
 
 
 train.command("sr")(sr)
+train.command("care")(care)
+train.command("isotropic")(isotropic)
+train.command("deconvolution")(deconvolution)
 
 
 @train.callback()
 def _verbs() -> None:
-    """Train networks: on simulated data (`denoise`, `sr`), or on noisy recordings alone (the others)."""
+    """Train networks: on simulated data (`denoise`, `sr`, `care`), on pairs, or on noisy recordings alone."""
 
 
 @train.command()
@@ -46,7 +50,7 @@ def denoise(
     phases: Annotated[
         int | None,
         typer.Option(
-            min=3, max=16, metavar="N", help="Frames an orientation; needed by rdl-sim (3), others learn all."
+            min=3, max=16, metavar="N", help="Frames per orientation; required by rdl-sim (3), others learn all."
         ),
     ] = None,
     minutes: Minutes = 20.0,

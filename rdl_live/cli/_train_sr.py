@@ -40,6 +40,8 @@ FRAMES = {1: None, 9: (3, 3), 25: (5, 5)}
 """Orientations and phases of the series that a network takes; None where it takes their mean."""
 STRUCTURES = ("rings", "reticulum", "filaments", "actin")
 """Of rising complexity: clathrin-coated pits, ER, microtubules, F-actin."""
+SPREAD = 16
+"""Channels of the head that says how wrong an image may be; the papers' networks have none."""
 _NONLINEAR = (5, 5)
 _Raws = Annotated[
     list[Path] | None, typer.Argument(metavar="[RAW...]", help="Own SIM recordings; simulated scenes where left out.")
@@ -85,6 +87,9 @@ def sr(
     minutes: Minutes = 20.0,
     steps: Steps = None,
     start: Start = None,
+    error_only: Annotated[
+        bool, typer.Option("--error-only", help="With --from: teach only how wrong an image is; images stay the same.")
+    ] = False,
     rate: Rate = None,
     size: Size = 128,
     half: Half = True,
@@ -99,11 +104,11 @@ def sr(
 ) -> None:
     """Train a network that super-resolves a single image, or the frames of a series, in one step.
 
-    On simulated clathrin-coated pits, ER, microtubules and F-actin at many light levels; on your own SIM recordings
+    It learns from simulated clathrin-coated pits, ER, microtubules and F-actin at many light levels; from your own SIM
     (RAW: the photons of a series are divided; the widefield image of a part is shown, the SIM image of the rest is the
     target; series that do not fit the patterns are left out); or on pairs on disk. A checkpoint (once a minute) and a
     preview are kept beside the weights; Ctrl-C keeps the checkpoint. What such a network shows beyond the diffraction
-    limit it has inferred.
+    limit is inferred.
 
     Examples:
 
@@ -129,7 +134,7 @@ def sr(
             f"--microscope {microscope}: simulated scenes are of many microscopes; add RAW or --pairs, or leave it out"
         )
     small = kind.small if not published else None
-    sizes: dict[str, Any] = {} if small is None or start is not None else dict(small.fields)
+    sizes: dict[str, Any] = {} if small is None or start is not None else {**small.fields, "spread": SPREAD}
     wanted: dict[str, Any] = {
         "architecture": architecture,
         "network": {**sizes, "channels": frames, "scale": factor, **numbers(network)},
@@ -140,10 +145,20 @@ def sr(
         "half_precision": half,
         "learning_rate": rate or (kind.learning_rate if small is None else small.learning_rate),
     }
+    if error_only and (raws or pairs is not None):
+        raise ConfigError("--error-only: is for simulated scenes; leave it out, or leave RAW and --pairs out")
     if start is not None:
-        _check_start(start, dict(read_card(find_weights(start)).config), frames, factor)
+        config = dict(read_card(find_weights(start)).config)
+        _check_start(start, config, frames, factor)
+        if error_only and not config.get("spread"):
+            wanted["network"] = {"spread": SPREAD, **wanted["network"]}
     if not raws and pairs is None:
-        wanted |= {"scenes": _scenes(frames, factor, size), "workers": workers, "start": start}
+        wanted |= {
+            "scenes": _scenes(frames, factor, size),
+            "workers": workers,
+            "start": start,
+            "error_only": error_only,
+        }
         run_training(out, wanted, device, threads, resume=resume, overwrite=overwrite, tensorboard=tensorboard)
         return
     from rdl_live.files.raw import said

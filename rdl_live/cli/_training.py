@@ -18,7 +18,11 @@ Start = Annotated[
 Rate = Annotated[
     float | None,
     typer.Option(
-        "--learning-rate", min=1e-6, max=0.1, metavar="R", help="Highest one; 1.5e-3, or 3e-4 for published networks."
+        "--learning-rate",
+        min=1e-6,
+        max=0.1,
+        metavar="R",
+        help="Highest learning rate; 1.5e-3, or 3e-4 for published networks.",
     ),
 ]
 Network = Annotated[
@@ -30,7 +34,7 @@ Half = Annotated[
 ]
 Board = Annotated[
     Path | None,
-    typer.Option("--tensorboard", metavar="DIR", help="Also write there what TensorBoard shows (an extra package)."),
+    typer.Option("--tensorboard", metavar="DIR", help="Also write TensorBoard logs there (needs an extra package)."),
 ]
 Batch = Annotated[int, typer.Option(min=1, metavar="N", help="Series per step and process.")]
 Size = Annotated[

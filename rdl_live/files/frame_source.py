@@ -55,6 +55,8 @@ class RawFile:
     """Names of its stage positions, where it has them."""
     others_rank: int = 0
     """0 where `others` are as likely as `stack`; 1 where they count only if the data contradict it."""
+    z_step_um: float | None = None
+    """From plane to plane [um], as the file has it."""
 
     @property
     def channel_names(self) -> tuple[str, ...]:

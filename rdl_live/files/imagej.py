@@ -61,6 +61,17 @@ def pixel_size_um(text: str, tags: Tags) -> float | None:
     return None if pixels == length else round(length / pixels * unit, 9)
 
 
+def z_step_um(text: str) -> float | None:
+    """Return the distance of planes [um], None where ImageJ has not been told it."""
+    values = values_of(text)
+    unit = MICROMETRES.get(values.get("unit", "").strip().lower())
+    try:
+        step = abs(float(values.get("spacing", "nan")))
+    except ValueError:
+        return None
+    return None if unit is None or not 0 < step * unit < 100 else round(step * unit, 9)
+
+
 def channel_labels(stack: Stack, tags: Tags) -> tuple[ChannelLabel, ...]:
     """Return the names of the colours, where the labels of all slices of a colour agree; else none."""
     channels = stack.size(Axis.CHANNEL)

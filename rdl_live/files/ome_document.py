@@ -57,7 +57,8 @@ class OmeDescription:
     size_y: int
     size_x: int
     dtype: str
-    pixel_size_um: float
+    pixel_size_um: float | None
+    """None where it is not known, and so is not said."""
     channel: ChannelLabel
     size_z: int = 1
     modulo: Mapping[str, tuple[str, int]] = field(default_factory=dict)
@@ -115,11 +116,11 @@ class OmeDescription:
             "DimensionOrder": "XYZCT" if self.more_channels else "XYZTC",
             "Type": PIXEL_TYPES[self.dtype],
             **{key: str(size) for key, size in sizes.items()},
-            "PhysicalSizeX": repr(float(self.pixel_size_um)),
-            "PhysicalSizeXUnit": "µm",
-            "PhysicalSizeY": repr(float(self.pixel_size_um)),
-            "PhysicalSizeYUnit": "µm",
         }
+        if self.pixel_size_um is not None:
+            for letter in "XY":
+                attributes[f"PhysicalSize{letter}"] = repr(float(self.pixel_size_um))
+                attributes[f"PhysicalSize{letter}Unit"] = "µm"
         if self.z_step_um is not None:
             attributes |= {"PhysicalSizeZ": repr(float(self.z_step_um)), "PhysicalSizeZUnit": "µm"}
         if self.interval_s is not None:

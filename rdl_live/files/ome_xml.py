@@ -52,6 +52,8 @@ class OmeImage:
     """Other arrangements that it allows."""
     positions: tuple[str, ...] = ()
     """Names of the images, where they are positions."""
+    z_step_um: float | None = None
+    """From plane to plane [um]."""
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -89,7 +91,9 @@ def parse_ome(xml: bytes, pages: int, sibling: Sibling | None = None) -> OmeImag
     modulos = _modulos(root, images[0], pixels)
     stack, *others = _with_modulo(stack, modulos, notes)
     names = tuple(image.get("Name") or f"{i}" for i, image in enumerate(places)) if len(places) > 1 else ()
-    return OmeImage(stack, _pixel_size(pixels, notes), labels, tuple(notes), tuple(others), names)
+    return OmeImage(
+        stack, _pixel_size(pixels, notes), labels, tuple(notes), tuple(others), names, _length_um(pixels, "Z")
+    )
 
 
 def companion_of(xml: bytes) -> str | None:
@@ -344,15 +348,19 @@ def _split(stack: Stack, modulos: list[_Modulo], notes: list[str], *, as_documen
 
 
 def _pixel_size(pixels: ET.Element, notes: list[str]) -> float | None:
-    sizes = []
-    for letter in "XY":
-        try:
-            value = float(pixels.get(f"PhysicalSize{letter}", "nan"))
-        except ValueError:
-            value = math.nan
-        sizes.append(value * TO_UM.get(pixels.get(f"PhysicalSize{letter}Unit", "µm"), math.nan))
-    if not 0 < sizes[0] < 100:
+    sizes = [_length_um(pixels, letter) or math.nan for letter in "XY"]
+    if not sizes[0] > 0:
         return None
     if not math.isclose(sizes[0], sizes[1], rel_tol=1e-3):
         notes.append(f"pixels are not square ({sizes[0]:g} x {sizes[1]:g} um)")
-    return round(sizes[0], 9)
+    return sizes[0]
+
+
+def _length_um(pixels: ET.Element, letter: str) -> float | None:
+    """Return the size of a voxel along an axis [um]; None where it is not said, or cannot be."""
+    try:
+        value = float(pixels.get(f"PhysicalSize{letter}", "nan"))
+    except ValueError:
+        return None
+    value *= TO_UM.get(pixels.get(f"PhysicalSize{letter}Unit", "µm"), math.nan)
+    return round(value, 9) if 0 < value < 100 else None

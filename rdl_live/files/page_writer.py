@@ -54,7 +54,10 @@ class PageWriter:
         self._pages_per_time = max(planes // (self._times or 1), 1)
         size = planes * plan.size_y * plan.size_x * np.dtype(plan.dtype).itemsize
         self._first_xml = plan.to_xml(self._id)
-        self._per_cm = (1e4 / plan.pixel_size_um,) * 2
+        pixel = plan.pixel_size_um
+        self._resolution: dict[str, Any] = (
+            {} if pixel is None else {"resolution": (1e4 / pixel,) * 2, "resolutionunit": "CENTIMETER"}
+        )
         big = self._times is None or size > CLASSIC_LIMIT
         self._tiff = tifffile.TiffWriter(self._pending.temporary, bigtiff=big, ome=False, shaped=False)
 
@@ -72,8 +75,7 @@ class PageWriter:
                     metadata=None,
                     description=self._first_xml if self._written == 0 else None,
                     software=False,
-                    resolution=self._per_cm,
-                    resolutionunit="CENTIMETER",
+                    **self._resolution,
                 )
                 self._written += 1
         except OSError as error:

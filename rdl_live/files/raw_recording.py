@@ -139,7 +139,7 @@ class RawRecording(ClosedAtEnd):
     def _numbers(self, places: Sequence[tuple[int, int]]) -> npt.NDArray[np.int64]:
         numbers = self.in_turn(places)
         if numbers is None:
-            raise DataError(f"{self.path}: its series do not follow each other, so they cannot be aligned anew")
+            raise DataError(f"{self.path}: its series do not follow each other, so they cannot be realigned")
         return numbers
 
     @property

@@ -15,7 +15,7 @@ from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
 from rdl_live.files.bombs import check_page
 from rdl_live.files.frame_source import MAX_FRAME_PIXELS, FileFrames, Frames, FrameSource, RawFile, truncated
-from rdl_live.files.imagej import channel_labels, hyperstack, pixel_size_um
+from rdl_live.files.imagej import channel_labels, hyperstack, pixel_size_um, z_step_um
 from rdl_live.files.joined import JoinedFrames
 from rdl_live.files.ome_xml import companion_of, parse_ome
 from rdl_live.files.siblings import sibling
@@ -184,7 +184,15 @@ def _ome(path: Path, pages: list[TiffPage], description: bytes) -> RawFile:
         ome = parse_ome(description, len(pages) * pages[0].samples, files.first_page)
         stack, *others = (Stack(one.axes, files.numbers(one.frames)) for one in (ome.stack, *ome.others))
     return RawFile(
-        files.source(), stack, ome.pixel_size_um, ome.labels, ome.notes, tuple(others), ome.positions, others_rank=1
+        files.source(),
+        stack,
+        ome.pixel_size_um,
+        ome.labels,
+        ome.notes,
+        tuple(others),
+        ome.positions,
+        others_rank=1,
+        z_step_um=ome.z_step_um,
     )
 
 
@@ -243,7 +251,8 @@ def _imagej(path: Path, pages: list[TiffPage], tags: Tags, text: str) -> RawFile
     room = max(path.stat().st_size // frame, count)
     stack = hyperstack(text, count, room)
     labels = channel_labels(stack, tags)
-    return RawFile(frames_of(path, pages, stack.frames.size), stack, pixel_size_um(text, tags), labels)
+    source = frames_of(path, pages, stack.frames.size)
+    return RawFile(source, stack, pixel_size_um(text, tags), labels, z_step_um=z_step_um(text))
 
 
 def _shaped(text: str, pages: int) -> Stack | None:

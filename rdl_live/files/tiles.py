@@ -75,6 +75,7 @@ def tiled(raw: RawFile, tiles: tuple[int, int]) -> RawFile:
         tuple(divided(one.squeezed()) for one in raw.others),
         raw.positions,
         raw.others_rank,
+        raw.z_step_um,
     )
 
 

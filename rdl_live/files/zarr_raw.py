@@ -149,7 +149,14 @@ def _joined(names: list[str], images: list[RawFile]) -> RawFile:
     notes = tuple(dict.fromkeys(note for image in images for note in image.notes))
     others = tuple(together(one) for one in first.others)
     return RawFile(
-        source, together(first.stack), first.pixel_size_um, first.labels, notes, others, positions=tuple(names)
+        source,
+        together(first.stack),
+        first.pixel_size_um,
+        first.labels,
+        notes,
+        others,
+        positions=tuple(names),
+        z_step_um=first.z_step_um,
     )
 
 
@@ -172,6 +179,7 @@ def _opened(path: Path, folder: Path, attributes: dict[str, Any]) -> RawFile:
         _channels(attributes),
         tuple(notes),
         others,
+        z_step_um=scale.z_step_um,
     )
 
 
@@ -214,6 +222,7 @@ class _Multiscale:
         self.dataset = ""
         self.axes: list[str] = []
         self.pixel_size_um: float | None = None
+        self.z_step_um: float | None = None
         if "multiscales" not in attributes:
             return
         multiscale = attributes["multiscales"][0]
@@ -224,13 +233,15 @@ class _Multiscale:
         self.dataset = str(place)
         axes = multiscale.get("axes") or list("tczyx")  # versions up to 0.2 know these five only
         self.axes = [str(axis["name"] if isinstance(axis, dict) else axis).lower() for axis in axes]
-        self.pixel_size_um = self._pixel_size(axes, [multiscale, dataset])
+        self.pixel_size_um = self._size_um(axes, [multiscale, dataset], len(axes) - 1)
+        self.z_step_um = self._size_um(axes, [multiscale, dataset], self.axes.index("z")) if "z" in self.axes else None
 
     @staticmethod
-    def _pixel_size(axes: list[Any], sources: list[dict[str, Any]]) -> float | None:
-        unit = TO_UM.get(str(axes[-1].get("unit"))) if isinstance(axes[-1], dict) else None
+    def _size_um(axes: list[Any], sources: list[dict[str, Any]], place: int) -> float | None:
+        """Return the size of a voxel along an axis [um]; None where it is not said."""
+        unit = TO_UM.get(str(axes[place].get("unit"))) if isinstance(axes[place], dict) else None
         scales = [
-            float(transform["scale"][-1])
+            float(transform["scale"][place])
             for source in sources
             for transform in source.get("coordinateTransformations", [])
             if transform.get("type") == "scale"

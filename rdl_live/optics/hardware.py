@@ -84,6 +84,9 @@ class Hardware(Description):
     """Hardware that goes dark where the program does not beat any more."""
     setup: tuple[Setting, ...] = ()
     """Set once before each run, in the dark."""
+    even: tuple[Setting, ...] = ()
+    """What puts even light in place of the patterns (a mirror before the SLM, a turning diffuser), for single frames;
+    `setup` must put it back."""
     light: Annotated[tuple[ChannelLight, ...], Field(min_length=1)]
     safe_state: Annotated[tuple[Setting, ...], Field(min_length=1)]
     """What makes the microscope dark, in this order; the shutter is closed besides."""
@@ -110,6 +113,19 @@ class Hardware(Description):
         return self
 
     @model_validator(mode="after")
+    def _even_light_is_undone(self) -> Self:
+        """A series of patterns after a single frame must not be taken in even light."""
+        back = {setting.place: setting.value for setting in self.setup}
+        for setting in self.even:
+            if back.get(setting.place, setting.value) == setting.value:
+                raise ValueError(
+                    f"hardware.even: {setting.device} {setting.property} is not set back; add to hardware.setup the "
+                    f"value that it has with patterns: {{device: {setting.device}, property: {setting.property}, "
+                    "value: ...}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _one_pattern_source(self) -> Self:
         if self.slm is not None and self.patterns is not None:
             raise ValueError(
@@ -125,6 +141,12 @@ class Hardware(Description):
         light = {*(s.place for s in settings), *((one.power.device, one.power.property) for one in self.light)}
         if self.watchdog is not None:
             light.add((self.watchdog.device, self.watchdog.property))
+        for setting in self.even:
+            if setting.place in light:
+                raise ValueError(
+                    f"hardware.even: {setting.device} {setting.property} belongs to the light (light, safe_state or "
+                    "watchdog), which must not change with it; name another property"
+                )
         for setting in self.source.settings:
             if setting.place in light:
                 raise ValueError(
@@ -173,7 +195,7 @@ class Hardware(Description):
         beat = self.watchdog
         beats = () if beat is None else (Setting(device=beat.device, property=beat.property, value=beat.values[0]),)
         light = (setting for one in self.light for setting in one.settings)
-        return (*beats, *self.setup, *light, *self.safe_state, *self.source.settings)
+        return (*beats, *self.setup, *self.even, *light, *self.safe_state, *self.source.settings)
 
     def off(self, power: PowerControl) -> Setting:
         """Return the setting that turns a power off, as the safe state has it."""

@@ -171,13 +171,15 @@ class StoredOrder(Description):
     channel: Label
     series: Value | None = None
     """Running order that shows a whole series, stepped by the camera."""
+    orientations: tuple[Value, ...] | None = None
+    """Running order of each orientation, whose phases the camera steps; software goes from one to the next."""
     frames: tuple[Value, ...] | None = None
     """Running order of each single pattern, in the order of display, for stepping by software."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.series is None and self.frames is None:
-            raise ValueError("an order needs series (stepped by the camera), frames (by software), or both")
+        if self.series is None and self.orientations is None and self.frames is None:
+            raise ValueError("an order needs series or orientations (stepped by the camera), or frames (by software)")
         return self
 
 
@@ -201,7 +203,7 @@ class StoredRole(PatternRole):
     def own_settings(self) -> tuple[Setting, ...]:
         """Choice, start and stop."""
         first = self.orders[0]
-        value = first.series if first.series is not None else (first.frames or (0,))[0]
+        value = first.series if first.series is not None else (*(first.orientations or ()), *(first.frames or ()))[0]
         return Setting(device=self.device, property=self.property, value=value), *self.start, *self.stop
 
     def problems(self, where: str, angles: int, phases: int, channels: Sequence[str]) -> Iterator[str]:
@@ -216,6 +218,8 @@ class StoredRole(PatternRole):
                 yield f"{here}.channel: {one.channel!r} stands twice; remove one"
             if one.frames is not None and len(one.frames) != angles * phases:
                 yield f"{here}.frames: lists {len(one.frames)} orders, and a series has {angles * phases} frames"
+            if one.orientations is not None and len(one.orientations) != angles:
+                yield f"{here}.orientations: lists {len(one.orientations)} orders, a series has {angles} orientations"
 
 
 class PropertyRole(PatternRole):

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from rdl_live.errors import DataError
-from rdl_live.optics.estimate import estimate_patterns
 from rdl_live.optics.microscope import Camera, Channel, Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.pattern import Pattern, PatternSet
 
 MOST_FFT_PX = 0.2
@@ -39,7 +39,7 @@ def check_patterns(
     """
     unit = scope.replace(camera=Camera().model_dump())
     try:
-        found = estimate_patterns(denoised, unit, channel=channel)
+        found = modality_of(unit).estimate(denoised, unit, channel=channel)
     except DataError as error:
         return PatternShift(None, None, (f"no pattern is found in the denoised frames: {error}",))
     field_um = min(denoised.shape[-2:]) * scope.optics.pixel_size_um

@@ -11,6 +11,8 @@ SERIES: frozenset[str] = frozenset({Task.OBJECT_PLANE, Task.RAW_FRAMES})
 """Tasks of weights that a `Restorer` takes."""
 _USE = {
     Task.STACKS: "use them with `rdl-live restore STACKS --weights`",
+    Task.RESTORATION: "use them with `rdl-live restore IMAGE --weights`, or in a live run of single frames",
+    Task.ISOTROPIC: "use them with `rdl-live restore STACK --weights`",
     Task.SUPER_RESOLUTION: "use them with `rdl-live restore IMAGE --weights`, or in a live run",
     Task.OBJECT_PLANE: "use them with `rdl-live reconstruct --denoise` or in the window",
     Task.RAW_FRAMES: "use them with `rdl-live reconstruct --denoise` or in the window",

@@ -6,13 +6,12 @@ hears of it.
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameTag
+from rdl_live.stream.denoiser_requests import DenoiserRequests
 from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
 from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import PipelineStatus
@@ -103,8 +102,7 @@ class ThreadHost:
         self._pipeline, self._queue = pipeline, queue
         self._receivers = Receivers(receivers, tell)
         self._failures = Failures(tell)
-        self._wishes: deque[tuple[str, Future[None]]] = deque()
-        self._ended = False
+        self._denoisers = DenoiserRequests()
         # A daemon, so that a program that forgets to stop it can end.
         self._thread = threading.Thread(target=self._run, name="rdl-pipeline", daemon=True)
 
@@ -146,15 +144,11 @@ class ThreadHost:
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
-        done: Future[None] = Future()
-        self._wishes.append((name, done))
-        if self._ended:
-            self._refuse_wishes()
-        return done
+        return self._denoisers.add(name)
 
     def _run(self) -> None:
         while not self._queue.finished:
-            self._fulfil_wishes()
+            self._exchange_denoisers()
             deferred = self._pipeline.has_deferred
             item = self._queue.take(0.0 if deferred else 0.2)
             if item is None:
@@ -164,8 +158,7 @@ class ThreadHost:
             result = self._pushed(item)
             if result is not None:
                 self._receivers.hand_out(result)
-        self._ended = True
-        self._refuse_wishes()
+        self._denoisers.end()
         self._pipeline.finish()
 
     def _pushed(self, item: Item) -> Result | None:
@@ -194,17 +187,11 @@ class ThreadHost:
         except Exception as error:  # likewise
             self._failures.add(error, None)
 
-    def _fulfil_wishes(self) -> None:
-        while self._wishes:
-            name, done = self._wishes.popleft()
+    def _exchange_denoisers(self) -> None:
+        while (request := self._denoisers.take()) is not None:
             try:
-                self._pipeline.use_denoiser(name)
+                self._pipeline.use_denoiser(request.name)
             except Exception as error:  # it belongs to whoever asked
-                done.set_exception(error)
+                request.answer(error)
             else:
-                done.set_result(None)
-
-    def _refuse_wishes(self) -> None:
-        while self._wishes:
-            name, done = self._wishes.popleft()
-            done.set_exception(DeviceError(f"denoiser {name!r}: the processing has ended; start anew"))
+                request.answer(None)

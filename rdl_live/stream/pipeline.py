@@ -152,7 +152,7 @@ class Pipeline:
         if series is None:
             return None
         try:
-            return self._whole(series)
+            return self._whole(series, time.perf_counter())
         finally:
             self._assembler.take_back()
 
@@ -217,10 +217,10 @@ class Pipeline:
 
     # From a series to an image --------------------------------------------------------------------------
 
-    def _whole(self, series: Series) -> Result | None:
+    def _whole(self, series: Series, now_s: float) -> Result | None:
         self._series += 1
         estimation = self._estimations[series.key.channel]
-        estimation.offer(series, time.perf_counter())
+        estimation.offer(series, now_s)
         use = estimation.current
         if use is None:
             self._awaiting += 1
@@ -235,7 +235,7 @@ class Pipeline:
             blurred = use.widefield
             unit = Unit(photons, blurred.patterns, channel, place, blurred.reconstructor, self._image)
             made = self._stage.restore(unit)
-        return self._result(use, series, photons, made, verdict)
+        return self._result(use, series, photons, made, verdict, now_s)
 
     def _tell_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
         self._unfit += 1
@@ -249,7 +249,13 @@ class Pipeline:
         )
 
     def _result(
-        self, use: Calibrated, series: Series, photons: Tensor, made: Restored, verdict: SeriesVerdict | None
+        self,
+        use: Calibrated,
+        series: Series,
+        photons: Tensor,
+        made: Restored,
+        verdict: SeriesVerdict | None,
+        began_s: float,
     ) -> Result | None:
         fits = verdict is None or verdict.trusted
         if not bool(torch.isfinite(made.sr.sum())):
@@ -261,6 +267,8 @@ class Pipeline:
             return None
         self._results += 1
         widefield = photons.mean(dim=(0, 1))
+        quality = self._quality(use, series, float(widefield.mean()))
+        ready_s = time.perf_counter()
         return Result(
             images={WIDEFIELD: widefield, **made.images},
             main=made.main,
@@ -269,11 +277,12 @@ class Pipeline:
             patterns=use.patterns if fits else use.widefield.patterns,
             calibrated_on=use.on,
             otf_damping=use.channel.otf_damping,
-            quality=self._quality(use, series, float(widefield.mean())),
+            quality=quality,
             flags=series.flags,
             exposed_s=series.exposed_s,
             arrived_s=series.arrived_s,
-            ready_s=time.perf_counter(),
+            ready_s=ready_s,
+            computed_s=ready_s - began_s,
             denoiser=self._stage.name,
             guards=made.guards,
             seen=self._estimations[series.key.channel].latest,

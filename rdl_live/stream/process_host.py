@@ -10,13 +10,13 @@ on. The series that was with it is lost, and counted.
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from rdl_live.errors import DeviceError, RdlError
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.stream.denoiser_requests import DenoiserRequests
 from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
 from rdl_live.stream.health import Tell
 from rdl_live.stream.pipeline import PipelineStatus
@@ -89,9 +89,7 @@ class ProcessHost:
         self._restarts = self._lost = self._fruitless = 0
         self._device, self._denoise = recipe.device, recipe.denoise
         self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
-        self._wishes: deque[tuple[str, Future[None]]] = deque()
-        self._asked: dict[int, tuple[str, Future[None]]] = {}
-        self._number = 0
+        self._denoisers = DenoiserRequests()
         # Daemons, so that a program that forgets to stop them can end.
         self._feeder = threading.Thread(target=self._feed, name="rdl-feed", daemon=True)
         self._listener = threading.Thread(target=self._supervise, name="rdl-results", daemon=True)
@@ -146,12 +144,7 @@ class ProcessHost:
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
-        done: Future[None] = Future()
-        with self._changed:
-            self._wishes.append((name, done))
-        if self._ended:
-            self._refuse_wishes("the processing has ended")
-        return done
+        return self._denoisers.add(name)
 
     # From the queue to the worker -----------------------------------------------------------------------
 
@@ -213,7 +206,7 @@ class ProcessHost:
                 self._ended = True
                 self._changed.notify_all()
             self._was_ready.set()
-            self._refuse_wishes("the processing has ended")
+            self._denoisers.end()
 
     def _over(self) -> bool:
         """Whether no other worker is needed."""
@@ -240,7 +233,7 @@ class ProcessHost:
             self._queue.release(link.series, lost=True)
             self._changed.notify_all()
         link.close()
-        self._refuse_asked()
+        self._denoisers.refuse_sent()
         if not finished and not self._abandoned:
             self._replace(f"process {fault or ended}", lost)
 
@@ -278,7 +271,8 @@ class ProcessHost:
         """Do what the worker says until it ends; return "" for an orderly end, what is wrong, or None."""
         connection, heard_s = link.worker.connection, time.perf_counter()
         while not self._abandoned:
-            self._pass_wishes(link)
+            while link.ready and (request := self._denoisers.send()) is not None:
+                self._send(link, UseDenoiser(*request))
             try:
                 if connection.poll(POLL_S):
                     message = connection.recv()
@@ -312,7 +306,8 @@ class ProcessHost:
             case FailedAfter(error):
                 self._failures.add(error, None)
             case DenoiserChanged(number, error):
-                self._answer(number, error)
+                name = self._denoisers.answer(number, error)
+                self._denoise = self._denoise if error is not None else name
             case Ready():
                 self._welcome(link)
 
@@ -390,33 +385,3 @@ class ProcessHost:
         if self._fruitless > 1:  # at once after a run of good ones, slower where it goes on
             with self._changed:
                 self._changed.wait_for(lambda: self._abandoned, 0.25 * 2**self._fruitless)
-
-    # The denoiser ---------------------------------------------------------------------------------------
-
-    def _pass_wishes(self, link: Link) -> None:
-        while link.ready:
-            with self._changed:
-                if not self._wishes:
-                    return
-                name, done = self._wishes.popleft()
-                self._number += 1
-                self._asked[self._number] = (name, done)
-            self._send(link, UseDenoiser(self._number, name))
-
-    def _answer(self, number: int, error: Exception | None) -> None:
-        name, done = self._asked.pop(number)
-        if error is not None:
-            done.set_exception(error)
-            return
-        self._denoise = name
-        done.set_result(None)
-
-    def _refuse_asked(self) -> None:
-        for name, done in self._asked.values():
-            done.set_exception(DeviceError(f"denoiser {name!r}: the processing ended meanwhile; try again"))
-        self._asked.clear()
-
-    def _refuse_wishes(self, why: str) -> None:
-        while self._wishes:
-            name, done = self._wishes.popleft()
-            done.set_exception(DeviceError(f"denoiser {name!r}: {why}; start anew"))

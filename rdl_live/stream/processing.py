@@ -113,7 +113,7 @@ class Processing:
             first = str(error).partition("\n")[0]
             raise DeviceError(
                 f"the graphics card failed ({type(error).__name__}: {first}); images are computed on the processor "
-                "from now on, more slowly; take a smaller region, or start anew to use the card again"
+                "from now on, more slowly; take a smaller region, or restart to use the card again"
             ) from error
 
     def _move_to_processor(self) -> None:

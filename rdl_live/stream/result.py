@@ -60,6 +60,8 @@ class Result:
     """When the image was ready, by the same clock [s]."""
     otf_damping: tuple[float, float] = (0.0, 0.0)
     """Of the OTF that it was made with; see `Channel`."""
+    computed_s: float = 0.0
+    """How long computing the image took, once the series was whole [s]."""
     denoiser: str = "none"
     guards: Guards | None = None
     """What the guards say of the denoised image, where they were asked for this series."""

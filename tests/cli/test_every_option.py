@@ -40,6 +40,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "object-plane": {"width": 8, "blocks": 1},
     "rdl-sim": {"width": 4, "generated_groups": 1, "noisy_groups": 1, "trunk_groups": 1, "blocks": 1},
     "dfcan": {"width": 4, "groups": 1, "blocks": 1, "window": 16, "residual": True},
+    "care": {"width": 4, "kernel": 3, "probabilistic": True, "members": 2},
     "rcan3d": {"width": 4, "groups": 1, "blocks": 1, "relative": True, "cutoff": 1.0},
 }
 
@@ -59,6 +60,7 @@ def runs(*cases: Case, slow: bool = False) -> list[Any]:
 
 
 QUICK = "--steps 1 --size 32 --batch 1 --workers 0 --threads 1 --seed 2 --device cpu"
+CARE = "--steps 1 --batch 1 --threads 1 --seed 2 --device cpu --network width=2 --size 16"
 TINY = "--network width=8 --network blocks=1"
 FILM = "film.tif -m M.yaml --out T.safetensors --steps 2 --threads 1 --workers 0 --seed 3 --device cpu --force"
 READING = "--order z-angle-phase --planes 9 --tiles 3x3 --position 0"
@@ -96,6 +98,12 @@ RUNS = [
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
+        Case(
+            "restore image.tif --weights care.safetensors --out o.ome.tif --threads 1",
+            ("o.ome.tif", "o-sigma.ome.tif", "o-disagreement.ome.tif", "o-report.json"),
+            says="o-report.json",
+        ),
+        Case("restore stacks.tif --weights care.safetensors --out o.tif --report r.json", ("o.tif", "r.json")),
         Case(f"restore mosaics.tif -m M.yaml --weights object-plane.safetensors --out o.tif {READING}", ("o.tif",)),
         Case(
             "restore stacks.tif --microscope M.yaml --weights rcan3d.safetensors --out o.tif --planes 6 "
@@ -167,6 +175,7 @@ RUNS = [
             ("w.safetensors",),
         ),
         Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --half", ("w.safetensors",)),
+        Case(f"train sr --out w.safetensors {QUICK} --from dfcan.safetensors --error-only", ("w.safetensors",)),
         Case(
             f"train sr --out w.safetensors {QUICK} --architecture srcnn --published --factor 3",
             ("w.safetensors", "w-preview.png"),
@@ -174,6 +183,26 @@ RUNS = [
         Case(
             f"train sr --out w.safetensors {QUICK} --architecture srcnn --pairs pairs --microscope M.yaml",
             ("w.safetensors", "w-preview.png"),
+        ),
+        Case(f"train care --out w.safetensors {CARE}", ("w.safetensors", "w-preview.png"), says="wrote"),
+        Case(
+            f"train care --low dim --high bright --out w.safetensors {CARE} --network depth=1 --loss mse "
+            "--percentiles 1 99.9 --patience 2 --minutes 1 --channel 0 --overwrite",
+            ("w.safetensors",),
+        ),
+        Case(f"train care --out w.safetensors {CARE} --resume --steps 2", ("w.safetensors",)),
+        Case(
+            f"train care --out w.safetensors {CARE} --modality confocal --structure tubes --photons 2 20 --ensemble 2",
+            ("w.safetensors",),
+            says="--probabilistic",
+        ),
+        Case(
+            f"train isotropic stacks.tif --planes 6 --z-step 0.4 --pixel 0.08 --out w.safetensors {CARE} "
+            "--axial-um 0.5",
+            ("w.safetensors",),
+        ),
+        Case(
+            f"train deconvolution --microscope M.yaml --structure tubes --out w.safetensors {CARE}", ("w.safetensors",)
         ),
         Case(
             f"train sr mosaics.tif -m M.yaml {TIMES} --out w.safetensors {QUICK} --architecture srcnn",
@@ -191,8 +220,13 @@ RUNS = [
             "--camera emccd --overwrite",
             ("d/report.json", "d/preview.png"),
         ),
+        Case(
+            "demo --headless --seconds 3 --size 64 --out d --modality single-frame --denoise dfcan.safetensors",
+            ("d/report.json", "d/preview.png", "d/checks.ome.zarr"),
+        ),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
         Case("reconstruct film.tif -m M.yaml --cluster local:1", ("film-sr.tif",)),
+        Case("restore image.tif --weights care.safetensors --out o.tif --cluster local:1", ("o.tif", "o-sigma.tif")),
         Case("compare film.tif -m M.yaml --models none,rdl", ("film-compare.html",)),
         Case(
             "compare film.tif --microscope M.yaml --models rdl,object-plane.safetensors --out c.html --json c.json "
@@ -210,6 +244,29 @@ RUNS = [
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
         Case("train denoise --architecture rdl-sim --out w.safetensors --steps 1", ("w.safetensors",)),
         Case("train sr --out w.safetensors --steps 1", ("w.safetensors",)),
+        Case(
+            f"train care --volume --planes 6 --low deep --high deeper --out w.safetensors {CARE} --patch-planes 4 "
+            "--probabilistic --published --learning-rate 1e-4",
+            ("w.safetensors",),
+        ),
+        *(
+            Case(
+                f"train {verb} --out w.safetensors {CARE} --probabilistic --ensemble 2 --percentiles 1 99 "
+                f"--patience 3 --published --learning-rate 1e-4 --minutes 1 --overwrite {more}",
+                ("w.safetensors",),
+            )
+            for verb, more in (
+                ("isotropic stacks.tif", "--planes 6 --z-step 0.4 --pixel 0.08 --channel 0"),
+                ("deconvolution", "-m M.yaml --channel green --photons 5 50"),
+            )
+        ),
+        *(
+            Case(f"train {verb} --out w.safetensors {CARE} --loss mse --resume --steps 2", ("w.safetensors",))
+            for verb in (
+                "isotropic stacks.tif --planes 6 --z-step 0.4 --pixel 0.08",
+                "deconvolution -m M.yaml",
+            )
+        ),
         *(
             Case(f"train {verb} {FILM}{more}", code=3)  # two steps help nothing, and it says so
             for verb in ("tis", "split", "auto")
@@ -240,6 +297,9 @@ ELSEWHERE = {
     "open": {"--microscope", "--order", "--planes", "--tiles", "--position", "--channel"},  # the same
     "train denoise": {"--tensorboard"},  # an extra package; see tests/train/test_published.py
     "train sr": {"--tensorboard"},
+    "train care": {"--tensorboard"},
+    "train isotropic": {"--tensorboard"},
+    "train deconvolution": {"--tensorboard"},
     "train split": {"--volume", "--planes"},  # refused, see tests/cli/test_learn.py
     "train sis": {"--volume", "--patterns", "--order", "--position", "--tiles"},  # implied; the others are refused
 }
@@ -329,6 +389,16 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("a", "b"):
             tifffile.imwrite(folder / "pairs" / kind / f"{name}.tif", np.full((side, side), 150, np.uint16))
     rng = np.random.default_rng(1)
+    for kind, light in (("dim", 4), ("bright", 400)):
+        (folder / kind).mkdir()
+        for name in ("a", "b"):
+            shown = np.random.default_rng(ord(name)).gamma(1.0, light, (12, 12)).repeat(4, 0).repeat(4, 1)
+            tifffile.imwrite(folder / kind / f"{name}.tif", rng.poisson(shown).astype(np.uint16))
+    for kind, light in (("deep", 4), ("deeper", 400)):
+        (folder / kind).mkdir()
+        for name in ("a", "b"):
+            shown = np.random.default_rng(ord(name)).gamma(1.0, light, (6, 12, 12)).repeat(4, 1).repeat(4, 2)
+            tifffile.imwrite(folder / kind / f"{name}.tif", rng.poisson(shown).astype(np.uint16))
     with VolumeWriter(folder / "stacks.tif", (4, 6, 40, 40), 0.08, "green", dtype=np.uint16) as writer:
         for _ in range(4):
             writer.write(rng.poisson(20, (6, 40, 40)) + 100)

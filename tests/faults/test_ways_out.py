@@ -166,7 +166,13 @@ def running(
         wanted = [raw, *([out / SR_RECORDING] if program == "demo" else [])]
         made = Program(process, log, raw, said)
         try:
-            until(lambda: process.poll() is not None or (all(map(_holds_images, wanted)) and _lit(made)), PATIENCE_S)
+            try:
+                until(
+                    lambda: process.poll() is not None or (all(map(_holds_images, wanted)) and _lit(made)), PATIENCE_S
+                )
+            except AssertionError:
+                there = [one.name for one in wanted if _holds_images(one)]
+                pytest.fail(f"no light or no images: lit {_lit(made)}, images in {there}; it said: {made.messages}")
             assert process.poll() is None, made.messages
             yield made
         finally:

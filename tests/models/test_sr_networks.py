@@ -170,3 +170,33 @@ def test_critics_of_the_papers_sizes() -> None:
     widths = [layer.out_channels for layer in cmgan.layers if isinstance(layer, nn.Conv2d)]
     assert widths == [64, 64, 128, 128, 256, 256, 512, 512, 1024, 1024, 2048]
     assert cmgan.dense[0].in_features == 2048
+
+
+def test_the_error_shares_nothing_with_the_image_and_scales_with_it() -> None:
+    network = tiny("resnet", residual=True, spread=4)
+    plain = tiny("resnet", residual=True)
+    plain.load_state_dict({name: one for name, one in network.state_dict().items() if not name.startswith("spread")})
+    x = image(20, 31)
+    made, told = network.with_spread(x)
+    torch.testing.assert_close(made, plain(x))
+    assert told is not None
+    assert told.shape == made.shape
+    assert float(told.min()) > 0
+    assert plain.with_spread(x)[1] is None
+    for bright, dim in zip(
+        single_image.with_error(network, 50 * x[0]), single_image.with_error(network, x[0]), strict=True
+    ):
+        assert bright is not None
+        assert dim is not None
+        torch.testing.assert_close(bright, 50 * dim, rtol=1e-4, atol=1e-4)
+
+
+def test_the_error_of_tiles_is_that_of_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = tiny("dfcan", residual=True, spread=4)
+    x = image(120, 100)[0]
+    whole = single_image.with_error(network, x)[1]
+    monkeypatch.setattr(single_image, "FREE_BYTES", 1)
+    tiled = single_image.with_error(network, x)[1]
+    assert whole is not None
+    assert tiled is not None
+    torch.testing.assert_close(tiled, whole, rtol=1e-3, atol=1e-4)

@@ -1,7 +1,8 @@
 """A pattern board with running orders of its own, as ferroelectric SLMs have them: nothing can be uploaded to it.
 
 Running orders 0, 1, ... show the whole series of one laser line each, three orientations of three phases, stepped by
-the camera. The orders from 100 on show one pattern each, those of the first line first.
+the camera. The orders from 50 on show the phases of one orientation each, likewise stepped by the camera, those from
+100 on one pattern each; those of the first line come first.
 """
 
 import math
@@ -12,6 +13,8 @@ from rdl_devices.sim.device import SimDevice
 from rdl_devices.sim.grating import Grating, grating_for
 from rdl_devices.sim.world import World
 
+ORIENTATION = 50
+"""First running order of a single orientation."""
 SINGLE = 100
 """First running order of a single pattern."""
 ORIENTATIONS = (8.0, 68.0, 128.0)
@@ -30,7 +33,8 @@ class SimBoard(SimDevice, GenericDevice):
         self._order, self._active = 0, False
         lines = self.world.settings.lines
         self._count = len(ORIENTATIONS) * len(PHASES)
-        known = (*range(len(lines)), *range(SINGLE, SINGLE + len(lines) * self._count))
+        turned = range(ORIENTATION, ORIENTATION + len(lines) * len(ORIENTATIONS))
+        known = (*range(len(lines)), *turned, *range(SINGLE, SINGLE + len(lines) * self._count))
         self.add("RunningOrder", lambda: self._order, self._choose, allowed=known)
         self.add("Activated", lambda: int(self._active), self._activate, allowed=(0, 1))
         self.add("PatternIndex", lambda: self.world.display.shown().index)
@@ -42,8 +46,11 @@ class SimBoard(SimDevice, GenericDevice):
     def _stored(self) -> list[Grating]:
         """Return what the chosen order shows."""
         lines = self.world.settings.lines
-        if self._order < SINGLE:
+        if self._order < ORIENTATION:
             return self._series(lines[self._order])
+        if self._order < SINGLE:
+            number, turn = divmod(self._order - ORIENTATION, len(ORIENTATIONS))
+            return self._series(lines[number])[turn * len(PHASES) : (turn + 1) * len(PHASES)]
         number, place = divmod(self._order - SINGLE, self._count)
         return [self._series(lines[number])[place]]
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from rdl_devices.sim.faults import Faults
-from rdl_devices.sim.grating import Grating, Image, analyse
+from rdl_devices.sim.grating import EVEN, Grating, Image, analyse
 
 REMEMBERED = 256
 """Pictures whose grating is remembered."""
@@ -51,6 +51,8 @@ class Display:
         """Time that each pattern is shown with the internal trigger."""
         self.exposure_ms = 0.0
         """Time after which a single picture goes dark; 0 leaves it on."""
+        self.mirrored = False
+        """Whether a mirror is in the way, which makes the light even whatever is displayed."""
 
     def show(self, image: Image) -> None:
         """Display one picture (y, x) uint8."""
@@ -94,6 +96,8 @@ class Display:
     def shown(self, at_s: float | None = None) -> Shown:
         """Return what is displayed at a world time [s], by default now."""
         with self._lock:
+            if self.mirrored:
+                return Shown(EVEN, -1)
             age_ms = ((self._now() if at_s is None else at_s) - self._started_s) * 1e3
             if not self.running:
                 over = 0 < self.exposure_ms <= age_ms

@@ -34,6 +34,7 @@ class SimSLM(SimDevice, SLMDevice):
         )
         self.add("Interval_ms", lambda: display.interval_ms, self._set_interval, limits=(0.01, 1e5))
         self.add("StartShift", lambda: display.start_shift, self._set_start_shift, limits=(-MEMORY, MEMORY))
+        self.add("Mirror", lambda: int(display.mirrored), self._set_mirror, allowed=(0, 1))
         self.add("Running", lambda: int(display.running))
         self.add("PatternIndex", lambda: display.shown().index)
 
@@ -107,6 +108,10 @@ class SimSLM(SimDevice, SLMDevice):
 
     def _set_trigger_mode(self, value: str) -> None:
         self.world.display.trigger_mode = Trigger(value)
+
+    def _set_mirror(self, value: int) -> None:
+        self.world.settle()
+        self.world.display.mirrored = bool(value)
 
     def _set_interval(self, value: float) -> None:
         self.world.display.interval_ms = value

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from rdl_models.recipe import Recipe, Size
 from rdl_models.sr.attention import FOURIER, NONE, SPATIAL, gate
+from rdl_models.sr.fourier_config import FourierFields
 from rdl_models.sr.layers import ShuffleTail, conv_of
 from rdl_models.sr.network import SrConfig, SrNetwork, architecture
 
@@ -40,20 +41,8 @@ class DensenetConfig(SrConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DensenetFcaConfig(DensenetConfig):
+class DensenetFcaConfig(FourierFields, DensenetConfig):
     """The same with Fourier attention."""
-
-    gamma: float = 0.8
-    window: int = 128
-    """Pixels each way of the windows whose spectra are averaged."""
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """See `SrConfig`."""
-        return {**super().sizes(), "window": (8, 512)}
-
-    def numbers(self) -> dict[str, tuple[float, float]]:
-        """See `SrConfig`."""
-        return {"gamma": (0.01, 2)}
 
 
 class Densenet(SrNetwork):

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from rdl_models.blocks import START, ResidualGroup, conv
 from rdl_models.sr.attention import gate
+from rdl_models.sr.fourier_config import FourierFields
 from rdl_models.sr.network import SrConfig, SrNetwork
 
 
@@ -31,21 +32,8 @@ class GroupsConfig(SrConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FourierConfig(GroupsConfig):
+class FourierConfig(FourierFields, GroupsConfig):
     """Of a network with Fourier attention."""
-
-    gamma: float = 0.8
-    """Power to which moduli are raised (0.8 in the published DFCAN, 0.1 in the published DFGAN)."""
-    window: int = 128
-    """Pixels each way of the windows whose spectra are averaged."""
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """See `SrConfig`."""
-        return {**super().sizes(), "window": (8, 512)}
-
-    def numbers(self) -> dict[str, tuple[float, float]]:
-        """See `SrConfig`."""
-        return {"gamma": (0.01, 2)}
 
 
 class Groups(SrNetwork):

@@ -9,7 +9,7 @@ to compare with.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
@@ -22,6 +22,7 @@ from rdl_models.architecture import Architecture, Image, Scenes, Task
 from rdl_models.limits import check_flags, check_number, check_whole
 from rdl_models.recipe import Recipe, Size
 from rdl_models.sample import Light, Sample
+from rdl_models.sr.spread import SpreadHead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,11 @@ class SrConfig:
     """End in the bounded function of the paper, for images normalised to its range; photons have no such bounds."""
     residual: bool = False
     """Whether the network gives a correction of the enlarged mean of its input instead of the image."""
+    spread: int = 0
+    """Channels of the head that says how wrong the image may be; 0: none, as published."""
 
     def __post_init__(self) -> None:
-        check_whole(self, {"channels": (1, 256), "scale": (1, 4), **self.sizes()})
+        check_whole(self, {"channels": (1, 256), "scale": (1, 4), "spread": (0, 64), **self.sizes()})
         check_number(self, self.numbers())
         check_flags(self, "bounded", "residual")
 
@@ -65,6 +68,8 @@ class SrNetwork(nn.Module, ABC):
         """Keep the configuration."""
         super().__init__()
         self.config: Any = config
+        self.spread: nn.Module | None = SpreadHead(config.spread, config.scale) if config.spread else None
+        """The head that says how wrong the image may be; None where there is none."""
 
     @abstractmethod
     def image(self, x: Tensor) -> Tensor:
@@ -89,6 +94,38 @@ class SrNetwork(nn.Module, ABC):
         if self.config.residual:
             image = image + enlarged(x.mean(dim=1, keepdim=True), scale)
         return (self.bound(image) if self.config.bounded else image)[:, 0]
+
+    def with_spread(self, x: Tensor, strips: int = 1) -> tuple[Tensor, Tensor | None]:
+        """Super-resolve, and say how wrong the result may be.
+
+        Args:
+            x: as in `forward`.
+            strips: see `rdl_models.architecture.EstimatesError`; a field that is too large is computed in tiles
+                instead (`rdl_models.sr.tiles`).
+
+        Returns:
+            The image and its standard error, each (n, scale y, scale x); None for the error without that head.
+        """
+        del strips
+        image = self(x)
+        return image, self.spread_of(x, image)
+
+    def spread_of(self, x: Tensor, image: Tensor) -> Tensor | None:
+        """Return the standard error of an image (n, scale y, scale x) that was made of (n, channels, y, x)."""
+        if self.spread is None:
+            return None
+        shown = x.mean(dim=1, keepdim=True)
+        told: Tensor = self.spread(shown, image[:, None], enlarged(shown, self.config.scale))
+        return told
+
+    def new_spread(self, hidden: int) -> None:
+        """Put a new head of so many channels, which knows nothing yet, in place of the one that says the error.
+
+        Raises:
+            ValueError: so many channels make no head.
+        """
+        self.config = replace(self.config, spread=hidden)
+        self.spread = SpreadHead(hidden, self.config.scale) if hidden else None
 
     def continued(self, x: Tensor) -> Tensor:
         """Return the input with sides that are multiples of `multiple`, its last row and column repeated."""

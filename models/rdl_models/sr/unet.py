@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from rdl_models.recipe import Recipe, Size
 from rdl_models.sr.attention import FOURIER, NONE, SPATIAL, gate
+from rdl_models.sr.fourier_config import FourierFields
 from rdl_models.sr.layers import ShuffleTail, conv_of
 from rdl_models.sr.network import SrConfig, SrNetwork, architecture
 
@@ -35,20 +36,8 @@ class UnetConfig(SrConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnetFcaConfig(UnetConfig):
+class UnetFcaConfig(FourierFields, UnetConfig):
     """The same with Fourier attention."""
-
-    gamma: float = 0.8
-    window: int = 128
-    """Pixels of the input, each way, of the windows whose spectra are averaged; on coarser grids they cover as much."""
-
-    def sizes(self) -> dict[str, tuple[int, int]]:
-        """See `SrConfig`."""
-        return {**super().sizes(), "window": (8, 512)}
-
-    def numbers(self) -> dict[str, tuple[float, float]]:
-        """See `SrConfig`."""
-        return {"gamma": (0.01, 2)}
 
 
 class Unet(SrNetwork):

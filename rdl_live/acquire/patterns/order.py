@@ -20,6 +20,15 @@ class DisplayOrder:
         """Pattern ids in the order of display."""
         return tuple(range(self.first_id, self.first_id + len(self.slots)))
 
+    @property
+    def orientations(self) -> tuple[tuple[int, ...], ...]:
+        """Pattern ids of each orientation, where all phases of one come before the next; else none."""
+        found: dict[int, list[int]] = {}
+        for one, (angle, _) in zip(self.ids, self.slots, strict=True):
+            found.setdefault(angle, []).append(one)
+        pieces = tuple(tuple(ids) for ids in found.values())
+        return pieces if sum(pieces, ()) == self.ids else ()
+
 
 def display_order(microscope: Microscope, channel: Channel) -> DisplayOrder:
     """Return the patterns of a channel as its microscope file orders them."""

@@ -56,6 +56,10 @@ class PatternSource(ABC):
         """Pattern ids of all channels of the plan, one after the other."""
         return tuple(sorted(one for order in self.patterns.values() for one in order.ids))
 
+    def pieces(self, channel: str) -> tuple[tuple[int, ...], ...]:
+        """Return the pattern ids of the sequences that a series is taken in; by default it is one."""
+        return (self.patterns[channel].ids,)
+
     def lacks(self, ids: Sequence[int]) -> str | None:
         """Return why these patterns cannot follow the camera as one sequence; None where they can."""
         return self._lacks(ids) or self.steps.lacks(ids)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rdl_live.acquire.devices import Devices
+from rdl_live.acquire.patterns.order import DisplayOrder
 from rdl_live.acquire.patterns.source import PatternSource
 from rdl_live.errors import ConfigError
 from rdl_live.optics.hardware import Setting, Value
@@ -11,7 +12,9 @@ from rdl_live.optics.pattern_roles import StoredRole
 
 
 class StoredSource(PatternSource):
-    """A board with running orders: one a series, which the camera steps; or one a pattern, which software chooses."""
+    """A board with running orders: of whole series or of orientations, whose patterns the camera steps; or of single
+    patterns, among which software chooses.
+    """
 
     def __init__(self, devices: Devices, microscope: Microscope, channels: Sequence[str]) -> None:
         """Look up the orders of the plan's channels.
@@ -23,7 +26,9 @@ class StoredSource(PatternSource):
         assert isinstance(self.role, StoredRole)
         self._board = self.role
         orders = {one.channel: one for one in self.role.orders}
-        self._series: dict[tuple[int, ...], Value] = {}
+        self._stepped: dict[tuple[int, ...], Value] = {}
+        """Running orders that the camera steps, by the patterns that they show."""
+        self._pieces: dict[str, tuple[tuple[int, ...], ...]] = {n: (one.ids,) for n, one in self.patterns.items()}
         self._single: dict[int, Value] = {}
         for name, order in self.patterns.items():
             if name not in orders:
@@ -32,8 +37,15 @@ class StoredSource(PatternSource):
                 )
             stored = orders[name]
             if stored.series is not None and self.role.triggered:
-                self._series[order.ids] = stored.series
+                self._stepped[order.ids] = stored.series
+            elif stored.orientations is not None and self.role.triggered:
+                self._pieces[name] = _orientations(name, order)
+                self._stepped.update(zip(self._pieces[name], stored.orientations, strict=True))
             self._single.update(zip(order.ids, stored.frames or (), strict=False))
+
+    def pieces(self, channel: str) -> tuple[tuple[int, ...], ...]:
+        """Return the patterns of each running order of a series."""
+        return self._pieces[channel]
 
     def check(self, stepped: bool) -> None:
         """Check, too, that there are orders for the way that is taken."""
@@ -44,11 +56,11 @@ class StoredSource(PatternSource):
                     f"hardware.patterns.orders: channel {name!r} has no frames, which software needs to step; add the "
                     "running order of each pattern, or let the camera step (stepped_by: camera, sequence: hardware)"
                 )
-        wanted = self._single.values() if stepped else self._series.values()
+        wanted = self._single.values() if stepped else self._stepped.values()
         self.devices.check_takes(self._choice(value) for value in wanted)
 
     def _lacks(self, ids: Sequence[int]) -> str | None:
-        if tuple(ids) in self._series:
+        if tuple(ids) in self._stepped:
             return None
         return f"{self._board.device}: holds no running order, stepped by the camera, of the {len(ids)} patterns wanted"
 
@@ -57,13 +69,13 @@ class StoredSource(PatternSource):
         self._set(self._board.start)
 
     def _load(self, ids: Sequence[int]) -> None:
-        self._choose(self._series[tuple(ids)])
+        self._choose(self._stepped[tuple(ids)])
 
     def _start(self) -> None:
         if self._board.start:
             self._set(self._board.start)
         else:
-            self._choose(self._series[self._loaded])
+            self._choose(self._stepped[self._loaded])
 
     def _stop(self) -> None:
         self._set(self._board.stop)
@@ -79,3 +91,12 @@ class StoredSource(PatternSource):
         # Always: what is written again starts again.
         for setting in settings:
             self.devices.set(setting, always=True)
+
+
+def _orientations(name: str, order: DisplayOrder) -> tuple[tuple[int, ...], ...]:
+    if not order.orientations:
+        raise ConfigError(
+            f"hardware.patterns.orders: channel {name!r} has orientations, which need all phases of one orientation "
+            "before the next; set pattern.order: angle-phase"
+        )
+    return order.orientations

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rdl_live.app.assess.sample import Sample
 from rdl_live.errors import ConfigError
-from rdl_live.optics import Reconstructor
+from rdl_live.optics.modality import modality_of
 from rdl_live.restore import Restorer
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.stages.single_image import super_resolved
@@ -37,7 +37,9 @@ def methods(models: Sequence[str]) -> list[Method]:
     half = quick_half(next(denoiser.network.parameters()).device)
 
     def sim(sample: Sample) -> Tensor:
-        return Reconstructor(sample.scope, sample.patterns, tuple(sample.series.shape[-2:]))(sample.series)
+        rows, columns = sample.series.shape[-2:]
+        make = modality_of(sample.scope).reconstruction(sample.scope, sample.patterns, (rows, columns))
+        return make(sample.series)
 
     def rdl_sim(sample: Sample) -> Tensor:
         shape = tuple(sample.series.shape[-2:])

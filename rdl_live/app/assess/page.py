@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from rdl_live.app.assess.matrix import Cell
+from rdl_live.app.assess.matrix import IMAGES, Cell
 from rdl_live.app.assess.methods import SIM
 from rdl_live.files import atomic_write
 
@@ -46,7 +46,8 @@ def write_page(path: Path, cells: Sequence[Cell], examples: Examples, *, simulat
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>assessment matrix</title>",
         f"<style>{_STYLE}</style><h1>For which structure, in how much light, which method?</h1>",
-        f"<p>{html.escape(READING)}</p><p>Judged on {source}.</p>",
+        f"<p>{html.escape(READING)}</p><p>Judged on {source}; {_counted(cells)}.</p>",
+        _in_short(cells, structures),
         *(_structure([one for one in cells if one.structure == name], name) for name in structures),
         "<h2>Examples</h2>",
         *(_pictures(name, photons, images) for name, photons, images in examples),
@@ -55,14 +56,42 @@ def write_page(path: Path, cells: Sequence[Cell], examples: Examples, *, simulat
         temporary.write_text("".join(parts), encoding="utf-8")
 
 
+def _counted(cells: Sequence[Cell]) -> str:
+    """Say how many images there are in a cell, and what too few are worth."""
+    fewest, most = min(one.images for one in cells), max(one.images for one in cells)
+    count = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    few = "" if fewest >= IMAGES else f": fewer than the {IMAGES} of a whole matrix, small differences are chance"
+    return f"{count} images a cell{few}"
+
+
+def _in_short(cells: Sequence[Cell], structures: Sequence[str]) -> str:
+    """Return the table that a reader looks for first: the method to take."""
+    levels = sorted({one.photons for one in cells})
+    heads = "".join(f"<th>{level:g}</th>" for level in levels)
+    rows = []
+    for name in structures:
+        entries = []
+        for level in levels:
+            row = [one for one in cells if (one.structure, one.photons) == (name, level)]
+            best = _best(row) if row else ""
+            kind = "" if not row else "sim" if best == SIM else "priority"
+            entries.append(f"<td class='{kind}'>{html.escape(best)}</td>")
+        rows.append(f"<tr><th>{html.escape(name)}</th>{''.join(entries)}</tr>")
+    return f"<h2>In short</h2><table><tr><th>photons</th>{heads}</tr>{''.join(rows)}</table>"
+
+
+def _best(row: Sequence[Cell]) -> str:
+    """Return the method with the least error of those that are better than SIM in all figures; SIM where none is."""
+    better = [one for one in row if one.better_than_sim]
+    return min(better, key=lambda one: one.nrmse).method if better else SIM
+
+
 def advice(cells: Sequence[Cell]) -> list[str]:
     """Return a sentence for each structure and light: which method to take."""
     found = []
     for structure, photons in dict.fromkeys((one.structure, one.photons) for one in cells):
         row = [one for one in cells if (one.structure, one.photons) == (structure, photons)]
-        better = [one for one in row if one.better_than_sim]
-        best = min(better, key=lambda one: one.nrmse).method if better else SIM
-        found.append(f"{structure} at {photons:g} photons: {best}")
+        found.append(f"{structure} at {photons:g} photons: {_best(row)}")
     return found
 
 
@@ -79,6 +108,7 @@ def _structure(cells: Sequence[Cell], name: str) -> str:
     return (
         f"<h2>{html.escape(name)}</h2><p>NRMSE / MS-SSIM / resolution in nm</p>{table}"
         f"{_curves(known, methods, levels, 'nrmse', 'NRMSE')}{_curves(known, methods, levels, 'ms_ssim', 'MS-SSIM')}"
+        f"{_curves(known, methods, levels, 'resolution_um', 'Resolution [um]')}"
     )
 
 
@@ -97,8 +127,16 @@ def _entry(known: Mapping[tuple[str, float], Cell], method: str, level: float, m
 def _curves(
     known: Mapping[tuple[str, float], Cell], methods: Sequence[str], levels: Sequence[float], field: str, title: str
 ) -> str:
+    known = {key: one for key, one in known.items() if getattr(one, field) is not None}
+    if not known:
+        return ""
+    banded = f"{field}_sd" in Cell.__dataclass_fields__
+
+    def spread(one: Cell) -> float:
+        return float(getattr(one, f"{field}_sd")) if banded else 0.0
+
     values = [getattr(one, field) for one in known.values()]
-    spreads = [getattr(one, f"{field}_sd") for one in known.values()]
+    spreads = [spread(one) for one in known.values()]
     low = min(value - sd for value, sd in zip(values, spreads, strict=True))
     high = max(value + sd for value, sd in zip(values, spreads, strict=True))
     span_y, span_x = max(high - low, 1e-9), max(np.log(levels[-1] / levels[0]), 1e-9)
@@ -113,13 +151,16 @@ def _curves(
     for index, method in enumerate(methods):
         colour = _COLOURS[index % len(_COLOURS)]
         there = [known[method, level] for level in levels if (method, level) in known]
-        top = [(x(one.photons), y(getattr(one, field) + getattr(one, f"{field}_sd"))) for one in there]
-        bottom = [(x(one.photons), y(getattr(one, field) - getattr(one, f"{field}_sd"))) for one in there]
+        top = [(x(one.photons), y(getattr(one, field) + spread(one))) for one in there]
+        bottom = [(x(one.photons), y(getattr(one, field) - spread(one))) for one in there]
         middle = [(x(one.photons), y(getattr(one, field))) for one in there]
         lines.append(f"<polygon points='{_points([*top, *bottom[::-1]])}' fill='{colour}' opacity='.12'/>")
+        if not there:
+            continue
         lines.append(f"<polyline points='{_points(middle)}' fill='none' stroke='{colour}' stroke-width='2'/>")
         place = f"x='{_WIDE + 4}' y='{_EDGE + 16 * index}' font-size='12' fill='{colour}'"
         lines.append(f"<text {place}>{html.escape(method)}</text>")
+    band = " (band: one standard deviation)" if banded else " (median)"
     marks = "".join(
         f"<text x='{x(level):.0f}' y='{_HIGH - _EDGE + 16}' font-size='10' text-anchor='middle'>{level:g}</text>"
         for level in dict.fromkeys((levels[0], levels[len(levels) // 2], levels[-1]))
@@ -130,7 +171,8 @@ def _curves(
     )
     return (
         f"<svg width='{_WIDE + 150}' height='{_HIGH}' role='img' aria-label='{title}'>"
-        f"<text x='{_EDGE}' y='20' font-size='13'>{title} against photons (band: one standard deviation)</text>"
+        f"<text x='{_EDGE}' y='20' font-size='13'>{title} against photons{band}</text>"
+        f"<path d='M{_EDGE} {_EDGE}V{_HIGH - _EDGE}H{_WIDE - _EDGE}' fill='none' stroke='#888'/>"
         f"{''.join(lines)}{marks}</svg>"
     )
 

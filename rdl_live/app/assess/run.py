@@ -19,6 +19,7 @@ def assess_models(
     data: Path | None = None,
     microscope: Path | None = None,
     quick: bool = False,
+    plan: Plan | None = None,
     overwrite: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> list[Cell]:
@@ -30,6 +31,7 @@ def assess_models(
         data: BioSR's folders; simulated where left out.
         microscope: their microscope file.
         quick: a small matrix.
+        plan: what is assessed, in place of the usual or the small matrix.
         overwrite: begin anew where there is a whole one.
         progress: notified of what is going on, done, total.
 
@@ -49,7 +51,7 @@ def assess_models(
             matrix.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot be written to ({error.strerror}); choose another --out") from error
-    plan = QUICK if quick else Plan()
+    plan = plan or (QUICK if quick else Plan())
     cells = assess(chosen, out, plan, data=data, microscope=microscope, progress=progress)
     if data is None:
         ends = (plan.levels[0], plan.levels[-1])

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import load_microscope
-from rdl_live.optics import Channel, Microscope, PatternSet, estimate_patterns, expose, to_photons
+from rdl_live.optics import Channel, Microscope, PatternSet, expose, to_photons
 from rdl_live.optics.microscope import Camera
+from rdl_live.optics.modality import modality_of
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_live.train.pairs.folders import open_pairs
 
@@ -88,7 +89,7 @@ def simulated(structure: str, photons: float, index: int, side: int) -> Sample:
     generator = torch.Generator().manual_seed(_FIRST_SEED + 1000 * index + round(photons))
     counts = expose(light * made.expected, camera, generator=generator)
     series = to_photons(counts.to(torch.float32), camera)
-    patterns = estimate_patterns(series.numpy()[None], scope)
+    patterns = modality_of(scope).estimate(series.numpy()[None], scope)
     return Sample(scope, patterns, series, light * made.total)
 
 
@@ -116,12 +117,12 @@ class LazySample:
 
     def read(self) -> Sample:
         """Read it and find its patterns."""
-        field = open_pairs(self.cell, self.frames, 2, self.scope.camera)[0]
+        field = open_pairs(self.cell, self.frames, self.scope.pattern.sr_factor, self.scope.camera)[0]
         frames, truth = field.load(self.level)
         geometry = self.scope.pattern
-        series = frames.reshape(geometry.angles, geometry.phases, *frames.shape[-2:])
+        series = frames.reshape(*geometry.counts, *frames.shape[-2:])
         scope = self.scope.replace(camera=Camera(read_noise_e=self.scope.camera.read_noise_e).model_dump())
-        return Sample(scope, estimate_patterns(series.numpy()[None], scope), series, truth)
+        return Sample(scope, modality_of(scope).estimate(series.numpy()[None], scope), series, truth)
 
 
 def recorded(folder: Path, microscope: Path | None, most: int) -> Iterator[DataCell]:
@@ -144,7 +145,7 @@ def recorded(folder: Path, microscope: Path | None, most: int) -> Iterator[DataC
         )
     for structure in structures:
         cells = [one for one in sorted(structure.iterdir()) if any(one.glob("RawSIMData_level_*.mrc"))][-most:]
-        fields = [open_pairs(one, scope.pattern.frames, 2, scope.camera)[0] for one in cells]
+        fields = [open_pairs(one, scope.pattern.frames, scope.pattern.sr_factor, scope.camera)[0] for one in cells]
         for level in range(min(one.levels for one in fields)):
             light = np.mean([masked_mean(one.load(level)[0].mean(dim=0)) for one in fields])
             lazy = [LazySample(one, level, scope, scope.pattern.frames) for one in cells]

@@ -82,9 +82,10 @@ def _resolutions_nm(film: Film, halves: Sequence[Tensor], plain_halves: Sequence
     """Return what each half's image and the other half's plain reconstruction agree on, if on anything."""
     reach = max((math.hypot(one.kx, one.ky) for one in film.patterns), default=0.0)
     end = film.scope.cutoff(film.channel) + reach
+    pixel_um = film.scope.optics.pixel_size_um / film.scope.pattern.sr_factor
     found = []
     for one, other in zip(halves, reversed(plain_halves), strict=True):
-        curve = fourier_ring_correlation(one, other, film.scope.optics.pixel_size_um / 2, end_per_um=end)
+        curve = fourier_ring_correlation(one, other, pixel_um, end_per_um=end)
         if curve.resolution_um is not None:
             found.append(1e3 * curve.resolution_um)
         elif curve.agrees_to_end:

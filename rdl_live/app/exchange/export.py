@@ -19,7 +19,7 @@ import yaml
 
 from rdl_live._version import __version__
 from rdl_live.app.exchange.samples import described, output_of, sample_inputs
-from rdl_live.app.exchange.words import CITED, card_in_words, what_it_does
+from rdl_live.app.exchange.words import card_in_words, cited, tags, what_it_does
 from rdl_live.errors import ConfigError, OutputError
 from rdl_live.files import atomic_write
 from rdl_models import Card, Weights, find_weights, load_weights
@@ -91,8 +91,8 @@ def _description(
         "description": f"Of rdl-live; {what_it_does(card)}."[:1000],
         "authors": [{"name": author}],
         "license": license_id,
-        "cite": [{"text": text, "doi": doi} for text, doi in CITED],
-        "tags": ["structured-illumination-microscopy", "denoising", "fluorescence-light-microscopy", "rdl-live"],
+        "cite": [{"text": text, "doi": doi} for text, doi in cited(card)],
+        "tags": tags(card),
         "documentation": README,
         "version": "1.0.0",
         "inputs": [tensor(one) for one in inputs],

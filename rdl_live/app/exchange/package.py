@@ -55,7 +55,7 @@ def import_package(path: Path, out: Path | None = None, *, overwrite: bool = Fal
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise DataError(f"{path}: not a whole zip archive ({error}); get the package anew") from error
+        raise DataError(f"{path}: not a whole zip archive ({error}); download the package again") from error
 
 
 class _Package:
@@ -67,7 +67,7 @@ class _Package:
         if len(names) > MOST_FILES:
             raise DataError(f"{path}: holds {len(names)} files, more than the {MOST_FILES} of any package; not opened")
         if len(set(names)) < len(names):
-            raise DataError(f"{path}: holds two files of one name; get the package anew")
+            raise DataError(f"{path}: holds two files of one name; download the package again")
         for name in names:
             pure = PurePosixPath(name)
             if pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in name:
@@ -82,7 +82,7 @@ class _Package:
             DataError: there is none, or it is larger than `most`.
         """
         if name not in self._names:
-            raise DataError(f"{self.path}: lacks the file {name!r}; get the package anew")
+            raise DataError(f"{self.path}: lacks the file {name!r}; download the package again")
         # The size that the archive tells may be a lie: no more than allowed is decompressed.
         with self._archive.open(name) as file:
             content = file.read(most + 1)
@@ -98,7 +98,7 @@ class _Package:
         """
         name, wanted = (entry.get(key) if isinstance(entry, dict) else None for key in ("source", "sha256"))
         if not isinstance(name, str) or not isinstance(wanted, str):
-            raise DataError(f"{self.path}: {DESCRIPTION} names a file without its hash; get the package anew")
+            raise DataError(f"{self.path}: {DESCRIPTION} names a file without its hash; download the package again")
         content = self.read(name, most)
         found = hashlib.sha256(content).hexdigest()
         if found != wanted:
@@ -160,7 +160,7 @@ def _tests(package: _Package) -> tuple[list[npt.NDArray[np.float32]], npt.NDArra
     for kind in ("inputs", "outputs"):
         entries = package.description.get(kind)
         if not isinstance(entries, list) or not entries:
-            raise DataError(f"{package.path}: {DESCRIPTION} names no {kind}; get the package anew")
+            raise DataError(f"{package.path}: {DESCRIPTION} names no {kind}; download the package again")
         found.append([_tensor(package, entry) for entry in entries])
     if len(found[1]) != 1:
         raise DataError(f"{package.path}: {len(found[1])} outputs are described, networks here have one")

@@ -19,9 +19,10 @@ import torch
 
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
-from rdl_live.acquire import Acquisition, Lamp, Plan, Progress, open_core, recording_layout, shutdown
-from rdl_live.acquire.fan_out import Calls
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
+from rdl_live.acquire.fan_out import Calls, FrameListener
 from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
@@ -57,7 +58,7 @@ class LiveRun:
         core: "CMMCorePlus | None" = None,
         prepare: Callable[["CMMCorePlus"], None] | None = None,
         receivers: tuple[Callable[[Result], None], ...] = (),
-        on_frame: Callable[[Frame | None, FrameTag], None] = lambda *_: None,
+        on_frame: Callable[[Frame | None, FrameTag], None] | None = None,
         on_warning: Callable[[str], None] = _LOG.warning,
     ) -> None:
         """Only take what is needed; nothing is opened before the `with` block.
@@ -85,6 +86,8 @@ class LiveRun:
         self._warnings: dict[str, None] = {}
         self._warnings_lock = threading.Lock()
         self._threads = torch.get_num_threads()
+        self.light = SafeLight()
+        """Whether it is on, what lights, and how to turn it off; any thread, at any time."""
         self._core: CMMCorePlus | None = None
         self._acquisition: Acquisition | None = None
         self._raw: Recorder | None = None
@@ -92,6 +95,8 @@ class LiveRun:
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet | None] = {}
+        self._listeners: tuple[FrameListener, ...] = ()
+        """Who gets frames besides the recorder."""
         self.camera_maps: CameraMaps | None = None
         """Per-pixel camera calibration of the region in use, once it is open."""
         self._factor = microscope.pattern.sr_factor
@@ -176,18 +181,9 @@ class LiveRun:
         if fixed and (factor := factor_of(name, self.microscope)) != self._factor:
             raise ConfigError(
                 f"denoiser {name!r}: its images have {factor} pixel(s) for one of the camera's each way, those of this "
-                f"run {self._factor}; stop it, and start anew with this denoiser"
+                f"run {self._factor}; stop it, and start again with this denoiser"
             )
         return self._host.use_denoiser(name)
-
-    def make_safe(self) -> None:
-        """Turn the light off now, from any thread, whatever the acquisition is at.
-
-        Raises:
-            DeviceError: what is not dark, or did not answer.
-        """
-        if self._acquisition is not None:
-            self._acquisition.make_safe()
 
     @property
     def core(self) -> "CMMCorePlus":
@@ -208,16 +204,6 @@ class LiveRun:
     def nominal(self, channel: str) -> PatternSet | None:
         """Return the stripes to be expected in the images; None where that is not known (yet)."""
         return self._nominal.get(channel)
-
-    @property
-    def lit(self) -> bool:
-        """Whether the light path is open; any thread."""
-        return self._acquisition is not None and self._acquisition.lit
-
-    @property
-    def lamps(self) -> tuple[Lamp, ...]:
-        """What lights the sample now, as set and read back; empty in the dark; any thread."""
-        return self._acquisition.lamps if self._acquisition is not None else ()
 
     @property
     def running(self) -> bool:
@@ -242,14 +228,14 @@ class LiveRun:
         if self._acquisition is None or self._raw is None or self._sr is None or self._host is None:
             raise DeviceError(NOT_OPEN)
         return LiveOutcome(
-            run=self._acquisition.report,
+            run=self._report,
             raw=self._raw.close(),
             sr=self._sr.close(),
             pipeline=self._host.pipeline_status,
             sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
-            dose_j_cm2=self._acquisition.dose_j_cm2,
+            dose_j_cm2=self._dose_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -279,7 +265,7 @@ class LiveRun:
     def status(self) -> LiveStatus:
         """Where it stands; any thread."""
         now_s, latest = time.perf_counter(), self.stats.latest
-        run = None if self._acquisition is None else self._acquisition.status
+        run = self._run_status
         return LiveStatus(
             raw_frames=run.frames if run else 0,
             missing=run.missing if run else 0,
@@ -290,10 +276,10 @@ class LiveRun:
             refused=self._host.pipeline_status.refused if self._host is not None else 0,
             latency=self.stats.latency,
             photons_per_pixel=latest.quality.photons_per_pixel if latest else None,
-            dose_j_cm2=self._acquisition.dose_j_cm2 if self._acquisition else None,
+            dose_j_cm2=self._dose_j_cm2,
             patterns=latest.patterns if latest else None,
             warnings=len(self.warnings),
-            lit=self.lit,
+            lit=self.light.lit,
             series=run.series if run else 0,
             written_bytes=self._written,
         )
@@ -302,6 +288,25 @@ class LiveRun:
     def progress(self) -> Progress | None:
         """How far the plan has come, whether in time, what is missing and why; None before it is open."""
         return self._acquisition.progress if self._acquisition is not None else None
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What speaks against the images, beyond what is said of each; any thread."""
+        return ()
+
+    @property
+    def _run_status(self) -> RunStatus | None:
+        return self._acquisition.status if self._acquisition is not None else None
+
+    @property
+    def _report(self) -> RunReport:
+        if self._acquisition is None:
+            raise DeviceError(NOT_OPEN)
+        return self._acquisition.report
+
+    @property
+    def _dose_j_cm2(self) -> float | None:
+        return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
 
     @property
     def _written(self) -> int:
@@ -321,18 +326,21 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell)
+        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell, light=self.light)
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
         self._nominal = {channel.name: self._acquisition.nominal(channel.name) for channel in self.plan.channels}
         recipe = recipe_of(self.microscope, self.plan, self._acquisition, layout, self.options)
-        receivers: list[Callable[[Result], None]] = [self.stats, self._record, *self._more_receivers]
+        # Who looks at an image has it before it is written.
+        receivers: list[Callable[[Result], None]] = [self.stats, *self._more_receivers, self._record]
         self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
         self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
         self._host.start()
-        for listener in (self._queue, self._rate, Calls(self._frame_seen, "the view of raw frames")):
+        seen = () if self._frame_seen is None else (Calls(self._frame_seen, "the view of raw frames"),)
+        self._listeners = (self._queue, self._rate, *seen)
+        for listener in self._listeners:
             self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
@@ -378,8 +386,8 @@ class LiveRun:
             self._host_ended = True
             if not host.stop():
                 self._tell("the processing does not end; its last images are missing")
-        progress = None if acquisition is None else acquisition.progress.as_record()
-        remarks = {"warnings": list(self.warnings), "progress": progress}
+        progress = self.progress
+        remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)

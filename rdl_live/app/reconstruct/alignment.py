@@ -46,7 +46,7 @@ class Alignment:
         series = "These series are" if len(self.slips) > 1 else "It is"
         return [
             f"frames do not follow each other as they should: {', '.join(told)}{more} (counted from 0). {series} shown "
-            "without super-resolution; those after were aligned anew by their stripes. Check for frames that the "
+            "without super-resolution; those after were realigned by their stripes. Check for frames that the "
             "camera dropped, and that SLM and camera are in step"
         ]
 

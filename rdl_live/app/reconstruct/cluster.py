@@ -82,7 +82,7 @@ def cluster_images(run: OfflineRun, patterns: PatternSet, name: str) -> Iterator
     )
     total, size = len(run.recording), 4 * 4 * int(np.prod(run.recording.shape[-2:]))
     step = max(1, min(TASK_SERIES, TASK_BYTES // size))
-    with _client(name) as client:
+    with open_client(name) as client:
         workers = len(client.scheduler_info(n_workers=-1)["workers"])
         if not workers:
             raise DeviceError(f"--cluster {name}: the scheduler has no workers; start some with `dask worker {name}`")
@@ -115,7 +115,13 @@ def _taken(run: OfflineRun, start: int, future: Any) -> Iterator[Computed]:
 
 
 @contextlib.contextmanager
-def _client(name: str) -> Iterator[Any]:
+def open_client(name: str) -> Iterator[Any]:
+    """Give a client of a cluster, which is started where `name` is local:N.
+
+    Raises:
+        ConfigError: see `check_cluster`.
+        DeviceError: no scheduler is there.
+    """
     count = check_cluster(name)
     from distributed import Client, LocalCluster
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rdl_live._version import __version__
+from rdl_live.app.reconstruct.options import sigma_path
 from rdl_live.app.retrain.volumes import checked_stack
 from rdl_live.errors import ConfigError
 from rdl_live.files import (
@@ -26,8 +27,9 @@ from rdl_live.files import (
 from rdl_live.files.raw import open_any, request_for
 from rdl_live.optics import Microscope, to_photons
 from rdl_live.restore.ranges import check_microscope, check_photons, check_pixel
-from rdl_live.restore.stages.single_image import super_resolved
+from rdl_live.restore.stages.single_image import with_error
 from rdl_models import Card, Network
+from rdl_models.architecture import EstimatesError
 
 Progress = Callable[[str, int, int], None]
 INFERRED = (
@@ -72,7 +74,8 @@ def restore_images(
             orientations and phases; values are taken as photons where left out.
         card: of the weights.
         network: they are for.
-        out: OME-TIFF to write, float32 photons a raw pixel area.
+        out: OME-TIFF to write, float32 photons a raw pixel area; beside it, OUT-sigma.tif, goes the standard error
+            that is expected, where the network says it.
         reading: position, tiles and, of series, order as the user says them; planes of series where the file does not.
         channel: colour; the first where left out.
         device: where the network is.
@@ -106,17 +109,31 @@ def restore_images(
             "weights": card.model_dump(mode="json"),
         }
         warnings = source.warnings
-        shape = (times, planes, scale * rows, scale * columns)
-        with VolumeWriter(out, shape, source.pixel_um / scale, source.channel, made_by, overwrite) as writer:
+        shape, pixel_um = (times, planes, scale * rows, scale * columns), source.pixel_um / scale
+        with ExitStack() as files:
+
+            def writer_of(path: Path) -> VolumeWriter:
+                return files.enter_context(VolumeWriter(path, shape, pixel_um, source.channel, made_by, overwrite))
+
+            writer = writer_of(out)
+            errors = writer_of(sigma_path(out)) if tells_error(network) else None
             for time in range(times):
                 progress("super-resolving", time, times)
                 counts = torch.from_numpy(source.read(time).astype(np.float32))
                 photons = source.photons(counts)
                 if time == 0:
                     warnings = [*warnings, *check_photons(card, float(photons.mean()))]
-                made = [super_resolved(network, plane.to(device)).cpu() for plane in photons]
-                writer.write(torch.stack(made).numpy())
+                made = [with_error(network, plane.to(device)) for plane in photons]
+                writer.write(torch.stack([image.cpu() for image, _ in made]).numpy())
+                told = [sigma.cpu() for _, sigma in made if sigma is not None]
+                if errors is not None:
+                    errors.write(torch.stack(told).numpy())
     return [*warnings, INFERRED]
+
+
+def tells_error(network: Network) -> bool:
+    """Whether a network says how wrong its images may be."""
+    return isinstance(network, EstimatesError) and network.spread is not None
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class Catalogue(BaseModel):
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it holds something else"
-            raise DataError(f"{path}: not a whole catalogue ({reason}); mend it, or name another one") from error
+            raise DataError(f"{path}: not a whole catalogue ({reason}); repair it, or name another one") from error
 
     def with_entry(self, entry: Entry) -> "Catalogue":
         """Return the catalogue with a recording, in place of an older entry of the same data."""

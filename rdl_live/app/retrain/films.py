@@ -1,4 +1,4 @@
-"""Recordings to learn from or to judge by: opened, checked, patterns found, as many time points as memory allows."""
+"""Recordings to train on or to judge by: opened, checked, patterns found, as many time points as memory allows."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

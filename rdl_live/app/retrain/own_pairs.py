@@ -20,7 +20,7 @@ from rdl_live.app.reconstruct.report import calibration_warnings
 from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files import RawRequest, load_microscope
-from rdl_live.optics import PatternSet, Reconstructor, to_photons
+from rdl_live.optics import PatternSet, to_photons
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality import modality_of
 from rdl_live.optics.quality.frc import thin
@@ -161,7 +161,7 @@ class _Series:
     def __init__(self, run: OfflineRun, patterns: PatternSet, frames: int) -> None:
         self._camera, self._maps, self._frames = run.scope.camera, run.maps, frames
         shape = (run.recording.shape[-2], run.recording.shape[-1])
-        self._maker = Reconstructor(run.scope.in_photons(), patterns, shape, channel=run.channel)
+        self._maker = run.modality.reconstruction(run.scope.in_photons(), patterns, shape, channel=run.channel)
 
     def photons(self, series: npt.NDArray[np.generic]) -> Tensor:
         """Return a raw series (angle, phase, y, x) in photons."""

@@ -24,6 +24,7 @@ from rdl_models import shipped
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
 
+    from rdl_live.acquire import SafeLight
     from rdl_live.optics.pattern import PatternSet
 
 WORLD = "World"
@@ -38,6 +39,7 @@ class Run(Protocol):
 
     wishes: Requests
     dose_before: float
+    light: "SafeLight"
 
     @property
     def running(self) -> bool:
@@ -50,9 +52,6 @@ class Run(Protocol):
     @property
     def dose_so_far(self) -> float:
         """The same, 0 where it is not known."""
-
-    def make_safe(self) -> None:
-        """Turn the light off now; any thread."""
 
     def snapshot(self, wishes: Requests) -> Snapshot:
         """Return how it is."""
@@ -176,11 +175,11 @@ class MicroscopeContext:
             return
         self._stuck, self.broken = None, False
         self._see_dark(run)
-        self.notices.add(Severity.INFO, "the device that did not answer does so again")
+        self.notices.add(Severity.INFO, "the device that did not answer is responding again")
 
     def _see_dark(self, run: Run) -> None:
         try:
-            run.make_safe()
+            run.light.make_safe()
         except DeviceError as error:
             self.light = Light.UNKNOWN
             self.notices.add(Severity.ERROR, str(error))

@@ -9,13 +9,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rdl_live._names import RAW_RECORDING
-from rdl_live.acquire import Lamp, Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire import Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire.plan import SINGLE_FRAME
 from rdl_live.app.disk import disk_free
-from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions, LiveStatus
 from rdl_live.app.session.goals import Goal, Kind, Requests
+from rdl_live.app.single_frame.choose import run_of
 from rdl_live.errors import OutputError, RdlError
 from rdl_live.files.recorder import FrameTag
+from rdl_live.optics.modality import modality_of
 from rdl_live.stream import Frame, Result
 from rdl_live.view.live.progress_words import late_words
 from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Severity, Snapshot
@@ -43,6 +45,7 @@ class SessionRun:
         """
         core, microscope = bench._opened()
         self._bench, self.goal, self.wishes = bench, goal, wishes
+        self._modality = modality_of(microscope)
         settings = wishes.settings
         self._key = (settings.channel, settings.region)
         known = bench.known.get(self._key) if goal.kind is Kind.SNAP else None
@@ -64,7 +67,7 @@ class SessionRun:
         self._latest: Result | None = None
         self._truth: TruthWatch | None = None
         self._began_s = time.monotonic()
-        self._run = LiveRun(
+        self._run = run_of(
             microscope,
             self.plan,
             out,
@@ -81,6 +84,7 @@ class SessionRun:
             on_frame=self._frame,
             on_warning=bench.notices.warn,
         )
+        self.light = self._run.light
         bench.mailbox.open(microscope, tuple(c.name for c in self.plan.channels), microscope.optics.pixel_size_um)
 
     # From the start to the dark -------------------------------------------------------------------------
@@ -128,24 +132,10 @@ class SessionRun:
         """See `LiveRun`."""
         self._run.end()
 
-    def make_safe(self) -> None:
-        """Turn the light off now; any thread."""
-        self._run.make_safe()
-
     @property
     def running(self) -> bool:
         """Whether the acquisition runs."""
         return self._run.running
-
-    @property
-    def lit(self) -> bool:
-        """Whether the light path is open; any thread."""
-        return self._run.lit
-
-    @property
-    def lamps(self) -> tuple[Lamp, ...]:
-        """What lights the sample now, as set and read back; empty in the dark; any thread."""
-        return self._run.lamps
 
     def follow(self, wishes: Requests) -> None:
         """Pass changed wishes on.
@@ -183,7 +173,7 @@ class SessionRun:
             self._denoiser = denoiser
         elif not self.stopped:  # the next run begins with it
             self.kept_denoiser = self._denoiser
-            self._bench.notices.add(Severity.ERROR, f"the denoiser stays as it was: {error}")
+            self._bench.notices.add(Severity.ERROR, f"the denoiser was not changed: {error}")
 
     # What it gives --------------------------------------------------------------------------------------
 
@@ -225,13 +215,13 @@ class SessionRun:
         """Return how it is."""
         base = replace(
             self._bench.base(),
-            doubts=self._doubts,
+            doubts=(*self._run.doubts, *self._doubts),
             recording=None,
             demo=self._bench.knobs(wishes),
             stage_um=self._bench.stage_um,
             plan=self.goal.plan.name if self.goal.plan is not None else "",
-            light=Light.ON if self.lit else Light.OFF,
-            lamps=self.lamps,
+            light=Light.ON if self.light.lit else Light.OFF,
+            lamps=self.light.lamps,
         )
         activity = activity or _AT[self.goal.kind]
         if not self._run.opened:
@@ -255,7 +245,7 @@ class SessionRun:
 
     def _stalled_s(self, wishes: Requests) -> float:
         """Return for how long no frame has come, where one is overdue: long before it is an error."""
-        if not self.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
+        if not self.light.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
             return 0.0
         longest_ms = max([wishes.settings.exposure_ms, *(c.exposure_ms for c in self.plan.channels)])
         silent_s = time.monotonic() - self._frame_s
@@ -268,8 +258,8 @@ class SessionRun:
         if status.raw_frames == 0:
             return "waiting for the camera …"
         if self._latest is None:
-            return "finding the patterns …"
-        return "live; nothing is recorded" if self.goal.kind is Kind.LIVE else "one series"
+            return "finding the patterns …" if self._modality.searches else "computing the first image …"
+        return "live; nothing is recorded" if self.goal.kind is Kind.LIVE else "taking one series"
 
     @property
     def _planned(self) -> int:
@@ -311,6 +301,7 @@ def plan_for(wishes: Requests, points: int | None = None, interval_s: float = 0.
     region = settings.region
     return Plan(
         name="live",
+        modality=single_frames(settings.modality),
         channels=(
             PlanChannel(name=settings.channel, power_percent=settings.power_percent, exposure_ms=settings.exposure_ms),
         ),
@@ -319,11 +310,16 @@ def plan_for(wishes: Requests, points: int | None = None, interval_s: float = 0.
     )
 
 
+def single_frames(modality: str) -> str | None:
+    """Return the modality of a plan; None for what the microscope file describes."""
+    return SINGLE_FRAME if modality == SINGLE_FRAME else None
+
+
 def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise OutputError(f"{folder}: is there already; choose another name, nothing is replaced") from error
+        raise OutputError(f"{folder}: exists already; choose another name, nothing is replaced") from error
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
     return folder

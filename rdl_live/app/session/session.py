@@ -5,7 +5,6 @@ returns; one thread does it, and is the only one that speaks to devices. Two thi
 is only a flag for the acquisition, and, should that not go dark at once, the illumination guard.
 """
 
-import gc
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdl_live._garbage import collect
 from rdl_live._heaps import few_arenas, loading
 from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.app.session.notices import Notices
@@ -88,7 +88,7 @@ class LiveSession:
         run, snapshot = self._run, self._snapshot
         if run is None or snapshot.light is Light.UNKNOWN:
             return snapshot
-        lamps, light = run.lamps, Light.ON if run.lit else Light.OFF
+        lamps, light = run.light.lamps, Light.ON if run.light.lit else Light.OFF
         if (lamps, light) != (snapshot.lamps, snapshot.light):
             with self._changed:
                 if self._run is run:
@@ -141,7 +141,7 @@ class LiveSession:
         """Turn the light off now, whatever runs; any thread. Waits for the devices, a second at most."""
         run = self._run
         if run is not None:
-            self._tried(run.make_safe)
+            self._tried(run.light.make_safe)
 
     def tell(self, severity: Severity, text: str, details: str = "") -> None:
         """Add a notice; any thread."""
@@ -174,7 +174,7 @@ class LiveSession:
         self.stop()
         with self._changed:
             self._reconnect = True
-            self._snapshot = replace(self._snapshot, activity=Activity.OPENING, says="loading the devices anew …")
+            self._snapshot = replace(self._snapshot, activity=Activity.OPENING, says="reloading the devices …")
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -337,7 +337,7 @@ class LiveSession:
         if thread.is_alive():
             self._told.add(
                 Severity.WARNING,
-                "a device does not let itself be unloaded; if it cannot be connected anew, turn it off and on, and "
+                "a device cannot be unloaded; if it cannot be reconnected, switch it off and on, and "
                 "restart the program",
             )
         if failed:
@@ -346,10 +346,10 @@ class LiveSession:
     def _see_dark(self, run: "SessionRun") -> None:
         """After a stop: if the run does not go dark by itself, turn the light off here."""
         deadline = time.monotonic() + DARK_S
-        while run.lit and time.monotonic() < deadline:
+        while run.light.lit and time.monotonic() < deadline:
             time.sleep(0.01)
-        if run.lit:
-            dark = self._tried(run.make_safe)
+        if run.light.lit:
+            dark = self._tried(run.light.make_safe)
             self._show(replace(self._snapshot, light=Light.OFF if dark else Light.UNKNOWN, lamps=()))
         else:
             self._show(replace(self._snapshot, light=Light.OFF, lamps=()))
@@ -373,4 +373,4 @@ def _forget() -> None:
 
     Takes a tenth of a second, while nothing is recorded.
     """
-    gc.collect()
+    collect()

@@ -78,12 +78,14 @@ def run_browser(
     if (reason := no_screen()) is not None:
         source.close()
         raise ConfigError(f"no window: {reason}; `rdl-live reconstruct` and `export` need none")
+    from rdl_live.view.common.garbage import collecting_between_events
+
     application = qt_application()
     window = window_of(source, microscope, device)
     if start != Where():
         window.browser.controls.go(start)
     window.show()
-    with _closed_by_ctrl_c(window) as came:
+    with collecting_between_events(), _closed_by_ctrl_c(window) as came:
         code = int(application.exec())
     delete_windows(window)
     return INTERRUPTED if came else code

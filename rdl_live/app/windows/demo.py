@@ -38,14 +38,16 @@ class DemoRequests:
     specimen: str | None = None
     seed: int | None = None
     camera: str | None = None
+    modality: str | None = None
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened; loads more than the window where
         something was asked for."""
         if self != DemoRequests():
-            from rdl_live.app.live_demo import DemoSettings
+            from rdl_live.app.live_demo import DemoSettings, usual_denoiser
 
             asked = {name: value for name, value in asdict(self).items() if value is not None}
+            asked = {"denoise": usual_denoiser(self.modality), **asked}
             DemoSettings(Path(), **asked).check()
 
 
@@ -59,6 +61,10 @@ def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
     if wishes.size is not None:
         corner = (512 - wishes.size) // 2
         settings = replace(settings, region=(corner, corner, wishes.size, wishes.size))
+    if wishes.modality is not None:
+        from rdl_live.app.live_demo import usual_denoiser
+
+        settings = replace(settings, modality=wishes.modality, denoiser=usual_denoiser(wishes.modality))
     if wishes.denoise is not None:
         settings = replace(settings, denoiser=wishes.denoise)
 

@@ -55,6 +55,7 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
         microscope: with its hardware section, or its file.
     """
     from rdl_live.app.retrain.desk import RetrainDesk
+    from rdl_live.view.common.garbage import collect_in_host
     from rdl_live.view.live.sim_widget import SimWidget
 
     # Each microscope has its own memory: the power of one is not that of another.
@@ -63,6 +64,7 @@ def docked_widget(core: "CMMCorePlus", microscope: "Microscope | Path | str") ->
     session = LiveSession(microscope, Requests(recalled(memory, CAUTIOUS)), core=core)
     widget = SimWidget(session, memory, retrainer=RetrainDesk(session), defaults=CAUTIOUS)
     session.ended.append(guard_host(session))
+    collect_in_host()
     session.start()
     return widget
 
@@ -83,6 +85,7 @@ def run_window(
     from qtpy.QtCore import QTimer
 
     from rdl_live.app.retrain.desk import RetrainDesk
+    from rdl_live.view.common.garbage import collecting_between_events
     from rdl_live.view.live.main_window import MainWindow
     from rdl_live.view.live.sim_widget import SimWidget
 
@@ -94,7 +97,7 @@ def run_window(
     window.show()
     # Not before the window is painted: loading takes the interpreter's lock for seconds.
     QTimer.singleShot(50, session.start)
-    with window_endings(session, window) as signals:
+    with collecting_between_events(), window_endings(session, window) as signals:
         application.exec()
         recordings.close()
         desk.cancel()
@@ -105,7 +108,7 @@ def run_window(
         if "BY HAND" in notice.text:
             print(f"{notice.severity.value}: {notice.text}", file=sys.stderr)
     if not ended:
-        print("error: the devices do not end; check that the light is off", file=sys.stderr, flush=True)
+        print("error: the devices do not shut down; check that the light is off", file=sys.stderr, flush=True)
         # A device that hangs in C++ code would abort the process at its orderly end.
         os._exit(1)
     delete_windows(*recordings.windows, window)

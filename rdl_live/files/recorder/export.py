@@ -1,4 +1,4 @@
-"""From a recording to OME-TIFF, which any program opens: one file a stage position, all colours, planes and times."""
+"""From a recording to OME-TIFF, which any program opens: one file per stage position, all colours, planes and times."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

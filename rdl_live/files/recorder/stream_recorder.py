@@ -266,7 +266,7 @@ class StreamRecorder:
             self._drain.fail(
                 OutputError(
                     f"{self.path}: {self._writer.written.frames} frames were written, {back.frames} read back "
-                    f"({len(back.problems)} series are damaged or lost); check this disk, and trust it no more"
+                    f"({len(back.problems)} series are damaged or lost); check this disk, and do not trust it"
                 )
             )
 

@@ -4,7 +4,7 @@ from rdl_live._tables import Table
 from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.restore.stage import Context, Stage, StageKind
-from rdl_live.restore.stages import physics, series, single_image
+from rdl_live.restore.stages import physics, restoration, series, single_image
 from rdl_live.restore.suited import check_suited
 from rdl_models import find_weights, load_weights, read_card, shipped
 
@@ -16,6 +16,7 @@ STAGES = Table(
         series.OBJECT_PLANE,
         series.RAW_FRAMES,
         single_image.KIND,
+        restoration.KIND,
     ),
 )
 

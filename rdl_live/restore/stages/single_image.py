@@ -11,7 +11,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.optics.microscope import Microscope
 from rdl_live.restore.live import quick_half
 from rdl_live.restore.ranges import check_microscope, check_photons
-from rdl_live.restore.restored import SR, Restored
+from rdl_live.restore.restored import SIGMA, SR, Restored
 from rdl_live.restore.stage import Context, StageKind, Unit
 from rdl_live.restore.warn_once import WarnOnce
 from rdl_models import Card, Network, Task, Weights
@@ -65,7 +65,8 @@ class SingleImage:
         # An average of frames is as free of noise as an image of their sum.
         self._warn(check_photons(self._card, float(frames.mean()) * (len(frames) if one else 1)))
         shown = frames.mean(dim=0, keepdim=True) if one else frames
-        images = {SR: super_resolved(self._network, shown, half=self._half)}
+        image, sigma = with_error(self._network, shown, half=self._half)
+        images = {SR: image} if sigma is None else {SR: image, SIGMA: sigma}
         sim = unit.sim()
         return Restored(images if sim is None else {unit.image: sim, **images}, SR)
 
@@ -73,16 +74,26 @@ class SingleImage:
         """Nothing is put off."""
 
 
-@torch.no_grad()
 def super_resolved(network: Network, frames: Tensor, *, half: bool = False) -> Tensor:
     """Return frames (channels, y, x) of photons as one image (scale y, scale x) of photons a raw pixel area.
 
     The network is given them in units of their mean, as it was trained.
     """
+    return with_error(network, frames, half=half)[0]
+
+
+@torch.no_grad()
+def with_error(network: Network, frames: Tensor, *, half: bool = False) -> tuple[Tensor, Tensor | None]:
+    """Return what `super_resolved` does, and the standard error that is expected of it; None where that is not known.
+
+    The error is what is usual for images like those that the network has learnt from.
+    """
     mean = frames.mean().clamp(min=LEAST_MEAN)
+    x = frames[None] / mean
     with torch.autocast(frames.device.type, torch.bfloat16, enabled=half):
-        image = _image(network, frames[None] / mean)
-    return image.float() * mean
+        image = _image(network, x).float()
+        sigma = network.spread_of(x, image[None]) if isinstance(network, SrNetwork) else None
+    return image * mean, None if sigma is None else sigma[0].float() * mean
 
 
 def _image(network: Network, x: Tensor) -> Tensor:

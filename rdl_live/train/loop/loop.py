@@ -130,6 +130,11 @@ class Training(Generic[Batch]):
         """What the training gives: the average, or where something is held out the one that did best on that."""
         return self.state.average if self.state.best is None else self.state.best
 
+    @property
+    def learnt(self) -> Network:
+        """The same; where none did better than the start, the average at the end."""
+        return self.state.average if self.state.best is None or not self.state.best_step else self.state.best
+
     def run(self) -> Generator[Step, None, None]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved = time.perf_counter()

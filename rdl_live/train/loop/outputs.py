@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from rdl_live.errors import DataError, OutputError
 from rdl_live.files.recorder.lock import try_lock
+from rdl_models.card import card_name
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 SUFFIX = ".safetensors"
@@ -31,6 +32,16 @@ class Outputs:
     def preview(self) -> Path:
         """Some images as they are restored at the moment."""
         return self.weights.with_name(f"{self.weights.name.removesuffix(SUFFIX)}-preview.png")
+
+    @property
+    def card_name(self) -> str:
+        """Name of the weights where the user gives none: that of the file."""
+        return card_name(self.weights.name.removesuffix(SUFFIX))
+
+    @property
+    def stopped(self) -> str:
+        """What is said of a training that was stopped."""
+        return f"stopped before its time: {self.checkpoint.name} is kept, go on with --resume"
 
 
 def check_outputs(outputs: Outputs, *, resume: bool, overwrite: bool) -> None:

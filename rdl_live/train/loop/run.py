@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rdl_live._version import __version__
+from rdl_live.errors import ConfigError
 from rdl_live.train.loop.board import Board
 from rdl_live.train.loop.loop import Step, Training
 from rdl_live.train.loop.outputs import Outputs
 from rdl_live.train.loop.preview import save_preview
 from rdl_live.train.loop.processes import Processes
-from rdl_models import Card, Span
+from rdl_models import Card, Span, Weights, load_weights
 
 PREVIEW_EVERY = 100
 """Steps from one preview picture to the next, where nothing is held out."""
@@ -59,6 +60,25 @@ def _show(training: Training[Any], outputs: Outputs, step: Step, board: Board | 
         save_preview(outputs.preview, rows)
         if board is not None:
             board.picture(outputs.preview, step.number)
+
+
+def trained_further(start: str, architecture: str) -> Weights:
+    """Load weights to go on from.
+
+    Args:
+        start: name or file of the weights.
+        architecture: that they must be of.
+
+    Raises:
+        ConfigError: there are none, or they are of another architecture.
+        DataError: the file is damaged.
+    """
+    loaded = load_weights(start)
+    if loaded.card.architecture != architecture:
+        raise ConfigError(
+            f"--from {start}: weights of {loaded.card.architecture!r} cannot be trained further as {architecture!r}"
+        )
+    return loaded
 
 
 def make_card(

@@ -165,5 +165,5 @@ def _check(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> N
         if found.get(name) != wanted[name]:
             raise DataError(
                 f"{path}: was trained with {name} = {found.get(name)}, now {name} = {wanted[name]} is asked for; "
-                "resume with the same recordings and settings, or train anew without --resume"
+                "resume with the same recordings and settings, or train from the start without --resume"
             )

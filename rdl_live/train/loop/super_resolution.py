@@ -16,12 +16,17 @@ from rdl_live.train.loop.judged import JudgedImages, curbed
 from rdl_live.train.loop.ssim import ssim
 from rdl_live.train.loop.task import MAIN, Judged, Loss
 from rdl_models import Network
+from rdl_models.architecture import EstimatesError
 from rdl_models.recipe import Adversary, Distance, Recipe
 
 CRITIC = "critic"
 """The discriminator's name among the networks."""
 USUAL = Recipe(ssim=0.1)
 """DFCAN's."""
+SPREAD = 0.1
+"""Weight of the error that the network says of itself; it shares no weights with the image."""
+COVERED, WITHIN = 0.9, 1.645
+"""Share of pixels whose error is to be within so many standard errors: as in a normal distribution."""
 _LEAST = 1e-3
 
 
@@ -58,7 +63,7 @@ def judge_sr(network: Network, batch: SrBatch, *, half: bool = False, recipe: Re
     truth, widefield = batch.truth[:, None], batch.frames.mean(dim=1, keepdim=True)
     inputs = widefield if network.config.channels == 1 else batch.frames
     with torch.autocast(truth.device.type, torch.bfloat16, enabled=half):
-        out = network(inputs).float()[:, None]
+        out, sigma = _answered(network, inputs)
     enlarged = functional.interpolate(widefield, size=truth.shape[-2:], mode="bicubic")
     error, reference = _squares(out - truth), _squares(enlarged - truth)
     least = _LEAST * truth.var(dim=(1, 2, 3), correction=0) + 1e-8
@@ -69,7 +74,26 @@ def judge_sr(network: Network, batch: SrBatch, *, half: bool = False, recipe: Re
     loss = curbed(distance).mean()
     if recipe.ssim > 0:
         loss = loss + recipe.ssim * (1 - ssim(out, truth, span_of(truth))).mean()
-    return JudgedImages(loss, ratio.detach(), enlarged[:, 0], out[:, 0], batch.truth)
+    covered = None
+    if sigma is not None:
+        off, reach = (out.detach() - truth).abs(), WITHIN * sigma[:, None]
+        covered = float((off <= reach).float().mean())
+        loss = loss + SPREAD * _quantile_loss(off, reach, reference + least)
+    return JudgedImages(loss, ratio.detach(), enlarged[:, 0], out[:, 0], batch.truth, covered)
+
+
+def _answered(network: Network, inputs: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return a network's images (n, 1, y, x) and the standard errors (n, y, x) that it says, if it does."""
+    if not isinstance(network, EstimatesError):
+        return network(inputs).float()[:, None], None
+    out, sigma = network.with_spread(inputs)
+    return out.float()[:, None], None if sigma is None else sigma.float()
+
+
+def _quantile_loss(off: Tensor, reach: Tensor, square: Tensor) -> Tensor:
+    """Pinball loss, least where `reach` is the `COVERED` quantile of `off` (Koenker, Bassett 1978), in usual errors."""
+    short = off - reach
+    return (torch.maximum(COVERED * short, (COVERED - 1) * short) / square.sqrt()[:, None, None, None]).mean()
 
 
 def judge_turn(

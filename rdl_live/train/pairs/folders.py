@@ -56,7 +56,7 @@ def pixel_size(folder: Path) -> float | None:
 def _cell(cell: Path, frames: int, scale: int, camera: Camera | None) -> PairField:
     targets = sorted(cell.glob(TARGETS))
     if not targets:
-        raise DataError(f"{cell}: has raw series ({LEVELS}), but no {TARGETS}; get the cell's files anew")
+        raise DataError(f"{cell}: has raw series ({LEVELS}), but no {TARGETS}; download the cell's files again")
     inputs = [open_pages(path) for path in sorted(cell.glob(LEVELS))]
     return _field(cell.name, inputs, open_pages(targets[0]), frames, scale, camera)
 

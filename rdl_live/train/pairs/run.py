@@ -10,14 +10,13 @@ from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
 from rdl_live.train.loop.board import check_board
 from rdl_live.train.loop.loop import Step, Training, held_out
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
-from rdl_live.train.loop.run import finished, make_card
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
+from rdl_live.train.loop.run import finished, make_card, trained_further
 from rdl_live.train.pairs.field import PairField, divided
 from rdl_live.train.pairs.settings import PairSettings
 from rdl_live.train.pairs.task import PairTask
-from rdl_models import Architecture, Card, Network, Span, Task, build, find_architecture, load_weights, save_weights
+from rdl_models import Architecture, Card, Network, Span, Task, build, find_architecture, save_weights
 from rdl_models.architecture import Scenes
-from rdl_models.card import card_name
 
 _LIGHT = 3.0
 """Weights are valid for light that differs by this factor from that of the pairs."""
@@ -69,7 +68,7 @@ def train_on_pairs(
     task = PairTask(make, architecture, learnt, held, settings, half=half)
     training = Training(task, device, checkpoint=outputs.checkpoint, resume=resume)
     finished(training, outputs, watch, board=board)
-    card = _card(card_name(out.name.removesuffix(SUFFIX)), training, settings, source, valid, learnt, held)
+    card = _card(outputs.card_name, training, settings, source, valid, learnt, held)
     save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
 
@@ -81,13 +80,7 @@ def _maker(architecture: Architecture, settings: PairSettings, start: str | None
         fields = architecture.fields(settings.network, Scenes((), ()))
         build(architecture.name, fields)  # what cannot be made is said now
         return lambda: build(architecture.name, fields)
-    loaded = load_weights(start)
-    if loaded.card.architecture != architecture.name:
-        raise ConfigError(
-            f"--from {start}: weights of {loaded.card.architecture!r} cannot be trained further as "
-            f"{architecture.name!r}"
-        )
-    network = loaded.network.requires_grad_(True).train()
+    network = trained_further(start, architecture.name).network.requires_grad_(True).train()
     return lambda: network
 
 
@@ -102,6 +95,8 @@ def _card(
 ) -> Card:
     photons = [value for field in (*learnt, *held) for value in field.photons if value > 0]
     before, after = held_out(training)
+    # What a check against SIM compares with (`rdl_live.restore.agreement`).
+    spread = float(after.errors.std()) if len(after.errors) > 1 else 0.0
     return make_card(
         name,
         training,
@@ -115,7 +110,12 @@ def _card(
             "best_step": training.state.best_step,
         },
         valid={**valid, "photons": Span(low=min(photons) / _LIGHT, high=max(photons) * _LIGHT)},
-        scores={"held_out": round(after.error, 4), "held_out_before": round(before.error, 4)},
+        scores={
+            "held_out": round(after.error, 4),
+            "held_out_before": round(before.error, 4),
+            "held_out_sd": round(spread, 4),
+            "held_out_patches": len(after.errors),
+        },
     )
 
 

@@ -122,7 +122,9 @@ class Tile:
         """
         rows, columns = self.geometry.sr_spectrum
         mask = torch.zeros(rows, 2 * (columns - 1))
-        mask[2 * inset : 2 * (self.shape[0] - inset), 2 * inset : 2 * (self.shape[1] - inset)] = 1
+        factor = self.film.scope.pattern.sr_factor
+        height, width = (factor * (side - inset) for side in self.shape)
+        mask[factor * inset : height, factor * inset : width] = 1
         return mask
 
     @property

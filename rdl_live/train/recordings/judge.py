@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from rdl_live.errors import DataError
 from rdl_live.optics import PatternSet
 from rdl_live.optics.modality import modality_of
+from rdl_live.restore.inputs import ask
 from rdl_live.train.recordings.answers import answer
 from rdl_live.train.recordings.bootstrap import Draws, Interval, Values, interval, root_quotient
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
@@ -141,6 +142,18 @@ class Reference:
     @staticmethod
     def _image(network: nn.Module, question: Question) -> Tensor:
         return question.image(answer(network, question.tile, question.photons, question.evidence))
+
+
+@torch.no_grad()
+def told(network: nn.Module, asked: Sequence[Question]) -> float | None:
+    """Return the mean error that a denoiser tells of its images [photons]; None where it tells none."""
+    found = []
+    for question in asked:
+        sigma = ask(network, question.evidence).sigma
+        if sigma is None:
+            return None
+        found.append(question.unit * float(blocks(sigma[0], question.tile).mean()))
+    return sum(found) / len(found) if found else None
 
 
 def measure(

@@ -81,14 +81,13 @@ class Moments:
 
         They come from places that nothing is learnt from, at every other of the time points that are learnt from, so
         that those at which the final verdict looks have not chosen anything. A field that is too small for a place of
-        its own is asked at the time points that are held out.
+        its own is asked at every other of the time points that are held out; the others give the verdict.
         """
         settings, wanted = self.settings, list[tuple[Tile, int]]()
         for film in {id(moment.film): moment.film for moment in self.learnt}.values():
             place = self.places[id(film)]
-            side = self.held if place is None else self.learnt[::2]
             pieces = tiles(film, TILE) if place is None else place.tiles(film, TILE)
-            wanted += [(tile, moment.time) for moment in side if moment.film is film for tile in pieces]
+            wanted += [(tile, moment.time) for moment in self.choosing(film) for tile in pieces]
         chosen = [wanted[index] for index in spread(range(len(wanted)), JUDGED)]
         noise = {id(tile.film): noise_gain(tile.film) for tile, _ in chosen}
         generator = torch.Generator().manual_seed(settings.seed)
@@ -96,6 +95,25 @@ class Moments:
         for number, (tile, time) in enumerate(chosen):
             folds = [(number + turn) % FOLDS for turn in range(turns)]
             yield from questions(tile, time, generator, gain=noise[id(tile.film)], folds=folds)
+
+    def choosing(self, film: Film) -> list[Moment]:
+        """Return the time points of a film that choose among the weights of a training; see `judged`."""
+        if self.places[id(film)] is None:
+            return self._of(film, self.held)[1::2]
+        return self._of(film, self.learnt)[::2]
+
+    def judging(self, film: Film) -> list[Moment]:
+        """Return the held-out time points of a film that give the final verdict: they have chosen nothing."""
+        held = self._of(film, self.held)
+        return held[::2] if self.places[id(film)] is None else held
+
+    def fresh(self, film: Film) -> list[Moment]:
+        """Return the time points that were learnt from, but have not chosen: in the place apart, they judge as well."""
+        return self._of(film, self.learnt)[1::2]
+
+    @staticmethod
+    def _of(film: Film, moments: Sequence[Moment]) -> list[Moment]:
+        return [moment for moment in moments if moment.film is film]
 
     def _learnt_tiles(self, film: Film) -> list[Tile]:
         found = [(tile, self._learnt_inside(tile)) for tile in tiles(film, self.settings.tile)]

@@ -13,9 +13,10 @@ from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import valid_near
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.loop.task import TrainingTask
+from rdl_live.train.recordings.blend import best_blend
 from rdl_live.train.recordings.film import Film
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.motion import Motion, longest, measure_motion
@@ -23,7 +24,6 @@ from rdl_live.train.recordings.settings import Scheme, SelfSupSettings
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_live.train.recordings.verdict import BRIGHT, NOTHING, Gain, gain, noise_share
 from rdl_models import Card, Task, Weights, load_weights, save_weights
-from rdl_models.card import card_name
 
 ENOUGH = 100
 """Steps after which a recording has usually shown whether it has anything to teach."""
@@ -109,17 +109,18 @@ def learn(
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
     if not finished(training, outputs, _Pace(training, watch, tell)):
-        words.append(f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume")
+        words.append(outputs.stopped)
         return Result(None, settings.scheme, motion, None, tuple(words))
-    found = gain(moments, training.started, training.result) if training.state.best_step else NOTHING
+    blend = best_blend(task, training.started, training.learnt)
+    found = gain(moments, training.started, blend.network) if blend.share else NOTHING
     words.append(found.words)
     outputs.checkpoint.unlink(missing_ok=True)
     if not found.helped:
         outputs.preview.unlink(missing_ok=True)
         return Result(None, settings.scheme, motion, found, tuple(words))
-    called = name or card_name(out.name.removesuffix(SUFFIX))
-    card = _card(called, start.card, training, moments, films, found, motion)
-    save_weights(out, training.result, card, overwrite=overwrite or resume)
+    called = name or outputs.card_name
+    card = _card(called, start.card, training, moments, films, found, motion, blend.share)
+    save_weights(out, blend.network, card, overwrite=overwrite or resume)
     return Result(card, settings.scheme, motion, found, tuple(words))
 
 
@@ -165,6 +166,7 @@ def _card(
     films: Sequence[Film],
     found: Gain,
     motion: Motion | None,
+    share: float,
 ) -> Card:
     """Return the metadata of weights that were trained on recordings."""
     held = {id(moment.film): moment.fellows for moment in moments.held}
@@ -192,6 +194,7 @@ def _card(
             "recordings": recordings,
             "motion_nm": None if motion is None else round(min(motion.per_point_nm, 1e6), 1),
             "best_step": training.state.best_step,
+            "share_of_change": share,
             "from": start.name,
             "before": start.trained_on,
         },

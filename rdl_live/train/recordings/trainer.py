@@ -11,12 +11,13 @@ from torch import Tensor
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.task import MAIN, Pictures, TrainingTask
 from rdl_live.train.recordings.answers import answer
-from rdl_live.train.recordings.judge import Reference
+from rdl_live.train.recordings.judge import Reference, told
 from rdl_live.train.recordings.loss import PairJudged, judge_pairs
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.pairs import Pairs
 from rdl_live.train.recordings.settings import SelfSupSettings
 from rdl_models import Network
+from rdl_models.architecture import EstimatesError
 
 _ROWS = 3
 """Of the preview."""
@@ -47,8 +48,15 @@ class PairTask(TrainingTask[Pairs]):
         return {MAIN: self.network()}
 
     def network(self) -> Network:
-        """Return a copy of the network that is started from, ready to learn."""
-        return copy.deepcopy(self._started).requires_grad_(True).train()
+        """Return a copy of the network that is started from, ready to learn.
+
+        What tells the error does not learn: it was taught on very many scenes when its images were done, and the few of
+        a rehearsal would only upset it.
+        """
+        network = copy.deepcopy(self._started).requires_grad_(True).train()
+        if isinstance(network, EstimatesError) and network.spread is not None:
+            network.spread.requires_grad_(False)
+        return network
 
     @contextmanager
     def batches(self, processes: Processes) -> Iterator[Callable[[int], Pairs]]:
@@ -65,6 +73,10 @@ class PairTask(TrainingTask[Pairs]):
             self._reference = Reference(network, self.held)
         return self._reference.errors(network)
 
+    def told(self, network: Network) -> float | None:
+        """Return the mean error that a network tells of itself on what is held out [photons]; None if it tells none."""
+        return told(network, self.held)
+
     def identity(self) -> dict[str, Any]:
         """The recordings."""
         return {"recordings": sorted({moment.film.fingerprint for moment in self.moments.learnt})}
@@ -75,7 +87,7 @@ class PairTask(TrainingTask[Pairs]):
         rows = []
         for asked in self.held[:: max(1, len(self.held) // _ROWS)][:_ROWS]:
             # Beyond the tile lies its margin: its own mirror images.
-            height, width = (2 * size for size in asked.tile.shape)
+            height, width = asked.tile.film.scope.pattern.sr_shape(asked.tile.shape)
             spectra = [
                 answer(network, asked.tile, asked.photons, asked.evidence) for network in (None, started, present)
             ]

@@ -99,12 +99,11 @@ def gain(
     found: list[Gain] = []
     for film in films[:: max(1, len(films) // JUDGED)][:JUDGED]:
         others, networks = other_patterns(film), (before, after)
-        held = [moment.time for moment in moments.held if moment.film is film]
+        held = [moment.time for moment in moments.judging(film)]
         here = measure(film, networks, held, others=others, progress=progress).judged(1)
         place, elsewhere = moments.places[id(film)], None
         if place is not None:
-            # Every other time point that is learnt from has chosen among the weights; the others have not.
-            fresh = [moment.time for moment in moments.learnt[1::2] if moment.film is film]
+            fresh = [moment.time for moment in moments.fresh(film)]
             sample = measure(film, networks, [*fresh, *held], area=place.area(film), others=others, progress=progress)
             elsewhere = sample.judged(1)
         found.append(Gain(here, elsewhere))

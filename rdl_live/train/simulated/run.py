@@ -12,16 +12,15 @@ from rdl_live.errors import ConfigError
 from rdl_live.restore.live import quick_half
 from rdl_live.train.loop.board import check_board
 from rdl_live.train.loop.loop import Step, Training
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.processes import Processes
-from rdl_live.train.loop.run import finished, make_card
+from rdl_live.train.loop.run import finished, make_card, trained_further
 from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.task import new_network, source_of
 from rdl_live.train.simulated.trainer import scene_training
-from rdl_models import Card, Network, Span, find_architecture, find_weights, load_weights, read_card, save_weights
+from rdl_models import Card, Network, Span, find_architecture, find_weights, read_card, save_weights
 from rdl_models.architecture import EstimatesError, Grows, Image, Scenes
-from rdl_models.card import card_name
 
 _SCORING_S = 60.0
 """Seconds in which weights are scored at the end of a training; fewer where that was short itself."""
@@ -79,7 +78,7 @@ def train_denoiser(
         processes=processes,
     )
     finished(training, outputs, watch, processes=processes, board=board)
-    card = _card(name or card_name(out.name.removesuffix(SUFFIX)), training, settings)
+    card = _card(name or outputs.card_name, training, settings)
     if processes.leads:
         save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
@@ -96,12 +95,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     if settings.start is None:
         new_network(settings)  # what cannot be made is told now
         return lambda: new_network(settings)
-    loaded = load_weights(settings.start)
-    if loaded.card.architecture != settings.architecture:
-        raise ConfigError(
-            f"--from {settings.start}: weights of {loaded.card.architecture!r} cannot be trained further as "
-            f"{settings.architecture!r}"
-        )
+    loaded = trained_further(settings.start, settings.architecture)
     network = _changed(loaded.network, settings).requires_grad_(not settings.error_only).train()
     if settings.error_only:
         _error_head(network, settings).requires_grad_(True)
@@ -128,7 +122,9 @@ def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
     except ValueError as error:
         raise ConfigError(f"--network spread: {error}") from error
     if network.spread is None:
-        raise ConfigError(f"--from {settings.start} --error-only: tells no error; add --network spread=16")
+        raise ConfigError(
+            f"--from {settings.start} --error-only: the network estimates no error; add --network spread=16"
+        )
     return network.spread
 
 

@@ -12,14 +12,13 @@ from rdl_live.errors import ConfigError
 from rdl_live.restore.suited import check_suited
 from rdl_live.train.loop.held_out import CERTAIN, WORTH, valid_near
 from rdl_live.train.loop.loop import Look, Step, Training, held_out
-from rdl_live.train.loop.outputs import SUFFIX, Outputs, check_outputs, exclusive
+from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive
 from rdl_live.train.loop.run import finished, make_card
 from rdl_live.train.stacks.change import MOST, Change, measure_change
 from rdl_live.train.stacks.settings import VolumeScheme, VolumeSettings
 from rdl_live.train.stacks.stacks import Stacks, VolumeFilm
 from rdl_live.train.stacks.trainer import ARCHITECTURE, VolumeTask, new_network
 from rdl_models import Card, Task, Weights, load_weights, save_weights
-from rdl_models.card import card_name
 
 
 @dataclass(frozen=True)
@@ -89,14 +88,13 @@ def train_on_volumes(
     ended = finished(training, outputs, watch)
     before, after = held_out(training)
     if not ended:
-        words = (f"stopped before its time: {outputs.checkpoint.name} is kept, go on with --resume",)
-        return VolumeResult(None, settings.scheme, change, after.error, words)
+        return VolumeResult(None, settings.scheme, change, after.error, (outputs.stopped,))
     outputs.checkpoint.unlink(missing_ok=True)
     helped, text = _verdict(before, after)
     if not helped:
         return VolumeResult(None, settings.scheme, change, after.error, (text,))
     architecture = ARCHITECTURE if started is None else started.card.architecture
-    card = _card(card_name(out.name.removesuffix(SUFFIX)), architecture, training, stacks, change, after)
+    card = _card(outputs.card_name, architecture, training, stacks, change, after)
     save_weights(out, training.result, card, overwrite=overwrite or resume)
     return VolumeResult(card, settings.scheme, change, after.error, (text,))
 

@@ -112,8 +112,15 @@ class Browser(QWidget):
         add, controls = self.commands.add, self.controls
         self.pictures.add_to(self.commands)
         add("go", "play", "Play", "Space", "Play the time-lapse, or stop playing", controls.play.toggle)
-        add("go", "next", "Next time point", "Ctrl+Right", "Go on by one", lambda: controls.step(1))
-        add("go", "previous", "Time point before", "Ctrl+Left", "Go back by one", lambda: controls.step(-1))
+        add("go", "next", "Next time point", "Ctrl+Right", "Go to the next time point", lambda: controls.step(1))
+        add(
+            "go",
+            "previous",
+            "Previous time point",
+            "Ctrl+Left",
+            "Go to the previous time point",
+            lambda: controls.step(-1),
+        )
         tip = "Go to the next series with a problem"
         add("go", "marked", "Next marked series", "Ctrl+M", tip, lambda: controls.go_marked(1))
         self.panes = PaneCommands(self.commands, self.grid, self._kinds, self._best_two)

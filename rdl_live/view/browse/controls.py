@@ -66,7 +66,9 @@ class BrowseControls(QWidget):
     def _lay_out(self) -> None:
         self.play = self._button("Play", QStyle.StandardPixmap.SP_MediaPlay, "Play the time-lapse (space)", "play")
         self.play.setCheckable(True)
-        self.back = self._button("", QStyle.StandardPixmap.SP_MediaSkipBackward, "To the marked series before", "back")
+        self.back = self._button(
+            "", QStyle.StandardPixmap.SP_MediaSkipBackward, "To the previous marked series", "back"
+        )
         self.on = self._button("", QStyle.StandardPixmap.SP_MediaSkipForward, "To the next marked series", "on")
         times = QVBoxLayout()
         times.setSpacing(1)

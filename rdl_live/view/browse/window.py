@@ -92,7 +92,7 @@ class BrowserWindow(HostWindow):
         if not chosen:
             return
         scope, _ = QFileDialog.getOpenFileName(
-            self, "Which microscope is it of?", str(Path(chosen).parent), "Microscope files (*.yaml *.yml)"
+            self, "Which microscope recorded it?", str(Path(chosen).parent), "Microscope files (*.yaml *.yml)"
         )
         if scope:
             self.open_path(Path(chosen), Path(scope))
@@ -119,7 +119,7 @@ class BrowserWindow(HostWindow):
         menu = QMenu("&File", self)
         self._add(menu, "Open recording …", "Ctrl+O", self.ask_folder)
         self._add(menu, "Open raw file …", "Ctrl+Shift+O", self.ask_file)
-        self._add(menu, "Read again", "F5", self.reload)
+        self._add(menu, "Reload", "F5", self.reload)
         menu.addSeparator()
         menu.addActions([browser.commands[name] for name in ("save", "copy")])
         menu.addSeparator()

@@ -26,7 +26,9 @@ class HostWindow(QMainWindow):
         menu.addSeparator()
         self.light_action = menu.addAction("Light theme")
         assert self.light_action is not None
-        self.light_action.setToolTip("Dark letters on a bright window; in a dark room the dark theme disturbs less")
+        self.light_action.setToolTip(
+            "Dark text on a light background; in a dark room the dark theme is easier on the eyes"
+        )
         self.light_action.setCheckable(True)
         self.light_action.setChecked(self._theme is Theme.LIGHT)
         self.light_action.toggled.connect(lambda on: self.use_theme(Theme.LIGHT if on else Theme.DARK))

@@ -63,7 +63,12 @@ class ControlPanel(QWidget):
         row.addWidget(QLabel("Laser line"))
         row.addWidget(self.channel, 1)
         self.power = NumberRow(
-            "power", "Power", "%", 0.1, 100.0, tip="Laser power in percent of full. Less light is kinder to cells."
+            "power",
+            "Power",
+            "%",
+            0.1,
+            100.0,
+            tip="Laser power in percent of full power. Less light is gentler on cells.",
         )
         self.exposure = NumberRow(
             "exposure",
@@ -71,7 +76,7 @@ class ControlPanel(QWidget):
             "ms",
             0.5,
             1000.0,
-            tip="How long each raw frame is exposed",
+            tip="Exposure time of each raw frame",
         )
         self.power.changed.connect(lambda value: self._session.change(power_percent=value))
         self.exposure.changed.connect(lambda value: self._session.change(exposure_ms=value))
@@ -83,7 +88,9 @@ class ControlPanel(QWidget):
         group = QGroupBox("Denoising")
         self.denoiser = QComboBox()
         self.denoiser.setObjectName("denoiser")
-        self.denoiser.setToolTip("A network that cleans dim images. The SIM pane beside it never uses one: compare.")
+        self.denoiser.setToolTip(
+            "A network that denoises dim images. The SIM pane beside it never uses one, so you can compare."
+        )
         self.denoiser.activated.connect(lambda _: self._session.change(denoiser=str(self.denoiser.currentData())))
         return _filled(group, self.denoiser)
 
@@ -111,7 +118,7 @@ class ControlPanel(QWidget):
         self.folder_words = QLabel("")
         self.folder_words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         change = QPushButton("Change …")
-        change.setToolTip("Choose the folder; each recording makes a folder of its own in it")
+        change.setToolTip("Choose the folder; each recording gets a folder of its own in it")
         change.clicked.connect(self._choose_folder)
         return _filled(group, self.folder_words, change)
 
@@ -120,7 +127,7 @@ class ControlPanel(QWidget):
         form = QFormLayout()
         self.kind = QComboBox()
         self.kind.setObjectName("kind")
-        self.kind.setToolTip("What the simulated microscope looks at")
+        self.kind.setToolTip("The specimen under the simulated microscope")
         self.kind.activated.connect(lambda _: self._session.turn(kind=self.kind.currentText()))
         form.addRow("Kind", self.kind)
         self.photons = NumberRow(
@@ -129,7 +136,7 @@ class ControlPanel(QWidget):
             "/ms",
             0.01,
             100.0,
-            tip="Photons per pixel and millisecond that the dye gives at full power",
+            tip="Photons per pixel and millisecond from the dye at full power",
             decimals=2,
         )
         self.photons.changed.connect(lambda value: self._session.turn(photons_per_ms=value))

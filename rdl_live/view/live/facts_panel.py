@@ -27,13 +27,13 @@ class FactsPanel(QWidget):
         for row, (name, title, tip) in enumerate(
             (
                 ("dose", "Dose so far", "Light on the sample since the dose was set to zero, all colours together"),
-                ("disk", "Disk left", "Room on the disk that recordings go to"),
-                ("raw", "Raw frames", "Frames from the camera since the start, and those that did not come"),
+                ("disk", "Free disk space", "Free space on the disk that recordings are written to"),
+                ("raw", "Raw frames", "Frames from the camera since the start, and how many are missing"),
                 (
                     "images",
                     "Images",
-                    "Super-resolved images; left out: whole series that this computer had no time for "
-                    "(their raw frames are recorded nevertheless)",
+                    "Super-resolved images; dropped: whole series for which this computer had no time "
+                    "(their raw frames are recorded anyway)",
                 ),
             )
         ):
@@ -46,7 +46,7 @@ class FactsPanel(QWidget):
             grid.addWidget(value, row, 1)
             self._values[name] = value
         self._zero = QPushButton("Reset dose")
-        self._zero.setToolTip("Start the dose from zero: for another place on the sample")
+        self._zero.setToolTip("Set the dose to zero, for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
         self.doubts = wrapped()
         self.doubts.setObjectName("doubts")

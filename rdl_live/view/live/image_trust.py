@@ -50,8 +50,8 @@ class ImageTrust:
         if refused < OLD_AFTER or not activity.busy:
             return ""
         return (
-            f"This image is old: the last {refused} series gave none\n"
-            "Frames were missing or showed another pattern than planned. Stop, and check that pattern display and "
+            f"This image is old: the last {refused} series gave no new one\n"
+            "Frames were missing or did not show the planned pattern. Stop, and check that pattern display and "
             "camera are in step."
         )
 
@@ -91,12 +91,12 @@ def _of_patterns(used: "PatternSet", now: "PatternSet", nominal: "PatternSet | N
     earlier = [index for index in bad if used[index].trusted]
     if len(bad) == len(health):
         head = (
-            "Do not believe this image: no pattern is trusted any more"
+            "Do not trust this image: no pattern is trusted any more"
             if earlier
             else "Not super-resolved: no pattern is trusted"
         )
     elif earlier:
-        head = f"Do not believe fine detail: the pattern of {_named(bad)} is not trusted any more"
+        head = f"Do not trust fine detail: the pattern of {_named(bad)} is not trusted any more"
     else:
         head = f"Not super-resolved in every direction: the pattern of {_named(bad)} is not trusted"
     return f"{head}\n{remedy(health[bad[0]].advice)}"

@@ -39,7 +39,7 @@ class NoticeStrip(QWidget):
         self._text = wrapped()
         self._text.setObjectName("notice-text")
         self._details = QPushButton("Details …")
-        self._details.setToolTip("Everything that was reported, to read or to copy")
+        self._details.setToolTip("All messages so far, to read or to copy")
         self._details.clicked.connect(self.show_details)
         self._dismiss = QPushButton("Dismiss")
         self._dismiss.setObjectName("dismiss")

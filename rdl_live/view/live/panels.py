@@ -46,6 +46,14 @@ PANELS = Table(
             order=50,
         ),
         PanelKind(
+            "matrix",
+            "Which method?",
+            Where.WINDOW,
+            later("rdl_live.view.matrix.panel"),
+            Opened("view", "Which method …", "Ctrl+M", "Ask an assessment: which method for this structure and light"),
+            order=55,
+        ),
+        PanelKind(
             "retrain",
             "Retrain the denoiser",
             Where.WINDOW,
@@ -54,7 +62,7 @@ PANELS = Table(
                 "devices",
                 "Retrain the denoiser …",
                 "Ctrl+Shift+R",
-                "Make the denoiser better for your cells, from what you recorded, while imaging goes on",
+                "Improve the denoiser for your cells, from your own recordings, while imaging goes on",
             ),
             eager=True,
             order=60,

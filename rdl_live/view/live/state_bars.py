@@ -33,7 +33,7 @@ class StateBars(QWidget):
 def light_words(snapshot: Snapshot) -> tuple[str, str]:
     """Return text and colour ("" for none) of the light's bar."""
     if snapshot.light is Light.UNKNOWN:
-        return "THE LIGHT MAY BE ON: look, and turn it off by hand", AMBER
+        return "THE LIGHT MAY BE ON: check, and turn it off by hand", AMBER
     if snapshot.light is Light.ON:
         plan = f"   plan {snapshot.plan!r}" if snapshot.plan else ""
         return f"LIGHT ON   {lamp_words(snapshot)}{plan}", RED

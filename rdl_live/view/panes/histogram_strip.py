@@ -33,8 +33,8 @@ class HistogramStrip(QWidget):
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "How often which brightness occurs. Drag the two marks to set what is shown black and what is shown "
-            "brightest; double-click for automatic."
+            "How often each brightness occurs. Drag the two marks to choose what is shown as black and as brightest; "
+            "double-click for automatic contrast."
         )
 
     def sizeHint(self) -> QSize:  # noqa: N802

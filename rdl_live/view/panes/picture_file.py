@@ -140,7 +140,7 @@ def _coloured(shot: Shot) -> npt.NDArray[np.uint8]:
     whole = ToPixels(1 / shot.picture.pixel_um, 0.0, 0.0)
     shaded = shade(shot.picture, shot.contrast, whole, (columns, rows), doubt=shot.doubt)
     if shaded is None:
-        raise OutputError("there is no image to be saved yet")
+        raise OutputError("there is no image to save yet")
     channels = [(shaded.colours >> shift & 0xFF).astype(np.uint8) for shift in (16, 8, 0)]
     return np.stack(channels, axis=-1)
 

@@ -140,8 +140,8 @@ def _turned(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Seque
             told[index] = f"orientation {index + 1} is {apart:.0f} degrees off the others: check the pattern source"
         elif apart > ANGLE_DEG / 2 and len(trusted) == 2 and not planned:
             told[index] = (
-                f"the two orientations are {2 * apart:.0f} degrees further apart or closer than even spacing has it: "
-                "check the pattern source"
+                f"the angle between the two orientations is {2 * apart:.0f} degrees off even spacing: check the "
+                "pattern source"
             )
         elif planned and abs(common) > ANGLE_DEG:
             told[index] = (
@@ -169,7 +169,7 @@ def _stretched(patterns: "PatternSet", nominal: "PatternSet | None", trusted: Se
         ):
             expected = 1e3 * patterns[index].period_um * common / ratio
             told[index] = (
-                f"period {1e3 * patterns[index].period_um:.0f} nm, where the others let expect {expected:.0f} nm: "
+                f"period {1e3 * patterns[index].period_um:.0f} nm, but the others suggest {expected:.0f} nm: "
                 "check the pattern source"
             )
         elif planned and abs(common - 1) > PERIOD_OF_NOMINAL:

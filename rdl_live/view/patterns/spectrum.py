@@ -111,9 +111,7 @@ def spectrum_marks(cutoff: float, patterns: "PatternSet | None", *, super_resolv
             `optics.extended_cutoff` has it.
     """
     circles = [
-        Circle(
-            cutoff, "OTF cut-off", "Finer detail never passes the objective: outside of it a raw frame has noise only"
-        )
+        Circle(cutoff, "OTF cut-off", "No finer detail passes the objective: beyond it a raw frame holds only noise")
     ]
     points = []
     for index, pattern in enumerate(patterns or ()):

@@ -36,7 +36,7 @@ class _Row:
     def __init__(self, model: PlanModel, name: str, grid: QGridLayout, at: int) -> None:
         self._model, self._name = model, name
         known = name in model.channels
-        self.used = QCheckBox(name if known else f"{name} (cannot be lit here)")
+        self.used = QCheckBox(name if known else f"{name} (no light source here)")
         self.used.setObjectName(f"plan-channel-{name}")
         self.used.setToolTip("Whether this colour is imaged")
         self.power = number_box(0, 100, " %", 2, "Light in percent of full", f"plan-power-{name}")

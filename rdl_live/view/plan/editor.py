@@ -32,11 +32,15 @@ ORDERS = {
     "czp": "colour by colour, plane by plane, all positions",
 }
 SEQUENCES = {
-    "auto": "as the microscope can",
+    "auto": "as the microscope allows",
     "hardware": "by the camera's trigger (fastest)",
     "software": "by software (slow, works with every pattern source)",
 }
-ON_ERROR = {"stop": "end the plan, in the dark", "skip": "skip it, name it, go on with the rest"}
+TAKEN: dict[str | None, str] = {
+    None: "series of patterns, as the microscope file has it",
+    "single-frame": "single frames for a network, checked by series of patterns",
+}
+ON_ERROR = {"stop": "end the plan, with the light off", "skip": "skip it, report it, and continue with the rest"}
 # Where colours are dark, the style draws the edge of an empty box as dark as the box itself.
 BOXES = (
     "QCheckBox::indicator:unchecked { border: 1px solid #8a8a8f; border-radius: 2px; background: palette(base); "
@@ -116,7 +120,7 @@ class PlanEditor(QWidget):
         self._points = count_box(1, 10_000_000, "", "How many time points", "plan-points")
         self._endless = QCheckBox("until I stop it")
         self._endless.setObjectName("plan-endless")
-        self._endless.setToolTip("Go on until stop is pressed")
+        self._endless.setToolTip("Continue until you press stop")
         self._endless.clicked.connect(lambda on: self.model.set(("time", "points"), None if on else 10))
         self._points.valueChanged.connect(lambda value: self.model.set(("time", "points"), value))
         row = QHBoxLayout()
@@ -139,8 +143,8 @@ class PlanEditor(QWidget):
 
     def _stack_group(self) -> QGroupBox:
         group, form = _group("Planes")
-        planes = count_box(1, 10_000, "", "Planes around the focus of the moment; 1: no stack", "plan-planes")
-        step = number_box(0, 100, " µm", 3, "From one plane to the next", "plan-step")
+        planes = count_box(1, 10_000, "", "Planes around the current focus; 1: no stack", "plan-planes")
+        step = number_box(0, 100, " µm", 3, "Distance from one plane to the next", "plan-step")
         self._bound += [
             bound_count(self.model, ("z", "planes"), planes),
             bound_number(self.model, ("z", "step_um"), step),
@@ -159,12 +163,12 @@ class PlanEditor(QWidget):
             self.model,
             ("order",),
             ORDERS,
-            "How one time point is gone through; matters with several of each",
+            "In which order positions, planes and colours are imaged; matters where there are several of each",
             "plan-order",
         )
         self._bound.append(bound)
         form.addRow("Order", box)
-        tip = "What to do where a position, or a series, fails: a stage that does not move, a camera that stalls"
+        tip = "What to do if a position or a series fails: the stage does not move, the camera stalls"
         failing, bound = bound_choice(self.model, ("on_error",), ON_ERROR, tip, "plan-on-error")
         self._bound.append(bound)
         form.addRow("If one fails", failing)
@@ -174,9 +178,9 @@ class PlanEditor(QWidget):
         group, form = _group("Limits")
         group.setToolTip("A plan that exceeds a limit is not started; checked before any light is on")
         for field, title, unit, tip in (
-            ("dose_j_cm2", "Dose", " J/cm²", "Most light for one colour on one position"),
-            ("duration_s", "Duration", " s", "Longest time"),
-            ("disk_gb", "Disk", " GB", "Most room for raw frames"),
+            ("dose_j_cm2", "Dose", " J/cm²", "Largest dose for one colour at one position"),
+            ("duration_s", "Duration", " s", "Longest duration"),
+            ("disk_gb", "Disk", " GB", "Most disk space for raw frames"),
         ):
             box = number_box(0, 1e9, unit, 2, tip, f"plan-limit-{field}")
             box.setSpecialValueText("no limit")
@@ -188,7 +192,7 @@ class PlanEditor(QWidget):
         group, form = _group("Camera and patterns")
         self._part = QCheckBox("a part of the chip")
         self._part.setObjectName("plan-part")
-        self._part.setToolTip("Smaller regions are read faster and take less room")
+        self._part.setToolTip("Smaller regions are read faster and take less disk space")
         self._part.clicked.connect(self._part_clicked)
         self._take_region = QPushButton("as in live view")
         self._take_region.setObjectName("plan-region-live")
@@ -214,6 +218,14 @@ class PlanEditor(QWidget):
         )
         self._bound.append(bound)
         form.addRow("Patterns stepped", stepped)
+        tip = "One frame in even light is a ninth of the light of a series; a network super-resolves it"
+        taken, bound = bound_choice(self.model, ("modality",), TAKEN, tip, "plan-modality")
+        self._bound.append(bound)
+        form.addRow("Taken", taken)
+        tip = "Time points of single frames from one series of patterns to the next, which says whether they agree"
+        self._check_every = count_box(1, 100_000, " time points", tip, "plan-check-every")
+        self._bound.append(bound_count(self.model, ("check_every",), self._check_every))
+        form.addRow("Series every", self._check_every)
         return group
 
     def _show_optional(self) -> None:
@@ -224,6 +236,7 @@ class PlanEditor(QWidget):
             self._points.setValue(points)
         blocker.unblock()
         self._endless.setChecked(points is None)
+        self._check_every.setEnabled(self.model.get("modality") == "single-frame")
         self._part.setChecked(self.model.get("roi") is not None)
         self._region.setVisible(self.model.get("roi") is not None)
 

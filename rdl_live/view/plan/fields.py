@@ -1,6 +1,6 @@
 """Fields of the plan editor: each is bound to one place of the draft."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker
@@ -71,7 +71,7 @@ def bound_count(model: PlanModel, path: FieldPath, box: QSpinBox) -> Bound:
 
 
 def bound_choice(
-    model: PlanModel, path: FieldPath, choices: dict[str, str], tip: str, name: str
+    model: PlanModel, path: FieldPath, choices: Mapping[str | None, str] | Mapping[str, str], tip: str, name: str
 ) -> tuple[QComboBox, Bound]:
     """Return a box for one of several words, with what they mean."""
     box = QComboBox()

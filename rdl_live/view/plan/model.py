@@ -181,7 +181,7 @@ class PlanModel:
             OutputError: the file exists and may not be replaced, or cannot be written.
         """
         if self.plan is None:
-            raise ConfigError("\n".join(["this plan has mistakes; mend them before it is saved:", *self.problems]))
+            raise ConfigError("\n".join(["this plan has errors; correct them before saving it:", *self.problems]))
         save_plan(self.plan, path, overwrite=overwrite)
         self.path, self._kept = path, self.plan.model_dump(mode="json")
         self.changed.emit()

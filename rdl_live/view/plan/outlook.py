@@ -97,12 +97,13 @@ def _disk(plan: Plan, estimate: Estimate, sr_bytes: int, free: int | None) -> Li
     if free is None:
         return Line(Verdict.UNKNOWN, "Disk", f"{text}; whether it fits is checked at the start")
     if needed + reserve > free:
-        return Line(Verdict.BAD, "Disk", f"{text}, which does not fit: {size(free)} are free, {size(reserve)} stay so")
+        short = f"{size(free)} are free, of which {size(reserve)} are kept free"
+        return Line(Verdict.BAD, "Disk", f"{text}, which does not fit: {short}")
     if plan.endless:
         period_s = max(plan.time.interval_s, estimate.duration_s, 1e-3)
         lasts_s = (free - reserve) / needed * period_s
         state = Verdict.GOOD if lasts_s > HOUR_S else Verdict.CHECK
-        text = f"up to {size(needed * HOUR_S / period_s)} an hour; what is free lasts for {span_of(lasts_s)} at least"
+        text = f"up to {size(needed * HOUR_S / period_s)} an hour; the free space lasts at least {span_of(lasts_s)}"
         return Line(state, "Disk", text)
     return Line(Verdict.GOOD, "Disk", f"{text}; fits, {size(free)} are free")
 

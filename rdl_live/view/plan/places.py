@@ -46,7 +46,7 @@ class PlaceTable(QWidget):
         row.addWidget(
             self._button("Add row", "Add a position to be typed in", lambda: model.add_place(0.0, 0.0), "row")
         )
-        row.addWidget(self._button("Remove", "Take out the selected positions", self._remove, "remove"))
+        row.addWidget(self._button("Remove", "Remove the selected positions", self._remove, "remove"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.table)

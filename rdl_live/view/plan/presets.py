@@ -71,7 +71,7 @@ def _two_colours(microscope: Microscope, now: Now) -> Preset:
 
 
 def _stack(microscope: Microscope, now: Now) -> Preset:
-    name, meaning = "Z-stack", f"{Z_PLANES} planes, {Z_STEP_UM:g} µm apart, around the focus of the moment"
+    name, meaning = "Z-stack", f"{Z_PLANES} planes, {Z_STEP_UM:g} µm apart, around the current focus"
     if microscope.hardware is None or microscope.hardware.focus is None:
         return Preset(name, meaning, None, "hardware.focus of the microscope file names no device")
     stack = ZPlan(planes=Z_PLANES, step_um=Z_STEP_UM)

@@ -43,7 +43,7 @@ class PlanSummary(QFrame):
         self.run.setText(
             f"Run this plan ({busy})" if busy else "Run this plan" if self._model.ready else "Cannot run yet"
         )
-        self.run.setToolTip(why or "Record this plan; light goes off at its end, and the stop button ends it earlier")
+        self.run.setToolTip(why or "Record this plan; the light goes off at its end, and the stop button ends it early")
 
     @property
     def lines(self) -> list[Line]:

@@ -123,7 +123,7 @@ def _end(progress: Progress) -> str:
 def headline(progress: Progress | None, minutes: float) -> str:
     """Return in a few words where a retraining of so many minutes is."""
     if progress is None:
-        return "Nothing is trained yet."
+        return "Nothing has been trained yet."
     match progress.phase:
         case Phase.PREPARING:
             return "Reading the recordings: patterns and motion are measured …"
@@ -131,7 +131,7 @@ def headline(progress: Progress | None, minutes: float) -> str:
             left = span(60 * minutes * (1 - progress.done))
             return f"Training: step {progress.step}, {left} left at most" + _errors(progress)
         case Phase.JUDGING:
-            return "Comparing the new denoiser with the old one, on images that it has not learnt from …"
+            return "Comparing the new denoiser with the old one, on images that it was not trained on …"
         case Phase.DONE:
             return "Done: the new denoiser is better." if progress.offered else "Done, but the old denoiser is kept."
         case Phase.UNCHANGED:
@@ -147,7 +147,7 @@ _ENDED = {
     Outcome.HELPED: "Ended.",
     Outcome.NOTHING: "Ended: nothing was gained here.",
     Outcome.WORSE: "Ended: retraining made it worse here.",
-    Outcome.LOCAL: "Ended: better only in the part of the field that was learnt from.",
+    Outcome.LOCAL: "Ended: better only in the part of the field that was used for training.",
     Outcome.UNKNOWN: "Ended: cannot tell whether retraining helps here.",
 }
 
@@ -156,4 +156,4 @@ def _errors(progress: Progress) -> str:
     if progress.held_out is None or progress.before is None:
         return ""
     ratio = progress.held_out / progress.before if progress.before > 0 else 1.0
-    return f"\nError on what is held back: {ratio:.3f} of that at the start"
+    return f"\nError on held-out images: {ratio:.3f} of that at the start"

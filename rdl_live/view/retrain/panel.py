@@ -30,8 +30,8 @@ from rdl_live.view.retrain.state import Phase, Progress, Retrainer
 EVERY_MS = 500
 """How often the training is asked where it is."""
 ABOUT = (
-    "Makes the denoiser better for your cells, from the noisy recordings alone. It runs in the background, slowly, "
-    "and gives way to the imaging; it is compared with the old one before it is offered."
+    "Improves the denoiser for your cells, from noisy recordings alone. It runs slowly in the background and gives way "
+    "to imaging; the new denoiser is compared with the old one before it is offered."
 )
 
 
@@ -77,16 +77,16 @@ class RetrainPanel(QWidget):
     # Layout ---------------------------------------------------------------------------------------------
 
     def _made_lessons(self) -> QGroupBox:
-        group = QGroupBox("Recordings to learn from")
+        group = QGroupBox("Recordings to train on")
         self.list = QListWidget()
         self.list.setObjectName("retrain-recordings")
         self.list.setToolTip(
-            "Ticked recordings are learnt from: different cells of one kind, at the light you image at"
+            "Tick the recordings to train on: different cells of one kind, at the light you image with"
         )
         self.list.setMaximumHeight(self.fontMetrics().height() * 7)
         self.list.itemChanged.connect(self._ticked)
         self.nothing = wrapped("Nothing yet: record a time-lapse (Plan … has “Collect for retraining”), or add one.")
-        self.add_button = _button("Add recording …", "retrain-add", "Learn from a recording made earlier", self._add)
+        self.add_button = _button("Add recording …", "retrain-add", "Also train on a recording made earlier", self._add)
         column = QVBoxLayout(group)
         column.setContentsMargins(6, 2, 6, 6)
         for widget in (self.list, self.nothing):
@@ -98,12 +98,14 @@ class RetrainPanel(QWidget):
         row = QHBoxLayout()
         self.minutes = QComboBox()
         self.minutes.setObjectName("retrain-minutes")
-        self.minutes.setToolTip("Ends earlier when there is nothing more to gain")
+        self.minutes.setToolTip("Ends early when there is nothing more to gain")
         for number in MINUTES:
             self.minutes.addItem(f"{number} minutes", number)
         self.minutes.setCurrentIndex(MINUTES.index(USUAL_MINUTES))
         self.start_button = _button("Start retraining", "retrain-start", "Begin in the background", self._start)
-        self.cancel_button = _button("Cancel", "retrain-cancel", "End it; nothing is changed", self._retrainer.cancel)
+        self.cancel_button = _button(
+            "Cancel", "retrain-cancel", "Cancel it; nothing is changed", self._retrainer.cancel
+        )
         row.addWidget(QLabel("For at most"))
         row.addWidget(self.minutes)
         row.addStretch(1)
@@ -133,7 +135,7 @@ class RetrainPanel(QWidget):
         row = QHBoxLayout()
         tip = "Denoise with it from the next image on; no frame is lost"
         self.use_button = _button("Use the new denoiser", "retrain-use", tip, self._use)
-        self.back_button = _button("Back to the old one", "retrain-back", "Undo the exchange", self._back)
+        self.back_button = _button("Back to the old one", "retrain-back", "Use the old denoiser again", self._back)
         row.addStretch(1)
         row.addWidget(self.use_button)
         row.addWidget(self.back_button)
@@ -184,7 +186,7 @@ class RetrainPanel(QWidget):
         made = None if progress is None else progress.weights
         self.use_button.setEnabled(made is not None and str(made) != denoiser)
         better = progress is None or progress.offered or made is None
-        self.use_button.setText("Use the new denoiser" if better else "Use it nevertheless")
+        self.use_button.setText("Use the new denoiser" if better else "Use it anyway")
         old = self.model.back(denoiser)
         self.back_button.setEnabled(old is not None)
         self.back_button.setText("Back to the old one" if old is None else f"Back to {_called(old)}")
@@ -210,7 +212,7 @@ class RetrainPanel(QWidget):
         self.model.want(Path(item.data(Qt.ItemDataRole.UserRole)), wanted)
 
     def _add(self) -> None:
-        title = "A recording to learn from (its folder, or the .ome.zarr in it)"
+        title = "A recording to train on (its folder, or the .ome.zarr in it)"
         chosen = QFileDialog.getExistingDirectory(self, title, str(self._folder()))
         if chosen:
             self.add(Path(chosen))

@@ -18,7 +18,7 @@ class RetrainPicture(QWidget):
         super().__init__(parent)
         self.setObjectName("retrain-picture")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setToolTip("Patches that were not used for training; each row has one contrast")
+        self.setToolTip("Patches that were not used for training; all images of a row have the same contrast")
         self.image: QImage | None = None
         self._file: tuple[Path, int] | None = None
 

@@ -56,7 +56,13 @@ def steps(turn: str = "Orientation_deg") -> list[dict[str, Any]]:
 
 def orders(*ways: str) -> list[dict[str, Any]]:
     given = [
-        {"channel": nm, "series": i, "frames": [100 + 9 * i + n for n in range(9)]} for i, nm in enumerate(COLOURS)
+        {
+            "channel": nm,
+            "series": i,
+            "orientations": [50 + 3 * i + n for n in range(3)],
+            "frames": [100 + 9 * i + n for n in range(9)],
+        }
+        for i, nm in enumerate(COLOURS)
     ]
     return [{"channel": one["channel"], **{way: one[way] for way in ways}} for one in given]
 
@@ -87,6 +93,7 @@ class Kind:
 
 KINDS = {
     "stored": Kind(BOARD, board("series", "frames"), stepped=False, refuses="RunningOrder"),
+    "stored, by orientation": Kind(BOARD, board("orientations", "frames"), stepped=False, refuses="RunningOrder"),
     "stored, by software": Kind(BOARD, board("frames", stepped_by="software"), stepped=True, refuses="RunningOrder"),
     "property": Kind(
         GLASS,

@@ -109,7 +109,8 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     page.feed(text)
     assert len(page.images) == 5  # two methods with their errors, and the truth
     assert all(one.startswith("data:image/png;base64,") for one in page.images)
-    assert page.tags.count("svg") == 2
+    assert page.tags.count("svg") == 3  # NRMSE, MS-SSIM, resolution
+    assert "fewer than the 20 of a whole matrix" in text
     assert "script" not in page.tags
     words = re.sub(r"base64,[^']*", "", text)
     assert "//" not in words

@@ -83,7 +83,7 @@ def test_an_error_comes_where_its_series_would_have_come(workers: int, where: st
         seen.extend(made.index for made in images)
     assert seen == list(range(len(seen)))
     assert len(seen) == 7 if where == "compute" else len(seen) <= 7
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_left_early_it_computes_no_more() -> None:
@@ -92,7 +92,7 @@ def test_left_early_it_computes_no_more() -> None:
     assert next(images).index == 0
     images.close()  # type: ignore[attr-defined]
     assert len(reader.read) <= 2 + AHEAD + 1
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
 
 
 def test_each_worker_computes_with_one_thread() -> None:

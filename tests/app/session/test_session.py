@@ -28,11 +28,12 @@ SIDE = 96
 class Sitting:
     """A session with its world, and patience."""
 
-    def __init__(self, root: Path, **options: Any) -> None:
+    def __init__(self, root: Path, microscope: str = "demo.yaml", **options: Any) -> None:
         self.worlds: list[World] = []
         settings = Settings("488", 80, 5, (0, 0, SIDE, SIDE))
-        self.session = LiveSession(root / "configs" / "demo.yaml", Requests(settings), prepare=self._prepare, **options)
+        self.session = LiveSession(root / "configs" / microscope, Requests(settings), prepare=self._prepare, **options)
         self.images: Images | None = None
+        self.says: set[str] = set()
 
     def _prepare(self, core: "CMMCorePlus") -> None:
         from rdl_devices.sim import world_of
@@ -61,6 +62,7 @@ class Sitting:
     def look(self) -> Images | None:
         """Do what the window does at each refresh."""
         self.images = self.session.take_images() or self.images
+        self.says.add(self.session.snapshot.says)
         return self.images
 
     def at(self, activity: Activity) -> None:
@@ -119,6 +121,18 @@ def test_live_view_shows_images_and_records_nothing(sitting: Sitting, tmp_path: 
     assert not sitting.lit
     assert not list(tmp_path.iterdir())
     assert not sitting.session.notices(0)
+
+
+def test_where_there_are_no_patterns_none_are_said_to_be_searched_for(root: Path) -> None:
+    sitting = Sitting(root, "demo-widefield.yaml")
+    sitting.session.start()
+    sitting.at(Activity.IDLE)
+    sitting.session.live()
+    sitting.until(lambda: sitting.images is not None and sitting.images["widefield"] is not None)
+    sitting.until(lambda: "live; nothing is recorded" in sitting.says)
+    assert not [one for one in sitting.says if "pattern" in one]
+    sitting.session.close()
+    assert sitting.session.join(60)
 
 
 def test_power_and_exposure_follow_while_it_is_live(sitting: Sitting) -> None:

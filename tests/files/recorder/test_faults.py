@@ -1,6 +1,7 @@
 """Full, slow and forbidden disks: said loudly, memory bounded, what was written is kept."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -362,11 +363,13 @@ def test_no_handle_and_no_thread_is_left(tmp_path: Path) -> None:
 
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("no list of handles on this system")
+    gc.collect()  # of what earlier tests have left
     before = held()
     for number in range(12):
         with Recorder(tmp_path / f"{number}.zarr", layout_of()) as recorder:
             record(recorder, series(0))
-    assert held() == before
+    # Not equal: a thread that an earlier test has left may end in the meantime.
+    assert all(now <= then for now, then in zip(held(), before, strict=True))
 
 
 def test_memory_is_bounded(path: Path) -> None:

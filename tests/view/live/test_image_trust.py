@@ -50,9 +50,9 @@ def test_trusted_patterns_and_no_image_need_no_words() -> None:
 @pytest.mark.parametrize(
     ("used", "seen", "head"),
     [
-        ((), (0, 1, 2), "Do not believe this image: no pattern is trusted any more"),
+        ((), (0, 1, 2), "Do not trust this image: no pattern is trusted any more"),
         ((0, 1, 2), (0, 1, 2), "Not super-resolved: no pattern is trusted"),
-        ((), (1,), "Do not believe fine detail: the pattern of orientation 2 is not trusted any more"),
+        ((), (1,), "Do not trust fine detail: the pattern of orientation 2 is not trusted any more"),
         ((0, 1), (0, 1), "Not super-resolved in every direction: the pattern of orientations 1 and 2 is not trusted"),
     ],
 )

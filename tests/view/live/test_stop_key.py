@@ -131,7 +131,6 @@ def in_a_dialog(do: Callable[[], object], session: FakeSession) -> int:
         session.be(Activity.IDLE, light=Light.OFF)
         QTimer.singleShot(20, lambda: QTest.keyClick(dialog, ESCAPE))
 
-    QApplication.processEvents()  # a quit that another test of the same process has left would end the dialog's loop
     QTimer.singleShot(20, press)
     do()
     assert stops, "the dialog closed before a key was pressed"

@@ -63,7 +63,7 @@ def test_a_turned_camera_is_told_as_such_and_no_orientation_is_blamed(turn: floa
 
 def test_another_period() -> None:
     odd = PatternSet(patterns=(pattern(8), pattern(68, period_um=0.21), pattern(128)))
-    assert "Period 210 nm, where the others let expect 180 nm" in pattern_health(odd)[1].advice
+    assert "Period 210 nm, but the others suggest 180 nm" in pattern_health(odd)[1].advice
     assert states(pattern_health(odd, patterns())) == ["good", "check", "good"]
     longer = pattern_health(patterns(period_um=0.19), patterns())
     assert all("6 % longer than planned" in one.advice for one in longer)
@@ -93,7 +93,7 @@ def test_of_two_the_plan_tells_which_is_off() -> None:
     health = pattern_health(two, patterns())
     assert states(health) == ["good", "check", "bad"]
     assert "6 degrees off" in health[1].advice
-    assert "expect 180 nm" in health[1].advice
+    assert "suggest 180 nm" in health[1].advice
     assert states(pattern_health(patterns((8.0, 95.0)))) == ["check", "check"]
 
 

@@ -195,7 +195,7 @@ def test_a_worse_denoiser_is_not_offered_without_saying_so(
     panel.refresh()
     assert [severity for severity, _ in told] == [Severity.WARNING]  # once
     assert "the old denoiser is kept" in told[0][1]
-    assert button(panel, "retrain-use").text() == "Use it nevertheless"
+    assert button(panel, "retrain-use").text() == "Use it anyway"
     assert "not offered for use" in panel.words.text()
 
 

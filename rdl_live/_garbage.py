@@ -1,0 +1,30 @@
+"""Python's collection of garbage, done in one thread where windows are.
+
+Objects that hold each other in a circle are deleted by Python's collector, in whatever thread it happens to run and in
+the middle of whatever that thread does. Windows must be deleted in Qt's own thread, and not while they are painted: Qt
+crashes otherwise (seen: a window that a test had left was deleted in the middle of its paint event).
+"""
+
+import gc
+from collections.abc import Callable
+
+_collectors: list[Callable[[], None]] = []
+
+
+def collect() -> None:
+    """Delete what nobody holds any more: here and now, or soon in Qt's thread where there are windows."""
+    if _collectors:
+        _collectors[-1]()
+    else:
+        gc.collect()
+
+
+def collect_with(collector: Callable[[], None]) -> None:
+    """From now on `collect` asks this one."""
+    _collectors.append(collector)
+
+
+def collect_here_again(collector: Callable[[], None]) -> None:
+    """Ask that one no longer."""
+    if collector in _collectors:
+        _collectors.remove(collector)

@@ -1,0 +1,65 @@
+"""What a worker of a cluster does: one block of a file that it opens itself."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from rdl_live.app.restore.values import photons_of
+from rdl_live.errors import DataError
+from rdl_live.files import RawRequest
+from rdl_live.files.hyperstacks import HyperStack, open_hyperstack
+from rdl_live.restore.care_blocks import Values, restored_block
+from rdl_models import Weights, load_weights
+from rdl_models.care_tiles import Block
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a worker must know; the same for all blocks of a file."""
+
+    raw: str
+    microscope: str | None
+    weights: str
+    reading: RawRequest
+
+
+def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block, unit: float | None) -> Values:
+    """Return what the networks say of a block, (parts, ...).
+
+    Args:
+        order: file and weights.
+        place: time point, channel, and the plane of an image (None: a stack).
+        block: of the image or stack.
+        unit: its mean, where the networks want it.
+
+    Raises:
+        DataError: the worker cannot read the file.
+    """
+    import socket
+
+    torch.set_num_threads(1)
+    time, channel, plane = place
+    try:
+        stack, weights = _opened(order)
+        convert, _ = photons_of(None if order.microscope is None else Path(order.microscope), weights.card, stack)
+        z = block.read[0] if plane is None else slice(plane, plane + 1)
+        rows, columns = block.read[-2:]
+        values = stack.read(time, channel, z)[:, rows, columns]
+        shown = convert(values, (rows, columns))
+        return restored_block(weights.network, shown if plane is None else shown[0], block, unit)
+    except DataError as error:
+        raise DataError(f"worker on {socket.gethostname()}: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _opened(order: Order) -> tuple[HyperStack, Weights]:
+    """Return file and weights; kept for the next block."""
+    weights = load_weights(order.weights)
+    reading = order.reading
+    stacked = weights.network.config.dims == 3
+    stack = open_hyperstack(
+        order.raw, stacked=stacked, planes=reading.planes, position=reading.position, tiles=reading.tiles
+    )
+    return stack, weights

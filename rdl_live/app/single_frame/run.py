@@ -1,0 +1,329 @@
+"""A run of single frames with a series of patterns now and then: parts of one run, one after the other, on one core.
+
+Single frames go the usual way (recording, pipeline, window) as frames of a microscope in even light. Between them, in
+the dark, the light is made striped and a series of patterns is taken at every place of the plan; it is recorded beside
+(`CHECKS`) and compared with what the network makes of a tenth of its photons, while the next single frames are taken.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rdl_live._names import NO_DENOISER
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, recording_layout
+from rdl_live.acquire.guard import IlluminationGuard
+from rdl_live.acquire.run_light import RunLight
+from rdl_live.acquire.run_status import RunStatus
+from rdl_live.app.live.run import LiveRun
+from rdl_live.app.live.values import LiveOptions
+from rdl_live.app.single_frame.check import Check, Comparison, SeriesCollector
+from rdl_live.app.single_frame.shifted import ShiftedListener, ShiftedSink
+from rdl_live.errors import ConfigError, RdlError
+from rdl_live.files.recorder import Recorder
+from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.single_frames import in_even_light
+from rdl_live.restore.stages import without_weights
+from rdl_models import Task, load_weights
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from rdl_live.files.recorder import SeriesKey
+
+CHECKS = "checks.ome.zarr"
+"""Name of the recording of the series of patterns, beside that of the single frames."""
+
+
+class _LightOfParts(SafeLight):
+    """Who turns the light off stops all parts: between two of them, the next one would light the specimen again."""
+
+    def __init__(self, running: Callable[[], bool], stop: Callable[[], None]) -> None:
+        super().__init__()
+        self._all = (running, stop)
+
+    def attach(
+        self, light: RunLight, guard: IlluminationGuard, running: Callable[[], bool], stop: Callable[[], None]
+    ) -> None:
+        """Take the light of a part."""
+        del running, stop
+        super().attach(light, guard, *self._all)
+
+
+class SingleFrameRun(LiveRun):
+    """A `LiveRun` of single frames; see there."""
+
+    def __init__(
+        self,
+        microscope: Microscope,
+        plan: Plan,
+        out: Path | None,
+        options: LiveOptions | None = None,
+        *,
+        on_check: Callable[[Check], None] = lambda _: None,
+        **more: Any,
+    ) -> None:
+        """Only take what is needed, as `LiveRun` does.
+
+        Args:
+            microscope: with patterns, and `hardware.even`.
+            plan: of modality single-frame.
+            out: folder for the recordings.
+            options: how to process; the denoiser is one that super-resolves a single image, or none.
+            on_check: called with what each series of patterns says, from any thread.
+            more: see `LiveRun`.
+
+        Raises:
+            ConfigError: the microscope cannot be lit evenly, or the denoiser takes series.
+        """
+        plan.check(microscope)
+        self._patterned, self._whole = microscope, plan.replace(modality=None)
+        super().__init__(in_even_light(microscope), self._whole, out, options, **more)
+        self.light = _LightOfParts(lambda: self.running, self.stop)
+        self.checks: list[Check] = []
+        """What the series of patterns said so far."""
+        self._on_check = on_check
+        self._compared = self._comparison(self.options.denoise)
+        self._comparing = ThreadPoolExecutor(1, thread_name_prefix="rdl-check")
+        self._asked: list[Future[None]] = []
+        self._thread: threading.Thread | None = None
+        self._failed: list[BaseException] = []
+        self._check_recorder: Recorder | None = None
+        self._frames = self._missing = self._series = self._points = 0
+        self._series_taken = 0
+        """Series of patterns, at all places."""
+        self._dose_before = 0.0
+        self._dose_unknown = False
+        self._counted: Acquisition | None = None
+
+    def _comparison(self, denoise: str) -> Comparison | None:
+        """Return what compares series of patterns with a network; None where there is no network."""
+        if denoise == NO_DENOISER or without_weights(denoise) is not None:
+            return None
+        weights = load_weights(denoise)
+        if weights.card.task != Task.SUPER_RESOLUTION or weights.network.config.channels != 1:
+            raise ConfigError(f"--denoise {denoise}: single frames need weights of `train sr --frames 1`")
+        return Comparison(self._patterned, weights, lambda: self.camera_maps)
+
+    def use_denoiser(self, name: str) -> "Future[None]":
+        """See `LiveRun`; series of patterns are compared with the new one from now on."""
+        compared = self._comparison(name)
+        asked = super().use_denoiser(name)
+        self._compared = compared
+        return asked
+
+    # Putting it together --------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        super()._open()
+        assert self._core is not None
+        checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._tell)
+        self._check_doses(checks)
+        if self.out is not None:
+            whole = recording_layout(checks, denoiser=self.options.denoise)
+            points = self._whole.time.points
+            count = None if points is None else -(-points // self._whole.check_every)
+            layout = whole.model_copy(update={"time_points": count})
+            self._check_recorder = Recorder(self.out / CHECKS, layout, self.options.overwrite, on_warning=self._tell)
+
+    @property
+    def _check_plan(self) -> Plan:
+        return self._whole.replace(time={"points": 1}, limits=self._limits_left())
+
+    def _check_doses(self, check: Acquisition) -> None:
+        """Refuse a plan whose single frames and series of patterns together exceed a limit."""
+        points = self._whole.time.points
+        single = None if self._acquisition is None else self._acquisition.estimate.total_dose_j_cm2
+        series = check.estimate.total_dose_j_cm2
+        limits = self._whole.limits
+        limit = min((one for one in (limits.dose_j_cm2, limits.total_dose_j_cm2) if one is not None), default=None)
+        if points is None or single is None or series is None or limit is None:
+            return
+        together = single + series * -(-points // self._whole.check_every)
+        if together > limit:
+            raise ConfigError(
+                f"single frames and series of patterns together would give {together:.3g} J/cm2, above the limit of "
+                f"{limit:g}; take fewer checks (check_every), or lower power_percent, exposure_ms or time.points"
+            )
+
+    def _limits_left(self) -> dict[str, Any]:
+        """Return the plan's limits less the dose so far."""
+        limits = self._whole.limits.model_dump()
+        for name in ("dose_j_cm2", "total_dose_j_cm2"):
+            if limits[name] is not None:
+                limits[name] = max(limits[name] - self._dose_before, 1e-12)
+        return limits
+
+    # Running --------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start; returns at once. See `LiveRun`."""
+        if self._thread is None and not self._stop.is_set():
+            self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
+            self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, between two parts too."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def follow(self, plan: Plan) -> None:
+        """Exchange power and exposure of an endless run: from its next part on."""
+        self._whole = self._whole.replace(channels=[one.model_dump() for one in plan.channels])
+
+    def _go(self) -> None:
+        try:
+            total = self._whole.time.points
+            while not self._stop.is_set() and (total is None or self._points < total):
+                self._take_check()
+                left = self._whole.check_every if total is None else total - self._points
+                self._take_frames(min(self._whole.check_every, left))
+        except BaseException as error:  # kept, and raised at the end in the caller's thread
+            self._failed.append(error)
+
+    def _take_frames(self, count: int) -> None:
+        """Take so many time points of single frames."""
+        time = {**self._whole.time.model_dump(), "points": count}
+        plan = self._whole.replace(time=time, limits=self._limits_left())
+        part = self._part(self.microscope, plan)
+        if part is None:
+            return
+        for listener in self._listeners:
+            part.listen(ShiftedListener(listener, self._points))
+        if self._raw is not None:
+            part.record_to(ShiftedSink(self._raw, self._points))
+        self._done(part, count)
+
+    def _take_check(self) -> None:
+        """Take a series of patterns at every place, and have them compared."""
+        part = self._part(self._patterned, self._check_plan)
+        if part is None:
+            return
+        collector = SeriesCollector(self._patterned)
+        part.listen(collector)
+        if self._check_recorder is not None:
+            part.record_to(ShiftedSink(self._check_recorder, self._series_taken))
+        time = self._points
+        self._done(part, 0)
+        self._series_taken += 1
+        if self._compared is None or self._stop.is_set():
+            return
+        whole = collector.whole()
+        for key in self._check_plan.series(0):
+            if key in whole:
+                self._asked.append(self._comparing.submit(self._compare, whole[key], key, time))
+            else:
+                name = self._whole.channels[key.channel].name
+                self._tell_of(Check(time, name, key.position, key.z, None, "frames of it are missing"))
+
+    def _compare(self, series: "npt.NDArray[Any]", key: "SeriesKey", time: int) -> None:
+        """In a thread of its own."""
+        assert self._compared is not None
+        channel = self._patterned.channel(self._whole.channels[key.channel].name)
+        try:
+            check = self._compared(series, channel, time, key)
+        except RdlError as error:
+            check = Check(time, channel.name, key.position, key.z, None, str(error))
+        self._tell_of(check)
+
+    def _tell_of(self, check: Check) -> None:
+        self.checks.append(check)
+        if check.doubt:
+            self._tell(check.doubt)
+        self._on_check(check)
+
+    def _part(self, scope: Microscope, plan: Plan) -> Acquisition | None:
+        """Return a part of the run, which a stop reaches from now on; None after a stop."""
+        assert self._core is not None
+        self._count()
+        part = Acquisition(self._core, scope, plan, on_warning=self._tell, light=self.light)
+        self._acquisition = part
+        # A stop that came before it was reachable.
+        return None if self._stop.is_set() else part
+
+    def _done(self, part: Acquisition, points: int) -> None:
+        part.start()
+        report = part.wait()
+        self._count()
+        self._points += points
+        if report.limit_reached is not None or report.stopped:
+            self._stop.set()  # no other part may light the specimen
+
+    def _count(self) -> None:
+        """Add what the part that has ended took, once."""
+        part = self._acquisition
+        if part is None or part is self._counted:
+            return
+        self._counted = part
+        if part.microscope is self.microscope:
+            status = part.status
+            self._frames, self._missing = self._frames + status.frames, self._missing + status.missing
+            self._series += status.series
+        if part.dose_j_cm2 is None:
+            self._dose_unknown = True
+        else:
+            self._dose_before += part.dose_j_cm2
+
+    # What is said of all parts together -----------------------------------------------------------------
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What the latest series of patterns says against the images."""
+        latest = self.checks[-1] if self.checks else None
+        return () if latest is None or not latest.doubt else (latest.doubt,)
+
+    @property
+    def _now(self) -> Acquisition | None:
+        """The part that is not counted yet."""
+        return None if self._acquisition is self._counted else self._acquisition
+
+    @property
+    def _run_status(self) -> RunStatus | None:
+        """Of the single frames; the series of patterns are counted by their own recording."""
+        now = self._now
+        status = now.status if now is not None and now.microscope is self.microscope else RunStatus()
+        return replace(
+            status,
+            frames=self._frames + status.frames,
+            missing=self._missing + status.missing,
+            series=self._series + status.series,
+        )
+
+    @property
+    def _dose_j_cm2(self) -> float | None:
+        now = self._now
+        here = 0.0 if now is None else now.dose_j_cm2
+        return None if self._dose_unknown or here is None else self._dose_before + here
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the single frames have come; None before it is open."""
+        here, status = super().progress, self._run_status
+        if here is None or status is None:
+            return None
+        whole = self._whole.time.points
+        planned = None if whole is None else whole * self._whole.series_per_time_point
+        return replace(here, series=status.series, planned=planned, planned_s=None, late_s=0.0, remaining_s=None)
+
+    @property
+    def _report(self) -> RunReport:
+        report, status = super()._report, self._run_status
+        return report if status is None else replace(report, status=status, dose_j_cm2=self._dose_j_cm2)
+
+    def _end(self) -> list[BaseException]:
+        """See `LiveRun`; the last comparisons are waited for."""
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            thread.join(0.1)
+        errors, self._failed = list(self._failed), []
+        self._comparing.shutdown(wait=True, cancel_futures=self._stop.is_set())
+        errors += super()._end()
+        if self._check_recorder is not None and self._check_recorder.summary is None:
+            self._check_recorder.remarks.update({"checks": [one.record() for one in self.checks]})
+            try:
+                self._check_recorder.close()
+            except (RdlError, RuntimeError) as error:
+                errors.append(error)
+        return errors

@@ -1,0 +1,47 @@
+"""Part of a run as the whole: its time points counted on from those before it."""
+
+from dataclasses import replace
+
+from rdl_live.acquire.fan_out import Frame, FrameListener, FrameSink
+from rdl_live.files.recorder import FrameTag
+
+
+class ShiftedListener:
+    """A listener to which the time points of a part are those of the whole; see `FrameListener`."""
+
+    def __init__(self, listener: FrameListener, before: int) -> None:
+        """Count `before` time points in front."""
+        self._listener, self._before = listener, before
+
+    @property
+    def name(self) -> str:
+        """What a message calls it."""
+        return str(getattr(self._listener, "name", "processing"))
+
+    def offer(self, frame: Frame | None, tag: FrameTag, arrived_s: float) -> None:
+        """Pass a frame on."""
+        self._listener.offer(frame, _shifted(tag, self._before), arrived_s)
+
+
+class ShiftedSink:
+    """A recorder to which the time points of a part are those of the whole; see `FrameSink`."""
+
+    def __init__(self, sink: FrameSink, before: int) -> None:
+        """Count `before` time points in front."""
+        self._sink, self._before = sink, before
+
+    def append(self, frame: Frame, tag: FrameTag) -> None:
+        """Pass a frame on."""
+        self._sink.append(frame, _shifted(tag, self._before))
+
+    def mark_missing(self, tag: FrameTag) -> None:
+        """Pass on that one will not come."""
+        self._sink.mark_missing(_shifted(tag, self._before))
+
+    def amend(self, tag: FrameTag) -> None:
+        """Pass on the flags of one that came."""
+        self._sink.amend(_shifted(tag, self._before))
+
+
+def _shifted(tag: FrameTag, before: int) -> FrameTag:
+    return replace(tag, time=tag.time + before)

@@ -1,0 +1,1 @@
+"""Which method for this structure in this light? An assessment's matrix, asked in the window."""

@@ -1,0 +1,122 @@
+"""Single frames on the simulated microscope, with a series of patterns now and then."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdl_live.app.live.values import LiveOptions
+from rdl_live.app.single_frame.check import Check
+from rdl_live.app.single_frame.run import CHECKS, SingleFrameRun
+from rdl_live.errors import ConfigError
+from rdl_live.files import load_microscope
+from rdl_live.files.recorder import open_recording
+from rdl_live.stream import Result
+from tests.app.reconstruct.test_widefield import network
+
+pytest.importorskip("pymmcore_plus")
+
+from rdl_live.acquire import Acquisition, Limits, Plan, PlanChannel, Region, TimePlan
+
+if TYPE_CHECKING:
+    from pymmcore_plus import CMMCorePlus
+
+PATTERNS = 9
+
+
+def faster(core: "CMMCorePlus") -> None:
+    core.setProperty("World", "Realtime", 0)
+    core.setProperty("Camera", "SensorSize_px", 128)
+
+
+def plan_of(points: int | None, **more: object) -> Plan:
+    return Plan(
+        modality="single-frame",
+        check_every=3,
+        channels=(PlanChannel(name="488", power_percent=50, exposure_ms=10),),
+        time=TimePlan(points=points),
+        roi=Region(x=0, y=0, width=96, height=96),
+        **more,
+    )
+
+
+def run_of(root: Path, out: Path | None, plan: Plan, denoise: str, **more: object) -> SingleFrameRun:
+    options = LiveOptions(denoise=denoise, processing="thread", queue_series=8)
+    return SingleFrameRun(load_microscope(root / "configs" / "demo.yaml"), plan, out, options, prepare=faster, **more)
+
+
+def test_a_series_is_taken_every_so_often_and_compared(root: Path, tmp_path: Path) -> None:
+    results: list[Result] = []
+    checks: list[Check] = []
+    weights = str(network(tmp_path))
+    with run_of(root, tmp_path, plan_of(5), weights, receivers=(results.append,), on_check=checks.append) as run:
+        run.start()
+        outcome = run.finish()
+    assert (outcome.raw.raw_frames, outcome.raw_frames_dropped, outcome.sr.raw_frames) == (5, 0, 5)
+    assert sorted(result.key.time for result in results) == [0, 1, 2, 3, 4]
+    assert all(result.main == "sr" for result in results)
+    assert [check.time for check in checks] == [0, 3]
+    # An untrained network makes the enlarged image: as far from SIM as the widefield image is, which is no gain.
+    assert all(check.found is not None and check.found.error == pytest.approx(1, abs=1e-3) for check in checks)
+    with open_recording(tmp_path / "raw.ome.zarr") as raw, open_recording(tmp_path / CHECKS) as series:
+        assert (raw.shape, series.shape) == ((5, 1, 1, 96, 96), (2, 3, 3, 96, 96))
+        # Even light and stripes bring the same light.
+        assert abs(float(raw.read(0, 5).mean() - 100) / float(series.read(0, 2).mean() - 100) - 1) < 0.2
+
+
+def test_a_stop_ends_all_parts_in_the_dark(root: Path) -> None:
+    frames: list[object] = []
+    with run_of(root, None, plan_of(None), "none", on_frame=lambda *one: frames.append(one)) as run:
+        run.start()
+        while len(frames) < 4:  # a part is over, another has begun
+            run_is_alive = run.running
+            assert run_is_alive
+        run.light.make_safe()
+        run.end()
+        assert not run.running
+        assert not run.light.lit
+        taken = len(frames)
+    assert len(frames) == taken
+
+
+def test_the_limit_counts_series_and_single_frames_together(root: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    plan = plan_of(6)
+    with run_of(root, None, plan, "none") as run:
+        single = run._acquisition.estimate.total_dose_j_cm2  # type: ignore[union-attr]
+    assert single is not None
+    together = single * (1 + 2 * PATTERNS / 6)
+    for share, refused in ((0.99, True), (1.01, False)):
+        limited = plan.replace(limits=Limits(total_dose_j_cm2=share * together).model_dump())
+        run = SingleFrameRun(scope, limited, None, LiveOptions(processing="thread"), prepare=faster)
+        if refused:
+            with pytest.raises(ConfigError, match="together would give"):
+                run.__enter__()
+        else:
+            with run:
+                pass
+
+
+def test_what_cannot_be_taken_is_refused_by_name(root: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    hardware = scope.hardware
+    assert hardware is not None
+    blind = scope.replace(hardware={**hardware.model_dump(), "even": ()})
+    with pytest.raises(ConfigError, match=r"hardware\.even of the microscope file does not say"):
+        SingleFrameRun(blind, plan_of(2), None)
+    with pytest.raises(ConfigError, match="leave it out, or choose single-frame"):
+        plan_of(2).replace(modality="3d-sim").check(scope)
+    with pytest.raises(ConfigError, match="denoise SIM series"):
+        run_of(root, None, plan_of(2), "rdl")
+
+
+def test_a_plain_acquisition_says_where_such_a_plan_runs(root: Path) -> None:
+    from rdl_live.acquire import open_core, shutdown
+
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    core = open_core(scope)
+    try:
+        with pytest.raises(ConfigError, match="run this plan in the window"):
+            Acquisition(core, scope, plan_of(2))
+    finally:
+        shutdown(core, scope.hardware)

@@ -1,0 +1,92 @@
+"""CARE as a live stage: a frame at once, a stack when it is whole; and what its package warns of."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rdl_live.app.exchange.words import card_in_words, cited, counts_photons
+from rdl_live.errors import ConfigError
+from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet
+from rdl_live.restore.stage import Context, Unit
+from rdl_live.restore.stages import load_stage
+from rdl_models import Card, Care, CareConfig, save_weights
+
+CHANNEL = Channel(name="green", excitation_nm=488, emission_nm=525)
+SIDE = 24
+
+
+def microscope(modality: str) -> Microscope:
+    return Microscope(
+        name="plain",
+        modality=modality,
+        optics=Optics(na=1.1, pixel_size_um=0.1),
+        channels=(CHANNEL,),
+        camera=Camera(offset_adu=100, gain_e_per_adu=0.5, read_noise_e=1.5),
+    )
+
+
+def card(network: Care, loss: str) -> Card:
+    trained_on = {"scheme": "pairs", "settings": {"loss": loss}}
+    config = vars(network.config)
+    return Card(name="care", architecture="care", config=config, trained_on=trained_on, steps=1, minutes=0.1)
+
+
+def made(path: Path, **fields: object) -> Care:
+    torch.manual_seed(4)
+    network = Care(CareConfig(width=2, kernel=3, **fields)).eval()
+    save_weights(path, network, card(network, "laplace"))
+    return network
+
+
+def context(scope: Microscope, told: list[str] | None = None) -> Context:
+    tell = (lambda _: None) if told is None else told.append
+    return Context(scope, (CHANNEL,), (SIDE, SIDE), torch.device("cpu"), tell)
+
+
+def unit(seed: int, plane: int = 0) -> Unit:
+    photons = torch.rand(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) * 20
+    return Unit(photons, PatternSet(), CHANNEL, (0, plane), lambda x: x[0, 0], "widefield")
+
+
+def test_a_frame_is_restored_at_once_with_its_standard_error(tmp_path: Path) -> None:
+    network = made(tmp_path / "w.safetensors", probabilistic=True, members=2, relative=True)
+    stage = load_stage(str(tmp_path / "w.safetensors"), context(microscope("widefield")))
+    one = unit(1)
+    found = stage.restore(one)
+    with torch.no_grad():
+        said = network(one.photons)[0]
+    assert (found.main, set(found.images)) == ("restored", {"widefield", "restored", "sigma", "disagreement"})
+    torch.testing.assert_close(found.sr, said[0])
+    torch.testing.assert_close(found.sigma, 2**0.5 * said[1])
+
+
+def test_a_stack_is_shown_when_it_is_whole_and_what_is_recorded_is_the_camera(tmp_path: Path) -> None:
+    network = made(tmp_path / "w.safetensors", dims=3)
+    told: list[str] = []
+    stage = load_stage(str(tmp_path / "w.safetensors"), context(microscope("widefield"), told))
+    units = [unit(plane, plane) for plane in range(4)]
+    for one in units:
+        assert set(stage.restore(one).images) == {"widefield"}
+    found = stage.restore(unit(9, 0))
+    assert found.main == "widefield"
+    values = torch.stack([one.photons[0, 0] for one in units]) / 0.5 + 100
+    with torch.no_grad():
+        whole = network(values[None, None])[0, 0]
+    torch.testing.assert_close(found.images["last stack restored"], whole[0])
+    assert "need not be photons" in told[0]
+
+
+def test_series_of_stripes_are_refused_by_name(tmp_path: Path) -> None:
+    made(tmp_path / "w.safetensors")
+    with pytest.raises(ConfigError, match=r"restore single frames, .* gives 9 a series .*modality: widefield"):
+        load_stage(str(tmp_path / "w.safetensors"), context(microscope("2d-sim")))
+
+
+def test_the_card_warns_of_counting_photons_where_the_loss_says_so() -> None:
+    network = Care(CareConfig(width=2))
+    for loss, counts in (("mae", False), ("laplace", False), ("mse", True)):
+        one = card(network, loss)
+        assert counts_photons(one) is counts
+        assert ("Do not count photons" in card_in_words(one)) is not counts
+        assert cited(one)[0][1] == "10.1038/s41592-018-0216-7"

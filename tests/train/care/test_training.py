@@ -1,0 +1,89 @@
+"""CARE is trained: light is kept by the simulated microscopes, and a killed training goes on to the bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rdl_live.optics import Otf
+from rdl_live.train.care.instruments import Instrument, Optics, pupil_psf, seen
+from rdl_live.train.care.isotropic import Axial, as_along_z, measured_blur
+from rdl_live.train.care.run import train_care
+from rdl_live.train.care.settings import CareLoss, CareSettings
+from rdl_live.train.care.simulated import SimulatedPairs
+from rdl_live.train.care.structures import Box, drawn, uneven
+from rdl_models import load_weights
+
+SHEET = Optics(Instrument.LIGHT_SHEET, na=0.8, index=1.33, emission_nm=520, pixel_um=0.13, step_um=0.3)
+
+
+def test_simulated_microscopes_keep_the_light() -> None:
+    flat = torch.full((8, 32, 32), 5.0)
+    assert float((seen(flat, SHEET) - 5).abs().max()) < 1e-3
+    labels = np.random.default_rng(1).uniform(1, 3, (500, 3))
+    assert float(drawn(labels, np.ones(500), Box((16, 40, 40), 0.3, 0.13)).sum()) == pytest.approx(500, rel=1e-5)
+    glow = uneven(np.random.default_rng(2), (64, 48))
+    assert float(glow.mean()) == pytest.approx(1, rel=1e-4)
+    assert float(glow.min()) >= 0
+
+
+def test_the_psf_in_focus_has_the_transfer_of_the_textbook() -> None:
+    psf = pupil_psf((1, 64, 64), SHEET, SHEET.emission_nm)[0]
+    found = torch.fft.rfft2(psf).real
+    ky, kx = torch.fft.fftfreq(64, SHEET.pixel_um)[:, None], torch.fft.rfftfreq(64, SHEET.pixel_um)[None]
+    ideal = Otf(2 * SHEET.na / (SHEET.emission_nm * 1e-3), SHEET.pixel_um, integrates=False)(kx, ky)
+    assert float((found - ideal).abs().max()) < 0.06  # of a pupil of some hundred samples
+
+
+def test_planes_are_degraded_as_along_z_and_the_blur_is_measured() -> None:
+    rng = torch.Generator().manual_seed(5)
+    plane = torch.rand(60, 40, generator=rng)
+    assert torch.allclose(as_along_z(torch.full((60, 40), 3.0), Axial(4.0, 2.0)), torch.full((60, 40), 3.0))
+    degraded = as_along_z(plane, Axial(4.0, 2.0))
+    assert degraded.shape == plane.shape
+    assert float(degraded.diff(dim=0).std()) < 0.2 * float(plane.diff(dim=0).std())
+    # White light, blurred by 1 pixel in the plane, and by 3 more along z, which is sampled every 4th.
+    spectrum = torch.fft.fftn(torch.randn(96, 64, 64, generator=rng))
+    k = [torch.fft.fftfreq(n) for n in (96, 64, 64)]
+    gauss = [torch.exp(-2 * (torch.pi * s) ** 2 * q**2) for s, q in zip((10**0.5, 1, 1), k, strict=True)]
+    blurred = torch.fft.ifftn(spectrum * gauss[0][:, None, None] * gauss[1][:, None] * gauss[2]).real
+    assert measured_blur([blurred[::4]], 4.0) == pytest.approx(3.0, abs=0.6)
+
+
+def settings(**more: object) -> CareSettings:
+    fields = {"width": 2, "kernel": 3, "depth": 1}
+    return CareSettings(network=fields, patch=16, batch=1, validate_every=2, **more)
+
+
+def trained(out: Path, how: CareSettings, *, resume: bool = False) -> dict[str, torch.Tensor]:
+    assert train_care(SimulatedPairs(how), out, how, trained_on={}, resume=resume, overwrite=True) is not None
+    return dict(load_weights(out).network.state_dict())
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_bit(whole: Path, tmp_path: Path) -> None:
+    how = settings(steps=4, members=2, loss=CareLoss.LAPLACE)
+    expected = trained(whole / "w.safetensors", how)
+    out = tmp_path / "w.safetensors"
+    assert train_care(SimulatedPairs(how), out, how, trained_on={}, watch=lambda step: step.number >= 2) is None
+    assert not out.exists()
+    found = trained(out, how, resume=True)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+
+
+def test_members_of_an_ensemble_differ_and_the_card_says_what_counts_as_unusual(whole: Path) -> None:
+    how = settings(steps=2, members=2, loss=CareLoss.LAPLACE)
+    result = train_care(SimulatedPairs(how), whole / "e.safetensors", how, trained_on={}, overwrite=True)
+    assert result is not None
+    assert {"sigma_limit", "disagreement_limit", "coverage_90_uncalibrated"} <= result.card.scores.keys()
+    assert 0.25 <= result.card.config["sigma_factor"] <= 4
+    state = load_weights(whole / "e.safetensors").network.state_dict()
+    assert not torch.equal(state["members.0.last.weight"], state["members.1.last.weight"])
+    assert "no photon count" in " ".join(result.words)
