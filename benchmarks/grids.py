@@ -15,12 +15,17 @@ def shifted(image: NDArray[np.generic], pixels: float) -> Complex:
 
 
 def doubled(image: NDArray[np.generic]) -> Complex:
-    """Interpolate (y, x) to (2y, 2x) pixels half as wide; the images' corners coincide.
+    """Interpolate (y, x) to (2y, 2x) pixels half as wide; the images' corners coincide."""
+    return finer(image, 2)
 
-    The first centre lies a quarter of an old pixel from the corner, not half of one.
+
+def finer(image: NDArray[np.generic], factor: int) -> Complex:
+    """Interpolate (y, x) to pixels of 1 / factor of the width; the images' corners coincide.
+
+    The first centre lies half of a new pixel from the corner, not half of an old one.
     """
-    spectrum = np.fft.fftshift(np.fft.fft2(shifted(image, 0.25)))
-    padded = np.zeros([2 * size for size in image.shape], dtype=np.complex128)
-    corner = tuple(slice(size - size // 2, size - size // 2 + size) for size in image.shape)
-    padded[corner] = spectrum
-    return np.asarray(4 * np.fft.ifft2(np.fft.ifftshift(padded)), dtype=np.complex128)
+    spectrum = np.fft.fftshift(np.fft.fft2(shifted(image, 0.5 * (1 - 1 / factor))))
+    padded = np.zeros([factor * size for size in image.shape], dtype=np.complex128)
+    starts = [factor * size // 2 - size // 2 for size in image.shape]
+    padded[tuple(slice(start, start + size) for start, size in zip(starts, image.shape, strict=True))] = spectrum
+    return np.asarray(factor**2 * np.fft.ifft2(np.fft.ifftshift(padded)), dtype=np.complex128)

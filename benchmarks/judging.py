@@ -80,6 +80,7 @@ def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[di
             {
                 **described(case),
                 "rate": rates[number - 1],
+                "trusted": sum(one.trusted for one in film.patterns),
                 "true": same.ratio,
                 "true_other_field": elsewhere.ratio,
                 "covered": [round(one, 4) for one in same.covered],

@@ -73,7 +73,7 @@ def measure(case: Case, photons: float, options: argparse.Namespace) -> Row:
             minutes=options.minutes, steps=options.steps, start=options.start, workers=0, seed=options.seed
         )
         out, told = folder / "W.safetensors", list[str]()
-        result = train_on_films([film], out, settings, auto=True, tell=told.append)
+        result = train_on_films([film], out, settings, auto=True, notify=told.append)
         return _scored(case, photons, film, recording, result, out, options, told, start)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from benchmarks.grids import Complex, Real, doubled
+from benchmarks.grids import Complex, Real, finer
 from benchmarks.score import nrmse
 from rdl_live.optics import Otf, Pattern, PatternSet
 
@@ -33,15 +33,19 @@ class Grid:
     """(y, x) of the extended raw frame."""
     pixel_um: float
     """Raw pixel [um]."""
+    factor: int = 2
+    """SR pixels for one of these, each way."""
 
     def position(self) -> tuple[Real, Real]:
         """Centres (x, y) of the SR pixels from the corner of the IMAGE (not of its margin) [um]."""
-        y, x = ((np.arange(2 * size) + 0.5) * self.pixel_um / 2 - MARGIN_PX * self.pixel_um for size in self.shape)
+        own = self.pixel_um / self.factor
+        y, x = ((np.arange(self.factor * size) + 0.5) * own - MARGIN_PX * self.pixel_um for size in self.shape)
         return x[None, :], y[:, None]
 
     def frequency(self) -> tuple[Real, Real]:
         """Frequencies (kx, ky) of the SR grid [cycles/um]."""
-        y, x = (np.fft.fftfreq(2 * size, d=self.pixel_um / 2).astype(np.float64) for size in self.shape)
+        own = self.pixel_um / self.factor
+        y, x = (np.fft.fftfreq(self.factor * size, d=own).astype(np.float64) for size in self.shape)
         return x[None, :], y[:, None]
 
 
@@ -54,11 +58,12 @@ class Sums:
     apodization: Real
     mean: float
     angles: int
+    factor: int = 2
 
     def image(self, w: float) -> Real:
-        """Return the SR image (2y, 2x), photons per raw pixel area, for the Wiener parameter `w`."""
+        """Return the SR image, photons per raw pixel area, for the Wiener parameter `w`."""
         spectrum = self.apodization * self.numerator / (self.denominator + self.angles * w)
-        margin = 2 * MARGIN_PX
+        margin = self.factor * MARGIN_PX
         return np.fft.ifft2(spectrum).real[margin:-margin, margin:-margin] + self.mean
 
 
@@ -72,7 +77,7 @@ def textbook_wiener(photons: Real, otf: Otf, patterns: PatternSet, w: float | No
         w: Wiener parameter; by default 0.05 (mean photons)^(-2/3), about the best for the benchmark's scene.
 
     Returns:
-        (2y, 2x), photons per raw pixel area, corners coincide.
+        Twice as fine for one harmonic, three times for two; photons per raw pixel area, corners coincide.
     """
     sums = wiener_sums(photons, otf, patterns)
     return sums.image(0.05 * max(sums.mean, 1.0) ** (-2 / 3) if w is None else w)
@@ -85,7 +90,7 @@ def best_textbook(photons: Real, otf: Otf, patterns: PatternSet, truth: Real) ->
         photons: series (angle, phase, y, x), photons.
         otf: detection OTF.
         patterns: the true illumination.
-        truth: what the SR image should be (2y, 2x), see `rdl_live.optics.sr_target`.
+        truth: what the SR image should be, see `rdl_live.optics.sr_target`.
 
     Returns:
         The image, its w, and its `nrmse`. w is searched to 10 % between 1e-5 and 10.
@@ -116,8 +121,8 @@ def wiener_sums(photons: Real, otf: Otf, patterns: PatternSet) -> Sums:
     photons = np.asarray(photons, dtype=np.float64)
     mean = float(photons.mean())
     y, x = photons.shape[-2:]
-    grid = Grid((y + 2 * MARGIN_PX, x + 2 * MARGIN_PX), otf.pixel_um)
-    shape = (2 * grid.shape[0], 2 * grid.shape[1])
+    grid = Grid((y + 2 * MARGIN_PX, x + 2 * MARGIN_PX), otf.pixel_um, 1 + patterns.harmonics)
+    shape = (grid.factor * grid.shape[0], grid.factor * grid.shape[1])
     numerator, denominator = np.zeros(shape, dtype=np.complex128), np.zeros(shape)
     for frames, pattern in zip(photons, patterns, strict=True):
         deviation = frames - mean * _flat_field(pattern, otf, (y, x))
@@ -126,7 +131,9 @@ def wiener_sums(photons: Real, otf: Otf, patterns: PatternSet) -> Sums:
             denominator += transfer**2
     reach = np.mean([len(pattern.modulation) / pattern.period_um for pattern in patterns])
     kx, ky = grid.frequency()
-    return Sums(numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns))
+    return Sums(
+        numerator, denominator, _ideal(np.hypot(kx, ky), otf.cutoff + float(reach)), mean, len(patterns), grid.factor
+    )
 
 
 def _bands(frames: Real, pattern: Pattern, otf: Otf, grid: Grid) -> Iterator[tuple[Complex, Real]]:
@@ -135,13 +142,13 @@ def _bands(frames: Real, pattern: Pattern, otf: Otf, grid: Grid) -> Iterator[tup
     kx, ky = grid.frequency()
     orders = range(-len(pattern.modulation), len(pattern.modulation) + 1)
     phases, gains = np.array(pattern.phases_rad), np.array(pattern.gains)
-    mixing = np.stack([gains * np.exp(1j * order * phases) for order in orders], axis=1)
+    mixing = np.stack([gains * np.exp(1j * (order * phases + _shift(pattern, order))) for order in orders], axis=1)
     separated = np.tensordot(np.linalg.pinv(mixing), frames, axes=1)
     for order, band in zip(orders, separated, strict=True):
         back = np.exp(-2j * np.pi * order * (pattern.kx * x + pattern.ky * y))
         depth = 1.0 if order == 0 else pattern.modulation[abs(order) - 1] / 2
         yield (
-            np.fft.fft2(doubled(band) * back),
+            np.fft.fft2(finer(band, grid.factor) * back),
             depth * _transfer(otf, kx + order * pattern.kx, ky + order * pattern.ky),
         )
 
@@ -153,8 +160,16 @@ def _flat_field(pattern: Pattern, otf: Otf, shape: tuple[int, int]) -> Real:
     frames = np.ones((len(pattern.phases_rad), *shape))
     for order, depth in enumerate(pattern.modulation, start=1):
         seen = depth * float(_transfer(otf, np.array(order * pattern.kx), np.array(order * pattern.ky)))
-        frames += seen * np.cos(order * (turn + np.array(pattern.phases_rad)[:, None, None]))
+        phases = np.array(pattern.phases_rad)[:, None, None]
+        frames += seen * np.cos(order * (turn + phases) + _shift(pattern, order))
     return np.asarray(frames * np.array(pattern.gains)[:, None, None], dtype=np.float64)
+
+
+def _shift(pattern: Pattern, order: int) -> float:
+    """Phase of a band beyond `order` times that of the first one [rad]."""
+    if not pattern.shifts_rad or not order:
+        return 0.0
+    return float(np.sign(order)) * pattern.shifts_rad[abs(order) - 1]
 
 
 def _extended(frames: Real) -> Real:

@@ -32,10 +32,13 @@ def noise_free(patterns: PatternSet) -> tuple[np.ndarray, np.ndarray, Otf]:
     scope = microscope()
     otf = Otf(scope.cutoff(), scope.optics.pixel_size_um)
     random = np.random.default_rng(5)
-    fine = 1.0 + 200 * (random.random((UPSAMPLE * SIZE, UPSAMPLE * SIZE)) > 0.998)
+    factor = 1 + patterns.harmonics
+    upsample = UPSAMPLE if factor == 2 else 2 * factor
+    fine = 1.0 + 200 * (random.random((upsample * SIZE, upsample * SIZE)) > 0.998)
     image = torch.from_numpy(fine).float()
-    frames = ForwardModel(otf, patterns, (SIZE, SIZE), upsample=UPSAMPLE).forward(image)
-    return frames.double().numpy(), sr_target(image, otf, patterns, upsample=UPSAMPLE).double().numpy(), otf
+    frames = ForwardModel(otf, patterns, (SIZE, SIZE), upsample=upsample).forward(image)
+    truth = sr_target(image, otf, patterns, upsample=upsample, sr_factor=factor)
+    return frames.double().numpy(), truth.double().numpy(), otf
 
 
 CASES = {

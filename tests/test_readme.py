@@ -23,7 +23,14 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
-SOMETIMES = {"camera_measured", "patterns_from", "residual", "guards"}
+SOMETIMES = {
+    "patterns[].periods_um",
+    "patterns[].harmonic_shifts_deg",
+    "camera_measured",
+    "patterns_from",
+    "residual",
+    "guards",
+}
 """Keys of the report that need an option, or a microscope file that lacks the gain."""
 
 

@@ -139,7 +139,7 @@ class EstimatesError(Protocol):
 
 @runtime_checkable
 class ScalesError(Protocol):
-    """A network whose error, as it tells it, can be made larger or smaller as a whole."""
+    """A network whose error, as it estimates it, can be made larger or smaller as a whole."""
 
     def scale_error(self, factor: float) -> None:
         """Tell errors so many times as large from now on."""

@@ -63,7 +63,7 @@ class Card(_Frozen):
 
     @property
     def all_steps(self) -> int:
-        """Steps of this training and of those that it went on from, as far as the record tells."""
+        """Steps of this training and of those that it went on from, as far as the record says."""
         total, record = self.steps, self.trained_on.get("before")
         while isinstance(record, dict):
             total += record["steps"] if isinstance(record.get("steps"), int) else 0

@@ -25,7 +25,7 @@ class FnsmConfig:
     """Where the mask starts from in training."""
 
     cutoff: float = CUTOFF_PER_UM
-    """kc [cycles/um]; or in units of the OTF's cut-off, where pixels are told in units of its inverse."""
+    """kc [cycles/um]; or in units of the OTF's cut-off, where pixels are given in units of its inverse."""
     slope: float = SLOPE_UM
     """Steepness [um]: the mask falls from 0.73 to 0.27 within 2 / slope cycles/um."""
 

@@ -31,7 +31,7 @@ BORDER = 2 * UNSHUFFLE
 """Pixels by which the image is continued periodically: the convolutions see zeros beyond (a third of the time that
 periodic convolutions take)."""
 LEAST_SPREAD = 0.05
-"""Smallest standard error that is told, relative to the expected noise of the Wiener image."""
+"""Smallest standard error that is given, relative to the expected noise of the Wiener image."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ObjectPlaneConfig:
     after: int = 2
     """Residual blocks after them."""
     spread: int = 0
-    """Channels of the head that tells the error; 0 leaves it out."""
+    """Channels of the head that estimates the error; 0 leaves it out."""
     sampling: float = 0.0
     """Cut-off of its images as a share of their Nyquist frequency: whoever shows them resamples them to it, so that
     structures look the same under all optics; 0 takes them as they come. A little above 1 is a saving: the ideal OTF
@@ -215,7 +215,7 @@ class ObjectPlane(nn.Module):
         return larger
 
     def new_spread(self, hidden: int) -> None:
-        """Put a new head of so many channels, which knows nothing yet, in place of the one that tells the error.
+        """Put a new head of so many channels, which knows nothing yet, in place of the one that estimates the error.
 
         Raises:
             ValueError: so many channels make no head.
@@ -224,7 +224,7 @@ class ObjectPlane(nn.Module):
         self.spread = _SpreadHead(self.config.width, hidden) if hidden else None
 
     def scale_error(self, factor: float) -> None:
-        """Tell errors so many times as large from now on; nothing where none are told."""
+        """Give errors so many times as large from now on; nothing where none are estimated."""
         if self.spread is not None:
             with torch.no_grad():
                 self.spread.share.mul_(factor)

@@ -51,7 +51,7 @@ class RdlSimConfig:
     slope: float = SLOPE_UM
     """Where FNSM's slope starts from."""
     relative: bool = False
-    """Whether that cut-off is told in units of the OTF's cut-off, so that it is right for every objective and colour,
+    """Whether that cut-off is given in units of the OTF's cut-off, so that it is right for every objective and colour,
     instead of in cycles/um."""
     residual: bool = False
     """Whether the network gives a correction of the generated (or else noisy) frames instead of the frames."""

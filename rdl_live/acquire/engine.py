@@ -94,7 +94,7 @@ class SimEngine(MDAEngine):
         self.status = RunStatus(stepped=stepped)
         self.alive_s = time.monotonic()
         """When it last did something [s], for the watchdog's heartbeat."""
-        self.tell: Callable[[str], None] = _LOG.warning
+        self.warn: Callable[[str], None] = _LOG.warning
         """Told what the user should know."""
         self.problems: list[BaseException] = []
         """What went wrong while going dark after an error; `Acquisition` reports it with that error."""
@@ -247,7 +247,7 @@ class SimEngine(MDAEngine):
         self.watch.skipped()
         told = self._skipping.add(shot_of(left[0]), error)
         if told:
-            self.tell(told)
+            self.warn(told)
         return joined(left[len(here) :]) if len(left) > len(here) else None
 
     # Making ready ---------------------------------------------------------------------------------------
@@ -322,7 +322,7 @@ class SimEngine(MDAEngine):
 
     def _came_twice(self, index: int) -> None:
         self._repeats += 1
-        self.tell(
+        self.warn(
             f"{self._hardware.camera.device}: sent frame {index} of a sequence twice, by its own count; the second one "
             "is left out, and nothing is shifted by it; check the camera's driver"
         )

@@ -1,6 +1,6 @@
-"""How problems of devices are told: one sentence each, and all of them."""
+"""How problems of devices are reported: one sentence each, and all of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rdl_live.errors import DeviceError, RdlError
@@ -56,3 +56,12 @@ def asking(device: str, what: str, remedy: str = "check the device and its cable
         raise DeviceError(f"{device}: {what} failed: {str(error).removeprefix(f'{device}: ')}") from error
     except Exception as error:
         raise DeviceError(f"{device}: {what} failed ({told(error)}); {remedy}") from error
+
+
+def tried(step: Callable[[], object]) -> list[BaseException]:
+    """Do a step of an ending; return what goes wrong, so that the next one is done nevertheless."""
+    try:
+        step()
+    except (RdlError, RuntimeError) as error:
+        return [error]
+    return []

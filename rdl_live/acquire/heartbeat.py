@@ -39,7 +39,7 @@ class Heartbeat:
             role: what is written; None: the microscope has no watchdog, and nothing is done.
             alive_s: when the run last did something, by `time.monotonic` [s].
             patience_s: for how long it may do nothing; then there is no beat, and the hardware goes dark.
-            failed: told when the watchdog does not take a beat; there are no more then.
+            failed: called when the watchdog does not take a beat; there are no more then.
         """
         self._core, self._role = core, role
         self._alive_s, self._patience_s, self._failed = alive_s, patience_s, failed

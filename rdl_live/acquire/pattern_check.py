@@ -1,4 +1,4 @@
-"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM tells what it shows.
+"""Whether the stripes in the frames are those of the plan: found from the data, for no SLM reports what it shows.
 
 In a series each frame f holds, at the wave vector k of orientation o, the specimen's own spectrum S(k), the same in
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.optics.arrays import median_of_few
 from rdl_live.optics.pattern import PatternSet
 
 Frame = npt.NDArray[np.generic]
@@ -120,14 +121,14 @@ class PatternCheck:
         fits = self._fitted(found[None])
         sizes, residuals, scatter = fits.sizes[0], fits.residuals[0], float(fits.scatter[0])
         limit = max(SIGNIFICANT * noise, CLEAR * scatter)
-        if float(_median(sizes)) > limit:
+        if float(median_of_few(sizes)) > limit:
             far = (residuals > WRONG * sizes) & (residuals > CHANCE * noise) & (sizes > limit)
             at = np.argwhere((far & _stand_out(residuals, scatter, change)).any(axis=-1))
             wrong = tuple((int(a), int(p)) for a, p in at)
             if wrong and before:  # the next one is compared with one that was right
                 self._before = before
             return Verdict(wrong, judged=True)
-        if not self._displaced(found, noise, float(_median(sizes))):
+        if not self._displaced(found, noise, float(median_of_few(sizes))):
             return Verdict((), judged=False)
         rows, columns = found.shape[:2]
         return Verdict(tuple((a, p) for a in range(rows) for p in range(columns)), judged=True)
@@ -141,7 +142,7 @@ class PatternCheck:
         flat = found.reshape(-1, found.shape[-1])
         rolled = np.stack([np.roll(flat, places, axis=0) for places in range(1, len(flat))])
         moved = self._fitted(rolled.reshape(-1, *found.shape))
-        shown = _median(moved.sizes)
+        shown = median_of_few(moved.sizes)
         fits = (moved.residuals < WRONG * moved.sizes[:, None, None]).all(axis=(1, 2, 3))
         clear = shown > np.maximum(SIGNIFICANT * noise, CLEAR * moved.scatter)
         return bool((fits & clear & (size < WEAKER * shown)).any())
@@ -165,7 +166,7 @@ class _Fits:
     @property
     def scatter(self) -> Reals:
         """What the residuals of a series usually are (n,)."""
-        return _median(self.residuals.reshape(len(self.residuals), -1))
+        return median_of_few(self.residuals.reshape(len(self.residuals), -1))
 
 
 def _stand_out(residuals: Reals, scatter: float, change: Reals | None) -> npt.NDArray[np.bool_]:
@@ -213,12 +214,5 @@ def _fit(
 
 def _complex_median(values: Complexes) -> Complexes:
     """Return the medians along the last axis, of the real and of the imaginary parts."""
-    found: Complexes = _median(values.real) + 1j * _median(values.imag)
+    found: Complexes = median_of_few(values.real) + 1j * median_of_few(values.imag)
     return found
-
-
-def _median(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the medians along the last axis: of a few numbers each, where NumPy's own takes ten times as long."""
-    ordered, count = np.sort(values, axis=-1), values.shape[-1]
-    middle: npt.NDArray[np.float64] = ordered[..., (count - 1) // 2] + ordered[..., count // 2]
-    return middle / 2

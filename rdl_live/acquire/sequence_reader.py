@@ -52,7 +52,7 @@ def read_sequence(
         count: frames asked for.
         frame_s: time of one frame [s].
         stopped: whether to give up, asked while nothing comes.
-        repeated: told the index of a frame that came twice running; the second one is left out.
+        repeated: called with the index of a frame that came twice running; the second one is left out.
 
     Raises:
         DeviceError: the camera stalls, its buffer overflowed, its count runs backwards, or a frame is of an earlier

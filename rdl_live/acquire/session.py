@@ -71,7 +71,7 @@ class Acquisition:
             plan: what to do.
             sink: the recorder. Whoever made it closes it.
             on_frame: called with each frame at once, None for a missing one; must not wait. See `listen`.
-            on_warning: told what the user should know; goes to the log by default.
+            on_warning: called with what the user should know; goes to the log by default.
             check_patterns: flag frames in which the data show another pattern than planned.
             light: by which others see and turn off the run's light; by default the run makes one.
 
@@ -102,7 +102,7 @@ class Acquisition:
             sink,
             checks,
             microscope.pattern.frames,
-            self.tell,
+            self.warn,
             saturation_adu=microscope.camera.saturation_adu,
             source=made.source.name,
         )
@@ -122,7 +122,7 @@ class Acquisition:
             burst_s=LIVE_BURST_S if plan.endless else 10.0,
             skipping=Skipping(lambda: self.plan),
         )
-        self._engine.tell, self._engine.leave_out = self.tell, self._fan_out
+        self._engine.warn, self._engine.leave_out = self.warn, self._fan_out
         self._engine.watch.shape = self.frame_shape
         self.light = light or SafeLight()
         self.light.attach(self._engine.light, self._guard, lambda: self.running, self.stop)
@@ -193,7 +193,7 @@ class Acquisition:
         Ctrl-C in the main thread stops it, in the dark, before KeyboardInterrupt goes on.
 
         Raises:
-            DeviceError: a device failed, or something is not dark at the end; all that went wrong is told.
+            DeviceError: a device failed, or something is not dark at the end; all that went wrong is reported.
             RdlError: from the sink.
         """
         self.start()
@@ -333,7 +333,7 @@ class Acquisition:
                     self._engine.light.beat = heart.beat
                     core.mda.run(self._events)
             if self._limit.reached is not None:
-                self.tell(self._limit.reached)
+                self.warn(self._limit.reached)
         except BaseException as error:  # kept, and raised by `wait` in the caller's thread
             errors.append(error)
         errors += self.light.darkened()
@@ -388,7 +388,7 @@ class Acquisition:
             raise DeviceError("the acquisition has not been started; call start")
         return self._thread
 
-    def tell(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         """Warn the user, now and in the report."""
         self._warnings.append(text)
         self._warn(text)

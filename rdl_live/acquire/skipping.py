@@ -56,7 +56,7 @@ class Skipping:
             raise
 
     def add(self, shot: Shot, error: DeviceError) -> str:
-        """Note a series that failed, once; return what to tell the user, "" where it was told before.
+        """Note a series that failed, once; return what to tell the user, "" where it was reported before.
 
         Raises:
             DeviceError: too many in a row failed.

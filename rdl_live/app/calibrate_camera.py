@@ -50,7 +50,7 @@ def calibrate_camera(
         reading: position and tiles, as the user says them.
         channel: colour of the files by name, or number from 0; None: all.
         overwrite: replace files.
-        progress: told (what, done, total).
+        progress: called with (what, done, total).
 
     Raises:
         RdlError: a file cannot be read, does not fit the others, or says too little.

@@ -51,7 +51,7 @@ def calibrate_offset(
         reading: position, order, planes and tiles, as the user says them.
         channel: colour; the first where left out.
         overwrite: replace a file that exists.
-        progress: told (what, done, total).
+        progress: called with (what, done, total).
 
     Raises:
         RdlError: a file cannot be read or does not fit the others.

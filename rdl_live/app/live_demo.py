@@ -153,7 +153,7 @@ class Demo:
 
         Args:
             settings: what is shown.
-            on_warning: told what the user should know.
+            on_warning: called with what the user should know.
             receivers: are given each image.
 
         Raises:

@@ -21,15 +21,25 @@ NOTHING = 1
 
 
 def acquire(
-    plan: Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="What to image, how often, with how much light.")],
+    plan: Annotated[
+        Path,
+        typer.Argument(metavar="PLAN.yaml", help="What to image, how often, in how much light."),
+    ],
     microscope: Rig,
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
+    power: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=100, metavar="PERCENT", help="Light of an MDASequence, which does not say it."),
+    ] = None,
     overwrite: Overwrite = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show time, disk and dose, and turn no light on.")
     ] = False,
 ) -> None:
     """Run a plan: every raw frame goes to disk (OME-Zarr), and the light is off at the end, whatever happens.
+
+    The MDASequence of useq-schema, which pymmcore-plus runs, is taken as well (time, positions, z and channels by their
+    names in the microscope file).
 
     Ctrl-C stops after the series; what was recorded is complete. The exit code is 1 if nothing was recorded.
 
@@ -39,12 +49,14 @@ def acquire(
 
         rdl-live acquire plan.yaml --microscope mine.yaml --out cells.ome.zarr --dry-run
     """
-    from rdl_live.acquire import Acquisition, hardware_of, load_plan, open_core, recording_layout, shutdown
+    from rdl_live.acquire import Acquisition, hardware_of, open_core, recording_layout, shutdown
+    from rdl_live.acquire.sequence_plan import load_any_plan
     from rdl_live.files import load_microscope
     from rdl_live.files.recorder import check_recording_output
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    what, scope = load_plan(plan), load_microscope(microscope)
+    scope = load_microscope(microscope)
+    what = load_any_plan(plan, scope, power)
     what.check(scope)
     core = open_core(scope)
     try:
@@ -69,7 +81,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
     from rdl_live.files.recorder import Recorder
 
     with (
-        Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.tell) as recorder,
+        Recorder(out, recording_layout(acquisition), overwrite, on_warning=acquisition.warn) as recorder,
         stopped_by_signals(acquisition.stop, acquisition.make_safe) as signals,
     ):
         acquisition.record_to(recorder)
@@ -87,7 +99,7 @@ def _record(console: Console, acquisition: "Acquisition", out: Path, overwrite: 
         finally:
             recorder.remarks["progress"] = acquisition.progress.as_record()
         summary = recorder.close()
-    _tell_end(console, report, summary)
+    _print_end(console, report, summary)
     if signal.SIGINT in signals:
         return INTERRUPTED
     return NOTHING if not summary.raw_frames else 0
@@ -106,7 +118,7 @@ def _progress(acquisition: "Acquisition", recorder: "Recorder") -> str:
     )
 
 
-def _tell_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
+def _print_end(console: Console, report: "RunReport", summary: "RecordingSummary") -> None:
     ended = "stopped" if report.stopped else "done"
     console.print(
         f"{ended} after {report.seconds:.1f} s: {summary.series} whole series, {summary.raw_frames} raw frames in "

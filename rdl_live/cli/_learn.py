@@ -187,14 +187,14 @@ def _learn_series(
             channel=channel,
             reading=reading,
             patterns=patterns,
-            tell=console.tell,
+            notify=console.notify,
         )
     except DataError as error:
         if reading.planes is None:
             raise
         raise DataError(f"{error}; if these are z-stacks without SIM, add --volume") from error
     with orderly_end(out) as after_step, _Shown(console, f"of that of {settings.start}", after_step) as shown:
-        result = train_on_films(films, out, settings, **common, watch=shown.step, tell=console.tell)
+        result = train_on_films(films, out, settings, **common, watch=shown.step, notify=console.notify)
     _report(result, out, f"--denoise {out}")
     print_plain = Console(highlight=False).print
     print_plain("compare it: rdl-live compare RAW --microscope M.yaml --models " + f"rdl,{out}", soft_wrap=True)
@@ -217,9 +217,9 @@ def _learn_volumes(
     if wanted.get("scheme") == "split":
         raise ConfigError("--volume: z-stacks are trained on by tis or sis")
     settings, console = checked_settings(VolumeSettings, wanted), _Console()
-    films = open_volume_films(raws, microscope, planes=planes, channel=channel, tell=console.tell)
+    films = open_volume_films(raws, microscope, planes=planes, channel=channel, notify=console.notify)
     with orderly_end(out) as after_step, _Shown(console, "of that of the noisy stacks", after_step) as shown:
-        result = train_on_volumes(films, out, settings, **common, watch=shown.step, tell=console.tell)
+        result = train_on_volumes(films, out, settings, **common, watch=shown.step, notify=console.notify)
     _report(result, out, f"rdl-live restore STACKS.tif --microscope M.yaml --weights {out} --out OUT.tif")
 
 
@@ -229,7 +229,7 @@ class _Console(Console):
     def __init__(self) -> None:
         super().__init__(stderr=True, highlight=False)
 
-    def tell(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         """Print a sentence."""
         self.print(text, markup=False, soft_wrap=True)
 

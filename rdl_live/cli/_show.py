@@ -33,7 +33,7 @@ def pattern_table(patterns: "PatternSet") -> Table:
         table.add_row(
             str(index),
             f"{pattern.angle_deg:.1f}",
-            f"{pattern.period_um * 1000:.1f}",
+            " ".join(f"{pattern.period_um * 1000 / (1 + order):.1f}" for order in range(len(pattern.modulation))),
             " ".join(f"{math.degrees(phase) % 360:.0f}" for phase in pattern.phases_rad),
             " ".join(f"{depth:.2f}" for depth in pattern.modulation),
             f"{pattern.score:.1f}",

@@ -67,6 +67,12 @@ def simulate(
     optics: Annotated[
         str, typer.Option(metavar="ideal|usual|poor", help="Transfer function: ideal, or poorer.")
     ] = "ideal",
+    saturation: Annotated[
+        float, typer.Option(metavar="N", min=0, help="Mean light over that which saturates the dye: makes harmonics.")
+    ] = 0.0,
+    switching: Annotated[
+        float, typer.Option(metavar="N", min=0, help="Mean light times the dye's rate of switching: makes harmonics.")
+    ] = 0.0,
     speed: Annotated[float, typer.Option(metavar="N", min=0, help="Speed of the structures [um/s].")] = 0.0,
     bleach_time: Annotated[
         float | None, typer.Option(metavar="N", help="Time to bleach to 1/e [s]; without it nothing bleaches.")
@@ -84,7 +90,8 @@ def simulate(
     """Record a simulated specimen: a raw series or time-lapse, and on request its truth.
 
     The frames hold what the camera of the microscope file would give: Poisson and read noise, gain, offset.
-    The truth is in photons per raw pixel, twice as fine as the raw image, and has the raw image's mean.
+    The truth is in photons per raw pixel, as fine as the microscope's super-resolved image (twice the raw image; three
+    times with two harmonics), and has the raw image's mean.
 
     Examples:
 
@@ -126,6 +133,7 @@ def simulate(
         "modulation": modulation,
         "phase_jitter_deg": phase_jitter,
         "flicker": flicker,
+        "response": {"saturation": saturation, "switching": switching},
         **_conditions(camera, light, optics),
     }
     simulation = _simulation(scope, channel, grown, recorded)
@@ -163,12 +171,15 @@ def _conditions(camera: str, light: str, optics: str) -> dict[str, Any]:
 
 def pattern_records(simulation: "Simulation") -> list[dict[str, Any]]:
     """Return the true patterns under the names that the report of `reconstruct` has for estimated ones."""
+    from rdl_live.optics.modalities.pattern_words import harmonic_records
+
     return [
         {
             "angle_deg": pattern.angle_deg,
             "period_um": pattern.period_um,
             "phases_deg": [math.degrees(phase) % 360.0 for phase in pattern.phases_rad],
             "modulation": pattern.modulation[0] if len(pattern.modulation) == 1 else list(pattern.modulation),
+            **harmonic_records(pattern),
         }
         for pattern in simulation.patterns
     ]

@@ -5,7 +5,7 @@ mean to the modality: 3 x 3 stripes, 1 x 7 of a hexagonal lattice, 3 x 5 of thre
 """
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, model_validator
 
@@ -66,6 +66,21 @@ class UnitGeometry(Description):
         return self.angles, self.phases
 
     @property
+    def pattern_counts(self) -> tuple[int, int]:
+        """(patterns, phases of each) that describe the light of a unit."""
+        return self.counts
+
+    @property
+    def shared(self) -> bool:
+        """Whether every frame holds all patterns, rather than one of them."""
+        return False
+
+    @property
+    def repeats(self) -> int:
+        """How often each frame of the camera stands among those of a unit."""
+        return 1
+
+    @property
     def frames(self) -> int:
         """Raw frames per unit, A x P."""
         return self.angles * self.phases
@@ -102,7 +117,8 @@ class PatternGeometry(UnitGeometry):
     phases: Annotated[int, Field(ge=3, le=64)] = 3
     """Number of phase steps P per orientation."""
     harmonics: Annotated[int, Field(ge=1, le=8)] = 1
-    """Harmonics of the pattern that carry signal: 1 for linear SIM, 2 for saturated (5 x 5) SIM."""
+    """Harmonics of the pattern that carry signal: 1 for linear SIM, 2 for nonlinear SIM (5 x 5: the dye is saturated or
+    switched) and for three beams."""
 
     @model_validator(mode="after")
     def _enough_phases(self) -> Self:
@@ -115,8 +131,8 @@ class PatternGeometry(UnitGeometry):
 
     @property
     def sr_factor(self) -> int:
-        """Pixels of an SR image for one of the camera's, each way."""
-        return 2
+        """Pixels of an SR image for one of the camera's, each way: each harmonic reaches as far again as the OTF."""
+        return 1 + self.harmonics
 
 
 def _single(count: int) -> int:
@@ -131,3 +147,42 @@ class SingleFrame(UnitGeometry):
     angles: Annotated[int, AfterValidator(_single)] = 1
     phases: Annotated[int, AfterValidator(_single)] = 1
     harmonics: Annotated[int, Field(ge=0, le=0)] = 0
+
+
+LATTICE_CARRIERS, LATTICE_FRAMES = 3, 7
+
+
+class HexagonalGeometry(UnitGeometry):
+    """Seven frames of one lattice of light, which moves by a seventh of its period from each to the next."""
+
+    angles: Literal[1] = 1
+    phases: Literal[7] = 7
+    harmonics: Literal[1] = 1
+
+    @property
+    def pattern_counts(self) -> tuple[int, int]:
+        """Three carriers, each with a phase in every frame."""
+        return LATTICE_CARRIERS, LATTICE_FRAMES
+
+    @property
+    def shared(self) -> bool:
+        """Every frame holds all three carriers."""
+        return True
+
+    @property
+    def sr_factor(self) -> int:
+        """Pixels of the image for one of the camera's, each way."""
+        return 2
+
+
+class LatticeFrames(PatternGeometry):
+    """The frames of a lattice once for each carrier, in the order in which that carrier steps by equal angles."""
+
+    angles: Literal[3] = 3
+    phases: Literal[7] = 7
+    harmonics: Literal[1] = 1
+
+    @property
+    def repeats(self) -> int:
+        """Each frame stands there for every carrier."""
+        return LATTICE_CARRIERS

@@ -23,7 +23,7 @@ class CameraRole(Description):
     readout_ms: NonNegativeFloat = 0.0
     """Time from the end of an exposure to the start of the next, for the estimate of a plan."""
     frame_index_tag: Label | None = None
-    """Tag of a frame's metadata that counts the exposures of a sequence from 0; it tells which frame is missing."""
+    """Tag of a frame's metadata that counts the exposures of a sequence from 0; it shows which frame is missing."""
     start_tag: Label | None = None
     """Tag of a frame's metadata that holds the start of its exposure [s]; by default the host's clock is used."""
     timeout_s: PositiveFloat = 3.0

@@ -152,10 +152,11 @@ class Microscope(Description):
     def _one_angle_per_orientation(self) -> Self:
         for channel in self.channels:
             guess = channel.pattern.angles_deg
-            if guess is not None and len(guess) != self.pattern.angles:
+            if guess is not None and len(guess) != (count := self.pattern.pattern_counts[0]):
                 raise ValueError(
                     f"channel {channel.name!r}: pattern.angles_deg lists {len(guess)} angles, "
-                    f"but pattern.angles is {self.pattern.angles}"
+                    + ("but pattern.angles is " if not self.pattern.shared else "the directions of a lattice are ")
+                    + f"{count}"
                 )
         return self
 
@@ -187,6 +188,11 @@ class Microscope(Description):
             raise ValueError(
                 "hardware: has neither of slm and patterns; give slm where pictures are uploaded to one, else patterns "
                 "(`patterns: {kind: none}` where nothing is to be set)"
+            )
+        if kind.patterned and not kind.uploads and hardware.slm is not None:
+            raise ValueError(
+                f"hardware.slm: the pictures that are drawn for an slm are stripes, and modality {self.modality} needs "
+                "others: store them on the board, and give hardware.patterns"
             )
         if not kind.patterned and hardware.slm is not None:
             raise ValueError(

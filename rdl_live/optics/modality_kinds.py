@@ -7,7 +7,7 @@ a microscope file is read without what its images are computed with.
 from dataclasses import dataclass
 
 from rdl_live._tables import Table
-from rdl_live.optics.geometry import PatternGeometry, SingleFrame, UnitGeometry
+from rdl_live.optics.geometry import HexagonalGeometry, PatternGeometry, SingleFrame, UnitGeometry
 
 DEFAULT = "2d-sim"
 """What a microscope file that says nothing is of."""
@@ -29,6 +29,8 @@ class ModalityKind:
     """Name of its image among those of a result, by which panes and recordings know it."""
     patterned: bool = True
     """Whether something must put patterns on the sample."""
+    uploads: bool = True
+    """Whether the program can draw the pictures of an slm for it."""
 
 
 MODALITIES = Table(
@@ -41,6 +43,14 @@ MODALITIES = Table(
             PatternGeometry,
             "rdl_live.optics.modalities.stripes:STRIPES",
             image="sim",
+        ),
+        ModalityKind(
+            "hexagonal",
+            "seven frames of a hexagonal lattice, of three beams, that moves",
+            HexagonalGeometry,
+            "rdl_live.optics.modalities.hexagonal:HEXAGONAL",
+            image="sim",
+            uploads=False,
         ),
         ModalityKind(
             "widefield",

@@ -2,17 +2,19 @@
 
 The light on the sample in frame (orientation o, phase step j), relative to the mean of the series, is
 
-    I_oj(r) = a_oj (1 + sum_h m_h cos(h (2 pi k0 . r + phi_j)))       h = 1 ... harmonics
+    I_oj(r) = a_oj (1 + sum_h m_h cos(h (2 pi k0 . r + phi_j) + c_h))       h = 1 ... harmonics, c_1 = 0
 
+with c_2 = 0 where the profile is sharp at its maxima (switching), pi where they are flat (saturation), and anything
+between for three beams, whose first harmonic moves with the focus;
 with r = (x, y) from the top-left corner of the IMAGE (not the centre of its first pixel), x right, y down.
 """
 
 import math
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from rdl_live.errors import ConfigError
@@ -29,6 +31,8 @@ class Pattern(Description):
     """Phase of every step at the image's top-left corner [rad]."""
     modulation: Annotated[tuple[float, ...], Field(min_length=1)] = (1.0,)
     """Modulation depth of each harmonic, 0 to 1."""
+    shifts_rad: tuple[float, ...] = ()
+    """Phase c_h of each harmonic beyond that of the first one [rad]; all 0 where left out."""
     intensity: tuple[float, ...] = ()
     """Brightness of each frame relative to the mean of the series; all 1 where left out."""
     local: tuple[tuple[float, ...], ...] = ()
@@ -39,6 +43,12 @@ class Pattern(Description):
     """Whether the evidence is good enough to reconstruct with."""
     doubt: str = ""
     """Why it is not trusted and what to do, in words."""
+
+    @model_validator(mode="after")
+    def _a_shift_for_each_harmonic(self) -> Self:
+        if self.shifts_rad and len(self.shifts_rad) != len(self.modulation):
+            raise ValueError(f"{len(self.shifts_rad)} shifts_rad do not go with {len(self.modulation)} harmonic(s)")
+        return self
 
     @property
     def period_um(self) -> float:
@@ -56,12 +66,17 @@ class Pattern(Description):
         """Relative brightness of each frame, filled in with 1."""
         return self.intensity or (1.0,) * len(self.phases_rad)
 
+    def shift_rad(self, harmonic: int) -> float:
+        """Return c_h of a harmonic, counted from 1 [rad]."""
+        return self.shifts_rad[harmonic - 1] if self.shifts_rad else 0.0
+
     def canonical(self) -> "Pattern":
         """Return the same light described with k0 in the half-plane of angles [0, 180)."""
         if self.ky > 0 or (self.ky == 0 and self.kx > 0):
             return self
         phases = tuple(math.remainder(-phase, 2 * math.pi) for phase in self.phases_rad)
-        return self.replace(kx=-self.kx, ky=-self.ky, phases_rad=phases)
+        shifts = tuple(-shift for shift in self.shifts_rad)
+        return self.replace(kx=-self.kx, ky=-self.ky, phases_rad=phases, shifts_rad=shifts)
 
 
 class PatternSet(Description):
@@ -161,6 +176,6 @@ def illumination(
         for gain, phase in zip(pattern.gains, pattern.phases_rad, strict=True):
             light = torch.ones_like(base)
             for harmonic, depth in enumerate(pattern.modulation, start=1):
-                light += depth * torch.cos(harmonic * (base + phase))
+                light += depth * torch.cos(harmonic * (base + phase) + pattern.shift_rad(harmonic))
             frames.append((gain * light).to(dtype))
     return torch.stack(frames).reshape(len(patterns), patterns.phases, *shape)

@@ -151,7 +151,7 @@ class SlmRole(PatternRole):
     stepped_by: SteppedBy = "camera"
     """Whether each exposure of the camera steps a sequence of patterns, or patterns are set one by one."""
     index_property: Label | None = None
-    """Property that tells the place of the displayed pattern in its sequence, if the SLM has one."""
+    """Property that gives the place of the displayed pattern in its sequence, if the SLM has one."""
 
     @property
     def mirrored(self) -> bool:
@@ -197,7 +197,7 @@ class StoredRole(PatternRole):
     """What stops it, before another one is chosen."""
     stepped_by: SteppedBy = "camera"
     index_property: Label | None = None
-    """Property that tells the place of the displayed pattern in its order, if the board has one."""
+    """Property that gives the place of the displayed pattern in its order, if the board has one."""
 
     @builtins.property  # a field above has taken the short name
     def own_settings(self) -> tuple[Setting, ...]:

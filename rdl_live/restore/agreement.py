@@ -32,6 +32,8 @@ NO_GAIN = 1.0
 _SEED = 0xA6EE
 _BORDER = 0.05
 """Of the field, each way, which is not compared: what lies beyond it shines in."""
+_ROUNDING = 1e-4
+"""A network that changes nothing is neither better nor worse than none."""
 _LEAST = 3
 """Patches from which a spread is believed."""
 
@@ -50,7 +52,7 @@ class Agreement:
     @property
     def agrees(self) -> bool:
         """Whether the image may be what SIM would show."""
-        return self.error <= self.limit
+        return self.error <= self.limit * (1 + _ROUNDING)
 
     @property
     def words(self) -> str:

@@ -19,9 +19,6 @@ from rdl_live.optics.reconstruct.plan import Geometry, matched_plan
 from rdl_live.optics.reconstruct.spectrum import measure_damping
 from rdl_live.optics.series_noise import SeriesNoise, series_noise
 
-SR_AREA = 16
-"""Spectra of the 2x grid are 4 times those of the raw grid, powers 16 times."""
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -137,7 +134,8 @@ def _shift(frequency: Tensor, size: int) -> Tensor:
 
 def noise_power(geometry: Geometry, noise: SeriesNoise) -> float:
     """Return N of the SR half-plane of a series with this noise; the geometry is `with_excess` of it."""
-    return SR_AREA * geometry.noise * noise.changing * geometry.padded[0] * geometry.padded[1]
+    # Spectra of the finer grid are larger by the square of the factor than those of the raw one.
+    return geometry.factor**4 * geometry.noise * noise.changing * geometry.padded[0] * geometry.padded[1]
 
 
 def matched_spectrum(transform: BandTransform, geometry: Geometry, frames: Tensor) -> Tensor:

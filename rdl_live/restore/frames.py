@@ -18,7 +18,9 @@ class FrameModel:
         """Prepare; orientations that are not trusted are taken as unmodulated."""
         seen = [one if one.trusted else one.replace(modulation=(0.0,) * len(one.modulation)) for one in patterns]
         device = geometry.power.device
-        self._model = ForwardModel(geometry.otf, PatternSet(patterns=tuple(seen)), geometry.padded, device=device)
+        self._model = ForwardModel(
+            geometry.otf, PatternSet(patterns=tuple(seen)), geometry.padded, upsample=geometry.factor, device=device
+        )
         self._shape = geometry.shape
 
     def __call__(self, spectrum: Tensor, target: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What the network is shown: the series as Wiener images of three dampings, and where how much noise is to be expected.
 
 Everything is in units of the series' mean, so that one network serves all light levels; photon noise grows with the
-local light, which the noise map tells. The pixels are as large as the optics allow (`rdl_live.restore.sampling`).
+local light, which the noise map gives. The pixels are as large as the optics allow (`rdl_live.restore.sampling`).
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Answer:
     spectrum: Tensor
     """X0, its image on the evidence's half-plane, (n, rows, columns) complex64."""
     sigma: Tensor | None
-    """The standard error that it tells, (n, y, x) float32 on the evidence's grid; None if it tells none."""
+    """The standard error that it estimates, (n, y, x) float32 on the evidence's grid; None if it estimates none."""
     noise: Tensor
     """The noise map that it was shown, likewise."""
     strips: int = 1
@@ -96,7 +96,7 @@ def grid_of(network: nn.Module, target: Tensor) -> tuple[int, int]:
 
 
 def _answered(network: nn.Module, inputs: Tensor, strips: int) -> tuple[Tensor, Tensor | None, int]:
-    """Return a network's image, the standard error that it tells, each (n, y, x) float32, and the strips it took."""
+    """Return a network's image, the standard error that it gives, each (n, y, x) float32, and the strips it took."""
     if not isinstance(network, EstimatesError):
         return network(inputs).float(), None, 1
     while True:

@@ -35,7 +35,7 @@ class LiveRestorer:
         *,
         half: bool | None = None,
         memory: float = 1.0,
-        tell: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Load the network.
 
@@ -46,7 +46,7 @@ class LiveRestorer:
             device: where to compute.
             half: see `Restorer`; by default where the chip has instructions for it.
             memory: series that an image may be made of where nothing moves, itself included; 1 for itself alone.
-            tell: gets warnings.
+            warn: gets warnings.
 
         Raises:
             ConfigError: there are no such weights, or they are for something else.
@@ -55,7 +55,7 @@ class LiveRestorer:
         # Photons come in, so the camera's calibration is done with.
         self._unit = scope.in_photons()
         self._shape, self._device = shape, torch.device(device)
-        self._warn = WarnOnce(tell)
+        self._warn = WarnOnce(warn)
         self._half = quick_half(self._device) if half is None else half
         self._weights = weights if isinstance(weights, Weights) else load_weights(weights, self._device)
         check_suited(self._weights.card, f"weights {self._weights.card.name!r}")

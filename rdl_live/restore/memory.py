@@ -27,7 +27,7 @@ REACH_PX = 6.0
 STILL, MOVED = 1.6, 2.6
 """Local mean of (difference / noise)^2: up to the first nothing moved, from the second on all did."""
 BRIGHTNESS = 3.0
-"""Damping of the image that tells the light, relative to the Wiener estimate's."""
+"""Damping of the image that gives the light, relative to the Wiener estimate's."""
 SMOOTHEST, SPARSE = 30.0, 4
 """Damping of the image, and pixels from one place to the next, by which bleaching is measured."""
 _DARKEST = 0.03

@@ -102,7 +102,7 @@ class Restorer:
             ConfigError: patterns, microscope and weights do not fit, or there are no such weights.
             DataError: the weight file is damaged or not of this program.
         """
-        patterns.check(scope.pattern.angles, scope.pattern.phases)
+        patterns.check(*scope.pattern.pattern_counts)
         if len(shape) != 2:
             raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
         self._channel = channel
@@ -113,7 +113,9 @@ class Restorer:
         self._network, self.card = loaded.network, loaded.card
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
-        self._geometry = build_geometry(Otf.of(scope, channel), patterns, self.shape, device=self.device)
+        self._geometry = build_geometry(
+            Otf.of(scope, channel), patterns, self.shape, factor=scope.pattern.sr_factor, device=self.device
+        )
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._matched = matched_plan(self._geometry)
         self._target = apodization(Apodization.OTF, self._geometry.radius(), self._geometry.cutoff)
@@ -153,7 +155,8 @@ class Restorer:
             series: raw ADU (angle, phase, y, x), or with time in front.
 
         Returns:
-            float32 (2y, 2x), or (time, 2y, 2x); photons per raw pixel area, corners coincide with the raw image's.
+            float32 (SR y, SR x), or with time in front; photons per raw pixel area, corners coincide with the raw
+            image's.
 
         Raises:
             DataError: other axes or frame shape than prepared for.
@@ -322,17 +325,16 @@ class Restorer:
     def _evidence(self, matched: Tensor, calibration: _Calibration) -> Evidence:
         """Return what the series says; with the light the noise grows and the damping falls."""
         power, target = self._geometry.power[None], self._target[None]
-        y, x = 2 * self._geometry.padded[0], 2 * self._geometry.padded[1]
+        y, x = self._geometry.sr_padded
         # Not asked for as a number, which a graphics card would have to stop for.
         mean = (matched[:, 0, 0].real / (power[0, 0, 0] * y * x)).clamp(min=0.01)
         change = mean / calibration.photons
         return Evidence(matched, power, target, calibration.damping / change[:, None, None], calibration.noise * change)
 
     def _image(self, spectrum: Tensor) -> Tensor:
-        grid = (2 * self._geometry.padded[0], 2 * self._geometry.padded[1])
-        return self._view(torch.fft.irfft2(spectrum, s=grid))
+        return self._view(torch.fft.irfft2(spectrum, s=self._geometry.sr_padded))
 
     def _view(self, image: Tensor) -> Tensor:
         """Cut the padding off."""
-        rows, columns = (self.scope.pattern.sr_factor * size for size in self.shape)
+        rows, columns = (self._geometry.factor * size for size in self.shape)
         return image[..., :rows, :columns].contiguous()

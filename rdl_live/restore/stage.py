@@ -65,7 +65,7 @@ class Context:
     shape: tuple[int, int]
     """(y, x) of a raw frame."""
     device: torch.device
-    tell: Callable[[str], None] = lambda _: None
+    warn: Callable[[str], None] = lambda _: None
     """Gets warnings."""
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 class WarnOnce:
     """Passes warnings on; what differs in numbers only is one warning."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        """Pass them to `tell`."""
-        self._tell = tell
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        """Pass them to `warn`."""
+        self._warn = warn
         self._kinds: set[str] = set()
 
     def __call__(self, warnings: Iterable[str]) -> None:
@@ -17,4 +17,4 @@ class WarnOnce:
             kind = "".join(character for character in text if not character.isdigit())
             if kind not in self._kinds:
                 self._kinds.add(kind)
-                self._tell(text)
+                self._warn(text)

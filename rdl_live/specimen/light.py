@@ -134,7 +134,7 @@ def shine(
     frames = light(_passed(patterns, drift))
     if len(patterns) and (settings.contrast_fall > 0 or settings.second_harmonic > 0):
         fall = _fall(settings.contrast_fall, shape, rng)
-        for one, pattern in zip(frames, patterns, strict=True):
+        for one, pattern in zip(frames, patterns, strict=len(frames) == len(patterns)):
             _spoil(one, torch.tensor(pattern.gains)[:, None, None], pattern.modulation[0], fall, settings)
     return Light(frames, _envelope(settings, shape, pixel_um, rng), drift)
 
@@ -187,7 +187,8 @@ def _passed(patterns: PatternSet, drift_um: np.ndarray) -> PatternSet:
     if not len(patterns):
         return patterns
     moved = []
-    for pattern, ways in zip(patterns, drift_um, strict=True):
+    every = np.broadcast_to(drift_um, (len(patterns), *drift_um.shape[1:]))
+    for pattern, ways in zip(patterns, every, strict=True):
         turn = 2 * math.pi * (pattern.kx * ways[:, 0] + pattern.ky * ways[:, 1])
         phases = tuple(phase + float(more) for phase, more in zip(pattern.phases_rad, turn, strict=True))
         moved.append(pattern.replace(phases_rad=phases))

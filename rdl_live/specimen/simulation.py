@@ -26,6 +26,7 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.sensor import Sensor, SensorSettings
 from rdl_live.optics.target import sr_target
 from rdl_live.specimen.light import LightSettings, fading, shine, turns_of, weakened
+from rdl_live.specimen.response import ResponseSettings, sinusoidal
 from rdl_live.specimen.settings import SpecimenSettings
 from rdl_live.specimen.specimen import Specimen
 
@@ -51,7 +52,7 @@ class SimulationSettings(Description):
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the noise, the flicker and the nominal patterns (the specimen has its own)."""
     upsample: Annotated[int, Field(ge=2, le=16, multiple_of=2)] = 4
-    """Fine pixels per raw pixel, a multiple of the SR factor."""
+    """Fine pixels per raw pixel; the next multiple of the modality's SR factor is taken."""
     sr_factor: Annotated[int, Field(ge=1, le=3)] | None = None
     """Pixels of the truth per raw pixel; None: as the microscope's modality has it."""
     modulation: Share = 0.8
@@ -60,6 +61,8 @@ class SimulationSettings(Description):
     """Standard deviation of the phase errors of the nominal patterns [degrees]; the same in every series."""
     flicker: Annotated[float, Field(ge=0, le=0.3)] = 0.0
     """Standard deviation of the light from frame to frame, relative to its mean."""
+    response: ResponseSettings = ResponseSettings()
+    """How the dye answers to the light: what makes harmonics."""
     light: LightSettings = LightSettings()
     """How the illumination differs from the nominal one."""
     optics: AberrationSettings = AberrationSettings()
@@ -122,8 +125,7 @@ class Simulation:
         self.microscope, self._maps = microscope, maps
         self.geometry, modality = microscope.pattern, modality_of(microscope)
         self.sr_factor = settings.sr_factor or self.geometry.sr_factor
-        if settings.upsample % self.sr_factor:
-            raise ConfigError(f"upsample {settings.upsample} must be a multiple of the SR factor {self.sr_factor}")
+        self._upsample = upsample = _next_multiple(settings, self.sr_factor)
         nominal = patterns
         if nominal is None:
             nominal = modality.nominal(
@@ -134,15 +136,20 @@ class Simulation:
                 phase_jitter_deg=settings.phase_jitter_deg,
             )
         rng = np.random.default_rng([settings.seed, _LIGHT_SEED])
-        self.patterns = weakened(nominal, settings.light, rng)
+        excitation, response = weakened(nominal, settings.light, rng), settings.response
+        if not response.linear:
+            if self.geometry.shared:
+                raise ConfigError(f"modality {modality.name}: a dye that is saturated or switched is not simulated")
+            excitation = sinusoidal(excitation)
+        self.patterns = response.answered(excitation, self.geometry.harmonics)
         self._fading = fading(self.geometry.frames, settings.light, rng)
-        self.patterns.check(*self.geometry.counts)
+        self.patterns.check(*self.geometry.pattern_counts)
         self._otf = Otf.of(microscope, channel)
         field = (good_size(settings.shape[0] + 2 * MARGIN_PX), good_size(settings.shape[1] + 2 * MARGIN_PX))
-        fine = (field[0] * settings.upsample, field[1] * settings.upsample)
-        self.specimen = Specimen(specimen, fine, self._otf.pixel_um / settings.upsample)
-        seen_from_margin = _seen_from_margin(self.patterns, MARGIN_PX * self._otf.pixel_um)
-        fine_um = self._otf.pixel_um / settings.upsample
+        fine = (field[0] * upsample, field[1] * upsample)
+        self.specimen = Specimen(specimen, fine, self._otf.pixel_um / upsample)
+        seen_from_margin = _seen_from_margin(excitation, MARGIN_PX * self._otf.pixel_um)
+        fine_um = self._otf.pixel_um / upsample
         self._turns = turns_of(self.geometry)
         self._light = shine(
             seen_from_margin,
@@ -151,10 +158,10 @@ class Simulation:
             fine_um,
             rng,
             self._turns,
-            lambda patterns: modality.light(patterns, self.geometry, fine, fine_um),
+            lambda patterns: response.under(modality.light(patterns, self.geometry, fine, fine_um), patterns),
         )
         true_otf = aberrated(self._otf, settings.optics, microscope, channel)
-        self._imaging = Imaging(true_otf, field, upsample=settings.upsample)
+        self._imaging = Imaging(true_otf, field, upsample=upsample)
         self._sensor = self._chip(settings.sensor)
         seen = self._imaging.forward(self._lit(self.specimen.density() + self.specimen.haze()))
         # A view that is empty by chance is not blown up to the photons of a full one.
@@ -245,7 +252,7 @@ class Simulation:
             self._lit(image) * self._photons,
             self._otf,
             self.patterns,
-            upsample=self.settings.upsample,
+            upsample=self._upsample,
             sr_factor=self.sr_factor,
         )
         return self._view(target, self.sr_factor)
@@ -283,6 +290,17 @@ def simulate(
     return Simulation(microscope, specimen, recorded, patterns=patterns, channel=channel, maps=maps)
 
 
+def _next_multiple(settings: SimulationSettings, factor: int) -> int:
+    """Return the fine pixels per raw pixel, a multiple of the SR factor.
+
+    Raises:
+        ConfigError: both were given, and do not fit.
+    """
+    if settings.sr_factor and settings.upsample % factor:
+        raise ConfigError(f"upsample {settings.upsample} must be a multiple of the SR factor {factor}")
+    return factor * -(-settings.upsample // factor)
+
+
 def _seen_from_margin(patterns: PatternSet, margin_um: float) -> PatternSet:
     """Return the same light described from a corner that lies `margin_um` further up and left."""
     moved = []
@@ -297,7 +315,8 @@ def _flickering(patterns: PatternSet, flicker: Tensor) -> PatternSet:
     changed = []
     if not len(patterns):
         return patterns
-    for pattern, factors in zip(patterns, flicker.tolist(), strict=True):
+    every = flicker.expand(len(patterns), flicker.shape[1])
+    for pattern, factors in zip(patterns, every.tolist(), strict=True):
         gains = tuple(gain * factor for gain, factor in zip(pattern.gains, factors, strict=True))
         changed.append(pattern.replace(intensity=gains))
     return PatternSet(patterns=tuple(changed))

@@ -1,14 +1,14 @@
 """The stream: frames -> whole series -> images, while the acquisition runs.
 
 `SeriesQueue` takes frames from the acquisition and never lets it wait; a host feeds them to a `Pipeline`, which knows
-no threads. What cannot keep up is dropped as whole series, counted, and told.
+no threads. What cannot keep up is dropped as whole series, counted, and reported.
 """
 
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.background import background
 from rdl_live.stream.blocks import BlocksKey, SeriesBlocks
 from rdl_live.stream.failures import HostStatus
-from rdl_live.stream.health import PatternHealth, Tell
+from rdl_live.stream.health import PatternHealth, Warn
 from rdl_live.stream.host import Host, ThreadHost
 from rdl_live.stream.pipeline import Pipeline, PipelineStatus
 from rdl_live.stream.process_host import ProcessHost
@@ -40,7 +40,7 @@ __all__ = [
     "SeriesBlocks",
     "SeriesKey",
     "SeriesQueue",
-    "Tell",
     "ThreadHost",
+    "Warn",
     "background",
 ]

@@ -36,7 +36,7 @@ class _Open:
 class Assembler:
     """Collects frames into series. Belongs to one thread.
 
-    A series that lacks a frame when later ones push it out, or that holds a frame twice, is refused and told;
+    A series that lacks a frame when later ones push it out, or that holds a frame twice, is refused and reported;
     the series around it are not touched.
     """
 
@@ -57,7 +57,7 @@ class Assembler:
             shape: (y, x) of a frame.
             dtype: of the camera's pixels.
             open_series: series that may be incomplete at a time; beyond it the oldest is refused.
-            on_refused: told of each refused series, once.
+            on_refused: called with each refused series, once.
             on_frame: called with each frame in its place: its series' memory, and (angle, phase).
         """
         self._slots, self._shape, self._dtype = counts, shape, np.dtype(dtype)

@@ -21,7 +21,7 @@ from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.stream.fit import ROWS, Contrasts, SeriesFit, UsualLevels
-from rdl_live.stream.health import PatternHealth, Tell
+from rdl_live.stream.health import PatternHealth, Warn
 from rdl_live.stream.series import Frame, Series, SeriesKey
 
 COMFORTABLE = 12.0
@@ -29,7 +29,7 @@ COMFORTABLE = 12.0
 STEADY = 4
 """Series for each estimation but the first, which is made of one, so that images begin soon."""
 CONFIRMED = 2
-"""Series from which an orientation that lags behind the others is told."""
+"""Series from which an orientation that lags behind the others is reported."""
 PHASE_RAD = math.radians(6.0)
 PATIENCE = 4
 """Series in a row that do not fit, after which they are no exceptions any more: the patterns are found anew in them."""
@@ -93,7 +93,7 @@ class PatternEstimation:
         channel: Channel,
         shape: tuple[int, int],
         executor: Executor,
-        tell: Tell,
+        warn: Warn,
         *,
         maps: CameraMaps | None = None,
         device: torch.device | str = "cpu",
@@ -109,7 +109,7 @@ class PatternEstimation:
             channel: the colour, with first guesses of its pattern if there are any.
             shape: (y, x) of a raw frame.
             executor: computes in the background.
-            tell: gets sentences for the user.
+            warn: gets sentences for the user.
             maps: per-pixel camera calibration.
             device: where to compute.
             every_s: time from one estimation to the next [s].
@@ -120,12 +120,12 @@ class PatternEstimation:
         self._scope, self._channel, self._shape = scope, channel, shape
         # Photons go in everywhere below, so that a denoiser can stand between camera and reconstruction.
         self._unit, self._modality = scope.in_photons(), modality_of(scope)
-        self._executor, self._tell, self._maps, self._device = executor, tell, maps, device
+        self._executor, self._warn, self._maps, self._device = executor, warn, maps, device
         self._every_s, self._most, self._fixed = every_s, most_series, patterns
         if not self._modality.searches:
             self._fixed = self._modality.nominal(scope, channel)
         self._begin_with = begin_with
-        self._health = PatternHealth(channel.name, tell)
+        self._health = PatternHealth(channel.name, warn)
         self._recent: list[tuple[SeriesKey, Frame]] = []
         self._contrasts, self._levels = Contrasts(), UsualLevels()
         self._unfit = self._seen = 0
@@ -221,7 +221,7 @@ class PatternEstimation:
             self._hurry = False
             if not self._failed:
                 self._failed = True
-                self._tell(f"channel {self._channel.name}: the patterns cannot be estimated: {error}")
+                self._warn(f"channel {self._channel.name}: the patterns cannot be estimated: {error}")
             return
         self._failed = False
         self._channel = found.channel

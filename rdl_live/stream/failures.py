@@ -1,11 +1,11 @@
-"""What the hosts of a pipeline have in common: failures counted and told once, results handed on one by one."""
+"""What the hosts of a pipeline have in common: failures counted and reported once, results handed on one by one."""
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rdl_live.errors import RdlError
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 
@@ -36,9 +36,9 @@ class HostStatus:
 class Failures:
     """Counts series that failed, and says when it is enough. Belongs to one thread."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, warn: Warn) -> None:
         """Tell the user each kind of failure once."""
-        self._tell = tell
+        self._warn = warn
         self._told: set[str] = set()
         self._in_a_row = 0
         self.count = 0
@@ -58,7 +58,7 @@ class Failures:
             where = f"at {key}" if key else "after an image"
             if not isinstance(error, RdlError):
                 _LOG.error("processing failed %s", where, exc_info=error)
-            self._tell(f"processing failed {where}: {words}; the recording goes on")
+            self._warn(f"processing failed {where}: {words}; the recording goes on")
         if self._in_a_row >= ENOUGH:
             self.give_up(f"after {ENOUGH} failures in a row")
 
@@ -70,15 +70,15 @@ class Failures:
         """Try no more."""
         if not self.given_up:
             self.given_up = True
-            self._tell(f"processing is disabled {why}; the recording goes on")
+            self._warn(f"processing is disabled {why}; the recording goes on")
 
 
 class Receivers:
-    """Those who want results. One that raises is told once and called no more."""
+    """Those who want results. One that raises is reported once and called no more."""
 
-    def __init__(self, receivers: Sequence[OnResult], tell: Tell) -> None:
+    def __init__(self, receivers: Sequence[OnResult], warn: Warn) -> None:
         """Take them, in the order in which they are called."""
-        self._receivers, self._tell = list(receivers), tell
+        self._receivers, self._warn = list(receivers), warn
 
     def hand_out(self, result: Result) -> None:
         """Call each of them."""
@@ -89,7 +89,7 @@ class Receivers:
                 self._receivers.remove(receiver)
                 if not isinstance(error, RdlError):
                     _LOG.error("a receiver of images failed", exc_info=error)
-                self._tell(f"images can no longer be delivered: {in_words(error)}; the raw recording goes on")
+                self._warn(f"images can no longer be delivered: {in_words(error)}; the raw recording goes on")
 
 
 def in_words(error: Exception) -> str:

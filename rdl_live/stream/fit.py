@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from rdl_live.optics.arrays import median_of_few
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality import modality_of
 from rdl_live.optics.pattern import PatternSet
@@ -87,7 +88,7 @@ class SeriesFit:
 def _share(light: npt.NDArray[np.float64], usual: Levels) -> npt.NDArray[np.float64]:
     """Return the light of the frames relative to what is usual, 1 for the middle one."""
     relative = light / np.maximum(usual.relative, 1e-9)
-    shares: npt.NDArray[np.float64] = relative / max(float(np.median(relative)), 1e-9)
+    shares: npt.NDArray[np.float64] = relative / max(float(median_of_few(relative.ravel())), 1e-9)
     return shares
 
 
@@ -100,7 +101,7 @@ class UsualLevels:
 
     def add(self, place: Place, levels: npt.NDArray[np.float64]) -> None:
         """Take the means of the frames (angle, phase) of a series that fits."""
-        middle = float(np.median(levels))
+        middle = float(median_of_few(levels.ravel()))
         if middle > 0:
             self._known.setdefault(place, deque(maxlen=REMEMBERED)).append(levels / middle)
 
@@ -110,7 +111,7 @@ class UsualLevels:
         if len(known) < ENOUGH:
             return None
         table = np.array(known)
-        usual = np.median(table, axis=0)
+        usual = median_of_few(np.moveaxis(table, 0, -1))
         # The share that stripes change on a specimen that moves differs from series to series.
         return Levels(usual, float(np.abs(table / np.maximum(usual, 1e-9) - 1).mean()))
 

@@ -1,4 +1,4 @@
-"""Whether the patterns are still as good as they were; each change is told once."""
+"""Whether the patterns are still as good as they were; each change is reported once."""
 
 import math
 from collections.abc import Callable
@@ -7,19 +7,19 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.dim_frames import dim_frames
 
 FALLEN = 0.5
-"""A score below this share of the best one so far is told."""
+"""A score below this share of the best one so far is reported."""
 RECOVERED = 0.7
-"""Score and modulation must rise to this share of the best before a new fall is told."""
+"""Score and modulation must rise to this share of the best before a new fall is reported."""
 
-Tell = Callable[[str], None]
+Warn = Callable[[str], None]
 
 
 class PatternHealth:
     """Watches the estimations of one channel."""
 
-    def __init__(self, channel: str, tell: Tell) -> None:
-        """Watch a colour; `tell` gets sentences for the user."""
-        self._channel, self._tell = channel, tell
+    def __init__(self, channel: str, warn: Warn) -> None:
+        """Watch a colour; `warn` gets sentences for the user."""
+        self._channel, self._warn = channel, warn
         self._best: dict[int, float] = {}
         self._depth: dict[int, float] = {}
         self._fallen: set[int] = set()
@@ -45,13 +45,13 @@ class PatternHealth:
                 self._judge_score(orientation, pattern.score, root, where)
             elif orientation not in self._doubted:
                 self._doubted.add(orientation)
-                self._tell(f"{where}: {pattern.doubt or 'its pattern is not trusted'}")
+                self._warn(f"{where}: {pattern.doubt or 'its pattern is not trusted'}")
 
     def _judge_light(self, estimated: PatternSet) -> None:
         """Name frames that are always dimmer than the others of their pattern, each once until it is mended."""
         dim = dim_frames(estimated)
         for place in dim.keys() - self._dim:
-            self._tell(f"channel {self._channel}: {dim[place]}")
+            self._warn(f"channel {self._channel}: {dim[place]}")
         self._dim = set(dim)
 
     def _judge_score(self, orientation: int, score: float, root: float, where: str) -> None:
@@ -60,7 +60,7 @@ class PatternHealth:
         if score < FALLEN * best:
             if orientation not in self._fallen:
                 self._fallen.add(orientation)
-                self._tell(
+                self._warn(
                     f"{where}: the pattern's score fell from {best:.1f} to {score:.1f}; check focus and polarisation, "
                     "or whether the dye has bleached"
                 )

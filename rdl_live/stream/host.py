@@ -1,6 +1,6 @@
 """Who runs the pipeline: a thread here, or a process of its own (`ProcessHost`), by one contract.
 
-Whatever the pipeline raises stays in the host: it is told once, and the next series is tried. The acquisition never
+Whatever the pipeline raises stays in the host: it is reported once, and the next series is tried. The acquisition never
 hears of it.
 """
 
@@ -13,7 +13,7 @@ from typing import Protocol
 from rdl_live.files.recorder import FrameTag
 from rdl_live.stream.denoiser_requests import DenoiserRequests
 from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item, SeriesQueue
 from rdl_live.stream.result import Result
@@ -89,19 +89,19 @@ class ThreadHost:
     """See `Host`. A thread of this process."""
 
     def __init__(
-        self, pipeline: Processor, queue: SeriesQueue, receivers: Sequence[OnResult], tell: Tell = _LOG.warning
+        self, pipeline: Processor, queue: SeriesQueue, receivers: Sequence[OnResult], warn: Warn = _LOG.warning
     ) -> None:
         """Prepare.
 
         Args:
             pipeline: from now on belongs to the thread.
             queue: where its frames come from.
-            receivers: called with each result, in the thread; one that raises is told once and called no more.
-            tell: gets sentences for the user.
+            receivers: called with each result, in the thread; one that raises is reported once and called no more.
+            warn: gets sentences for the user.
         """
         self._pipeline, self._queue = pipeline, queue
-        self._receivers = Receivers(receivers, tell)
-        self._failures = Failures(tell)
+        self._receivers = Receivers(receivers, warn)
+        self._failures = Failures(warn)
         self._denoisers = DenoiserRequests()
         # A daemon, so that a program that forgets to stop it can end.
         self._thread = threading.Thread(target=self._run, name="rdl-pipeline", daemon=True)

@@ -27,7 +27,7 @@ from rdl_live.restore.stage import Stage, Unit
 from rdl_live.restore.stages.physics import Physics
 from rdl_live.stream.assembler import Assembler
 from rdl_live.stream.estimation import Calibrated, PatternEstimation
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.result import Quality, Result
 from rdl_live.stream.series import Frame, RefusedSeries, Series, SeriesKey
 from rdl_live.stream.upload import Upload
@@ -74,7 +74,7 @@ class Pipeline:
         patterns: Sequence[PatternSet] | None = None,
         begin_with: Sequence[PatternSet | None] | None = None,
         estimate_every_s: float = 5.0,
-        tell: Tell = lambda _: None,
+        warn: Warn = lambda _: None,
         load: Callable[[str], Stage] | None = None,
         on_refused: Callable[[RefusedSeries], None] = lambda _: None,
     ) -> None:
@@ -92,13 +92,13 @@ class Pipeline:
             patterns: fixed patterns for each colour; by default they are estimated and kept up to date.
             begin_with: patterns for each colour to begin with, kept up to date like those that it finds itself.
             estimate_every_s: time between estimations [s].
-            tell: gets sentences for the user.
+            warn: gets sentences for the user.
             load: gives the stage of a name, for `use_denoiser`.
-            on_refused: told of each series that is not reconstructed.
+            on_refused: called with each series that is not reconstructed.
         """
         self._scope, self._channels, self._image = scope, tuple(channels), scope.image_name
         self._maps = None if maps is None else maps.to(torch.device(device))
-        self._tell, self._on_refused = tell, on_refused
+        self._warn, self._on_refused = warn, on_refused
         self._stage: Stage = stage or Physics()
         self._load = load
         self._upload = Upload(torch.device(device), (*scope.pattern.counts, *shape), dtype)
@@ -116,7 +116,7 @@ class Pipeline:
                 channel,
                 shape,
                 executor,
-                tell,
+                warn,
                 maps=maps,
                 device=device,
                 every_s=estimate_every_s,
@@ -231,17 +231,17 @@ class Pipeline:
         if verdict is None or verdict.trusted:
             made = self._stage.restore(Unit(photons, use.patterns, channel, place, use.reconstructor, self._image))
         else:
-            self._tell_unfit(series.key, verdict)
+            self._warn_of_unfit(series.key, verdict)
             blurred = use.widefield
             unit = Unit(photons, blurred.patterns, channel, place, blurred.reconstructor, self._image)
             made = self._stage.restore(unit)
         return self._result(use, series, photons, made, verdict, now_s)
 
-    def _tell_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
+    def _warn_of_unfit(self, key: SeriesKey, verdict: SeriesVerdict) -> None:
         self._unfit += 1
         if verdict.weak:
             return  # planes out of focus are no fault; where all series are weak the next estimation says so
-        self._tell_once(
+        self._warn_once(
             f"channel {self._channels[key.channel].name}: the series at {key} does not fit the patterns in use: "
             f"{verdict.why}. Such series are shown and recorded without super-resolution; check the focus, and that "
             "pattern display and camera are in step",
@@ -260,7 +260,7 @@ class Pipeline:
         fits = verdict is None or verdict.trusted
         if not bool(torch.isfinite(made.sr.sum())):
             self._unusable += 1
-            self._tell_once(
+            self._warn_once(
                 f"the image at {series.key} is not finite and is not shown; check camera and denoiser",
                 kind="not finite",
             )
@@ -294,7 +294,7 @@ class Pipeline:
         brightest = float(series.frames.max())
         saturation = self._scope.camera.saturation_adu or np.iinfo(series.frames.dtype).max
         if brightest >= saturation or series.flags & FrameFlag.SATURATED:
-            self._tell_once("pixels are saturated: wrong intensities and stripes there; use less light")
+            self._warn_once("pixels are saturated: wrong intensities and stripes there; use less light")
         return Quality(
             photons_per_pixel=photons,
             brightest_adu=brightest,
@@ -310,10 +310,10 @@ class Pipeline:
     def _refuse(self, refused: RefusedSeries) -> None:
         self._refused += 1
         if not self._ended:
-            self._tell_once(str(refused), kind=refused.refusal)
+            self._warn_once(str(refused), kind=refused.refusal)
         self._on_refused(refused)
 
-    def _tell_once(self, text: str, kind: str | None = None) -> None:
+    def _warn_once(self, text: str, kind: str | None = None) -> None:
         if (kind or text) not in self._told:
             self._told.add(kind or text)
-            self._tell(text)
+            self._warn(text)

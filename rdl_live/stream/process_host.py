@@ -3,7 +3,7 @@ graphics driver can reach acquisition and recording.
 
     SeriesQueue, in shared memory -> thread "rdl-feed" -> worker -> shared memory -> thread "rdl-results" -> receivers
 
-A worker that ends or does not answer is replaced: the user is told, the latest patterns are handed on, and images go
+A worker that ends or does not answer is replaced: the user is warned, the latest patterns are handed on, and images go
 on. The series that was with it is lost, and counted.
 """
 
@@ -18,7 +18,7 @@ from rdl_live.errors import DeviceError, RdlError
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.denoiser_requests import DenoiserRequests
 from rdl_live.stream.failures import Failures, HostStatus, OnResult, Receivers
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.queue import Item, SeriesQueue
 from rdl_live.stream.recipe import PipelineRecipe
@@ -37,8 +37,8 @@ from rdl_live.stream.worker_messages import (
     NoMore,
     Ready,
     Setup,
-    Told,
     UseDenoiser,
+    Warned,
 )
 from rdl_live.stream.worker_process import IMAGES, Link, keep_reserve, start_method, take_worker
 
@@ -63,7 +63,7 @@ class ProcessHost:
         recipe: PipelineRecipe,
         queue: SeriesQueue,
         receivers: Sequence[OnResult],
-        tell: Tell = _LOG.warning,
+        warn: Warn = _LOG.warning,
         *,
         hang_s: float = HANG_S,
         method: str | None = None,
@@ -73,14 +73,14 @@ class ProcessHost:
         Args:
             recipe: what the worker builds its pipeline from.
             queue: where frames come from, in shared memory; it is let go of at the end of `stop`.
-            receivers: called with each result, in a thread of the host; one that raises is told and called no more.
-            tell: gets sentences for the user.
+            receivers: called with each result, in a thread of the host; one that raises is reported and called no more.
+            warn: gets sentences for the user.
             hang_s: time in which a worker must answer for a frame [s].
             method: how processes are started; by default the quickest way of this system.
         """
-        self._recipe, self._queue, self._tell = recipe, queue, tell
+        self._recipe, self._queue, self._warn = recipe, queue, warn
         self._hang_s, self._method = hang_s, method or start_method()
-        self._receivers, self._failures = Receivers(receivers, tell), Failures(tell)
+        self._receivers, self._failures = Receivers(receivers, warn), Failures(warn)
         self._changed = threading.Condition()
         self._link: Link | None = None
         self._no_more = self._abandoned = self._ended = False
@@ -238,7 +238,7 @@ class ProcessHost:
             self._replace(f"process {fault or ended}", lost)
 
     def _hired(self) -> Link:
-        """Return a worker that has been told what to do.
+        """Return a worker that has been set up.
 
         Raises:
             DeviceError: not enough shared memory, or the process does not start.
@@ -299,8 +299,8 @@ class ProcessHost:
                 self._answered(link, released)
             case ImageReady():
                 self._take(link, message)
-            case Told(text):
-                self._tell(text)
+            case Warned(text):
+                self._warn(text)
             case Failed(key, error):
                 self._fail(key, error)
             case FailedAfter(error):
@@ -369,7 +369,7 @@ class ProcessHost:
         self._fruitless += 1
         series = f"; {lost} series lost" if lost else ""
         if self._no_more:
-            self._tell(f"processing: its {what}, before its last images{series}; the recording is complete")
+            self._warn(f"processing: its {what}, before its last images{series}; the recording is complete")
             return
         if self._fruitless >= TRIES:
             self._failures.give_up(f"after {TRIES} processes in a row ended without an image (the last one {what})")
@@ -378,7 +378,7 @@ class ProcessHost:
         where = ""
         if self._fruitless > ON_PROCESSOR and self._device != "cpu":
             self._device, where = "cpu", ", on the processor instead of the graphics card"
-        self._tell(
+        self._warn(
             f"processing: its {what}{series}; it is started again{where} (restart {self._restarts}), "
             "and the recording goes on"
         )

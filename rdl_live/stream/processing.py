@@ -9,7 +9,7 @@ from rdl_live.errors import DeviceError
 from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.background import background
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.pipeline import Pipeline, PipelineStatus
 from rdl_live.stream.recipe import PipelineRecipe
 from rdl_live.stream.result import Result
@@ -28,7 +28,7 @@ class Processing:
     def __init__(
         self,
         recipe: PipelineRecipe,
-        tell: Tell,
+        warn: Warn,
         *,
         device: str | None = None,
         denoise: str | None = None,
@@ -39,7 +39,7 @@ class Processing:
         Raises:
             RdlError: likewise.
         """
-        self._recipe, self._tell = recipe, tell
+        self._recipe, self._warn = recipe, warn
         self._device = device or recipe.device
         self._denoise = recipe.denoise if denoise is None else denoise
         self._before = PipelineStatus()
@@ -129,5 +129,5 @@ class Processing:
 
     def _built(self, begin_with: tuple[PatternSet | None, ...] | None) -> Pipeline:
         return self._recipe.build(
-            self._executor, self._tell, device=self._device, denoise=self._denoise, begin_with=begin_with
+            self._executor, self._warn, device=self._device, denoise=self._denoise, begin_with=begin_with
         )

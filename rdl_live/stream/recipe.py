@@ -14,7 +14,7 @@ from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.stage import Context, Stage
 from rdl_live.restore.stages import check_stage, factor_of, load_stage, without_weights
 from rdl_live.restore.stages.physics import NAME as NO_DENOISER
-from rdl_live.stream.health import Tell
+from rdl_live.stream.health import Warn
 from rdl_live.stream.pipeline import Pipeline
 from rdl_models import find_weights, read_card
 
@@ -59,7 +59,7 @@ class PipelineRecipe:
     def build(
         self,
         executor: Executor,
-        tell: Tell,
+        warn: Warn,
         *,
         device: str | None = None,
         denoise: str | None = None,
@@ -69,7 +69,7 @@ class PipelineRecipe:
 
         Args:
             executor: where patterns are estimated.
-            tell: gets sentences for the user.
+            warn: gets sentences for the user.
             device: another than the recipe's.
             denoise: likewise.
             begin_with: patterns for each colour to begin with, kept up to date like those that it finds itself.
@@ -78,7 +78,7 @@ class PipelineRecipe:
             RdlError: as `check`.
         """
         device, denoise = device or self.device, self.denoise if denoise is None else denoise
-        load = self._loader(torch.device(device), tell)
+        load = self._loader(torch.device(device), warn)
         return Pipeline(
             self.scope,
             self.channels,
@@ -91,7 +91,7 @@ class PipelineRecipe:
             patterns=self.patterns,
             begin_with=begin_with,
             estimate_every_s=self.estimate_every_s,
-            tell=tell,
+            warn=warn,
             load=load,
         )
 
@@ -117,7 +117,7 @@ class PipelineRecipe:
         """
         return load_camera_maps(self.scope.camera, self.shape, self.corner)
 
-    def _loader(self, device: torch.device, tell: Tell) -> Callable[[str], Stage]:
+    def _loader(self, device: torch.device, warn: Warn) -> Callable[[str], Stage]:
         """Return what makes a stage by its name and checks that it fits."""
-        context = Context(self.scope, self.channels, self.shape, device, tell)
+        context = Context(self.scope, self.channels, self.shape, device, warn)
         return lambda name: load_stage(name, context)

@@ -1,6 +1,6 @@
 """The worker process: runs the pipeline, away from acquisition and recording. Started by `WorkerProcess` only.
 
-It ends when it is told so, or when its parent is gone.
+It ends when it is asked to, or when its parent is gone.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
 import numpy as np
-import scipy.optimize  # noqa: F401 - the first estimation needs it, and must not wait for it
 import torch
 
 from rdl_live._heaps import keep
@@ -36,8 +35,8 @@ from rdl_live.stream.worker_messages import (
     NoMore,
     Ready,
     Setup,
-    Told,
     UseDenoiser,
+    Warned,
 )
 
 ORPHANED = 3
@@ -84,7 +83,7 @@ class Worker:
         try:
             processing = Processing(
                 setup.recipe,
-                lambda text: self._send(Told(text)),
+                lambda text: self._send(Warned(text)),
                 device=setup.device,
                 denoise=setup.denoise,
                 begin_with=setup.begin_with,
@@ -135,7 +134,7 @@ class Worker:
             frame = np.zeros((0, 0), self._frames.dtype)
         try:
             return processing.push(frame, tag, message.arrived_s, block)
-        except Exception as error:  # told to the parent, who counts
+        except Exception as error:  # reported to the parent, who counts
             processing.reset()
             self._send(Failed(message.tag.series, portable(error)))
             return None

@@ -23,7 +23,7 @@ MOST_FINE = 4
 
 @dataclass(frozen=True)
 class Setup:
-    """The first thing that a worker is told."""
+    """The first message to a worker."""
 
     recipe: PipelineRecipe
     device: str
@@ -85,7 +85,7 @@ class ImageReady(NamedTuple):
     status: PipelineStatus
 
 
-class Told(NamedTuple):
+class Warned(NamedTuple):
     """From the worker: a sentence for the user."""
 
     text: str

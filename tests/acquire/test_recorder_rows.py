@@ -49,7 +49,7 @@ class SlowSink(FolderSink):
 def recorded(core: "UniMMCore", microscope: Microscope, sink: FolderSink, path: Path, limits: Limits) -> str:
     """Record until the recorder ends the run; return what it says."""
     run = Acquisition(core, microscope, plan_of(None, roi=SMALL), check_patterns=False)
-    recorder = Recorder(path, recording_layout(run), limits=limits, sink=sink, on_warning=run.tell)
+    recorder = Recorder(path, recording_layout(run), limits=limits, sink=sink, on_warning=run.warn)
     run.record_to(recorder)
     with pytest.raises(OutputError) as caught:
         run.run()

@@ -60,6 +60,13 @@ def runs(*cases: Case, slow: bool = False) -> list[Any]:
 
 
 QUICK = "--steps 1 --size 32 --batch 1 --workers 0 --threads 1 --seed 2 --device cpu"
+SEQUENCE = """\
+axis_order: tpzc
+channels: [{config: '488', exposure: 5}]
+time_plan: {interval: 0, loops: 2}
+z_plan: {range: 0.5, step: 0.5}
+stage_positions: [{x: 0, y: 0}, {x: 3, y: 0}]
+"""
 CARE = "--steps 1 --batch 1 --threads 1 --seed 2 --device cpu --network width=2 --size 16"
 TINY = "--network width=8 --network blocks=1"
 FILM = "film.tif -m M.yaml --out T.safetensors --steps 2 --threads 1 --workers 0 --seed 3 --device cpu --force"
@@ -71,8 +78,9 @@ RUNS = [
         Case("simulate s.tif --microscope M.yaml --size 64x72 --overwrite --channel red", ("s.tif",)),
         Case(
             "simulate s.tif -m M.yaml --specimen rings --photons 20 --size 64 --time-points 2 --interval 2 "
-            "--frame-time 0.01 --seed 3 --modulation 0.6 --phase-jitter 2 --flicker 0.02 --density 0.5 --haze 0.2 "
-            "--background 0.1 --speed 0.05 --bleach-time 30 --truth t.tif --json p.json",
+            "--saturation 0.5 --switching 0.1 --frame-time 0.01 --seed 3 --modulation 0.6 --phase-jitter 2 "
+            "--flicker 0.02 --density 0.5 --haze 0.2 --background 0.1 --speed 0.05 --bleach-time 30 --truth t.tif "
+            "--json p.json",
             ("s.tif", "t.tif", "p.json"),
         ),
         Case(
@@ -112,6 +120,11 @@ RUNS = [
         ),
         Case("acquire plan.yaml -m configs/demo.yaml --out d.ome.zarr --dry-run", says="dose"),
         Case("acquire plan.yaml --microscope configs/demo.yaml --out c.ome.zarr --overwrite", ("c.ome.zarr",)),
+        Case(
+            "acquire sequence.yaml --power 20 --microscope configs/demo-widefield.yaml --out w.ome.zarr",
+            ("w.ome.zarr",),
+            says="8 whole series",
+        ),
         Case("verify cells.ome.zarr", says="all is well"),
         Case("verify cells.ome.zarr --json", says='"ok": true'),
         Case("recover cells.ome.zarr", says="in order"),
@@ -240,6 +253,7 @@ RUNS = [
         ),
         Case("assess --models dfcan.safetensors --out m --data pairs --microscope M.yaml", code=2),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
+        Case("models export care.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
         Case("train denoise --architecture rdl-sim --out w.safetensors --steps 1", ("w.safetensors",)),
@@ -415,6 +429,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
     plan = "name: short\nchannels:\n  - {name: '488', power_percent: 50, exposure_ms: 5}\ntime: {points: 2}\n"
     (folder / "plan.yaml").write_text(plan + "roi: {x: 224, y: 224, width: 64, height: 64}\n", encoding="utf-8")
+    (folder / "sequence.yaml").write_text(SEQUENCE, encoding="utf-8")
     for architecture in NETWORKS:
         weight_file(architecture, NETWORKS[architecture], folder / f"{architecture}.safetensors")
     weight_file("object-plane", {}, folder / "one-scale.safetensors")

@@ -44,7 +44,7 @@ def test_the_section_of_patterns_is_the_modality_s() -> None:
     assert WIDEFIELD.replace(name="other").pattern == SingleFrame()
     with pytest.raises(ValidationError, match="each frame is an image of its own"):
         WIDEFIELD.replace(pattern={"phases": 3})
-    with pytest.raises(ValidationError, match="there is no modality 'sim'; there are 2d-sim, widefield"):
+    with pytest.raises(ValidationError, match="there is no modality 'sim'; there are 2d-sim, hexagonal, widefield"):
         SCOPE.replace(modality="sim")
 
 

@@ -14,6 +14,7 @@ import torch
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.errors import ConfigError
+from rdl_live.restore.stage import Stage
 from rdl_live.restore.stages import STAGES
 from rdl_live.stream import PipelineRecipe, Result
 from rdl_models import Card, Dfcan, DfcanConfig, save_weights
@@ -132,3 +133,10 @@ def test_dfcan_for_another_series_or_another_grid_is_refused(tmp_path: Path) -> 
     (tmp_path / "dfcan.safetensors").unlink()
     with pytest.raises(ConfigError, match="3 times as fine"):
         live(str(dfcan(tmp_path, channels=1, scale=3)))
+
+
+def test_the_recipe_names_all_that_a_stage_must_have(root: Path) -> None:
+    recipe = (root / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Add a stage")[2].partition("\n## ")[0]
+    asked = [name for name in vars(Stage) if not name.startswith("_")]
+    assert asked
+    assert [name for name in asked if name not in recipe] == []

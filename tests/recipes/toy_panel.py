@@ -26,7 +26,7 @@ class FrameCounter(QLabel):
 
 def make(host: PanelHost) -> FrameCounter:
     """Return the panel."""
-    host.tell("the counter was opened")
+    host.notify("the counter was opened")
     return FrameCounter()
 
 

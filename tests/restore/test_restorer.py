@@ -170,7 +170,7 @@ def test_live_it_is_the_same(
 ) -> None:
     series, told = record(20.0), []
     monkeypatch.setattr("rdl_live.restore.live.load_weights", lambda *_: wrong)
-    live = LiveRestorer(scope, (64, 64), "wrong", half=False, tell=told.append)
+    live = LiveRestorer(scope, (64, 64), "wrong", half=False, warn=told.append)
     live.check(scope.channels)
     photons = to_photons(series.adu, scope.camera)
     image = live.restore(Unit(photons, series.patterns, scope.channels[0])).sr

@@ -117,7 +117,7 @@ def test_widefield_is_the_object_through_the_otf() -> None:
     series = simulate(NONLINEAR, SPECIMEN, shape=(64, 64)).series(0)
     torch.testing.assert_close(series.expected.mean(1)[0], series.expected.mean(1)[3], rtol=2e-3, atol=0.05)
     sr = Otf(1e9, SCOPE.optics.pixel_size_um)  # no blur but that of the pixel's area
-    sampled = Imaging(sr, (64, 64), upsample=2).forward(series.truth)
+    sampled = Imaging(sr, (64, 64), upsample=3).forward(series.truth)
     blurred, seen = sampled[16:-16, 16:-16], series.expected.mean((0, 1))[16:-16, 16:-16]
     together = torch.corrcoef(torch.stack([blurred.flatten(), seen.flatten()]))[0, 1]
     assert together > 0.85

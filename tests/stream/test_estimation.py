@@ -24,7 +24,7 @@ class Stream:
         self.time = 0
         side = (scene.side, scene.side)
         self.pipeline = Pipeline(
-            scene.scope, scene.scope.channels[:1], side, executor, estimate_every_s=every_s, tell=self.told.append
+            scene.scope, scene.scope.channels[:1], side, executor, estimate_every_s=every_s, warn=self.told.append
         )
 
     def feed(self, series: Frames) -> Result | None:

@@ -30,7 +30,7 @@ class Stack:
             AtOnce(),
             begin_with=[scene.patterns],
             estimate_every_s=0.0,
-            tell=self.told.append,
+            warn=self.told.append,
         )
 
     def feed(self, series: Frames, time: int, z: int = 0) -> Result:

@@ -48,7 +48,7 @@ class Hosted:
             AtOnce(),
             patterns=(scene.patterns,),
             stage=self.stage,
-            tell=self.told.append,
+            warn=self.told.append,
         )
         self.scene, self.series = scene, scene.series(1)
 

@@ -87,7 +87,7 @@ def test_frames_may_come_in_any_order(scene: Scene) -> None:
 @pytest.mark.parametrize("flag", [FrameFlag.MISSING, FrameFlag.WRONG_PATTERN])
 def test_a_spoilt_series_gives_nothing_and_the_next_one_is_right(scene: Scene, flag: FrameFlag) -> None:
     told: list[str] = []
-    pipeline = made(scene, tell=told.append)
+    pipeline = made(scene, warn=told.append)
     first, third = scene.series(1), scene.series(3)
     fed(pipeline, first, 0)
     assert fed(pipeline, scene.series(2), 1, {4: flag}) == [None] * 9
@@ -125,7 +125,7 @@ def test_a_verdict_after_its_frame_refuses_the_series(scene: Scene) -> None:
 
 def test_the_end_refuses_what_is_open_without_alarm(scene: Scene) -> None:
     told: list[str] = []
-    pipeline = made(scene, tell=told.append)
+    pipeline = made(scene, warn=told.append)
     for frame, tag in frames_of(scene.series(1), 0)[:5]:
         pipeline.push(frame, tag)
     pipeline.finish()
@@ -180,7 +180,7 @@ def test_a_denoiser_stands_before_the_reconstruction(scene: Scene) -> None:
 @pytest.mark.parametrize("level", [0, 100, 65535])
 def test_flat_frames_do_no_harm(scene: Scene, level: int) -> None:
     told: list[str] = []
-    pipeline = made(scene, tell=told.append)
+    pipeline = made(scene, warn=told.append)
     flat = np.full((3, 3, scene.side, scene.side), level, np.uint16)
     for time in range(2):
         result = fed(pipeline, flat, time)[-1]
@@ -192,7 +192,7 @@ def test_flat_frames_do_no_harm(scene: Scene, level: int) -> None:
 def test_what_is_not_finite_is_kept_back(scene: Scene) -> None:
     told: list[str] = []
     spoiler = Before("spoiler", lambda photons: photons * float("nan"))
-    pipeline = made(scene, stage=spoiler, tell=told.append)
+    pipeline = made(scene, stage=spoiler, warn=told.append)
     assert fed(pipeline, scene.series(1), 0)[-1] is None
     assert pipeline.status.unusable == 1
     assert "not finite" in told[0]

@@ -42,7 +42,7 @@ class FakeSession:
         self._count += 1
         self.snapshot = replace(self.snapshot, activity=activity, says=says, at_s=float(self._count), **fields)
 
-    def tell(self, severity: Severity, text: str, details: str = "") -> None:
+    def notify(self, severity: Severity, text: str, details: str = "") -> None:
         """Tell something."""
         self.told.append(Notice(len(self.told) + 1, severity, text, details))
 

@@ -165,7 +165,7 @@ class SimCamera(SimDevice, CameraDevice):
         frame when the next sequence has begun, whose first frame it would become.
 
         A failing exposure raises in a snap. In a sequence there is nobody to raise to: a failed exposure leaves
-        a gap in the frames' FrameIndex, an unplugged camera delivers no more; LastError tells why.
+        a gap in the frames' FrameIndex, an unplugged camera delivers no more; LastError says why.
         """
         if threading.get_ident() != caller:
             compute_alone()

@@ -72,7 +72,7 @@ class Faults:
             self._delay_s[device] = seconds
 
     def stick(self, device: str) -> None:
-        """Let a shutter stay as it is, without a word; only reading it back tells."""
+        """Let a shutter stay as it is, without a word; only reading it back shows it."""
         self._add(self._stuck, device)
 
     def fail_upload(self, device: str) -> None:

@@ -43,7 +43,7 @@ class Verdict:
 
     @property
     def to_first(self) -> Interval:
-        """Error relative to that of the first model; infinite where that of the first cannot be told from 0."""
+        """Error relative to that of the first model; infinite where that is not distinguishable from 0."""
         return self.judged.ratio
 
     @property

@@ -83,7 +83,7 @@ class _Package:
         """
         if name not in self._names:
             raise DataError(f"{self.path}: lacks the file {name!r}; download the package again")
-        # The size that the archive tells may be a lie: no more than allowed is decompressed.
+        # The size that the archive gives may be a lie: no more than allowed is decompressed.
         with self._archive.open(name) as file:
             content = file.read(most + 1)
         if len(content) > most:
@@ -91,7 +91,7 @@ class _Package:
         return content
 
     def hashed(self, entry: Any, most: int) -> bytes:
-        """Return the bytes of a file that the description names, and whose hash it tells.
+        """Return the bytes of a file that the description names, and whose hash it gives.
 
         Raises:
             DataError: it is not what the description says.

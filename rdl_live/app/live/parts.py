@@ -11,7 +11,7 @@ from rdl_live.app.reconstruct.report import pattern_records
 from rdl_live.files.recorder import RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.pattern import PatternSet
-from rdl_live.stream import Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, Tell, ThreadHost
+from rdl_live.stream import Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost, Warn
 from rdl_live.stream.queue import IN_HAND
 
 
@@ -53,12 +53,12 @@ def host_of(
     options: LiveOptions,
     queue: SeriesQueue,
     receivers: Sequence[Callable[[Result], None]],
-    tell: Tell,
+    warn: Warn,
 ) -> Host:
     """Return who computes the images: the one place where that is decided."""
     if options.processing == "thread":
-        return ThreadHost(Processing(recipe, tell), queue, receivers, tell)
-    return ProcessHost(recipe, queue, receivers, tell, hang_s=options.hang_s)
+        return ThreadHost(Processing(recipe, warn), queue, receivers, warn)
+    return ProcessHost(recipe, queue, receivers, warn, hang_s=options.hang_s)
 
 
 def queue_of(recipe: PipelineRecipe, options: LiveOptions) -> SeriesQueue:

@@ -21,13 +21,13 @@ from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls, FrameListener
-from rdl_live.acquire.faults import raise_all
+from rdl_live.acquire.faults import raise_all, tried
 from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.denoiser import check_denoiser
 from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
-from rdl_live.errors import ConfigError, DeviceError, RdlError
+from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps
@@ -72,7 +72,7 @@ class LiveRun:
             prepare: may change the core after it is opened and before the plan is checked.
             receivers: are given each image, in the pipeline's thread.
             on_frame: given each raw frame at once, in the acquisition's thread; must copy what it keeps, never wait.
-            on_warning: told what the user should know, from any thread, each text once.
+            on_warning: called with what the user should know, from any thread, each text once.
 
         Raises:
             ConfigError: a denoiser that there is not.
@@ -133,7 +133,7 @@ class LiveRun:
         errors = self._end()
         core, self._core = self._core, None
         if core is not None and self._given_core is None:
-            errors += _tried(lambda: shutdown(core, self.microscope.hardware))
+            errors += tried(lambda: shutdown(core, self.microscope.hardware))
         torch.set_num_threads(self._threads)
         if error is None:
             raise_all(errors)
@@ -295,6 +295,11 @@ class LiveRun:
         return ()
 
     @property
+    def shows_none(self) -> bool:
+        """Whether what it takes now is not shown, so that no frame is overdue; any thread."""
+        return False
+
+    @property
     def _run_status(self) -> RunStatus | None:
         return self._acquisition.status if self._acquisition is not None else None
 
@@ -316,7 +321,7 @@ class LiveRun:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was told so far."""
+        """What was reported so far."""
         with self._warnings_lock:
             return tuple(self._warnings)
 
@@ -326,7 +331,7 @@ class LiveRun:
         core = self._core = self._given_core or open_core(self.microscope)
         if self._prepare is not None:
             self._prepare(core)
-        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._tell, light=self.light)
+        self._acquisition = Acquisition(core, self.microscope, self.plan, on_warning=self._warn, light=self.light)
         if self._stop.is_set():
             self._acquisition.stop()
         layout = recording_layout(self._acquisition, denoiser=self.options.denoise)
@@ -336,7 +341,7 @@ class LiveRun:
         receivers: list[Callable[[Result], None]] = [self.stats, *self._more_receivers, self._record]
         self.camera_maps, self._factor = recipe.maps(), recipe.factor
         self._queue = queue_of(recipe, self.options)
-        self._host = host_of(recipe, self.options, self._queue, receivers, self._tell)
+        self._host = host_of(recipe, self.options, self._queue, receivers, self._warn)
         self._host.start()
         seen = () if self._frame_seen is None else (Calls(self._frame_seen, "the view of raw frames"),)
         self._listeners = (self._queue, self._rate, *seen)
@@ -344,12 +349,12 @@ class LiveRun:
             self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
-            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._tell)
+            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._warn)
             self._acquisition.record_to(self._raw)
             fine = sr_layout(layout, self._factor)
-            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._tell)
+            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._warn)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
-            self._tell(f"the processing is not ready after {READY_S:g} s; the run begins without images")
+            self._warn(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 
     def _record(self, result: Result) -> None:
         """In the pipeline's thread: keep an image."""
@@ -366,7 +371,7 @@ class LiveRun:
             provenance=provenance_of(result),
         )
 
-    def _tell(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         with self._warnings_lock:
             if text in self._warnings:
                 return
@@ -381,23 +386,15 @@ class LiveRun:
         acquisition, host = self._acquisition, self._host
         if self._acquiring and acquisition is not None:
             self._acquiring = False
-            errors += _tried(acquisition.wait)
+            errors += tried(acquisition.wait)
         if host is not None and not self._host_ended:
             self._host_ended = True
             if not host.stop():
-                self._tell("the processing does not end; its last images are missing")
+                self._warn("the processing does not end; its last images are missing")
         progress = self.progress
         remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
         for recorder in (self._sr, self._raw):
             if recorder is not None and recorder.summary is None:
                 recorder.remarks.update(remarks)
-                errors += [e for e in _tried(recorder.close) if str(e) not in {str(known) for known in errors}]
+                errors += [e for e in tried(recorder.close) if str(e) not in {str(known) for known in errors}]
         return errors
-
-
-def _tried(step: Callable[[], object]) -> list[BaseException]:
-    try:
-        step()
-    except (RdlError, RuntimeError) as error:
-        return [error]
-    return []

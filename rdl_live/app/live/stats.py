@@ -1,4 +1,4 @@
-"""What a live run tells while it runs: rates, delays, light."""
+"""What a live run reports while it runs: rates, delays, light."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""What a live run is told, and what it tells."""
+"""What a live run is given, and what it reports."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -55,7 +55,7 @@ def images_of_recording(raw: Path, microscope: Path, device: torch.device, optio
 
 
 def _siblings(raw: Path, microscope: Path, device: torch.device, each: list[Options]) -> list[Sibling]:
-    """Return what the estimation finds in each image; nothing where one cannot be estimated, which is told later."""
+    """Return what the estimation finds in each image; nothing where one cannot be estimated: reported later."""
     found = []
     for number, one in enumerate(each):
         with OfflineRun(raw, microscope, device, one) as run:

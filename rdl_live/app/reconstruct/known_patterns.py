@@ -60,6 +60,7 @@ class _Record(BaseModel):
     period_um: Annotated[float, Field(gt=0)]
     phases_deg: Annotated[list[float], Field(min_length=3)]
     modulation: float | list[float]
+    harmonic_shifts_deg: list[float] = []
     score: float = 0.0
     trusted: bool = True
 
@@ -84,7 +85,7 @@ def known_patterns(
     else:
         found, kind = estimated(source), "recording"
     try:
-        found.patterns.check(scope.pattern.angles, scope.pattern.phases)
+        found.patterns.check(*scope.pattern.pattern_counts)
     except ConfigError as error:
         raise ConfigError(f"{option} {source}: {error}") from error
     if not any(pattern.trusted for pattern in found.patterns):
@@ -137,6 +138,7 @@ def _pattern(record: Any, where: str) -> Pattern:
         ky=math.sin(direction) / one.period_um,
         phases_rad=tuple(math.radians(phase) for phase in one.phases_deg),
         modulation=tuple(depths),
+        shifts_rad=tuple(math.radians(shift) for shift in one.harmonic_shifts_deg),
         score=one.score,
         trusted=one.trusted,
         doubt="" if one.trusted else "the given pattern is not trusted",

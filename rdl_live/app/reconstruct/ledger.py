@@ -32,7 +32,7 @@ class Ledger:
             patterns: in force.
             geometry: counts, and the order in which the frames were taken.
             index: gives time point, plane, position and channel of a series.
-            slipped: series in which frames are missing or too many, which is told elsewhere; the next may overlap.
+            slipped: series in which frames are missing or too many, which is reported elsewhere; the next may overlap.
         """
         self._index, self._slipped = index, frozenset(slipped)
         self._untrusted = [index for index, pattern in enumerate(patterns, start=1) if not pattern.trusted]

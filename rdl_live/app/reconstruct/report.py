@@ -1,4 +1,4 @@
-"""What a reconstruction tells about itself: patterns, quality, warnings in words."""
+"""What a reconstruction reports about itself: patterns, quality, warnings in words."""
 
 import math
 from dataclasses import dataclass, field

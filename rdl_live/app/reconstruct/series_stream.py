@@ -121,7 +121,7 @@ def _taken(waiting: "deque[tuple[int, npt.NDArray[np.generic], Future[Images]]]"
 
 
 def _alone() -> None:
-    """OpenMP counts threads for each thread that asks: told in the thread itself."""
+    """OpenMP counts threads for each thread that asks: set in the thread itself."""
     torch.set_num_threads(1)
 
 

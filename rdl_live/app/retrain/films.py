@@ -69,9 +69,9 @@ def open_films(
     reading: RawRequest | None = None,
     patterns: Path | None = None,
     most_bytes: int = MOST_BYTES,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> list[Film]:
-    """Open several recordings of one microscope; warnings are told, with the file's name in front.
+    """Open several recordings of one microscope; warnings are passed on, with the file's name in front.
 
     Raises:
         RdlError: a file cannot be used.
@@ -82,7 +82,7 @@ def open_films(
         for opened in _opened(raw, microscope, device or torch.device("cpu"), channel, one, patterns, share):
             name = opened.film.name
             for warning in opened.warnings:
-                tell(warning if warning.startswith(name) else f"{name}: {warning}")
+                notify(warning if warning.startswith(name) else f"{name}: {warning}")
             films.append(opened.film)
     return films
 

@@ -1,7 +1,7 @@
 """Retraining in the background, for a window or a script: start, watch, cancel, swap the result in and back out.
 
 The training runs in a process of its own, at low priority, on one thread and with a bound on the raw frames that it
-holds. It ends when it is told to, and by itself when the program that started it dies (its input then ends). Ask
+holds. It ends when it is asked to, and by itself when the program that started it dies (its input then ends). Ask
 `status` from any thread, as often as you like. No Qt here.
 """
 
@@ -22,7 +22,7 @@ from rdl_live.view.retrain.state import Outcome, Phase, Progress
 __all__ = ["DenoiserSwitch", "Phase", "Progress", "Retraining"]
 
 END_S = 20.0
-"""A process that was told to end and has not by then is ended by force."""
+"""A process that was asked to end and has not by then is ended by force."""
 _KEPT_LINES = 20
 _LOW_PRIORITY: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """On Windows; elsewhere the process makes itself nice. It stays in the session of the program that starts it: Linux

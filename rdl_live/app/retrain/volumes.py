@@ -20,9 +20,9 @@ def open_volume_films(
     planes: int | None = None,
     channel: str | None = None,
     most_bytes: int = MOST_BYTES,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> list[VolumeFilm]:
-    """Open z-stack time-lapses of one microscope; warnings are told.
+    """Open z-stack time-lapses of one microscope; warnings are passed on.
 
     Args:
         raws: files.
@@ -30,7 +30,7 @@ def open_volume_films(
         planes: of a stack, where the files do not say.
         channel: colour; the first where left out.
         most_bytes: of raw voxels; of a longer recording the first time points are taken.
-        tell: told what is to be known, in sentences.
+        notify: called with what is to be known, in sentences.
 
     Raises:
         RdlError: a file cannot be used.
@@ -43,9 +43,9 @@ def open_volume_films(
             one = int(np.prod(recording.shape[1:])) * recording.dtype.itemsize
             count = max(1, min(len(recording), most_bytes // len(raws) // one))
             if count < len(recording):
-                tell(f"{raw.name}: the first {count} of {len(recording)} time points are used")
+                notify(f"{raw.name}: the first {count} of {len(recording)} time points are used")
             for note in recording.notes:
-                tell(f"{raw.name}: {note}")
+                notify(f"{raw.name}: {note}")
             frames = np.stack([checked_stack(recording, time) for time in range(count)])
             maps = load_camera_maps(scope.camera, recording.shape[-2:])
             colour = recording.channel or scope.channel(channel)

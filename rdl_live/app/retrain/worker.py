@@ -1,4 +1,4 @@
-"""The process of `rdl_live.app.retrain.process`: trains, tells one JSON object a line, ends when its input ends."""
+"""The process of `rdl_live.app.retrain.process`: trains, writes one JSON object per line, ends when its input ends."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Eve
         Path(order["microscope"]),
         channel=order["channel"],
         most_bytes=MOST_BYTES,
-        tell=_word,
+        notify=_word,
     )
     scheme = order["scheme"]
     settings = SelfSupSettings(
@@ -76,7 +76,7 @@ def _train(order: dict[str, Any], ended: threading.Event, orderly: threading.Eve
 
     orderly.set()
     result = train_on_films(
-        films, out, settings, auto=scheme == "auto", resume=order["resume"], watch=watch, tell=_word
+        films, out, settings, auto=scheme == "auto", resume=order["resume"], watch=watch, notify=_word
     )
     orderly.clear()
     for word in result.words:
@@ -105,7 +105,7 @@ def _root(look: "Look | None") -> float | None:
 
 
 def _until_input_ends(ended: threading.Event, orderly: threading.Event) -> None:
-    """Wait for the end of the input; `orderly` tells that the training sees it and keeps its checkpoint."""
+    """Wait for the end of the input; `orderly` says that the training sees it and keeps its checkpoint."""
     sys.stdin.read()
     ended.set()
     if not orderly.is_set():  # before it there is nothing to keep, after it the weights are written

@@ -9,7 +9,7 @@ from rdl_live.view.live.session import Notice, Severity
 
 KEPT = 500
 AGAIN_S = 1.0
-"""The same text again within this time is not told twice."""
+"""The same text again within this time is not repeated."""
 
 
 class Notices:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SNAP_SERIES, SNAP_EVERY_S = 10, 0.4
 """A snap with unknown patterns takes a series now and then, until there is an image; the light is off between them."""
 STALLED_S = 1.5
-"""Without a frame for so long (and two exposures), the user is told; the run goes on and waits."""
+"""Without a frame for so long (and two exposures), the user is warned; the run goes on and waits."""
 _AT = {Kind.LIVE: Activity.LIVE, Kind.SNAP: Activity.SNAPPING, Kind.RECORD: Activity.RECORDING}
 
 
@@ -245,7 +245,7 @@ class SessionRun:
 
     def _stalled_s(self, wishes: Requests) -> float:
         """Return for how long no frame has come, where one is overdue: long before it is an error."""
-        if not self.light.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
+        if self._run.shows_none or not self.light.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
             return 0.0
         longest_ms = max([wishes.settings.exposure_ms, *(c.exposure_ms for c in self.plan.channels)])
         silent_s = time.monotonic() - self._frame_s

@@ -143,7 +143,7 @@ class LiveSession:
         if run is not None:
             self._tried(run.light.make_safe)
 
-    def tell(self, severity: Severity, text: str, details: str = "") -> None:
+    def notify(self, severity: Severity, text: str, details: str = "") -> None:
         """Add a notice; any thread."""
         self._told.add(severity, text, details)
 
@@ -211,7 +211,7 @@ class LiveSession:
         self._show(Snapshot(Activity.CLOSED, "closed"))
 
     def _tried(self, step: Callable[[], None]) -> bool:
-        """Do a step; what goes wrong is told, and the session lives on."""
+        """Do a step; what goes wrong is reported, and the session lives on."""
         try:
             step()
         except RdlError as error:

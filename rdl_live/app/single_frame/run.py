@@ -6,6 +6,7 @@ the dark, the light is made striped and a series of patterns is taken at every p
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -97,6 +98,7 @@ class SingleFrameRun(LiveRun):
         self._dose_before = 0.0
         self._dose_unknown = False
         self._counted: Acquisition | None = None
+        self._began_s = self._ended_s = 0.0
 
     def _comparison(self, denoise: str) -> Comparison | None:
         """Return what compares series of patterns with a network; None where there is no network."""
@@ -119,14 +121,14 @@ class SingleFrameRun(LiveRun):
     def _open(self) -> None:
         super()._open()
         assert self._core is not None
-        checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._tell)
+        checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._warn)
         self._check_doses(checks)
         if self.out is not None:
             whole = recording_layout(checks, denoiser=self.options.denoise)
             points = self._whole.time.points
             count = None if points is None else -(-points // self._whole.check_every)
             layout = whole.model_copy(update={"time_points": count})
-            self._check_recorder = Recorder(self.out / CHECKS, layout, self.options.overwrite, on_warning=self._tell)
+            self._check_recorder = Recorder(self.out / CHECKS, layout, self.options.overwrite, on_warning=self._warn)
 
     @property
     def _check_plan(self) -> Plan:
@@ -161,6 +163,7 @@ class SingleFrameRun(LiveRun):
     def start(self) -> None:
         """Start; returns at once. See `LiveRun`."""
         if self._thread is None and not self._stop.is_set():
+            self._began_s = time.monotonic()
             self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
             self._thread.start()
 
@@ -182,6 +185,8 @@ class SingleFrameRun(LiveRun):
                 self._take_frames(min(self._whole.check_every, left))
         except BaseException as error:  # kept, and raised at the end in the caller's thread
             self._failed.append(error)
+        finally:
+            self._ended_s = time.monotonic()
 
     def _take_frames(self, count: int) -> None:
         """Take so many time points of single frames."""
@@ -231,14 +236,14 @@ class SingleFrameRun(LiveRun):
     def _tell_of(self, check: Check) -> None:
         self.checks.append(check)
         if check.doubt:
-            self._tell(check.doubt)
+            self._warn(check.doubt)
         self._on_check(check)
 
     def _part(self, scope: Microscope, plan: Plan) -> Acquisition | None:
         """Return a part of the run, which a stop reaches from now on; None after a stop."""
         assert self._core is not None
         self._count()
-        part = Acquisition(self._core, scope, plan, on_warning=self._tell, light=self.light)
+        part = Acquisition(self._core, scope, plan, on_warning=self._warn, light=self.light)
         self._acquisition = part
         # A stop that came before it was reachable.
         return None if self._stop.is_set() else part
@@ -275,6 +280,12 @@ class SingleFrameRun(LiveRun):
         return () if latest is None or not latest.doubt else (latest.doubt,)
 
     @property
+    def shows_none(self) -> bool:
+        """Whether it takes a series of patterns."""
+        now = self._now
+        return now is not None and now.microscope is self._patterned
+
+    @property
     def _now(self) -> Acquisition | None:
         """The part that is not counted yet."""
         return None if self._acquisition is self._counted else self._acquisition
@@ -305,12 +316,32 @@ class SingleFrameRun(LiveRun):
             return None
         whole = self._whole.time.points
         planned = None if whole is None else whole * self._whole.series_per_time_point
-        return replace(here, series=status.series, planned=planned, planned_s=None, late_s=0.0, remaining_s=None)
+        until_s = self._ended_s or time.monotonic()
+        seconds = until_s - self._began_s if self._began_s else 0.0
+        return replace(
+            here,
+            series=status.series,
+            planned=planned,
+            seconds=seconds,
+            planned_s=None,
+            late_s=0.0,
+            remaining_s=None,
+        )
 
     @property
     def _report(self) -> RunReport:
         report, status = super()._report, self._run_status
-        return report if status is None else replace(report, status=status, dose_j_cm2=self._dose_j_cm2)
+        progress = self.progress
+        if status is None or progress is None:
+            return report
+        return replace(
+            report,
+            status=status,
+            dose_j_cm2=self._dose_j_cm2,
+            seconds=progress.seconds,
+            progress=progress,
+            stopped=self._stop.is_set(),
+        )
 
     def _end(self) -> list[BaseException]:
         """See `LiveRun`; the last comparisons are waited for."""

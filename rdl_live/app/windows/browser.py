@@ -37,11 +37,14 @@ def open_recording_source(path: Path, microscope: Path | None = None, reading: R
 
 def window_of(source: Source, microscope: Path | None = None, device: str = "cpu") -> "BrowserWindow":
     """Return a window that shows a recording; Qt's application must be there."""
+    from rdl_live.restore.suited import SERIES
     from rdl_live.view.browse.window import BrowserWindow
     from rdl_live.view.common.memory import Memory
-    from rdl_models import shipped
+    from rdl_models import find_weights, read_card, shipped
 
-    names, memory = (NO_DENOISER, *shipped()), Memory("browser")
+    # Weights for single frames are used live, and by `restore`.
+    series = [name for name in shipped() if read_card(find_weights(name)).task in SERIES]
+    names, memory = (NO_DENOISER, *series), Memory("browser")
     images = partial(RecordingImages, device=device)
     return BrowserWindow(source, open_recording_source, images, memory, names, microscope=microscope)
 

@@ -87,7 +87,7 @@ def stop_at_exceptions(session: LiveSession) -> Callable[[], None]:
                 f"the run was ended, in the dark: the window failed ({kind.__name__}: {error}). This is a defect of "
                 "rdl-live; please report it with the details"
             )
-            session.tell(Severity.ERROR, text, details)
+            session.notify(Severity.ERROR, text, details)
         before(kind, error, trace)
         if issubclass(kind, KeyboardInterrupt) and before is sys.__excepthook__:
             QCoreApplication.exit(130)  # without a hook it would end the process, too

@@ -48,8 +48,8 @@ class RecordingWindows(QObject):
             self.show(Path(chosen))
 
     def show(self, path: Path) -> None:
-        """Read a recording, and show it when it is read; what is wrong with it is told in the live window."""
-        self._widget.tell(f"opening {path.name} …")
+        """Read a recording, and show it when it is read; what is wrong with it is reported in the live window."""
+        self._widget.notify(f"opening {path.name} …")
         threading.Thread(target=self._open, args=(path,), name="rdl-open", daemon=True).start()
 
     def _open(self, path: Path) -> None:
@@ -60,14 +60,14 @@ class RecordingWindows(QObject):
             source = open_recording_source(path)
         except RdlError as error:
             problem = str(error)
-        except Exception as error:  # a defect: told like any other problem, and not lost with the thread
+        except Exception as error:  # a defect: reported like any other problem, and not lost with the thread
             _LOG.exception("a recording could not be opened")
             problem = f"{path}: {type(error).__name__}: {error}. This is a defect of rdl-live; please report it"
         self._read.emit(source, problem)
 
     def _show(self, source: "Source | None", problem: str) -> None:
         if source is None:
-            self._widget.tell(problem, Severity.ERROR)
+            self._widget.notify(problem, Severity.ERROR)
             return
         if self._closed:
             source.close()

@@ -13,11 +13,11 @@ Decision (2026-11): an own chunk writer instead of a library. Measured on 2 shar
 
 The whole recorder (queue, thread, checksums, journal, shape) takes 360 MB/s from a source without rest, at 160 MB
 resident with a queue of 64 MB. tensorstore is faster; crash behaviour decides. None of the libraries lets a journal
-line be put between "the chunk is on the disk" and "the chunk is in its place", nor tells a black frame from one that
-never came, and on a full disk the ome-writers backends took 300 of 300 frames and complained at the end, or not at
-all. A Zarr 3 chunk is one file of standard bytes (numcodecs, which zarr needs anyway), so the writer is 40 lines
-(`block.py`, `sink.py`), and zarr-python, tensorstore and our own reader open the result. Compression is the default,
-for it is faster than the disk.
+line be put between "the chunk is on the disk" and "the chunk is in its place", nor can a black frame be distinguished
+from one that never came, and on a full disk the ome-writers backends took 300 of 300 frames and complained at the end,
+or not at all. A Zarr 3 chunk is one file of standard bytes (numcodecs, which zarr needs anyway), so the writer is 40
+lines (`block.py`, `sink.py`), and zarr-python, tensorstore and our own reader open the result. Compression is the
+default, for it is faster than the disk.
 
 Order of writing, for each series: chunk to "<chunk>.part"; journal line. From here on a crash of the program takes
 nothing back. A second thread: fsync of chunk and journal, for all that came meanwhile at once; rename; zarr.json with

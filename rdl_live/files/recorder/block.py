@@ -141,7 +141,7 @@ class BlockWriter:
         """Return when the disk has saved blocks, all of one batch at the cost of one journal sync.
 
         Raises:
-            OSError: the disk refuses; the first of several errors, after all else was tried. `written` tells what
+            OSError: the disk refuses; the first of several errors, after all else was tried. `written` says what
                 is safe.
         """
         errors: list[OSError] = []

@@ -160,7 +160,7 @@ class Drain:
             size = block.values.nbytes
             try:
                 saved = self._save(block)
-            except Exception as error:  # whatever it is, the caller is told, and the rest is still tried
+            except Exception as error:  # whatever it is, the caller is informed, and the rest is still tried
                 self.fail(error)
                 self._forget(size)
                 continue

@@ -1,4 +1,4 @@
-"""What a recording holds, frame by frame, as its journal tells."""
+"""What a recording holds, frame by frame, as its journal says."""
 
 from functools import cache
 from typing import Any

@@ -147,7 +147,7 @@ def _idle(path: Path) -> Iterator[None]:
 
 
 def _check_length(deepest: Path) -> None:
-    """Ask the system for the deepest file: it does not exist, but tells if its path were too long."""
+    """Ask the system for the deepest file: it does not exist, but shows whether its path is too long."""
     try:
         deepest.stat()
     except FileNotFoundError:

@@ -141,7 +141,7 @@ def load_unrecorded(path: Path, layout: StreamLayout) -> Block:
 
 
 def _read(path: Path, size: int) -> bytes:
-    """Read a chunk, and not more of a wrong file than tells that it is larger."""
+    """Read a chunk, and not more of a wrong file than shows that it is larger."""
     with path.open("rb") as file:
         return file.read(size + 1)
 

@@ -106,7 +106,7 @@ class Recording(RawRecording):
 
 
 def corner_of(layout: StreamLayout) -> tuple[int, int] | None:
-    """Return the (y, x) of a frame's first pixel on the camera's chip, if a recording's layout tells."""
+    """Return the (y, x) of a frame's first pixel on the camera's chip, if a recording's layout says so."""
     noted = layout.provenance.get("corner_px")
     if not isinstance(noted, list | tuple) or len(noted) != 2:
         return None

@@ -54,7 +54,7 @@ def recover(path: str | Path, progress: Progress | None = None) -> RecoverReport
         OutputError: it is being recorded right now, or cannot be written.
     """
     path = Path(path)
-    content = read_journal(path)  # tells what is no recording before anything is opened to write
+    content = read_journal(path)  # refuses what is no recording before anything is opened to write
     _refuse_links(path, content)
     try:
         journal = Journal(path / JOURNAL, new=False)
@@ -128,7 +128,7 @@ def _is_whole(part: Path, content: JournalContent, block: BlockRecord) -> bool:
         return False
     try:
         load_block(part, content.layout, block)
-    except DataError:  # torn by a power cut: it stays where it is, and its series is told lost
+    except DataError:  # torn by a power cut: it stays where it is, and its series is reported lost
         return False
     return True
 

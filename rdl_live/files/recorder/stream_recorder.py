@@ -100,7 +100,7 @@ class StreamRecorder:
             layout: what will be recorded.
             overwrite: replace an existing Zarr folder.
             limits: memory, patience and disk space.
-            on_warning: told once each time that the disk falls behind; goes to the log by default.
+            on_warning: called each time that the disk falls behind; goes to the log by default.
             sink: where the chunks go; by default into the folder.
 
         Raises:

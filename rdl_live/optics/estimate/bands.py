@@ -76,6 +76,13 @@ class Bands:
     """Mean of the raw frames [photons]."""
     read_noise_e: float
     """Read noise of the camera [electrons], 0 where unknown."""
+    repeats: int = 1
+    """How often each frame of the camera stands among these."""
+
+    @property
+    def groups(self) -> int:
+        """Orientations that have frames of their own."""
+        return self.angles // self.repeats
 
     @property
     def otf(self) -> Otf:
@@ -104,8 +111,8 @@ class Bands:
 
     @property
     def frame_count(self) -> int:
-        """Frames in a series."""
-        return self.angles * self.phases
+        """Frames of the camera in a series."""
+        return self.groups * self.phases
 
     @property
     def wide_floor(self) -> float:
@@ -161,7 +168,7 @@ def _separated(photons: Tensor, means: Tensor, gains: Tensor, window: Tensor) ->
     return orders
 
 
-def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float = 0.0) -> Bands:
+def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float = 0.0, repeats: int = 1) -> Bands:
     """Window and separate T series.
 
     Args:
@@ -169,6 +176,7 @@ def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float =
         otf: detection OTF.
         harmonics: bands per orientation.
         read_noise_e: camera's read noise, for the floor where the OTF leaves none to measure.
+        repeats: how often each frame of the camera stands among these.
     """
     photons = exposure.photons
     grid = grid_of(otf, (photons.shape[-2], photons.shape[-1]), photons.device)
@@ -198,9 +206,10 @@ def separate(exposure: Exposure, otf: Otf, harmonics: int, read_noise_e: float =
         intensity=(levels / safe_mean).mean(dim=0),
         # A phase DFT is a mean of P frames, with 1 / P of the noise of one.
         floor=floor * phases,
-        fixed=_fixed(wide_spectrum, otf, photons.shape[-1], float(floor.mean()) / photons.shape[1]),
+        fixed=_fixed(wide_spectrum, otf, photons.shape[-1], float(floor.mean()) * repeats / photons.shape[1]),
         photons=photon_mean,
         read_noise_e=read_noise_e,
+        repeats=repeats,
     )
 
 

@@ -1,6 +1,5 @@
 """`estimate_patterns`: from raw series to the illumination that made them."""
 
-import cmath
 import math
 from collections.abc import Sequence
 
@@ -16,8 +15,9 @@ from rdl_live.optics.estimate.bands import Bands, Exposure, separate
 from rdl_live.optics.estimate.chance import chance_amplitudes
 from rdl_live.optics.estimate.correlate import find_summits
 from rdl_live.optics.estimate.grid import FINE, PLAIN
+from rdl_live.optics.estimate.harmonics import Seen, with_harmonics
 from rdl_live.optics.estimate.local import local_shares
-from rdl_live.optics.estimate.phases import Modulation, regress, relative_depth
+from rdl_live.optics.estimate.phases import Modulation, regress
 from rdl_live.optics.estimate.refine import Overlap, refine_k0
 from rdl_live.optics.estimate.search import Peak, choose_peaks
 from rdl_live.optics.estimate.sparse import few_spots
@@ -106,6 +106,8 @@ def estimate_patterns(
         pattern, strips = _pattern(bands, orientation, peak, fit, steps[orientation], confirmed, deepest, spots)
         patterns.append(pattern)
         profiles += [strips] if pattern.trusted else []
+    seen_at = {number: Seen(fit.k0, steps[number].phase_rad) for number, fit in enumerate(fits) if fit is not None}
+    patterns = with_harmonics(bands, patterns, seen_at)
     limits = [math.hypot(pattern.kx, pattern.ky) > _AT_LIMIT * highest for pattern in patterns if pattern.trusted]
     optics = verdict.doubt_of_optics(
         profiles,
@@ -142,7 +144,8 @@ def bands_of(
     # A mean shows what any of its terms is, in a fraction of the time.
     if not bool(torch.isfinite(exposure.levels).all()):
         raise DataError("the series holds values that are not finite (NaN or infinite); exclude those frames")
-    return separate(exposure, Otf.of(scope, channel), scope.pattern.harmonics, scope.camera.read_noise_e)
+    geometry = scope.pattern
+    return separate(exposure, Otf.of(scope, channel), geometry.harmonics, scope.camera.read_noise_e, geometry.repeats)
 
 
 def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> list[Peak | None]:
@@ -199,11 +202,19 @@ def _all_steps(bands: Bands, fits: Sequence[Fit | None]) -> dict[int, Steps]:
     Where some look uneven, they are taken for uneven only as far as chance does not explain it.
     """
     seen = {number: fit for number, fit in enumerate(fits) if fit is not None}
+    if bands.repeats > 1:
+        return {number: fit_steps(bands, number, fit.found, _of_others(fit.found)) for number, fit in seen.items()}
     steps = {number: fit_steps(bands, number, fit.found) for number, fit in seen.items()}
-    if bands.angles == 1 or all(one.even for one in steps.values()):
+    if bands.groups == 1 or all(one.even for one in steps.values()):
         return steps
     chance = chance_amplitudes(bands, [fit.k0 for fit in seen.values()])
     return {number: fit_steps(bands, number, fit.found, chance[number]) for number, fit in seen.items()}
+
+
+def _of_others(found: Modulation) -> float:
+    """Return the amplitude that the other carriers in the same frames leave by chance, from the orders they are in."""
+    orders = torch.fft.fft(found.amplitudes, norm="forward")[2:-1]
+    return 2 * float(orders.abs().square().mean().sqrt())
 
 
 def _pattern(
@@ -227,20 +238,17 @@ def _pattern(
         doubt = verdict.doubt_of_rival(found.coherence, other.coherence)
     doubt = doubt or verdict.doubt_of_steps(steps)
     # A quotient by a power that is known to a relative error r is too large by about r^2.
-    depths = [steps.modulation / (1 + steps.scale_sigma**2)]
+    depth = steps.modulation / (1 + steps.scale_sigma**2)
     if fit.split:
         own = abs(found.mean_amplitude)
-        depths[0] *= max(min(own + fit.split, deepest), own) / own
-    for harmonic in range(2, bands.harmonics + 1):
-        ratio, _ = relative_depth(bands, orientation, k0, harmonic)
-        depths.append(depths[-1] * (ratio * cmath.exp(-1j * steps.phase_rad)).real)
+        depth *= max(min(own + fit.split, deepest), own) / own
     overlap = Overlap(bands, k0)
-    relative = steps.modulation / depths[0] if fit.split else 1.0
+    relative = steps.modulation / depth if fit.split else 1.0
     pattern = Pattern(
         kx=k0[0],
         ky=k0[1],
         phases_rad=steps.phases_rad,
-        modulation=tuple(min(max(value, 0.0), 1.0) for value in depths),
+        modulation=(min(max(depth, 0.0), 1.0),),
         intensity=steps.intensity,
         local=() if doubt else local_shares(bands, orientation, overlap, min(relative, 1.0)),
         score=peak.z,

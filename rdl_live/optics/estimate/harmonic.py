@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.bands import Exposure, separate
-from rdl_live.optics.estimate.estimator import as_series
+from rdl_live.optics.estimate.estimator import as_series, search_range
 from rdl_live.optics.estimate.phases import relative_depth
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
@@ -41,7 +41,11 @@ def second_harmonic(
             found.append(500 * pattern.period_um)
     if 2 * len(found) <= len(patterns):
         return []
+    half = sum(found) / len(found)
+    _, finest = search_range(scope, channel or scope.channels[0])
+    # What the objective cannot let in is made by the dye.
+    cause = "three beams" if 1e3 / half <= finest else "a dye that is saturated or switched"
     return [
-        f"the stripes have a second harmonic, of {sum(found) / len(found):.0f} nm (three beams), which is not used: "
+        f"the stripes have a second harmonic, of {half:.0f} nm ({cause}), which is not used: "
         "set pattern.harmonics to 2 in the microscope file to gain its resolution"
     ]

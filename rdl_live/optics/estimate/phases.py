@@ -76,8 +76,8 @@ def regress(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
     amplitudes = (on_moved * still_power - on_still * mixed.conjugate()) / determinant
     brightness = (on_still * moved_power - on_moved * mixed) / determinant
     # Steps that are not equal leave mean(z) H S(k - k0) in the frames' mean, 1 / A of it in W: put it back.
-    if bands.angles > 1:
-        amplitudes = amplitudes + amplitudes.mean() / (bands.angles - 1)
+    if bands.groups > 1:
+        amplitudes = amplitudes + amplitudes.mean() / (bands.groups - 1)
     spread = floor * _inner(moved, moved).real
     spread_still = floor * _inner(still, still).real
     return Modulation(

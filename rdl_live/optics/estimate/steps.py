@@ -126,7 +126,7 @@ def _dirty_orders(bands: Bands) -> set[int]:
     With one orientation the frames' mean serves as widefield, so that order 0 vanishes whatever the steps are.
     """
     orders = {order % bands.phases for order in (*range(-bands.harmonics, 0), *range(2, bands.harmonics + 1))}
-    return orders | ({0} if bands.angles == 1 else set())
+    return orders | ({0} if bands.groups == 1 else set())
 
 
 def _dft(values: list[complex], order: int) -> complex:

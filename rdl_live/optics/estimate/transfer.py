@@ -186,7 +186,7 @@ def structure_beyond(bands: Bands) -> bool:
     wide = over_time(power(bands.wide_spectrum)).flatten()
     side = bands.side_power.flatten(1)
     noise, edge_noise = (
-        float(side.index_select(1, place).mean()) / bands.angles for place in (regions.inner, regions.outer)
+        float(side.index_select(1, place).mean()) / bands.groups for place in (regions.inner, regions.outer)
     )
     beyond, elsewhere, middle = (
         float(wide.index_select(0, place).mean()) / bands.times

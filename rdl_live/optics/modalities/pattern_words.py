@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.quality.dim_frames import dim_frames
 
 _CARRIED = 0.5
@@ -20,11 +20,23 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
             "period_um": pattern.period_um,
             "phases_deg": [math.degrees(phase) % 360.0 for phase in pattern.phases_rad],
             "modulation": pattern.modulation[0] if len(pattern.modulation) == 1 else list(pattern.modulation),
+            **harmonic_records(pattern),
             "score": pattern.score,
             "trusted": pattern.trusted,
         }
         for pattern in patterns
     ]
+
+
+def harmonic_records(pattern: Pattern) -> dict[str, list[float]]:
+    """Return periods of all harmonics and their phases beyond that of the first, where there is more than one."""
+    count = len(pattern.modulation)
+    if count == 1:
+        return {}
+    return {
+        "periods_um": [pattern.period_um / harmonic for harmonic in range(1, count + 1)],
+        "harmonic_shifts_deg": [math.degrees(pattern.shift_rad(order)) % 360.0 for order in range(1, count + 1)],
+    }
 
 
 def pattern_warnings(patterns: PatternSet) -> list[str]:
@@ -34,7 +46,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         if not pattern.trusted:
             causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
     if not causes:
-        return _uneven(patterns) + list(dim_frames(patterns).values())
+        return _uneven(patterns) + _lacking(patterns) + list(dim_frames(patterns).values())
     count = sum(len(indices) for indices in causes.values())
     found = []
     for indices in causes.values():
@@ -44,7 +56,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         found.append("no pattern is trusted, so the image is a filtered widefield image without super-resolution")
     else:
         found.append("super-resolution is missing along the orientations that are not trusted; they add widefield only")
-    return found + _uneven(patterns) + list(dim_frames(patterns).values())
+    return found + _uneven(patterns) + _lacking(patterns) + list(dim_frames(patterns).values())
 
 
 def _uneven(patterns: PatternSet) -> list[str]:
@@ -60,6 +72,20 @@ def _uneven(patterns: PatternSet) -> list[str]:
                 "nothing drifts during a series"
             )
     return found
+
+
+def _lacking(patterns: PatternSet) -> list[str]:
+    """Return a sentence where trusted orientations show no second harmonic."""
+    if patterns.harmonics < 2:
+        return []
+    lacking = [number for number, one in enumerate(patterns) if one.trusted and one.modulation[1] == 0]
+    if not lacking:
+        return []
+    named = _orientations(lacking, len(patterns))
+    return [
+        f"{named}: the second harmonic does not stand out of the noise, so the image has the resolution of linear SIM "
+        "there: use more light or average several time points; check that the dye is saturated or switched"
+    ]
 
 
 def _orientations(indices: list[int], count: int) -> str:

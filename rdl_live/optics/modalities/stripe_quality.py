@@ -70,7 +70,7 @@ def raw_quality(photons: Tensor, scope: Microscope, patterns: PatternSet, channe
 def _fitted_flicker(patterns: PatternSet | None) -> float | None:
     """Return how the light of the frames varies within orientations, free of what the pattern does to their means.
 
-    A pattern over few structures changes the mean of the frames; None where it cannot be told from flicker.
+    A pattern over few structures changes the mean of the frames; None where it cannot be distinguished from flicker.
     """
     if patterns is None or not patterns.trusted:
         return None

@@ -50,7 +50,7 @@ class Shift:
 
     @property
     def reliable(self) -> bool:
-        """Whether the peak can be told from chance."""
+        """Whether the peak can be distinguished from chance."""
         return self.score >= RELIABLE_SCORE
 
 

@@ -39,7 +39,7 @@ def flicker(photons: Tensor, *, order: SeriesOrder = SeriesOrder.ANGLE_PHASE) ->
 
     The frames' means are fitted by level(orientation) * exp(-rate * time), frames being equally spaced in
     time and series following one another. A sparse specimen in a small field changes its mean with the phase
-    of the pattern; this cannot be told from flicker. From one series alone, bleaching is known only
+    of the pattern; this cannot be distinguished from flicker. From one series alone, bleaching is known only
     within its error.
 
     Args:

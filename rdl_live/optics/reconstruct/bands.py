@@ -98,8 +98,8 @@ class BandTransform:
         return target
 
     def image(self, spectrum: Tensor) -> Tensor:
-        """Transform spectra back: SR images (T, 2y, 2x) float32."""
-        rows, columns = (2 * size for size in self._geometry.shape)
+        """Transform spectra back: SR images (T, SR y, SR x) float32."""
+        rows, columns = (self._geometry.factor * size for size in self._geometry.shape)
         halfway = torch.fft.ifft(spectrum, dim=-2)
         image = torch.empty(len(halfway), rows, columns, device=halfway.device)
         strip = rows
@@ -109,7 +109,7 @@ class BandTransform:
         for one, its in zip(image, halfway, strict=True):
             for start in range(0, rows, strip):
                 part = its[start : min(start + strip, rows)]
-                one[start : start + strip] = torch.fft.irfft(part, n=2 * self._geometry.padded[1], dim=-1)[:, :columns]
+                one[start : start + strip] = torch.fft.irfft(part, n=self._geometry.sr_padded[1], dim=-1)[:, :columns]
         return image
 
     def _widefield(self, pixels: Tensor, real: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ transform on the raw grid and lands at its place in the SR half-plane by block c
 the half-pixel shift to the SR grid, w and A are folded into one weight per band.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,10 +17,10 @@ from torch import Tensor
 from rdl_live.optics.estimate.refine import plane_wave
 from rdl_live.optics.fourier import frequencies, good_size, shift_phase
 from rdl_live.optics.otf import Otf
-from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.reconstruct.apodization import Apodization, apodization
 from rdl_live.optics.reconstruct.blocks import Block, band_blocks
-from rdl_live.optics.reconstruct.separation import separation
+from rdl_live.optics.reconstruct.separation import separation, shared_separation
 from rdl_live.optics.target import extended_cutoff
 
 MARGIN = 16
@@ -83,6 +84,8 @@ class Geometry:
     """Variance of the summed bands' noise / D, for raw frames of unit variance at mean brightness."""
     cutoff: float
     """Of the SR image [cycles/um]."""
+    factor: int = 2
+    """SR pixels for one of the camera's, each way."""
     excess: float = 0.0
     """Noise power of the widefield beyond its share of the frames' noise, relative to that: a fixed pattern adds up in
     the widefield alone."""
@@ -90,13 +93,22 @@ class Geometry:
     @property
     def sr_spectrum(self) -> tuple[int, int]:
         """(rows, columns) of the padded SR image's half-plane."""
-        return 2 * self.padded[0], self.padded[1] + 1
+        return half_plane(self.padded, self.factor)
+
+    @property
+    def sr_padded(self) -> tuple[int, int]:
+        """(y, x) of the padded SR image."""
+        return self.factor * self.padded[0], self.factor * self.padded[1]
 
     def radius(self) -> Tensor:
         """|k| on the SR half-plane [cycles/um], float32."""
-        sr_shape = (2 * self.padded[0], 2 * self.padded[1])
-        kx, ky = frequencies(sr_shape, self.otf.pixel_um / 2, half=True, device=self.power.device)
+        kx, ky = frequencies(self.sr_padded, self.otf.pixel_um / self.factor, half=True, device=self.power.device)
         return torch.hypot(kx.to(torch.float32), ky.to(torch.float32))
+
+
+def half_plane(padded: tuple[int, int], factor: int) -> tuple[int, int]:
+    """Return (rows, columns) of the half-plane of an image `factor` times as fine as a padded grid of even sizes."""
+    return factor * padded[0], factor * padded[1] // 2 + 1
 
 
 def build_geometry(
@@ -104,46 +116,69 @@ def build_geometry(
     patterns: PatternSet,
     shape: tuple[int, int],
     *,
+    factor: int = 2,
+    shared: bool = False,
     attenuation: Attenuation | None = None,
     device: torch.device | str = "cpu",
 ) -> Geometry:
-    """Compute all that depends on patterns and frame shape alone."""
+    """Compute all that depends on patterns and frame shape alone.
+
+    Args:
+        otf: detection OTF.
+        patterns: the illumination.
+        shape: (y, x) of a raw frame.
+        factor: how much finer the image is.
+        shared: all patterns are in every frame: their bands are taken for harmonics of one orientation.
+        attenuation: optional notch.
+        device: where to compute.
+    """
     # The margin is filled with mirror images, so it is never wider than the frame.
     padded = (good_size(shape[0] + min(MARGIN, shape[0] // 2)), good_size(shape[1] + min(MARGIN, shape[1] // 2)))
-    parts = [separation(pattern) for pattern in patterns]
+    parts = [shared_separation(patterns)] if shared else [separation(pattern) for pattern in patterns]
     noise = 1 / sum(1 / part.variance[0] for part in parts)
     unmixing = torch.stack([part.coefficients for part in parts])
     unmixing[:, 0] *= torch.tensor([noise / part.variance[0] for part in parts])[:, None]
-    widefield = _rectangle(otf, (0.0, 0.0), padded, 1.0, 1.0, attenuation, device)
+    grids = (padded, factor)
+    widefield = _rectangle(otf, (0.0, 0.0), grids, 1.0, 1.0, attenuation, device)
     sidebands = {}
     carriers, waves = [], []
-    for orientation, (pattern, part) in enumerate(zip(patterns, parts, strict=True)):
-        for harmonic, depth in enumerate(pattern.modulation, start=1):
-            # Of the two sidebands, each the other's conjugate, take the one whose centre is in the half-plane that is
-            # kept: most of the other one would have to be mirrored.
-            side = -1 if pattern.kx > 0 else 1
-            k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
-            unmixing[orientation, 2 * harmonic] *= side
-            wave = plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device)
-            carriers.append(wave * _over_field(pattern.local, shape, device) if pattern.local else wave)
-            waves.append(k0)
-            if depth > 0 and pattern.trusted:
-                strength = noise / part.variance[harmonic]
-                found = _rectangle(otf, k0, padded, depth / 2, strength, attenuation, device)
-                sidebands[orientation, harmonic - 1] = found
+    for orientation, band, harmonic, pattern in _bands_of(patterns, shared):
+        # Of the two sidebands, each the other's conjugate, take the one whose centre is in the half-plane that is
+        # kept: most of the other one would have to be mirrored.
+        side, depth = -1 if pattern.kx > 0 else 1, pattern.modulation[harmonic - 1]
+        k0 = (side * harmonic * pattern.kx, side * harmonic * pattern.ky)
+        unmixing[orientation, 2 * band] *= side
+        wave = plane_wave((-k0[0], -k0[1]), shape, otf.pixel_um, device)
+        carriers.append(wave * _over_field(pattern.local, shape, device) if pattern.local else wave)
+        waves.append(k0)
+        if depth > 0 and pattern.trusted:
+            strength = noise / parts[orientation].variance[band]
+            found = _rectangle(otf, k0, grids, depth / 2, strength, attenuation, device)
+            sidebands[orientation, band - 1] = found
     return Geometry(
         shape=shape,
         padded=padded,
         otf=otf,
         unmixing=unmixing.to(device=device, dtype=torch.float32),
-        carriers=torch.stack(carriers).reshape(len(patterns), patterns.harmonics, *shape),
-        k0=torch.tensor(waves, dtype=torch.float64, device=device).reshape(len(patterns), patterns.harmonics, 2),
+        carriers=torch.stack(carriers).reshape(len(parts), -1, *shape),
+        k0=torch.tensor(waves, dtype=torch.float64, device=device).reshape(len(parts), -1, 2),
         widefield=widefield,
         sidebands=sidebands,
-        power=_power(padded, widefield, sidebands, device),
+        power=_power(grids, widefield, sidebands, device),
         noise=noise,
         cutoff=extended_cutoff(otf.cutoff, patterns),
+        factor=factor,
     )
+
+
+def _bands_of(patterns: PatternSet, shared: bool) -> Iterator[tuple[int, int, int, Pattern]]:
+    """Yield (orientation, number of the band in it from 1 on, harmonic, pattern) of every sideband."""
+    for number, pattern in enumerate(patterns):
+        if shared:
+            yield 0, number + 1, 1, pattern
+            continue
+        for harmonic in range(1, len(pattern.modulation) + 1):
+            yield number, harmonic, harmonic, pattern
 
 
 def _over_field(shares: tuple[tuple[float, ...], ...], shape: tuple[int, int], device: torch.device | str) -> Tensor:
@@ -159,27 +194,28 @@ def with_excess(geometry: Geometry, excess: float) -> Geometry:
         return geometry
     band, factor = geometry.widefield, (1 + geometry.excess) / (1 + excess)
     widefield = Rectangle(band.low, band.transfer * factor, band.gain * factor)
-    power = _power(geometry.padded, widefield, geometry.sidebands, geometry.power.device)
+    power = _power((geometry.padded, geometry.factor), widefield, geometry.sidebands, geometry.power.device)
     return replace(geometry, widefield=widefield, power=power, excess=excess)
 
 
 def _rectangle(
     otf: Otf,
     k0: tuple[float, float],
-    padded: tuple[int, int],
+    grids: tuple[tuple[int, int], int],
     amplitude: float,
     strength: float,
     attenuation: Attenuation | None,
     device: torch.device | str,
 ) -> Rectangle:
     """Matched filter of the band T(k) = amplitude H(k + k0) over the SR frequencies that it fills."""
-    ranges = []
+    ranges, (padded, factor) = [], grids
     for size, centre in zip(padded, (-k0[1], -k0[0]), strict=True):
         per_um = size * otf.pixel_um
         # No further than the raw grid's Nyquist frequency around the band, nor the SR grid's around zero.
         reach = min(int(otf.cutoff * per_um) + 1, size // 2 - 1)
         middle = round(centre * per_um)
-        low, high = max(middle - reach, 1 - size), min(middle + reach, size - 1)
+        last = factor * size // 2 - 1
+        low, high = max(middle - reach, -last), min(middle + reach, last)
         ranges.append((low, torch.arange(low, high + 1, dtype=torch.float64, device=device) / per_um))
     (low_u, ky), (low_v, kx) = ranges
     at_x, at_y = (kx + k0[0]).to(torch.float32)[None, :], (ky + k0[1]).to(torch.float32)[:, None]
@@ -191,18 +227,19 @@ def _rectangle(
 
 
 def _power(
-    padded: tuple[int, int],
+    grids: tuple[tuple[int, int], int],
     widefield: Rectangle,
     sidebands: dict[tuple[int, int], Rectangle],
     device: torch.device | str,
 ) -> Tensor:
     """Sum the gains of all bands, +k0 and -k0, on the SR half-plane."""
-    target = torch.zeros(2 * padded[0], padded[1] + 1, dtype=torch.complex64, device=device)
+    padded, sr = grids[0], half_plane(*grids)
+    target = torch.zeros(sr, dtype=torch.complex64, device=device)
     ones = torch.ones((), dtype=torch.complex64, device=device).expand(padded)
-    for part in band_blocks(widefield.gain, widefield.low, padded, (2 * padded[0], padded[1] + 1), real=True):
+    for part in band_blocks(widefield.gain, widefield.low, padded, sr, real=True):
         part.add(ones, target)
     for band in sidebands.values():
-        for part in band_blocks(band.gain, band.low, padded, (2 * padded[0], padded[1] + 1)):
+        for part in band_blocks(band.gain, band.low, padded, sr):
             part.add(ones, target)
     return target.real.contiguous()
 
@@ -257,10 +294,10 @@ def _weighted(geometry: Geometry, band: Rectangle, quotient: Tensor, *, real: bo
     v = torch.arange(band.low[1], band.low[1] + band.transfer.shape[1], device=device)[None, :]
     # The quotient of a real image's filter is even: v < 0 is read at the opposite frequency.
     there = quotient[torch.where(v < 0, -u, u) % rows, v.abs()]
-    pixel_um = geometry.otf.pixel_um
+    pixel_um, factor = geometry.otf.pixel_um, geometry.factor
     ky = u.to(torch.float64) / (geometry.padded[0] * pixel_um)
     kx = v.to(torch.float64) / (geometry.padded[1] * pixel_um)
-    # SR pixel 0 lies a quarter of a raw pixel before raw pixel 0; four times the samples keep intensities.
-    shift = 4 * shift_phase(kx, ky, -pixel_um / 4)
+    # The centre of SR pixel 0 lies before that of raw pixel 0; more samples, of the same intensities.
+    shift = factor**2 * shift_phase(kx, ky, 0.5 * pixel_um * (1 / factor - 1))
     weight = (band.transfer * there * shift).to(torch.complex64)
     return tuple(band_blocks(weight, band.low, geometry.padded, (rows, columns), real=real))

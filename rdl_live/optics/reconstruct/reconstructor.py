@@ -58,7 +58,7 @@ class Reconstructor:
         Raises:
             ConfigError: patterns and microscope do not fit, or the phases cannot be separated.
         """
-        patterns.check(scope.pattern.angles, scope.pattern.phases)
+        patterns.check(*scope.pattern.pattern_counts)
         if len(shape) != 2:
             raise ConfigError(f"shape must be the (y, x) of a raw frame, got {tuple(shape)}")
         if wiener is not None and not 0 < wiener < 100:
@@ -67,7 +67,15 @@ class Reconstructor:
         self.device = torch.device(device)
         self._apodization = apodization
         otf = Otf.of(scope, channel)
-        self._geometry = build_geometry(otf, patterns, self.shape, attenuation=attenuation, device=self.device)
+        self._geometry = build_geometry(
+            otf,
+            patterns,
+            self.shape,
+            factor=scope.pattern.sr_factor,
+            shared=scope.pattern.shared,
+            attenuation=attenuation,
+            device=self.device,
+        )
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._rolling = Rolling(self._geometry, self._transform)
         self._plan: Plan | None = None
@@ -87,7 +95,8 @@ class Reconstructor:
             series: raw ADU (angle, phase, y, x), or with time in front.
 
         Returns:
-            float32 (2y, 2x), or (time, 2y, 2x); photons per raw pixel area, corners coincide with the raw image's.
+            float32 (SR y, SR x), or with time in front; photons per raw pixel area, corners coincide with the raw
+            image's.
 
         Raises:
             DataError: other axes or frame shape than prepared for.

@@ -1,6 +1,6 @@
 """Which sums of the phase steps give the bands, and how noisy those are.
 
-A frame of one orientation is a_j (b_0 + sum_h (b_h exp(i h phi_j) + conj.)); with unequal steps or flicker the
+A frame of one orientation is a_j (b_0 + sum_h (b_h exp(i (h phi_j + c_h)) + conj.)); with unequal steps or flicker the
 phase DFT no longer separates it, the pseudo-inverse of that matrix does (Gustafsson 2000; Wicker 2013,
 10.1364/OE.21.002032).
 """
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.errors import ConfigError
-from rdl_live.optics.pattern import Pattern
+from rdl_live.optics.pattern import Pattern, PatternSet
 
 _WORST_CONDITION = 50.0
 _DARKEST = 0.02
@@ -42,7 +42,8 @@ def separation(pattern: Pattern) -> Separation:
         return _mean_only(float(gains.sum()), len(gains), harmonics)
     columns = [torch.ones_like(phases)]
     for harmonic in range(1, harmonics + 1):
-        columns += [2 * torch.cos(harmonic * phases), -2 * torch.sin(harmonic * phases)]
+        turns = harmonic * phases + pattern.shift_rad(harmonic)
+        columns += [2 * torch.cos(turns), -2 * torch.sin(turns)]
     mixing = gains[:, None] * torch.stack(columns, dim=1)
     if bool((gains <= 0).any()) or float(torch.linalg.cond(mixing)) > _WORST_CONDITION:
         degrees = ", ".join(f"{math.degrees(phase):.0f}" for phase in pattern.phases_rad)
@@ -57,6 +58,42 @@ def separation(pattern: Pattern) -> Separation:
     for harmonic in range(1, harmonics + 1):
         real, imag = 2 * harmonic - 1, 2 * harmonic
         variance.append(float(covariance[real, real] + covariance[imag, imag]))
+    return Separation(unmixing, tuple(variance))
+
+
+def shared_separation(patterns: PatternSet) -> Separation:
+    """Return the unmixing of frames that hold all patterns at once, the first harmonic of each.
+
+    Its bands are b_0 and one for every pattern, in their order; of those not trusted nothing is taken.
+
+    Raises:
+        ConfigError: the phases are too much alike to be separated.
+    """
+    used = [number for number, pattern in enumerate(patterns) if pattern.trusted]
+    gains = torch.tensor([pattern.gains for pattern in patterns], dtype=torch.float64)
+    light = gains[used].mean(dim=0) if used else gains.mean(dim=0)
+    count = len(patterns)
+    if not used:
+        return _mean_only(float(light.sum()), len(light), count)
+    columns = [torch.ones_like(light)]
+    for number in used:
+        phases = torch.tensor(patterns[number].phases_rad, dtype=torch.float64)
+        columns += [2 * torch.cos(phases), -2 * torch.sin(phases)]
+    mixing = light[:, None] * torch.stack(columns, dim=1)
+    if bool((light <= 0).any()) or float(torch.linalg.cond(mixing)) > _WORST_CONDITION:
+        raise ConfigError(
+            "the frames cannot be taken apart into the carriers of the lattice: it must move by a seventh of its "
+            "period from frame to frame, and every frame must hold light; check the steps of the pattern"
+        )
+    found = torch.linalg.pinv(mixing)
+    covariance = found @ torch.diag(light) @ found.T
+    unmixing = torch.zeros(1 + 2 * count, len(light), dtype=torch.float64)
+    unmixing[0] = found[0]
+    variance = [float(covariance[0, 0]), *[math.inf] * count]
+    for place, number in enumerate(used):
+        real = 1 + 2 * place
+        unmixing[1 + 2 * number : 3 + 2 * number] = found[real : real + 2]
+        variance[1 + number] = float(covariance[real, real] + covariance[real + 1, real + 1])
     return Separation(unmixing, tuple(variance))
 
 

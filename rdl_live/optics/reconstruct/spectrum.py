@@ -32,9 +32,9 @@ def measure_damping(geometry: Geometry, matched: Tensor, noise: SeriesNoise) -> 
     radius = geometry.radius()
     rings, step = _rings(geometry, radius)
     count = int(rings.max()) + 1
-    # Factor 16: the filters hold the 4 of the finer grid. A transform sums the variance of all pixels.
+    # The filters hold the square of the factor, for the finer grid. A transform sums the variance of all pixels.
     level = geometry.noise * floor * geometry.padded[0] * geometry.padded[1]
-    power = radial_mean((matched.real**2 + matched.imag**2) / 16, rings, count)
+    power = radial_mean((matched.real**2 + matched.imag**2) / geometry.factor**4, rings, count)
     gain = radial_mean(geometry.power, rings, count)
     gain2 = radial_mean(geometry.power**2, rings, count)
     sizes = torch.bincount(rings.flatten(), minlength=count)

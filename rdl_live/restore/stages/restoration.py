@@ -38,7 +38,7 @@ class Restoration:
             ConfigError: the microscope gives series of several frames, or is not the one of the weights.
         """
         self._network: Care = weights.network
-        self._card, self._camera, self._warn = weights.card, context.scope.camera, WarnOnce(context.tell)
+        self._card, self._camera, self._warn = weights.card, context.scope.camera, WarnOnce(context.warn)
         if context.scope.pattern.frames != 1:
             raise ConfigError(
                 f"weights {self.name!r} restore single frames, the microscope {context.scope.name!r} gives "

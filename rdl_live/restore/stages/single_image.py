@@ -36,7 +36,7 @@ class SingleImage:
         Raises:
             ConfigError: the network is not made for this microscope.
         """
-        self._network, self._card, self._warn = weights.network, weights.card, WarnOnce(context.tell)
+        self._network, self._card, self._warn = weights.network, weights.card, WarnOnce(context.warn)
         self._half = quick_half(context.device)
         frames, factor = context.scope.pattern.frames, context.scope.pattern.sr_factor
         config = self._network.config

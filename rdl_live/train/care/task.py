@@ -83,7 +83,7 @@ class CareTask(TrainingTask[CareBatch]):
         for index in range(count):
             part = batch.part(index, count)
             found, target = self._found(network, part, index)
-            loss = loss + self._distance(*found, target)
+            loss = loss + self._learnt(network, part, *found, target)
             gains.append(float(_ratio(found[0].detach(), target, part).sqrt().mean()))
         return JudgedCare(loss / count, float(np.mean(gains)))
 
@@ -111,7 +111,9 @@ class CareTask(TrainingTask[CareBatch]):
                 made = present(tile.low)[:, :1]
             shown = _brought(tile.low, tile.high)
             rows.append([_plane(one) for one in (shown, made, tile.high)])
-        return rows
+        # Held-out patches of small fields differ in size; a picture has one.
+        sides = [min(row[0].shape[axis] for row in rows) for axis in (0, 1)] if rows else [0, 0]
+        return [[one[: sides[0], : sides[1]] for one in row] for row in rows]
 
     def held_out(self, network: Network) -> Iterator[tuple[Tensor, Tensor]]:
         """Give what the networks say of each held-out patch (parts, ...), and the target (...), in its normalised unit.
@@ -144,6 +146,28 @@ class CareTask(TrainingTask[CareBatch]):
     def _found(self, network: Care, part: CareBatch, index: int) -> tuple[tuple[Tensor, Tensor], Tensor]:
         shown, target = _normalised(network, part)
         return network.said(network.members[index], shown), target
+
+    def _learnt(self, network: Care, part: CareBatch, mean: Tensor, scale: Tensor, target: Tensor) -> Tensor:
+        """Return what is minimised.
+
+        A likelihood is weighed with each pixel's own scale (Seitzer et al. 2022, arXiv:2203.09168, beta = 1): its
+        optimum stays where it is, and the mean learns as from absolute errors; unweighed, the surest pixels of the
+        background outvote all others. Where pairs are of any amount of light, errors count relative to those of what
+        was shown, so that all of them count alike.
+        """
+        if self.settings.loss is CareLoss.MSE:
+            each = (mean - target).square()
+        elif self.settings.loss is CareLoss.MAE:
+            each = (mean - target).abs()
+        else:
+            each = negative_log_likelihood(mean, scale, target) * scale.detach()
+        if not network.config.relative:
+            return each.mean()
+        shown = (_brought(part.low, target) - target).abs()
+        axes = tuple(range(1, target.ndim))
+        reference = shown.square() if self.settings.loss is CareLoss.MSE else shown
+        least = 1e-3 * target.abs().mean(dim=axes) + 1e-9
+        return (each.mean(dim=axes) / (reference.mean(dim=axes) + least)).mean()
 
     def _distance(self, mean: Tensor, scale: Tensor, target: Tensor) -> Tensor:
         if self.settings.loss is CareLoss.LAPLACE:

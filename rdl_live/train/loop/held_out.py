@@ -45,7 +45,7 @@ def neighbours(time: int, times: Sequence[int], reach: int) -> list[int]:
 
 
 def fingerprint(series: npt.NDArray[np.generic]) -> str:
-    """Return what tells one recording from another: a hash of its first series or stack."""
+    """Return what distinguishes one recording from another: a hash of its first series or stack."""
     return hashlib.sha256(np.ascontiguousarray(series).tobytes()).hexdigest()[:16]
 
 

@@ -24,7 +24,7 @@ class JudgedImages:
     truth: Tensor
     """What should have, (n, 2y, 2x) of the view."""
     covered: float | None = None
-    """Share of pixels within the nominal 90 % interval; None where the network tells no error."""
+    """Share of pixels within the nominal 90 % interval; None where the network estimates no error."""
 
     @property
     def gain(self) -> float:

@@ -1,7 +1,7 @@
 """Several processes, each with a GPU or some CPU cores, that train one network: gradients are averaged at every step.
 
-Started by `torchrun --nproc-per-node N -m rdl_live.cli train ...`, which tells each process through the environment who
-it is. A training by N processes gives the losses of one with N times the batch.
+Started by `torchrun --nproc-per-node N -m rdl_live.cli train ...`, which gives each process its number in the
+environment. A training by N processes gives the losses of one with N times the batch.
 """
 
 import os
@@ -60,7 +60,7 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave; after an error without waiting for the others, who are told by the broken connection."""
+        """Leave; after an error without waiting for the others, who notice the broken connection."""
         if self.world > 1:
             if error is None:
                 distributed.barrier()

@@ -1,4 +1,4 @@
-"""What every training is told: frozen, and written into the weights."""
+"""What every training is given: frozen, and written into the weights."""
 
 from typing import Annotated
 

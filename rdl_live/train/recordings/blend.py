@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from rdl_live.train.recordings.trainer import PairTask
 from rdl_models import Network
@@ -18,7 +19,7 @@ from rdl_models.architecture import ScalesError
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """a."""
 _MOST = 1.5
-"""Factor by which the error that is told may change at most, either way."""
+"""Factor by which the expected error may change at most, either way."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Blend:
 
 
 def best_blend(task: PairTask, started: Network, trained: Network) -> Blend:
-    """Return the share of the change that does best, its error told as rightly as at the start.
+    """Return the share of the change that does best, its error estimated as well as at the start.
 
     Args:
         task: asks the judge.
@@ -39,16 +40,24 @@ def best_blend(task: PairTask, started: Network, trained: Network) -> Blend:
         trained: as it ended.
     """
     networks = [blended(started, trained, share) for share in SHARES]
-    errors = [float(task.errors(one).mean()) for one in networks]
-    best = errors.index(min(errors))
+    errors = [task.errors(one) for one in networks]
+    means = [float(one.mean()) for one in errors]
+    best = means.index(min(means))
     network = networks[best]
     if best and isinstance(network, ScalesError):
-        # What the head reads has changed below it: its errors are to fall as the judge sees the true ones fall.
+        # What the head reads has changed below it: its errors are to fall as far as the true ones surely do.
         before, after = task.told(started), task.told(network)
         if before and after:
-            factor = math.sqrt(max(errors[best], 0.0)) * before / after
+            factor = _surely(errors[best]) * before / after
             network.scale_error(min(max(factor, 1 / _MOST), _MOST))
     return Blend(SHARES[best], network)
+
+
+def _surely(errors: Tensor) -> float:
+    """Return the ratio of errors (root mean square) that the judge is rather sure of: two standard errors above its
+    estimate, which has been chosen for being small; 1 at most."""
+    chance = float(errors.std()) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
+    return math.sqrt(min(max(float(errors.mean()) + 2 * chance, 0.0), 1.0))
 
 
 def blended(started: Network, trained: Network, share: float) -> Network:

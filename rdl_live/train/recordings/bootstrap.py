@@ -54,12 +54,20 @@ class Draws:
         self._times = np.concatenate(counts).astype(np.float64)
         counts = [np.ones((1, places)), rng.multinomial(places, np.full(places, 1 / places), RESAMPLES)]
         self._places = np.concatenate(counts).astype(np.float64) * areas
+        # Drawn n times from n with replacement, the mean varies by (n - 1) / n of what it truly does.
+        self._few = math.sqrt(_undrawn(times) * _undrawn(int((areas > 0).sum())))
 
     def means(self, values: Values) -> Values:
         """Return the means of values (times, places): of the data, then of every draw."""
         total = self._times.sum(1) * self._places.sum(1)
         found: Values = np.einsum("rt,tp,rp->r", self._times, values, self._places) / np.maximum(total, 1e-30)
+        found[1:] = found[0] + self._few * (found[1:] - found[0])
         return found
+
+
+def _undrawn(count: int) -> float:
+    """Return by how much too small the variance of drawn means is."""
+    return count / (count - 1) if count > 1 else 1.0
 
 
 def interval(means: Values) -> Interval:
@@ -72,6 +80,6 @@ def interval(means: Values) -> Interval:
 
 
 def root_quotient(part: Values, whole: Values) -> Interval:
-    """Return the root of a quotient of means; infinite where the denominator cannot be told from 0."""
+    """Return the root of a quotient of means; infinite where the denominator cannot be distinguished from 0."""
     quotient = np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
     return interval(np.sqrt(quotient.clip(min=0)))

@@ -5,7 +5,8 @@ Training, `compare` and the window ask this judge and no other.
 
 What an interval holds: the chance of places, time points and photons (resampled, `bootstrap`); that the patterns may
 be wrong (the same question under patterns found in other time points); that the image shown to the user is made of all
-photons and the judged one of four fifths of them. What no photon shows is taken to be equally wrong in all of them.
+photons and the judged one of four fifths of them. What no photon shows is taken to be equally wrong in all of them; how
+wrong, is known from the share of it that the Wiener filter expects where the patterns are trusted, and not known else.
 """
 
 import math
@@ -58,6 +59,8 @@ class Sample:
     """The same in each band, (denoisers, bands, times, places)."""
     others: Values
     """The same under other patterns, (denoisers, sets of patterns, times, places)."""
+    known: bool = True
+    """Whether all patterns are trusted. Without them nothing shows how large the error is that no photon shows."""
 
     def judged(self, number: int, chosen: Sequence[int] | None = None) -> "Judged":
         """Compare one denoiser with the first.
@@ -77,6 +80,10 @@ class Sample:
         if math.isfinite(ratio.value) and ratio.value > 0:
             step = beside / (2 * ratio.value * whole[0])
             ratio = ratio.widened(step, step)
+            if not self.known:
+                # With more error that is the same in both, the ratio lies between this one and 1; and what changes
+                # of the error that nobody sees may be as much as what is seen to change.
+                ratio = ratio.widened(abs(1 - ratio.value), abs(1 - ratio.value))
         bands = [interval(draws.means(one[times]) / max(whole[0], 1e-30)) for one in self.bands[number]]
         seen = self.less[number, times].mean(axis=0)[self.areas > 0]
         return Judged(
@@ -95,7 +102,7 @@ class Judged:
     """One denoiser against the first."""
 
     ratio: Interval
-    """Error relative to that of the first (root mean square); infinite where that cannot be told from 0."""
+    """Error relative to that of the first (root mean square); infinite where that cannot be distinguished from 0."""
     less: Interval
     """Mean square error less that of the first [photons^2]."""
     error: float
@@ -146,7 +153,7 @@ class Reference:
 
 @torch.no_grad()
 def told(network: nn.Module, asked: Sequence[Question]) -> float | None:
-    """Return the mean error that a denoiser tells of its images [photons]; None where it tells none."""
+    """Return the mean error that a denoiser expects of its images [photons]; None where it expects none."""
     found = []
     for question in asked:
         sigma = ask(network, question.evidence).sigma
@@ -173,7 +180,7 @@ def measure(
         times: time points that may judge; at most `MOST_TIMES` are looked at.
         area: what of the frame judges, (y, x), 1 or 0; all of it where left out.
         others: other patterns that may be the true ones, see `other_patterns`.
-        progress: told what is done.
+        progress: called with what is done.
 
     Raises:
         DataError: nothing of the recording is left to judge by.
@@ -195,7 +202,8 @@ def measure(
         pieces.append(row)
     whole = torch.ones(film.shape) if area is None else area
     areas = np.concatenate([_areas(one, whole) for one in places])
-    return Sample(areas, *(_joined(pieces, part) for part in range(len(pieces[0][0]))))
+    first, less, bands, rest = (_joined(pieces, part) for part in range(len(pieces[0][0])))
+    return Sample(areas, first, less, bands, rest, known=all(one.trusted for one in film.patterns))
 
 
 _Piece = tuple[Values, Values, Values, Values]

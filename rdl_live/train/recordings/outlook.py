@@ -45,7 +45,7 @@ class Outlook:
     likely: Likely
     error: float | None
     """Of the denoiser's image relative to that of the Wiener estimate (root mean square); None where both are too small
-    to be told from nothing."""
+    to be distinguished from nothing."""
     expected: float | None
     """The same as the denoiser expects it of itself; None where it does not."""
     smallest_gain: float | None

@@ -58,7 +58,7 @@ def learn(
     overwrite: bool = False,
     name: str | None = None,
     watch: Callable[[Step], bool | None] = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
     rehearse: Callable[[PairTask], TrainingTask[Any]] | None = None,
 ) -> Result:
     """Go on training the denoiser on noisy recordings alone.
@@ -73,8 +73,8 @@ def learn(
         resume: go on from the checkpoint.
         overwrite: replace what is there.
         name: of the weights; by default that of the file.
-        watch: told of every step; ends the training by returning True (the checkpoint is kept).
-        tell: told what is found on the way, in sentences.
+        watch: called with every step; ends the training by returning True (the checkpoint is kept).
+        notify: called with what is found on the way, in sentences.
         rehearse: mixes what was learnt before into the task, against forgetting; `rdl_live.train.train_on_films` does.
 
     Raises:
@@ -91,7 +91,7 @@ def learn(
         if auto:
             settings = settings.replace(scheme=motion.scheme)
         settings = settings.replace(reach=motion.reach)
-        tell(motion.words)
+        notify(motion.words)
     if settings.scheme is Scheme.TIS and motion is not None and motion.scheme is Scheme.SPLIT and not force:
         words.append("nothing was trained: use `rdl-live train split` (or `train auto`) on this recording")
         return Result(None, settings.scheme, motion, None, tuple(words))
@@ -108,7 +108,7 @@ def learn(
             "denoise; nothing was trained, keep the weights that you have"
         )
         return Result(None, settings.scheme, motion, None, tuple(words))
-    if not finished(training, outputs, _Pace(training, watch, tell)):
+    if not finished(training, outputs, _Pace(training, watch, notify)):
         words.append(outputs.stopped)
         return Result(None, settings.scheme, motion, None, tuple(words))
     blend = best_blend(task, training.started, training.learnt)
@@ -128,9 +128,9 @@ class _Pace:
     """Says after some steps whether the minutes are enough, as it watches them."""
 
     def __init__(
-        self, training: Training[Any], watch: Callable[[Step], bool | None], tell: Callable[[str], None]
+        self, training: Training[Any], watch: Callable[[Step], bool | None], notify: Callable[[str], None]
     ) -> None:
-        self._training, self._watch, self._tell = training, watch, tell
+        self._training, self._watch, self._notify = training, watch, notify
         self._first = training.state.step
 
     def __call__(self, step: Step) -> bool | None:
@@ -139,7 +139,7 @@ class _Pace:
             expected = state.step * 60 * settings.minutes / max(state.seconds, 1e-9)
             if expected < ENOUGH:
                 minutes = math.ceil(ENOUGH * state.seconds / state.step / 60)
-                self._tell(
+                self._notify(
                     f"{settings.minutes:g} minutes are about {expected:.0f} steps on this computer; {ENOUGH} usually "
                     f"decide whether anything is gained: --minutes {minutes}"
                 )
@@ -169,14 +169,13 @@ def _card(
     share: float,
 ) -> Card:
     """Return the metadata of weights that were trained on recordings."""
-    held = {id(moment.film): moment.fellows for moment in moments.held}
     recordings = [
         {
             "name": film.name,
             "fingerprint": film.fingerprint,
             "time_points": len(film),
             "first": film.first,
-            "held_out": [film.first + time for time in held.get(id(film), ())],
+            "held_out": [film.first + moment.time for moment in moments.judging(film)],
             "held_out_place": None if (place := moments.places[id(film)]) is None else place.record(),
             "microscope": film.scope.name,
             "photons": round(float(film.photons(0).mean()), 3),

@@ -50,8 +50,8 @@ class PairTask(TrainingTask[Pairs]):
     def network(self) -> Network:
         """Return a copy of the network that is started from, ready to learn.
 
-        What tells the error does not learn: it was taught on very many scenes when its images were done, and the few of
-        a rehearsal would only upset it.
+        What estimates the error does not learn: it was taught on very many scenes when its images were done, and the
+        few of a rehearsal would only upset it.
         """
         network = copy.deepcopy(self._started).requires_grad_(True).train()
         if isinstance(network, EstimatesError) and network.spread is not None:
@@ -74,7 +74,7 @@ class PairTask(TrainingTask[Pairs]):
         return self._reference.errors(network)
 
     def told(self, network: Network) -> float | None:
-        """Return the mean error that a network tells of itself on what is held out [photons]; None if it tells none."""
+        """Return the mean error that a network expects on what is held out [photons]; None if it expects none."""
         return told(network, self.held)
 
     def identity(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rdl_live.train.simulated.scene import Batch
 ALONE = 0.25
 """Weight of the network's image before it is fused with the data."""
 SPREAD = 0.1
-"""Weight of the error that the network tells of itself; it shares no weights with the image."""
+"""Weight of the error that the network expects of itself; it shares no weights with the image."""
 COVERED = 0.9
 """Share of pixels whose error is to be within `WITHIN` standard errors."""
 WITHIN = 1.645

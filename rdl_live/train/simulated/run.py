@@ -50,7 +50,7 @@ def train_denoiser(
         resume: go on from the checkpoint.
         overwrite: replace what is there.
         name: of the weights; by default that of the file.
-        watch: told of every step.
+        watch: called with every step.
         processes: those that train together, joined; only the first one writes.
         board: folder for TensorBoard.
 
@@ -93,7 +93,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
     if settings.grow and settings.error_only:
         raise ConfigError("--grow --error-only: new scales change the images; leave one of the two out")
     if settings.start is None:
-        new_network(settings)  # what cannot be made is told now
+        new_network(settings)  # what cannot be made is refused now
         return lambda: new_network(settings)
     loaded = trained_further(settings.start, settings.architecture)
     network = _changed(loaded.network, settings).requires_grad_(not settings.error_only).train()
@@ -111,7 +111,7 @@ def maker(settings: TrainSettings) -> Callable[[], nn.Module]:
 
 
 def _error_head(network: Network, settings: TrainSettings) -> nn.Module:
-    """Return the head that tells the error: a new one if the settings say how large."""
+    """Return the head that estimates the error: a new one if the settings say how large."""
     if not isinstance(network, EstimatesError):
         raise ConfigError(f"--error-only: networks of {settings.architecture!r} tell no error")
     try:

@@ -82,7 +82,7 @@ class TrainSettings(LoopSettings):
     grow: bool = False
     """Give the weights to start from, of one scale, the scales of the shipped network."""
     error_only: bool = False
-    """Train nothing but the head that tells the error: the images of the weights to start from stay as they are."""
+    """Train nothing but the head that estimates the error: the images of the weights to start from stay as they are."""
     half_precision: bool = True
     """Convolutions in bfloat16, everything else in float32."""
     scenes: SceneSettings = SceneSettings()

@@ -41,7 +41,7 @@ class SceneSource:
     judge: Callable[..., JudgedImages]
     """(network, batch, half=...) -> what to minimise."""
     reference: str
-    """What errors are told relative to."""
+    """What errors are given relative to."""
 
 
 SOURCES = Table(

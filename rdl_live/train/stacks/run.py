@@ -47,7 +47,7 @@ def train_on_volumes(
     resume: bool = False,
     overwrite: bool = False,
     watch: Callable[[Step], bool | None] = lambda _: None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> VolumeResult:
     """Train a denoiser of z-stacks on noisy recordings alone.
 
@@ -60,8 +60,8 @@ def train_on_volumes(
         device: where.
         resume: go on from the checkpoint.
         overwrite: replace what is there.
-        watch: told of every step; ends the training by returning True (the checkpoint is kept).
-        tell: told what is found on the way, in sentences.
+        watch: called with every step; ends the training by returning True (the checkpoint is kept).
+        notify: called with what is found on the way, in sentences.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -73,7 +73,7 @@ def train_on_volumes(
     change = _most([measure_change(film) for film in films])
     if auto:
         settings = settings.replace(scheme=change.scheme)
-    tell(change.words)
+    notify(change.words)
     if change.of(settings.scheme) > MOST and not force:
         what = "time points" if settings.scheme is VolumeScheme.TIS else "planes"
         other = VolumeScheme.SIS if settings.scheme is VolumeScheme.TIS else VolumeScheme.TIS

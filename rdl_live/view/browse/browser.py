@@ -68,12 +68,12 @@ class Browser(QWidget):
         self._request = self.controls.request
         self._spectrum: QWidget | None = None
         self.commands = Actions(self)
-        self.pictures = PictureCommands(self, self.grid, self.memory, self.shot, self._picture_name, self._tell)
+        self.pictures = PictureCommands(self, self.grid, self.memory, self.shot, self._picture_name, self._notify)
         self._lay_out()
         self._make_actions()
         self._recall()
         self._came.connect(self._show, Qt.ConnectionType.QueuedConnection)
-        self._failed.connect(self._tell_failure, Qt.ConnectionType.QueuedConnection)
+        self._failed.connect(self._notify_failure, Qt.ConnectionType.QueuedConnection)
         self._worker: LatestWorker[Request, Shown] = LatestWorker(images.steps, self._came.emit, self._failed.emit)
         self.controls.wanted.connect(self.ask)
         self.ask(self._request)
@@ -134,7 +134,7 @@ class Browser(QWidget):
             self.controls.show_marks(self._marks_of(*image))
         self._request = request
         self.controls.ready = False
-        self._tell_state("reading …")
+        self._show_state("reading …")
         self._worker.ask(request)
         # The window may be gone by then.
         QTimer.singleShot(PATIENCE_MS, lambda: self._clear_late(request) if isalive(self) else None)  # type: ignore[no-untyped-call]
@@ -149,7 +149,7 @@ class Browser(QWidget):
             return
         self.shown = shown
         if shown.problem:
-            self._tell(shown.problem, Severity.ERROR)
+            self._notify(shown.problem, Severity.ERROR)
         if "denoised" in shown.pictures or shown.request.denoiser != NO_DENOISER:
             self.grid.show_pane("denoised", True)
         elif shown.done:
@@ -165,7 +165,7 @@ class Browser(QWidget):
         scope = self.source.microscope
         waits = "sim" not in shown.pictures and (scope is None or scope.image_name == "sim")
         computing = "computing the SIM image …" if waits and shown.pictures else "computing …"
-        self._tell_state("" if shown.done else computing)
+        self._show_state("" if shown.done else computing)
         self._show_about()
         if shown.patterns is not None and shown.patterns is not self._patterns:
             self._patterns = shown.patterns
@@ -197,7 +197,7 @@ class Browser(QWidget):
             canvas.busy_text = text
             canvas.update()
 
-    def _tell_state(self, text: str) -> None:
+    def _show_state(self, text: str) -> None:
         request = self._request
         words = self.controls.marks.words(request.where.time)
         parts = [self.controls.marks.summary, f"this one: {words}" if words != "complete" else "", text]
@@ -284,14 +284,14 @@ class Browser(QWidget):
             return "raw", "widefield"
         return ("sim", "denoised") if denoised else ("widefield", "sim")
 
-    def _tell(self, text: str, severity: Severity, details: str = "") -> None:
+    def _notify(self, text: str, severity: Severity, details: str = "") -> None:
         self.notices.add(Notice(0, severity, text, details))
 
-    def _tell_failure(self, error: Exception) -> None:
+    def _notify_failure(self, error: Exception) -> None:
         self.controls.ready = True
-        self._tell_state("")
+        self._show_state("")
         text = f"the images of this series could not be made ({type(error).__name__}: {error}); others may be fine"
-        self._tell(text, Severity.ERROR)
+        self._notify(text, Severity.ERROR)
 
     # What is remembered ---------------------------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class Browser(QWidget):
         self.remember()
         self.controls.play.setChecked(False)
         self._came.disconnect(self._show)
-        self._failed.disconnect(self._tell_failure)
+        self._failed.disconnect(self._notify_failure)
         if self._worker.close():
             self.source.close()
 

@@ -26,7 +26,7 @@ PLAY_MS = 100
 
 
 class BrowseControls(QWidget):
-    """Sliders and boxes; tells each time another image is wanted."""
+    """Sliders and boxes; signals each time another image is wanted."""
 
     wanted = Signal(object)
     """A `Request`."""

@@ -11,7 +11,7 @@ STEPS = 400
 
 
 class NumberRow(QWidget):
-    """Title, number with its unit, slider. Tells what the user chose; `show_value` is not told."""
+    """Title, number with its unit, slider. Signals what the user chose, and not what `show_value` sets."""
 
     changed = Signal(float)
 

@@ -65,7 +65,7 @@ class HealthPanel(QWidget):
         self.headline.setText(f"<b>{words[0].upper()}{words[1:]}</b>" + (f"<br>{common}" if common else ""))
         while len(self._rows) < len(self.health):
             self._rows.append(self._new_row(len(self._rows)))
-        # Rows stay and are told anew: to make them each time would let the panel flicker.
+        # Rows stay and get new texts: to make them each time would let the panel flicker.
         for number, (lamp, text) in enumerate(self._rows):
             needed = number < len(self.health)
             lamp.setVisible(needed)

@@ -107,7 +107,7 @@ class NoticeStrip(QWidget):
         )
 
     def show_details(self) -> None:
-        """Open a window with everything that was told."""
+        """Open a window with everything that was reported."""
         window = QDialog(self.window())
         window.setWindowTitle("Messages")
         window.resize(720, 420)

@@ -44,7 +44,7 @@ class PanelHost(Protocol):
     def new_folder(self, name: str = "") -> Path:
         """Return a folder for a new recording, that is not there yet."""
 
-    def tell(self, text: str, severity: Severity = Severity.INFO) -> None:
+    def notify(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice."""
 
     def offer_denoiser(self, weights: str) -> None:
@@ -87,7 +87,7 @@ class PanelKind:
     title: str
     where: Where
     make: Callable[[PanelHost], QWidget | None]
-    """Makes it; None where it cannot be had (now), which it has said by `PanelHost.tell`."""
+    """Makes it; None where it cannot be had (now), which it has said by `PanelHost.notify`."""
     opened: Opened | None = None
     """For a panel with a window of its own."""
     eager: bool = False

@@ -1,4 +1,4 @@
-"""What the window needs of a microscope: to ask for things, and to be told how it is. Without Qt.
+"""What the window needs of a microscope: to ask for things, and to know how it is. Without Qt.
 
 `rdl_live.app.LiveSession` is such a session; a test may make another.
 """
@@ -25,7 +25,7 @@ TRUTH = "truth"
 """Name of the picture of the specimen as it is: a simulated microscope knows it."""
 CLASSICAL = ("raw", "widefield", "sim", TRUTH)
 """Those that no denoiser has touched."""
-MORE = {"sr": "Super-resolved by network", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
+MORE = {"sr": "By network, fine detail inferred", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
 """Titles of images that some stages give."""
 
 

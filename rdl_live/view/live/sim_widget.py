@@ -95,7 +95,7 @@ class SimWidget(QWidget):
         self.commands = Actions(self)
         self.retrainer = retrainer
         self.panels = Panels(self, self)
-        self.pictures = PictureCommands(self, self.grid, self.memory, self._shot, _picture_name, self.tell)
+        self.pictures = PictureCommands(self, self.grid, self.memory, self._shot, _picture_name, self.notify)
         self._make_actions()
         self._lay_out()
         self._recall()
@@ -237,7 +237,7 @@ class SimWidget(QWidget):
         """Add weights to the denoisers that the user can choose."""
         self.controls.offer(weights)
 
-    def tell(self, text: str, severity: Severity = Severity.INFO) -> None:
+    def notify(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice of the window's own."""
         self.notices.add(Notice(0, severity, text))
 

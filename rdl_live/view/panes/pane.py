@@ -17,7 +17,7 @@ HISTOGRAM_EVERY = 4
 
 
 class ImagePane(QWidget):
-    """Shows one kind of image. It decides nothing: contrasts come from outside, changes of them are told."""
+    """Shows one kind of image. It decides nothing: contrasts come from outside, changes of them are signalled."""
 
     contrast_wanted = Signal(object, bool)
     """A `Contrast` that the user chose, and whether it goes on from the change before (a drag)."""
@@ -149,7 +149,7 @@ class ImagePane(QWidget):
         self.canvas.update()
 
     def show_caution(self, caution: Caution) -> None:
-        """Say on the image that it is not to be believed, until it is told otherwise."""
+        """Say on the image that it is not to be believed, until it is cleared."""
         if caution != self.canvas.layer.caution:
             self.canvas.layer.caution = caution
             self.canvas.setToolTip(caution.words)

@@ -12,15 +12,15 @@ if TYPE_CHECKING:  # loads torch, which the window must not wait for
     from rdl_live.optics.pattern import Pattern, PatternSet
 
 ANGLE_DEG = 2.0
-"""Directions that are off by more are told: gratings are right to 0.1, estimations of dim light to 0.5 degrees."""
+"""Directions that are off by more are reported: gratings are right to 0.1, estimations of dim light to 0.5 degrees."""
 PERIOD_OF_NOMINAL = 0.03
-"""Periods that are off by more of what is planned are told."""
+"""Periods that are off by more of what is planned are reported."""
 PERIOD_OF_OTHERS = 0.1
 """The same where no plan is known: calibrated orientations differ by up to 0.07."""
 DEEP = 0.35
-"""Modulation below it is told: the side bands are then weaker than a sixth of the widefield image."""
+"""Modulation below it is reported: the side bands are then weaker than a sixth of the widefield image."""
 OF_BEST = 0.6
-"""Modulation below this share of the best orientation's is told."""
+"""Modulation below this share of the best orientation's is reported."""
 COMFORTABLE = 12.0
 """Scores below it leave the phases uncertain by more than about 5 degrees."""
 

@@ -48,7 +48,7 @@ class PlanPanel(PlanEditor):
     def _add_place(self) -> None:
         place = self._host.session.snapshot.stage_um
         if place is None:
-            self._host.tell("no stage answers: type the position", Severity.WARNING)
+            self._host.notify("no stage answers: type the position", Severity.WARNING)
         else:
             self.model.add_place(*place)
 
@@ -57,7 +57,7 @@ def make(host: PanelHost) -> PlanPanel | None:
     """Return the panel; None, and a word about it, before the devices are loaded."""
     snapshot, microscope = host.session.snapshot, host.session.microscope
     if microscope is None or snapshot.chip is None:
-        host.tell("the devices are still loading; open the plan when they are ready", Severity.WARNING)
+        host.notify("the devices are still loading; open the plan when they are ready", Severity.WARNING)
         return None
     return PlanPanel(host, microscope, snapshot.chip)
 

@@ -21,7 +21,7 @@ COLUMNS = (("name", "Name"), ("x_um", "x [µm]"), ("y_um", "y [µm]"), ("z_um", 
 
 
 class PlaceTable(QWidget):
-    """A table of positions; the host tells where the stage is."""
+    """A table of positions; the host says where the stage is."""
 
     place_wanted = Signal()
     """Add where the stage is now."""

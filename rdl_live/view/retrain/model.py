@@ -100,7 +100,7 @@ class RetrainModel:
     # Words ----------------------------------------------------------------------------------------------
 
     def news(self, progress: Progress | None) -> tuple[Severity, str] | None:
-        """Return what the user is told when a retraining has ended; once."""
+        """Return what the user reads when a retraining has ended; once."""
         if progress is None or not progress.phase.over or progress is self._told:
             return None
         self._told = progress

@@ -218,7 +218,7 @@ class RetrainPanel(QWidget):
             self.add(Path(chosen))
 
     def add(self, path: Path) -> None:
-        """Add a recording made earlier; what is wrong with it is told when it is read."""
+        """Add a recording made earlier; what is wrong with it is reported when it is read."""
         self.model.add(path, path.parent.name if path.suffix == ".zarr" else path.name)
         self._show_lessons()
 
@@ -251,7 +251,7 @@ def make(host: PanelHost) -> RetrainPanel | None:
     if host.retrainer is None:
         return None
     panel = RetrainPanel(host.session, host.retrainer, lambda: host.folder)
-    panel.told.connect(lambda severity, text: host.tell(text, severity))
+    panel.told.connect(lambda severity, text: host.notify(text, severity))
     panel.offered.connect(host.offer_denoiser)
     return panel
 

@@ -1,4 +1,4 @@
-"""What the window needs of a retraining: to start and stop it, and to be told where it is. Without Qt.
+"""What the window needs of a retraining: to start and stop it, and to know where it is. Without Qt.
 
 `rdl_live.app.retrain.desk.RetrainDesk` is such a retrainer; a test may make another.
 """

@@ -74,7 +74,7 @@ def test_the_longest_run_of_whole_series_is_taken(complete: list[bool], run: ran
 @pytest.mark.parametrize("name", ["", "raw.ome.zarr"])
 def test_each_place_is_a_film_of_whole_series(folder: Path, cells: Simulation, name: str) -> None:
     told: list[str] = []
-    films = open_films([folder / name], folder / "M.yaml", tell=told.append)
+    films = open_films([folder / name], folder / "M.yaml", notify=told.append)
     place = folder.name
     assert [(film.name, len(film), film.first) for film in films] == [
         (f"{place}, place 1", 6, 0),

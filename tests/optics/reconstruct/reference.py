@@ -25,7 +25,7 @@ def reference_image(
     apodization: Callable[[Real, float], Real] | None = None,
     notch: Radial | None = None,
 ) -> Real:
-    """Return the SR image (2y, 2x) of a series (A, P, y, x) in photons, for a fixed Wiener parameter w.
+    """Return the SR image of a series (A, P, y, x) in photons, h + 1 times as fine for h harmonics, for one Wiener w.
 
     Args:
         photons: series.
@@ -37,8 +37,9 @@ def reference_image(
         notch: factor on every band's weight at |k| of the raw band.
     """
     y, x = photons.shape[-2:]
-    sr = [2 * size for size in padded]
-    ky, kx = (np.fft.fftfreq(size, otf.pixel_um / 2) for size in sr)
+    factor = 1 + patterns.harmonics
+    sr = [factor * size for size in padded]
+    ky, kx = (np.fft.fftfreq(size, otf.pixel_um / factor) for size in sr)
     ky, kx = ky[:, None], kx[None, :]
     unmixed = [unmix(frames, pattern) for frames, pattern in zip(photons, patterns, strict=True)]
     shares = np.array([1 / variances[0] for _, variances in unmixed])
@@ -46,7 +47,7 @@ def reference_image(
     widefield = sum(
         share * noise * separated[len(separated) // 2] for share, (separated, _) in zip(shares, unmixed, strict=True)
     )
-    rows, columns = _modulo(padded[0]), _modulo(padded[1])
+    rows, columns = _modulo(padded[0], factor), _modulo(padded[1], factor)
     numerator, denominator = np.zeros(sr, dtype=np.complex128), np.zeros(sr)
 
     def add(band: Complex, k0: tuple[float, float], amplitude: float, strength: float) -> None:
@@ -71,8 +72,9 @@ def reference_image(
     shape = (apodization or ideal)(np.hypot(kx, ky), cutoff)
     quotient = shape / np.maximum(denominator + w * w, 1e-12)
     quotient[0, 0] = 1 / denominator[0, 0]
-    quarter_pixel = np.exp(-2j * np.pi * (kx + ky) * otf.pixel_um / 4)
-    return np.asarray(np.fft.ifft2(4 * numerator * quotient * quarter_pixel).real[: 2 * y, : 2 * x], dtype=np.float64)
+    corners = np.exp(-1j * np.pi * (kx + ky) * otf.pixel_um * (1 - 1 / factor))
+    image = np.fft.ifft2(factor**2 * numerator * quotient * corners).real
+    return np.asarray(image[: factor * y, : factor * x], dtype=np.float64)
 
 
 def unmix(frames: Real, pattern: Pattern) -> tuple[Complex, list[float]]:
@@ -80,7 +82,8 @@ def unmix(frames: Real, pattern: Pattern) -> tuple[Complex, list[float]]:
     gains, phases = np.array(pattern.gains), np.array(pattern.phases_rad)
     harmonics = len(pattern.modulation)
     orders = np.arange(-harmonics, harmonics + 1)
-    inverse = np.linalg.pinv(gains[:, None] * np.exp(1j * np.outer(phases, orders)))
+    shifts = np.array([0.0, *(pattern.shifts_rad or [0.0] * harmonics)])[np.abs(orders)] * np.sign(orders)
+    inverse = np.linalg.pinv(gains[:, None] * np.exp(1j * (np.outer(phases, orders) + shifts)))
     variances = (np.abs(inverse) ** 2) @ gains
     return np.tensordot(inverse, frames, axes=1), [float(value) for value in variances[harmonics:]]
 
@@ -123,9 +126,9 @@ def ideal(k: Real, cutoff: float) -> Real:
     return np.asarray((2 * half_angle - np.sin(2 * half_angle)) / np.pi, dtype=np.float64)
 
 
-def _modulo(size: int) -> NDArray[np.intp]:
+def _modulo(size: int, factor: int) -> NDArray[np.intp]:
     """Index on the raw grid of every SR frequency, in the order of fftfreq."""
-    return np.asarray(np.rint(np.fft.fftfreq(2 * size) * 2 * size).astype(np.intp) % size)
+    return np.asarray(np.rint(np.fft.fftfreq(factor * size) * factor * size).astype(np.intp) % size)
 
 
 def _centres(size: int, otf: Otf) -> Real:

@@ -23,6 +23,7 @@ FOUR_PHASES = evenly_spaced(0.24, 2, 4, first_angle_deg=50.0, modulation=(0.6,))
 FIVE_PHASES = evenly_spaced(0.21, 3, 5, first_angle_deg=-3.0, modulation=(1.0,), first_phase_rad=2.0)
 NONLINEAR = evenly_spaced(0.3, 5, 5, first_angle_deg=8.0, modulation=(0.8, 0.3))
 ONE_ANGLE = evenly_spaced(0.3, 1, 3, first_angle_deg=90.0, modulation=(0.9,))
+SATURATED = PatternSet(patterns=tuple(one.replace(shifts_rad=(0.0, 2.0)) for one in NONLINEAR))
 DOUBTFUL = PatternSet(patterns=(LINEAR[0], LINEAR[1].replace(trusted=False), LINEAR[2].replace(modulation=(0.0,))))
 
 CASES = [
@@ -35,6 +36,7 @@ CASES = [
     pytest.param(uneven(FIVE_PHASES), (38, 41), id="5 phases, uneven"),
     pytest.param(NONLINEAR, (40, 44), id="5x5, two harmonics"),
     pytest.param(uneven(NONLINEAR), (47, 40), id="5x5, uneven"),
+    pytest.param(SATURATED, (40, 44), id="second harmonic shifted"),
     pytest.param(ONE_ANGLE, (36, 36), id="one angle along y"),
 ]
 
@@ -57,7 +59,7 @@ def test_formula(patterns: PatternSet, shape: tuple[int, int], w: float, rough: 
     wanted = reference_image(frames.double().numpy(), Otf.of(scope), patterns, padded(rec), w)
     image = rec(frames)
     assert image.dtype == torch.float32
-    assert image.shape == (2 * shape[0], 2 * shape[1])
+    assert image.shape == ((1 + patterns.harmonics) * shape[0], (1 + patterns.harmonics) * shape[1])
     assert difference(image, wanted) < 1e-4
 
 

@@ -1,5 +1,6 @@
 """The judge: photons that were not shown judge what is inside of the frame, without bias, whatever the noise."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.train.recordings.answers import answer
-from rdl_live.train.recordings.bootstrap import Interval
+from rdl_live.train.recordings.bootstrap import Draws, Interval, interval
 from rdl_live.train.recordings.film import INSET, Film, Tile, tiles
-from rdl_live.train.recordings.judge import Judged, Reference, measure
+from rdl_live.train.recordings.judge import Judged, Reference, Sample, measure
 from rdl_live.train.recordings.moments import Moments
 from rdl_live.train.recordings.place import held_place
 from rdl_live.train.recordings.questions import FOLDS, Question, divided, noise_gain, questions
@@ -160,3 +161,33 @@ def test_cannot_tell_is_a_verdict(low: float, high: float, standing: str) -> Non
     middle = (low + high) / 2
     less = Interval(middle**2 - 1, low**2 - 1, high**2 - 1)
     assert Judged(Interval(middle, low, high), less, 1.0, ()).standing == standing
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_without_patterns_nobody_knows_how_large_the_rest_of_the_error_is(sign: int) -> None:
+    """The sign of a difference is seen all the same, and so is the most that it may be."""
+    areas, whole = np.ones(4), np.ones((3, 4))
+    less = np.stack([0 * whole, sign * 0.2 * whole])
+    kinds = [
+        Sample(areas, whole, less, np.zeros((2, 3, 3, 4)), np.zeros((2, 0, 3, 4)), known).judged(1)
+        for known in (True, False)
+    ]
+    seen, unsure = (one.ratio for one in kinds)
+    assert seen.value == unsure.value == pytest.approx(math.sqrt(1 + 0.2 * sign))
+    assert (seen.high < 1) == (sign < 0)
+    assert unsure.low <= 1 <= unsure.high
+    assert unsure.low < seen.low
+    assert unsure.high > seen.high
+    assert kinds[0].standing == kinds[1].standing == ("better" if sign < 0 else "worse")
+
+
+@pytest.mark.parametrize(("times", "places"), [(2, 9), (3, 4), (6, 30)])
+def test_intervals_of_few_time_points_hold_the_truth_as_often(times: int, places: int) -> None:
+    """Figures of known spread, those of a place alike at all times, those of a time alike in all places."""
+    rng, held = np.random.default_rng(times), 0
+    for _ in range(200):
+        by_time, by_place = rng.normal(size=(times, 1)), rng.normal(size=(1, places))
+        values = 0.3 * by_time + by_place + rng.normal(size=(times, places))
+        found = interval(Draws(times, places, np.ones(places)).means(values))
+        held += found.low <= 0 <= found.high
+    assert held >= 0.86 * 200

@@ -83,7 +83,7 @@ def test_what_moves_too_fast_for_tis_is_told_and_nothing_is_written(
 ) -> None:
     told: list[str] = []
     settings, film = SETTINGS.replace(start=str(start)), make_film(speed=0.1, size=96, times=8)
-    result = train_on_films([film], tmp_path / "w.safetensors", settings, tell=told.append)
+    result = train_on_films([film], tmp_path / "w.safetensors", settings, notify=told.append)
     assert result.card is None
     assert "photon splitting" in told[0]
     assert "train split" in result.words[-1]

@@ -47,7 +47,7 @@ def gained_db(network: Rcan3d, recorded: VolumeFilm, truth: list[Tensor]) -> flo
 def test_both_schemes_gain_four_decibels_on_stacks_that_were_held_out(tmp_path: Path, scheme: VolumeScheme) -> None:
     recorded, truth = film()
     out, told = tmp_path / "w.safetensors", list[str]()
-    result = train_on_volumes([recorded], out, SETTINGS.replace(scheme=scheme), tell=told.append)
+    result = train_on_volumes([recorded], out, SETTINGS.replace(scheme=scheme), notify=told.append)
     assert result.card is not None, result.words
     assert result.card == load_weights(out).card
     assert result.card.trained_on["recordings"][0]["held_out"] == [6, 7]

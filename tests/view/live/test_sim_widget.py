@@ -212,7 +212,7 @@ def test_every_image_that_a_stage_makes_has_a_pane(widget: SimWidget, session: F
     widget.refresh()
     assert widget.grid.shown == ["raw", "widefield", "sim", "sr", "taken away"]
     assert [widget.grid.panes[name].title for name in ("sr", "taken away")] == [
-        "Super-resolved by network",
+        "By network, fine detail inferred",
         "Taken away",
     ]
     assert widget.grid.panes["sr"].picture is sim
@@ -281,8 +281,8 @@ def test_the_image_itself_says_that_it_is_not_to_be_believed(
 
 
 def test_what_went_wrong_stays_until_it_is_dismissed(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
-    session.tell(Severity.ERROR, "Camera: has stalled; check its cable", "a trace")
-    session.tell(Severity.INFO, "something else")
+    session.notify(Severity.ERROR, "Camera: has stalled; check its cable", "a trace")
+    session.notify(Severity.INFO, "something else")
     widget.refresh()
     assert "Camera: has stalled" in widget.notices.text
     assert "1 more" in widget.notices.text

@@ -1,0 +1,119 @@
+"""Hexagonal SIM: seven frames that hold three carriers each, found blind and taken apart, against a textbook."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from rdl_live.optics import Camera, Channel, Microscope, Optics, Otf, PatternSet
+from rdl_live.optics.modalities.hexagonal import HEXAGONAL
+from rdl_live.optics.noise import to_photons
+from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.specimen.simulation import SimulatedSeries
+from tests.optics.reconstruct.reference import extended, ideal, transfer_at
+
+SCOPE = Microscope(
+    name="lattice",
+    modality="hexagonal",
+    optics=Optics(na=1.2, pixel_size_um=0.08, immersion_index=1.333),
+    channels=(Channel(name="488", excitation_nm=488, emission_nm=525),),
+    camera=Camera(offset_adu=100, gain_e_per_adu=0.5, read_noise_e=1.5),
+)
+SIDE = 128
+SHAPE = (SIDE, SIDE)
+FIELD_UM = SIDE * SCOPE.optics.pixel_size_um
+RIM = (slice(32, -32), slice(32, -32))
+Real = NDArray[np.float64]
+
+
+def recorded(photons: float, **settings: object) -> SimulatedSeries:
+    specimen = SpecimenSettings(kind="filaments", seed=2)
+    return simulate(SCOPE, specimen, photons=photons, shape=SHAPE, seed=3, upsample=2, **settings).series(0)
+
+
+def textbook(photons: Real, patterns: PatternSet, w: float) -> Real:
+    """Wiener sum over seven bands, told the truth: written from the formula, full spectra, float64."""
+    otf, padded = Otf.of(SCOPE), (SIDE + 16, SIDE + 16)
+    orders = [(0.0, 0.0, np.zeros(7), 1.0)]
+    for one in patterns:
+        phases, depth = np.array(one.phases_rad), one.modulation[0] / 2
+        orders += [(sign * one.kx, sign * one.ky, sign * phases, depth) for sign in (1, -1)]
+    unmixed = np.linalg.inv(np.stack([np.exp(1j * phases) for _, _, phases, _ in orders], axis=1))
+    bands = np.tensordot(unmixed, photons, axes=1)
+    ky, kx = (np.fft.fftfreq(2 * size, otf.pixel_um / 2) for size in padded)
+    ky, kx = ky[:, None], kx[None, :]
+    where = np.rint(np.fft.fftfreq(2 * padded[0]) * 2 * padded[0]).astype(np.intp) % padded[0]
+    centres = (np.arange(SIDE) + 0.5) * otf.pixel_um
+    above, below = np.zeros((2 * padded[0], 2 * padded[1]), complex), np.zeros((2 * padded[0], 2 * padded[1]))
+    for band, (x, y, _, amplitude) in zip(bands, orders, strict=True):
+        moved = band * np.exp(-2j * np.pi * (x * centres[None, :] + y * centres[:, None]))
+        spectrum = np.fft.fft2(extended(moved, padded, otf.pixel_um, (x, y)))[np.ix_(where, where)]
+        transfer = amplitude * transfer_at(otf, kx + x, ky + y)
+        above += transfer * spectrum
+        below += transfer**2
+    reach = float(np.mean([1 / one.period_um for one in patterns]))
+    shape = ideal(np.hypot(kx, ky), otf.cutoff + reach) / (below + w)
+    shape[0, 0] = 1 / below[0, 0]
+    half = np.exp(-0.5j * np.pi * (kx + ky) * otf.pixel_um)
+    return np.asarray(np.fft.ifft2(4 * above * shape * half).real[: 2 * SIDE, : 2 * SIDE], np.float64)
+
+
+def error(image: Real, truth: Real) -> float:
+    return float(np.sqrt(np.mean((image - truth)[RIM] ** 2)) / np.std(truth[RIM]))
+
+
+@pytest.mark.parametrize("photons", [1000.0, 20.0])
+def test_carriers_and_phases_blind_and_the_image_against_a_textbook_told_the_truth(photons: float) -> None:
+    series = recorded(photons)
+    assert series.adu.shape == (1, 7, *SHAPE)
+    found = HEXAGONAL.estimate(series.adu, SCOPE)
+    assert found.trusted
+    assert HEXAGONAL.doubts(found) == []
+    for one in found:
+        true = min(series.patterns, key=lambda other: math.hypot(one.kx - other.kx, one.ky - other.ky))
+        off_x, off_y = (one.kx - true.kx) * FIELD_UM, (one.ky - true.ky) * FIELD_UM
+        assert math.hypot(off_x, off_y) < 0.05
+        middle = math.pi * (off_x + off_y)
+        phases = [
+            math.remainder(mine - theirs + middle, 2 * math.pi)
+            for mine, theirs in zip(one.phases_rad, true.phases_rad, strict=True)
+        ]
+        assert max(abs(math.degrees(phase)) for phase in phases) < 4
+        assert one.modulation[0] == pytest.approx(true.modulation[0], abs=0.04)
+    image = HEXAGONAL.reconstruction(SCOPE, found, SHAPE)(series.adu).double().numpy()
+    truth = series.total.double().numpy()
+    light = to_photons(series.adu, SCOPE.camera)[0].double().numpy()
+    best = min(error(textbook(light, series.patterns, w), truth) for w in (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1))
+    assert image.shape == truth.shape == (2 * SIDE, 2 * SIDE)
+    assert image.mean() == pytest.approx(truth.mean(), rel=0.02)
+    assert error(image, truth) < 1.3 * best
+
+
+def test_even_light_has_no_carriers() -> None:
+    even = torch.poisson(recorded(100.0).expected.mean(dim=(0, 1)).expand(1, 7, *SHAPE).clone())
+    found = HEXAGONAL.estimate(even, SCOPE.in_photons())
+    assert not any(pattern.trusted for pattern in found)
+    assert any(text.startswith("all carriers: no pattern found") for text in HEXAGONAL.doubts(found))
+    image = HEXAGONAL.reconstruction(SCOPE.in_photons(), found, SHAPE)(even)
+    assert image.mean().item() == pytest.approx(even.mean().item(), rel=0.01)
+
+
+def test_a_flat_field_is_flat_and_keeps_its_photons() -> None:
+    patterns = HEXAGONAL.nominal(SCOPE, seed=1)
+    otf = Otf.of(SCOPE)
+    seen = []
+    for one in patterns:
+        passed = float(otf(torch.tensor(one.kx), torch.tensor(one.ky)))
+        seen.append(one.replace(modulation=(one.modulation[0] * passed,)))
+    light = HEXAGONAL.light(PatternSet(patterns=tuple(seen)), SCOPE.pattern, (40, 46), SCOPE.optics.pixel_size_um)
+    image = HEXAGONAL.reconstruction(SCOPE.in_photons(), patterns, (40, 46))(80 * light)
+    assert (image - 80).abs().max() < 0.8
+
+
+def test_seven_frames_and_no_others() -> None:
+    assert SCOPE.pattern.counts == (1, 7)
+    with pytest.raises(ValidationError, match=r"pattern|phases"):
+        SCOPE.replace(pattern={"phases": 5})
