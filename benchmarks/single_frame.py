@@ -43,7 +43,7 @@ from rdl_live.files import load_microscope
 from rdl_live.files.recorder import Recorder
 from rdl_live.train.pairs.run import train_on_pairs
 from rdl_live.train.pairs.settings import PairSettings
-from rdl_models import find_architecture
+from rdl_models import find_architecture, read_card
 
 APART_UM = 40.0
 """From one field to the next: no two show the same structures."""
@@ -51,6 +51,8 @@ ROW = 6
 FULL_PHOTONS = 100.0
 """Of a frame of 10 ms at full power."""
 PATCH, SPREAD = 64, 16
+PATTERNS = 9
+"""Frames of a series."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,11 @@ def recorded(setting: Setting, raw: Path) -> None:
 
 
 def trained(setting: Setting, raw: Path, weights: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Train the small DFCAN on the recording; a training that was interrupted goes on. Return its scores."""
+    """Train the small DFCAN on the recording, unless that is done; what was interrupted goes on. Return its
+    scores.
+    """
+    if weights.exists():
+        return read_card(weights).scores
     pairs = own_pairs([raw], config_file("demo.yaml"), 1, 2)
     small = find_architecture("dfcan").small
     assert small is not None
@@ -219,13 +225,19 @@ def _errors(run: LiveRun, watch: list[TruthWatch]) -> tuple[dict[str, float], Tr
     with run:
         run.start()
         run.end()
-        dose = run.status.dose_j_cm2
+        dose, units = run.status.dose_j_cm2 or 0.0, max(run.status.series, 1)
         watch[0].close()
     latest = watch[0].latest
     assert latest is not None, "no image was compared in time"
     errors = {name: round(error, 4) for name, error in watch[0].errors.items()}
-    images = max(run.stats.images, 1)
-    return {**errors, "images": images, "dose_of_an_image_j_cm2": (dose or 0.0) / images}, latest
+    # Of single frames, without the series that check them; with these it is more, the more often they are taken.
+    exposures = units + PATTERNS * len(getattr(run, "checks", ()))
+    return {
+        **errors,
+        "images": run.stats.images,
+        "dose_of_an_image_j_cm2": round(dose / exposures, 4),
+        "with_the_checks_j_cm2": round(dose / units, 4),
+    }, latest
 
 
 def _field(index: int) -> Place:

@@ -24,6 +24,8 @@ from rdl_models.sample import Light, Sample
 
 LEAST_SCALE = 1e-3
 LEAST_UNIT = 1e-6
+FIRST_SCALE = -3.0
+"""Of every pixel before anything was learnt, before the softplus: 0.05 of the span."""
 _WIDE = 1e30
 
 
@@ -92,9 +94,11 @@ class UnetMember(nn.Module):
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         self.bottom = self._block(width << (depth - 1), width << depth, width << (depth - 1))
         self.last = self._conv(width, 2 if config.probabilistic else 1, 1)
-        with torch.no_grad():
-            if config.residual:
-                self.last.weight *= 0.1
+        # A correction begins with none, and the scale of a distribution near what is usual.
+        if config.residual:
+            nn.init.zeros_(self.last.weight)
+        if config.probabilistic and self.last.bias is not None:
+            nn.init.constant_(self.last.bias[1:], FIRST_SCALE)
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute."""

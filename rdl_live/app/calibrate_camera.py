@@ -3,24 +3,20 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tifffile
 import yaml
 from PIL import Image, ImageDraw, ImageFont
 
 from rdl_live._version import __version__
+from rdl_live.app.wanted_frames import WantedFrames
 from rdl_live.errors import DataError, OutputError
 from rdl_live.files import RawRequest, atomic_write, check_output
 from rdl_live.files._guard import naming
-from rdl_live.files.frame_source import RawFile
-from rdl_live.files.raw import find_position, open_any
-from rdl_live.files.stack import Axis, Stack
-from rdl_live.files.tiles import tiled
+from rdl_live.files.raw import open_any
 from rdl_live.optics.photon_transfer import CameraCalibration, Map, PixelStatistics, photon_transfer
 
 BLOCK = 16
@@ -59,7 +55,7 @@ def calibrate_camera(
     targets = prepare_folder(folder, overwrite)
     try:
         statistics = PixelStatistics()
-        wanted = _Wanted(reading or RawRequest(), channel)
+        wanted = WantedFrames(reading or RawRequest(), channel)
         largest, whole = _feed(statistics, dark, wanted, None, progress)
         seen = [_flat(path, wanted, statistics.mean, progress) for path in flats]
         found = photon_transfer(statistics, seen, saturation_adu=largest, whole=whole)
@@ -100,44 +96,14 @@ def camera_block(found: CameraCalibration) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """Which frames of the files count."""
-
-    reading: RawRequest
-    channel: str | None
-
-    def of(self, raw: RawFile) -> tuple[RawFile, npt.NDArray[np.int64]]:
-        """Return a file, divided into its tiles, and the numbers of its frames (n,)."""
-        raw = raw if self.reading.tiles is None else tiled(raw, self.reading.tiles)
-        stack = raw.stack
-        if self.reading.position is not None:
-            number, _ = find_position(raw.positions, stack.size(Axis.POSITION), self.reading.position)
-            stack = stack.take(Axis.POSITION, number) if Axis.POSITION in stack.axes else stack
-        if self.channel is not None:
-            stack = self._colour(raw, stack, self.channel)
-        return raw, stack.frames.reshape(-1)
-
-    def _colour(self, raw: RawFile, stack: Stack, wanted: str) -> Stack:
-        names, count = [label.name for label in raw.labels], stack.size(Axis.CHANNEL)
-        if wanted in names:
-            number = names.index(wanted)
-        elif wanted.isdecimal() and int(wanted) < count:
-            number = int(wanted)
-        else:
-            known = f": {', '.join(names)}" if names else ", without names, counted from 0"
-            raise DataError(f"has no channel {wanted!r}; it has {count}{known}")
-        return stack.take(Axis.CHANNEL, number) if Axis.CHANNEL in stack.axes else stack
-
-
-def _flat(path: Path, wanted: _Wanted, dark: Map, progress: Progress) -> PixelStatistics:
+def _flat(path: Path, wanted: WantedFrames, dark: Map, progress: Progress) -> PixelStatistics:
     statistics = PixelStatistics(dark)
     _feed(statistics, path, wanted, dark.shape, progress)
     return statistics
 
 
 def _feed(
-    statistics: PixelStatistics, path: Path, wanted: _Wanted, shape: tuple[int, ...] | None, progress: Progress
+    statistics: PixelStatistics, path: Path, wanted: WantedFrames, shape: tuple[int, ...] | None, progress: Progress
 ) -> tuple[float | None, bool]:
     """Read a series block by block; return the largest value of its type, and whether values are whole."""
     raw = open_any(path)

@@ -10,8 +10,9 @@ import torch
 
 from rdl_live._version import __version__
 from rdl_live.app.reconstruct.run import OfflineRun, Options
+from rdl_live.app.wanted_frames import WantedFrames
 from rdl_live.errors import ConfigError, DataError
-from rdl_live.files import atomic_write, check_output, load_camera_maps, load_microscope, write_otf
+from rdl_live.files import RawRequest, atomic_write, check_output, load_camera_maps, load_microscope, write_otf
 from rdl_live.files.raw import open_any
 from rdl_live.optics import Otf, to_photons
 from rdl_live.optics.bead_otf import BeadOtf, bead_otf
@@ -45,6 +46,7 @@ def calibrate_otf(
     microscope: Path,
     out: Path,
     *,
+    reading: RawRequest | None = None,
     channel: str | None = None,
     bead_um: float = 0.1,
     plain: bool = False,
@@ -56,6 +58,7 @@ def calibrate_otf(
         beads: recording of single beads: series of SIM frames, or with `plain` images of one field.
         microscope: microscope file.
         out: YAML file to write; the curve goes into an .mrc file beside it, where the beads allow one.
+        reading: position, order of the frames and tiles, as the user says them; with `plain`, frames have no order.
         channel: colour; the first where left out.
         bead_um: diameter of the beads [um].
         plain: every frame of the file is an image by itself, as of a focus series.
@@ -67,9 +70,12 @@ def calibrate_otf(
     curve = out.with_suffix(CURVE)
     if out.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"--out {out}: lines for a microscope file are written, so its name must end in .yaml")
+    reading = reading or RawRequest()
+    if plain and (reading.order is not None or reading.planes is not None):
+        raise ConfigError("--plain: every frame is an image by itself; leave out --order and --planes")
     for path in (out, curve):
         check_output(path, overwrite, inputs=[beads, microscope])
-    found, scope, colour = _plain(beads, microscope, channel) if plain else _series(beads, microscope, channel)
+    found, scope, colour = (_plain if plain else _series)(beads, microscope, reading, channel)
     otf = Otf.of(scope, colour.replace(otf_damping=(0.0, 0.0)))
     try:
         measured = bead_otf(found, otf, bead_um)
@@ -86,11 +92,13 @@ def calibrate_otf(
     return OtfCalibration(measured, colour.name, tuple(written), tuple(_warnings(measured, otf, bead_um)))
 
 
-def _series(path: Path, microscope: Path, channel: str | None) -> tuple[list[Bead], Microscope, Channel]:
+def _series(
+    path: Path, microscope: Path, reading: RawRequest, channel: str | None
+) -> tuple[list[Bead], Microscope, Channel]:
     """Return the beads in the widefield images of series: each position's first time point, all its planes."""
     found: list[Bead] = []
     try:
-        run = OfflineRun(path, microscope, torch.device("cpu"), Options(channel=channel))
+        run = OfflineRun(path, microscope, torch.device("cpu"), Options(channel=channel, reading=reading))
     except DataError as error:
         raise DataError(f"{error} (for plain images of beads, without stripes, add --plain)") from error
     with run:
@@ -105,13 +113,15 @@ def _series(path: Path, microscope: Path, channel: str | None) -> tuple[list[Bea
         return found, run.scope, run.channel
 
 
-def _plain(path: Path, microscope: Path, channel: str | None) -> tuple[list[Bead], Microscope, Channel]:
+def _plain(
+    path: Path, microscope: Path, reading: RawRequest, channel: str | None
+) -> tuple[list[Bead], Microscope, Channel]:
     """Return the beads in a file whose frames are images of one field."""
     scope = load_microscope(microscope)
     colour = scope.channel(channel)
     raw = open_any(path)
     try:
-        numbers = raw.stack.frames.reshape(-1)
+        raw, numbers = WantedFrames(reading, None).of(raw)
         counts = np.empty((len(numbers), *raw.source.shape), raw.source.dtype)
         raw.source.read(numbers, counts)
     finally:

@@ -124,6 +124,10 @@ def otf(
     plain: Annotated[
         bool, typer.Option("--plain", help="Every frame is an image without stripes, as in a focus series.")
     ] = False,
+    position: Position = None,
+    order: Order = None,
+    planes: Planes = None,
+    tiles: Tiles = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure by how much the real OTF lies below the ideal one, from isolated beads.
@@ -139,8 +143,19 @@ def otf(
         rdl-live calibrate otf focus-series.tif --microscope M.yaml --plain --bead-um 0.04 --out otf.yaml
     """
     from rdl_live.app.calibrate_otf import calibrate_otf
+    from rdl_live.files.raw import said
 
-    done = calibrate_otf(beads, microscope, out, channel=channel, bead_um=bead_um, plain=plain, overwrite=overwrite)
+    reading = said(position=position, order=order, planes=planes, tiles=tiles)
+    done = calibrate_otf(
+        beads,
+        microscope,
+        out,
+        reading=reading,
+        channel=channel,
+        bead_um=bead_um,
+        plain=plain,
+        overwrite=overwrite,
+    )
     found, console = done.otf, Console(highlight=False)
     a, b = found.damping
     console.print(

@@ -42,10 +42,14 @@ Ensemble = Annotated[
 ]
 Loss = Annotated[str, typer.Option(metavar="mae|mse", help="mae, as published; mse keeps the photons.")]
 Patch = Annotated[
-    int | None, typer.Option("--size", min=16, max=1024, metavar="N", help="Pixels of a patch; 128, of stacks 64.")
+    int | None,
+    typer.Option("--size", min=16, max=1024, metavar="N", help="Pixels of a patch; 128, of stacks 64, or the field."),
 ]
 PatchPlanes = Annotated[
-    int, typer.Option("--patch-planes", min=4, max=256, metavar="N", help="Planes of a patch of stacks.")
+    int | None,
+    typer.Option(
+        "--patch-planes", min=4, max=256, metavar="N", help="Planes of a patch of stacks; 16, or all of fewer."
+    ),
 ]
 Batch = Annotated[
     int | None, typer.Option(min=1, max=256, metavar="N", help="Patches a step and network; 4, of stacks 1.")
@@ -57,6 +61,7 @@ Percentiles = Annotated[
 Patience = Annotated[
     int, typer.Option(min=1, metavar="N", help="End after so many looks at what is held out without a gain.")
 ]
+USUAL_PLANES = 16
 Structure = Annotated[str, typer.Option(metavar="tubes|granules|both", help="What simulated specimens consist of.")]
 
 
@@ -90,7 +95,7 @@ def care(
     published: Published = False,
     network: Network = None,
     size: Patch = None,
-    patch_planes: PatchPlanes = 16,
+    patch_planes: PatchPlanes = None,
     batch: Batch = None,
     minutes: Minutes = 20.0,
     steps: Steps = None,
@@ -153,7 +158,8 @@ def care(
         for option, value in (("--modality", modality), ("--structure", None if structure == "both" else structure)):
             if value is not None:
                 raise ConfigError(f"{option} {value}: is of simulated pairs; leave it out, or --low and --high")
-        source, trained_on, valid, notes = _from_folders(*folders, volume, channel, planes, settings)
+        fixed = (patch_planes is not None, size is not None)
+        source, trained_on, valid, notes, settings = _from_folders(*folders, channel, planes, settings, fixed)
     else:
         for option, number in (("--channel", channel), ("--planes", planes)):
             if number is not None:
@@ -190,7 +196,7 @@ def settings_of(
     published: bool,
     network: list[str] | None,
     size: int | None,
-    patch_planes: int,
+    patch_planes: int | None,
     batch: int | None,
     minutes: float,
     steps: int | None,
@@ -226,7 +232,7 @@ def settings_of(
             "steps": steps,
             "batch": batch or (4 if dims == 2 else 1),
             "patch": size or (128 if dims == 2 else 64),
-            "planes": patch_planes,
+            "planes": patch_planes or USUAL_PLANES,
             "low_percentile": low,
             "high_percentile": high,
             "patience": patience,
@@ -280,18 +286,25 @@ def say(result: Any, out: Path, use: str) -> None:
 
 
 def _from_folders(
-    low: Path, high: Path, volume: bool, channel: int | None, planes: int | None, settings: "CareSettings"
-) -> "tuple[PairSource, dict[str, Any], Mapping[str, Span], list[str]]":
+    low: Path,
+    high: Path,
+    channel: int | None,
+    planes: int | None,
+    settings: "CareSettings",
+    fixed: tuple[bool, bool],
+) -> "tuple[PairSource, dict[str, Any], Mapping[str, Span], list[str], CareSettings]":
+    """Open the pairs; patches are made as small as the fields are, but for what the user has fixed (planes, pixels)."""
     from rdl_live.train.care.folders import open_pairs
-    from rdl_live.train.care.patches import FolderPairs
+    from rdl_live.train.care.patches import FolderPairs, fitting
     from rdl_models import Span
 
-    found = open_pairs(low, high, volume=volume, channel=channel, planes=planes)
+    found = open_pairs(low, high, volume=settings.dims == 3, channel=channel, planes=planes)
+    settings = fitting(found.pairs, settings, fixed)
     source = FolderPairs(found.pairs, settings)
     pixel = found.pixel_um
     valid = {} if pixel is None else {"pixel_size_um": Span(low=0.95 * pixel, high=1.05 * pixel)}
     trained_on = {"scheme": "pairs", "low": low.name, "high": high.name}
-    return source, trained_on, valid, [f"{len(found.pairs)} pairs", *found.notes]
+    return source, trained_on, valid, [f"{len(found.pairs)} pairs", *found.notes], settings
 
 
 def _scenes(modality: str | None, structure: str, photons: tuple[float, float]) -> Any:
@@ -401,7 +414,14 @@ def isotropic(
     )
     prepared(out, threads, resume=resume, overwrite=overwrite)
     found = isotropic_pairs(
-        stacks, settings, z_step_um=z_step, pixel_um=pixel, axial_um=axial, channel=channel, planes=planes
+        stacks,
+        settings,
+        z_step_um=z_step,
+        pixel_um=pixel,
+        axial_um=axial,
+        channel=channel,
+        planes=planes,
+        fixed=size is not None,
     )
     factor = found.axial.factor
     valid = {AXIAL: Span(low=0.95 * factor, high=1.05 * factor)}
@@ -411,7 +431,7 @@ def isotropic(
         lambda watch, where: train_care(
             found.source,
             out,
-            settings,
+            found.settings,
             trained_on={"scheme": "isotropic", "stacks": [one.name for one in stacks]},
             valid=valid,
             task=Task.ISOTROPIC,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rdl_live.optics.fourier import frequencies, shift_phase
 from rdl_live.optics.otf import Otf
-from rdl_live.optics.pattern import PatternSet, illumination
+from rdl_live.optics.pattern import PatternSet, illumination, shared_illumination
 
 
 class Imaging:
@@ -84,13 +84,16 @@ class ForwardModel:
         shape: tuple[int, int],
         *,
         upsample: int = 2,
+        shared: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare for raw frames of `shape` (y, x); the object grid is `upsample` times as fine."""
+        """Prepare for raw frames of `shape` (y, x); the object grid is `upsample` times as fine.
+
+        `shared`: all patterns are in every frame, rather than one in each.
+        """
         self.imaging = Imaging(otf, shape, upsample=upsample, device=device)
-        self.light = illumination(
-            patterns, self.imaging.fine_shape, otf.pixel_um / upsample, device=device, dtype=torch.float32
-        )
+        shine = shared_illumination if shared else illumination
+        self.light = shine(patterns, self.imaging.fine_shape, otf.pixel_um / upsample, device=device)
 
     def forward(self, image: Tensor) -> Tensor:
         """(..., fine y, fine x) photons per raw pixel area -> (..., angle, phase, y, x) photons."""

@@ -179,3 +179,13 @@ def illumination(
                 light += depth * torch.cos(harmonic * (base + phase) + pattern.shift_rad(harmonic))
             frames.append((gain * light).to(dtype))
     return torch.stack(frames).reshape(len(patterns), patterns.phases, *shape)
+
+
+def shared_illumination(
+    patterns: PatternSet, shape: tuple[int, int], pixel_um: float, *, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Return the light of frames that hold all patterns at once, (1, phase, y, x) float32; see `illumination`."""
+    gains = torch.tensor([pattern.gains for pattern in patterns], device=device).mean(dim=0)
+    even = PatternSet(patterns=tuple(pattern.replace(intensity=()) for pattern in patterns))
+    waves = illumination(even, shape, pixel_um, device=device).sub_(1).sum(dim=0, keepdim=True)
+    return waves.add_(1).mul_(gains[:, None, None])

@@ -19,7 +19,12 @@ class FrameModel:
         seen = [one if one.trusted else one.replace(modulation=(0.0,) * len(one.modulation)) for one in patterns]
         device = geometry.power.device
         self._model = ForwardModel(
-            geometry.otf, PatternSet(patterns=tuple(seen)), geometry.padded, upsample=geometry.factor, device=device
+            geometry.otf,
+            PatternSet(patterns=tuple(seen)),
+            geometry.padded,
+            upsample=geometry.factor,
+            shared=geometry.shared,
+            device=device,
         )
         self._shape = geometry.shape
 

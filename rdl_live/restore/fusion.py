@@ -48,7 +48,14 @@ def ring_count(rows: int, columns: int) -> int:
     return math.ceil(math.hypot(least * (y // 2) / y, least * 0.5)) + 1
 
 
-def fused_spectrum(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: float = LEAST_ERROR) -> Tensor:
+def fused_spectrum(
+    evidence: Evidence,
+    spectrum: Tensor,
+    rings: Tensor,
+    least_error: float = LEAST_ERROR,
+    *,
+    weight: Tensor | None = None,
+) -> Tensor:
     """Weigh the spectrum of an image against the data.
 
     Args:
@@ -56,12 +63,14 @@ def fused_spectrum(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_er
         spectrum: X0, (n, rows, columns) complex64, in the unit of the evidence.
         rings: `rings_of` this half-plane.
         least_error: share of the Wiener estimate's error below which E is not believed.
+        weight: v, where it is known; measured by default (`trust`).
 
     Returns:
         X, (n, rows, columns) complex64; its mean is exactly that of the data. Gradients flow through X0, not through
         the weights.
     """
-    weight = trust(evidence, spectrum.detach(), rings, least_error)
+    if weight is None:
+        weight = trust(evidence, spectrum.detach(), rings, least_error)
     damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
     fused = (evidence.target * evidence.matched + weight * spectrum) / damped
     fused = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), fused, 0)

@@ -79,7 +79,8 @@ def check_residual(residual: Tensor, otf: Otf, patterns: PatternSet) -> Residual
     within[0, 0] = False
     level = power[:, within].mean()
     traces = []
-    for one, own in zip(patterns, power, strict=True):
+    # Frames that hold all patterns are looked at for each of them.
+    for one, own in zip(patterns, power.expand(len(patterns), *power.shape[1:]), strict=True):
         distances = [torch.hypot(kx - sign * one.kx, ky - sign * one.ky) for sign in (1, -1)]
         near = torch.minimum(*distances) < _AROUND * otf.cutoff
         elsewhere = ((k - 1 / one.period_um).abs() < _AROUND * otf.cutoff) & ~near
@@ -110,7 +111,7 @@ def _static(spectra: Tensor, patterns: PatternSet, plane: tuple[Tensor, Tensor, 
     common = angles * phases * (float(_squared(spectra.mean(dim=(0, 1)))[within].mean()) - noise / (angles * phases))
     total = float(_squared(spectra)[..., within].sum(dim=(0, 1)).mean()) - angles * phases * noise
     followed = 0.0
-    for one, own in zip(patterns, spectra, strict=True):
+    for one, own in zip(patterns, spectra.expand(len(patterns), *spectra.shape[1:]), strict=True):
         turns = torch.exp(-1j * torch.tensor(one.phases_rad, dtype=torch.float32, device=own.device))
         sideband = _squared((turns[:, None, None] * own).mean(dim=0))
         ahead = kx * one.kx + ky * one.ky > 0

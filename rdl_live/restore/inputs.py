@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
-from rdl_live.restore.memory import Recalled, blended
+from rdl_live.restore.memory import Recalled
 from rdl_live.restore.sampling import MULTIPLE, image_on, resized, spectrum_of, working_grid
 from rdl_models.architecture import EstimatesError
 
@@ -53,6 +53,19 @@ def network_inputs(relative: Evidence, grid: tuple[int, int] | None = None) -> T
     return torch.stack(images, dim=1)
 
 
+def _remembered_inputs(recalled: Recalled, grid: tuple[int, int]) -> Tensor:
+    """Return the inputs of a mean of series that is worth more in one place than in another.
+
+    A frequency that passes with D / (D + w^2 / worth) is, between the least and the largest worth, nearly linear in
+    the worth's logarithm; the noise falls with its root.
+    """
+    one, most = (network_inputs(each, grid) for each in (recalled.evidence, recalled.best()))
+    worth = resized(recalled.worth, grid)
+    one[:, NOISE] /= worth.sqrt()
+    most[:, NOISE] *= (recalled.most / worth).sqrt()
+    return torch.lerp(one, most, recalled.nearness(grid)[:, None])
+
+
 def ask(
     network: nn.Module,
     relative: Evidence,
@@ -79,10 +92,7 @@ def ask(
     if len(set(grids)) > 1:
         # Other optics, other pixels: side by side they cannot be.
         return _together([ask(network, relative.one(i), half=half) for i in range(len(grids))])
-    inputs = network_inputs(relative, grids[0])
-    if recalled is not None:
-        still = resized(recalled.still, grids[0])[:, None]
-        inputs = blended(still, network_inputs(recalled.evidence, grids[0]), inputs)
+    inputs = network_inputs(relative, grids[0]) if recalled is None else _remembered_inputs(recalled, grids[0])
     with torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
         image, sigma, strips = _answered(network, inputs, strips)
     noise, full = resized(inputs[:, NOISE], relative.grid), relative.grid

@@ -9,9 +9,10 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.restore.guards import ResidualCheck
 from rdl_live.restore.stripes import StripeCheck
 
-WIDEFIELD, SIM, DENOISED, SR, SIGMA = "widefield", "sim", "denoised", "sr", "sigma"
+WIDEFIELD, SIM, DENOISED, SR, SIGMA, WORTH = "widefield", "sim", "denoised", "sr", "sigma", "worth"
 """Usual names of images: the mean of the raw frames; classical SIM; the same denoised; super-resolved by a network
-alone; the standard error that is expected of the main one. A stage or a modality may give others."""
+alone; the standard error that is expected of the main one; the number of series that each of its pixels is worth. A
+stage or a modality may give others."""
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,8 @@ class Restored:
     def sigma(self) -> Tensor | None:
         """Standard error expected of the main image, in its shape and unit; None where it is not known."""
         return self.images.get(SIGMA)
+
+    @property
+    def worth(self) -> Tensor | None:
+        """Number of series of a time-lapse that each pixel of the main image is worth; None without a memory."""
+        return self.images.get(WORTH)

@@ -33,11 +33,11 @@ from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.graph import Graphed, Tensors
 from rdl_live.restore.guards import ResidualCheck, check_residual
 from rdl_live.restore.inputs import ask, grid_of
-from rdl_live.restore.memory import Memory, Recalled, blended
+from rdl_live.restore.memory import Memory, Recalled
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
-from rdl_live.restore.restored import DENOISED, SIGMA, SIM, Guards, Restored
+from rdl_live.restore.restored import DENOISED, SIGMA, SIM, WORTH, Guards, Restored
 from rdl_live.restore.stripes import check_stripes
 from rdl_live.restore.suited import check_suited
 from rdl_models import Task, Weights, load_weights
@@ -64,6 +64,8 @@ class _Solved:
     """Wiener image, (1, y, x)."""
     sigma: Tensor | None
     """Standard error, (1, y, x)."""
+    worth: Tensor | None = None
+    """Number of series that each pixel is worth, (1, y, x); None without a memory."""
 
 
 class Restorer:
@@ -114,7 +116,12 @@ class Restorer:
         self.warnings = check_microscope(self.card, scope, channel)
         """What the user should know about these weights on this microscope and data."""
         self._geometry = build_geometry(
-            Otf.of(scope, channel), patterns, self.shape, factor=scope.pattern.sr_factor, device=self.device
+            Otf.of(scope, channel),
+            patterns,
+            self.shape,
+            factor=scope.pattern.sr_factor,
+            shared=scope.pattern.shared,
+            device=self.device,
         )
         self._transform = BandTransform(self._geometry, scope.camera, maps)
         self._matched = matched_plan(self._geometry)
@@ -166,7 +173,8 @@ class Restorer:
 
     def memory(self, most: float) -> Memory:
         """Return a memory for `restore`, of one place and colour, worth up to `most` series."""
-        return Memory(most, self._rings)
+        rows, columns = (self._geometry.factor * size for size in self.shape)
+        return Memory(most, (rows, columns))
 
     @shares_cores
     def restore(self, series: np.ndarray | Tensor, *, guards: bool = False, memory: Memory | None = None) -> Restored:
@@ -220,12 +228,12 @@ class Restorer:
     def _found(self, frames: Tensor, memory: Memory | None = None) -> tuple[Restored, Tensor]:
         """Restore one series (1, A, P, y, x), and return its image's spectrum as well."""
         if self._graph is None or memory is not None or self._calibration is None:
-            sr, sim, sigma, spectrum = self._parts(frames, memory)
+            sr, sim, sigma, spectrum, worth = self._parts(frames, memory)
         else:
-            sr, sim, sigma, spectrum = self._graph(frames)
+            sr, sim, sigma, spectrum, worth = self._graph(frames)
         if sr is None or spectrum is None:
             raise AssertionError("a restoration has an image")
-        named = {SIM: sim, DENOISED: sr, SIGMA: sigma}
+        named = {SIM: sim, DENOISED: sr, SIGMA: sigma, WORTH: worth}
         return Restored({name: one for name, one in named.items() if one is not None}, DENOISED), spectrum
 
     def _new_graph(self) -> Graphed | None:
@@ -233,10 +241,11 @@ class Restorer:
         return Graphed(self._parts) if self.device.type == "cuda" else None
 
     def _parts(self, frames: Tensor, memory: Memory | None = None) -> Tensors:
-        """Restore one series (1, A, P, y, x): image, plain image, standard error, and the image's spectrum."""
+        """Restore one series (1, A, P, y, x): image, plain image, standard error, the image's spectrum, and worth."""
         solved = self._solved(frames, memory)
         sigma = None if solved.sigma is None else self._view(solved.sigma)[0]
-        return self._image(solved.spectrum)[0], self._view(solved.plain)[0], sigma, solved.spectrum
+        worth = None if solved.worth is None else self._view(solved.worth)[0]
+        return self._image(solved.spectrum)[0], self._view(solved.plain)[0], sigma, solved.spectrum, worth
 
     def _guards(self, frames: Tensor, spectrum: Tensor) -> Guards:
         """Judge one restored series (1, A, P, y, x)."""
@@ -295,13 +304,19 @@ class Restorer:
         evidence = self._evidence(matched, self._calibration)
         relative, photons = evidence.relative(), evidence.photons[:, None, None]
         plain = relative.wiener() * photons
-        recalled = None if memory is None else memory.recall(relative)
+        recalled = None
+        if memory is not None:
+            read = self.scope.camera.read_noise_e**2
+            recalled = memory.recall(relative, read / (read + float(photons)))
         estimate, sigma = self._answer(frames, evidence, relative, recalled)
-        spectrum = fused_spectrum(relative, estimate, self._rings)
-        if recalled is not None:
-            together = recalled.evidence.image(fused_spectrum(recalled.evidence, estimate, self._rings))
-            spectrum = torch.fft.rfft2(blended(recalled.still, together, relative.image(spectrum)))
-        return _Solved(spectrum * photons, plain, None if sigma is None else sigma * photons)
+        if recalled is None:
+            spectrum = fused_spectrum(relative, estimate, self._rings)
+        else:
+            spectrum = torch.fft.rfft2(recalled.fused(estimate, self._rings))
+        worth = None
+        if memory is not None:
+            worth = torch.ones_like(plain) if recalled is None else recalled.worth
+        return _Solved(spectrum * photons, plain, None if sigma is None else sigma * photons, worth)
 
     def _answer(
         self, frames: Tensor, evidence: Evidence, relative: Evidence, recalled: Recalled | None

@@ -53,7 +53,8 @@ def check_stripes(photons: Tensor, denoised: Tensor, patterns: PatternSet, read_
     # Near the edges lies what nobody knows: structure beyond them shines in.
     rim = max(1, min(photons.shape[-2:]) // RIM)
     inner = (..., slice(rim, -rim), slice(rim, -rim))
-    photons, denoised = photons[inner], denoised[inner]
+    # Frames that hold all patterns are looked at for each of them.
+    photons, denoised = (one[inner].expand(len(patterns), -1, -1, -1) for one in (photons, denoised))
     deviation = expected_deviation(denoised, read_noise_e)
     residual = (photons - denoised) / deviation
     for number, pattern in enumerate(patterns):

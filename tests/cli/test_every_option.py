@@ -102,7 +102,10 @@ RUNS = [
         Case(f"reconstruct mosaics.tif -m M.yaml {READING}", ("mosaics-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise object-plane.safetensors", ("raw-sr.tif",)),
         Case("reconstruct raw.tif -m M.yaml --denoise rdl-sim.safetensors", ("raw-sr.tif",)),
-        Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2", ("film-sr.tif",)),
+        Case(
+            "reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2",
+            ("film-sr.tif", "film-sr-worth.tif"),
+        ),
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
@@ -147,6 +150,8 @@ RUNS = [
             "--overwrite",
             ("otf.yaml",),
         ),
+        Case(f"calibrate otf bead-mosaics.tif -m M.yaml --out otf.yaml {TIMES}", ("otf.yaml",), says="otf_damping"),
+        Case("calibrate otf bead-mosaics.tif -m M.yaml --out otf.yaml --plain --tiles 3x3 --position 0", ("otf.yaml",)),
         Case(f"calibrate offset mosaics.tif -m M.yaml --out offset.tif {READING}", ("offset.tif",)),
         Case("data list", says="recording"),
         Case("data add raw.tif -m M.yaml", ("catalogue.json",)),
@@ -253,6 +258,7 @@ RUNS = [
         ),
         Case("assess --models dfcan.safetensors --out m --data pairs --microscope M.yaml", code=2),
         Case("models export object-plane.safetensors --out p.zip", ("p.zip",)),
+        Case("models export care.safetensors --out p.zip", ("p.zip",)),
         Case("models export rdl --out p.zip --author Me --license MIT --overwrite", ("p.zip",)),
         Case("train denoise --out w.safetensors --steps 1", ("w.safetensors",)),
         Case("train denoise --architecture rdl-sim --out w.safetensors --steps 1", ("w.safetensors",)),
@@ -417,7 +423,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
             writer.write(rng.poisson(20, (6, 40, 40)) + 100)
     points = 22.5 + 26 * np.mgrid[0:5, 0:5].reshape(2, -1).T + rng.uniform(0, 1, (25, 2))
     beads = seen(Points(0.08 * points, np.ones(25)), np.full(25, 9000.0), Eye(1.3, 0.525, 0.08, 0.05), 150)
-    tifffile.imwrite(folder / "beads.tif", (2 * rng.poisson(beads.clip(0) + 1, (9, 150, 150)) + 100).astype(np.uint16))
+    exposed = (2 * rng.poisson(beads.clip(0) + 1, (9, 150, 150)) + 100).astype(np.uint16)
+    tifffile.imwrite(folder / "beads.tif", exposed)
+    mosaic = exposed.reshape(3, 3, 150, 150).swapaxes(1, 2).reshape(1, 450, 450)
+    tifffile.imwrite(folder / "bead-mosaics.tif", mosaic, photometric="minisblack")
     tifffile.imwrite(folder / "dark.tif", rng.normal(100, 3, (100, 24, 24)).round().astype(np.uint16))
     tifffile.imwrite(folder / "flat.tif", (2 * rng.poisson(400, (100, 24, 24)) + 100).astype(np.uint16))
     with Recorder(folder / "cells.ome.zarr", layout_of(channels=("a", "b"), positions=2)) as recorder:

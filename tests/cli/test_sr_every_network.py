@@ -219,3 +219,19 @@ def test_a_series_is_restored_by_a_network_for_its_frames_and_an_image_without_a
     assert done.code == 0, done.words
     assert "taken as photons" in done.words
     assert tifffile.imread(tmp_path / "p.tif").mean() == pytest.approx(25, rel=0.02)
+
+
+def test_the_expected_error_goes_beside_the_image_and_replaces_nothing(run: Run, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "cell.tif", np.random.default_rng(1).poisson(40, (20, 24)).astype(np.uint16))
+    asked = ("restore", tmp_path / "cell.tif", "--weights", untrained(tmp_path, spread=4), "--out", tmp_path / "sr.tif")
+    done = run(*asked)
+    assert done.code == 0, done.words
+    image, error = tifffile.imread(tmp_path / "sr.tif"), tifffile.imread(tmp_path / "sr-sigma.tif")
+    assert image.shape == error.shape == (40, 48)
+    assert error.min() > 0
+    (tmp_path / "sr.tif").unlink()
+    again = run(*asked)
+    assert again.code == 2
+    assert "sr-sigma.tif" in again.words
+    assert not (tmp_path / "sr.tif").exists()
+    assert run(*asked, "--overwrite").code == 0

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from rdl_live.errors import ConfigError
-from rdl_live.optics import Channel, Microscope, Optics, PatternGeometry, PatternSet
+from rdl_live.optics import Channel, Microscope, Optics, PatternGeometry, PatternSet, evenly_spaced
 from rdl_live.optics.geometry import SingleFrame, UnitGeometry
 from rdl_live.optics.modality import modality_of
 from rdl_live.optics.modality_kinds import MODALITIES, ModalityKind
@@ -72,3 +72,12 @@ def test_what_cannot_be_loaded_is_named() -> None:
             modality_of(SCOPE.replace(modality="broken", pattern={}))
     finally:
         MODALITIES.forget("broken")
+
+
+def test_too_few_orientations_say_what_is_missing() -> None:
+    stripes = modality_of(SCOPE)
+    (one,) = stripes.doubts(evenly_spaced(0.2, 1, 5, first_angle_deg=17))
+    assert "super-resolved along 17 degrees alone" in one
+    (two,) = stripes.doubts(evenly_spaced(0.2, 2, 4, first_angle_deg=17))
+    assert "along 17 and 107 degrees" in two
+    assert stripes.doubts(evenly_spaced(0.2)) == []

@@ -29,7 +29,8 @@ def _registered() -> Iterator[None]:
 def file_of(root: Path, folder: Path, section: str) -> Path:
     text = (root / "configs" / "demo.yaml").read_text(encoding="utf-8")
     before, rest = text.split("  slm:\n")
-    after = rest[rest.index("  aotf:") :].replace("    - {device: SLM, property: TriggerMode, value: External}\n", "")
+    lines = rest[rest.index("  aotf:") :].splitlines(keepends=True)
+    after = "".join(line for line in lines if "device: SLM" not in line and not line.startswith("  even:"))
     config = (root / "configs" / "demo.cfg").read_text(encoding="utf-8").replace("#py Property,Core,SLM,SLM\n", "")
     device = "Glass,rdl_devices.sim.turned_grating,SimGrating"
     (folder / "demo.cfg").write_text(config.replace("SLM,rdl_devices.sim.slm,SimSLM", device), encoding="utf-8")

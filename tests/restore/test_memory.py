@@ -1,11 +1,13 @@
 """Memory: less noise where nothing moves, no traces of what did, and nothing of another place or colour."""
 
+import numpy as np
 import pytest
 import torch
 
 from rdl_live.optics import Microscope, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, Unit
-from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.specimen import SimulationSettings, SpecimenSettings, simulate
+from rdl_live.specimen.simulation import Simulation
 from rdl_models import Weights, shipped
 
 from .conftest import Recorder
@@ -56,6 +58,71 @@ def test_what_moves_in_a_scene_that_is_still_leaves_no_trace(
 
     assert error(after, other.truth, inside) < 1.1 * error(alone, other.truth, inside)
     assert error(after, series.truth, outside) < 0.8 * error(alone, series.truth, outside)
+
+
+class Moving:
+    """A specimen whose picture is moved and added to by NumPy alone, not by the simulator's own motion."""
+
+    def __init__(self, still: torch.Tensor, step_px: int, spot_px: int = 0) -> None:
+        self._still, self._step, self._spot_step = still, step_px, spot_px
+
+    def density(self, time_s: float = 0.0) -> torch.Tensor:
+        """Return the picture rolled along both axes, with a spot that goes its own way along x."""
+        at = int(time_s + 1e-6)
+        image = np.roll(self._still.numpy(), (self._step * at, self._step * at), (0, 1)).copy()
+        if self._spot_step:
+            row, column = np.ogrid[: image.shape[0], : image.shape[1]]
+            away = (row - image.shape[0] // 2) ** 2 + (column - image.shape[1] // 4 - self._spot_step * at) ** 2
+            image += image.max() * np.exp(-away / 50)
+        return torch.from_numpy(image)
+
+    def haze(self, _time_s: float = 0.0) -> torch.Tensor:
+        """Return no haze."""
+        return torch.zeros_like(self._still)
+
+
+def film(scope: Microscope, step_px: int, spot_px: int = 0) -> Simulation:
+    """Return a film at 5 photons; steps in fine pixels, a quarter of the camera's."""
+    settings = SimulationSettings(photons=5.0, shape=SHAPE, seed=2, time_points=6, interval_s=1.0, frame_time_s=0.001)
+    simulation = Simulation(scope, SpecimenSettings(kind="filaments", seed=4), settings)
+    simulation.specimen = Moving(simulation.specimen.density(), step_px, spot_px)  # type: ignore[assignment]
+    return simulation
+
+
+@pytest.mark.parametrize("step_px", [1, 2, 20])
+def test_a_stage_that_drifts_or_jumps_is_followed(scope: Microscope, untrained: Weights, step_px: int) -> None:
+    simulation = film(scope, step_px)
+    restorer = Restorer(scope, simulation.patterns, SHAPE, untrained)
+    memory = restorer.memory(6)
+    with_memory, alone = 0.0, 0.0
+    for index, series in enumerate(simulation):
+        image = restorer.restore(series.adu, memory=memory).sr
+        if index > 2:
+            with_memory += float((image - series.truth).square().mean())
+            alone += float((restorer(series.adu) - series.truth).square().mean())
+    # Not followed, the mean is of no use: 1. A jump brings a part of the field anew.
+    assert with_memory < (0.85 if step_px < 20 else 0.97) * alone
+
+
+def test_a_vesicle_that_moves_is_where_it_is_and_nowhere_else(scope: Microscope, untrained: Weights) -> None:
+    simulation = film(scope, 0, spot_px=20)
+    restorer = Restorer(scope, simulation.patterns, SHAPE, untrained)
+    memory = restorer.memory(6)
+    truths, image = [], None
+    for series in simulation:
+        restored = restorer.restore(series.adu, memory=memory)
+        truths.append(series.truth)
+        image = restored.sr
+    assert image is not None
+    alone = restorer(series.adu)
+    for place in (truths[-1], truths[-2]):
+        # Around the spot as it is now, and around that of the series before.
+        row, column = divmod(int(place.argmax()), place.shape[-1])
+        here = (slice(max(row - 6, 0), row + 7), slice(max(column - 6, 0), column + 7))
+        lost, usual = ((one - truths[-1])[here].square().mean() for one in (image, alone))
+        assert float(lost) < 1.3 * float(usual)
+    assert restored.worth is not None
+    assert float(restored.worth.max()) > 2.0
 
 
 @pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")

@@ -295,6 +295,11 @@ class LiveRun:
         return ()
 
     @property
+    def shows_none(self) -> bool:
+        """Whether what it takes now is not shown, so that no frame is overdue; any thread."""
+        return False
+
+    @property
     def _run_status(self) -> RunStatus | None:
         return self._acquisition.status if self._acquisition is not None else None
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from rdl_live.optics.microscope import Microscope
+from rdl_live.optics.modality import modality_of
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.target import extended_cutoff
 from rdl_live.stream import Result
@@ -111,8 +112,14 @@ class TruthWatch:
     def _compare(self, result: Result) -> None:
         if result.exposed_s is None or (epoch := self._world.epoch(result.exposed_s)) == self._epoch:
             return
-        otf = Otf.of(self._microscope, next(c for c in self._microscope.channels if c.name == result.channel))
-        cutoff = extended_cutoff(otf.cutoff, result.patterns)
+        channel = next(c for c in self._microscope.channels if c.name == result.channel)
+        # A single frame is asked for what SIM would show of the same specimen on the same microscope.
+        patterns = (
+            result.patterns
+            if len(result.patterns)
+            else modality_of(self._microscope).nominal(self._microscope, channel)
+        )
+        cutoff = extended_cutoff(Otf.of(self._microscope, channel).cutoff, patterns)
         image = self._world.truth(self._region, result.exposed_s, cutoff)
         if image is None or image.shape[0] % result.sr.shape[0] or image.shape[1] % result.sr.shape[1]:
             return

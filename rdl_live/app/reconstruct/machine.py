@@ -53,7 +53,10 @@ class Machine:
         else:
             self._other = self._other or self._blurred()
             made = _restored(self._other, series, None)
-        return Images(made.sr.cpu().numpy(), None if made.sigma is None else made.sigma.cpu().numpy(), verdict)
+        sigma, worth = (None if one is None else one.cpu().numpy() for one in (made.sigma, made.worth))
+        if worth is None and self._memory is not None:
+            worth = np.ones(made.sr.shape, np.float32)
+        return Images(made.sr.cpu().numpy(), sigma, verdict, worth)
 
 
 def _restored(maker: Maker, series: npt.NDArray[np.generic], memory: Memory | None) -> Restored:

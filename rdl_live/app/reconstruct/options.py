@@ -12,8 +12,8 @@ from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.optics import Apodization, Attenuation
 from rdl_live.optics.modality import Shaping
 
-SIGMA = "-sigma"
-"""Added to the image's name for the file of its standard errors."""
+SIGMA, WORTH = "-sigma", "-worth"
+"""Added to the image's name for the files of its standard errors, and of the series that each pixel is worth."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is going on, done, total)."""
@@ -77,6 +77,15 @@ class Stopwatch:
 
 def sigma_path(out: Path) -> Path:
     """Return where the standard errors of an image go: beside it, sr.tif and sr-sigma.tif."""
+    return _beside(out, SIGMA)
+
+
+def worth_path(out: Path) -> Path:
+    """Return where the number of series that each pixel is worth goes: sr-worth.tif beside sr.tif."""
+    return _beside(out, WORTH)
+
+
+def _beside(out: Path, what: str) -> Path:
     endings = (*(f".ome{one}" for one in SUFFIXES), *SUFFIXES)
     ending = next(one for one in endings if out.name.lower().endswith(one))
-    return out.with_name(f"{out.name[: -len(ending)]}{SIGMA}{out.name[-len(ending) :]}")
+    return out.with_name(f"{out.name[: -len(ending)]}{what}{out.name[-len(ending) :]}")

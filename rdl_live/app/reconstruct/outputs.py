@@ -1,7 +1,7 @@
 """What a reconstruction leaves: files of images, and the picture that a person looks at first."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,11 +11,33 @@ from rdl_live.app.reconstruct.makers import image_factor
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.recording import OpenRecording
 from rdl_live.app.reconstruct.report import pattern_records
+from rdl_live.app.reconstruct.series_stream import Computed
 from rdl_live.files import SrWriter
 from rdl_live.optics import PatternSet
 
 
-def image_writer(run: OpenRecording, out: Path, patterns: PatternSet, what: str | None = None) -> SrWriter:
+class Writers(NamedTuple):
+    """The files of a run: images, their standard errors, and how many series each pixel is worth."""
+
+    images: SrWriter
+    sigma: SrWriter | None
+    worth: SrWriter | None
+
+    def write(self, made: Computed) -> None:
+        """Write what was made of a series."""
+        self.images.write(made.sr)
+        for writer, image in ((self.sigma, made.sigma), (self.worth, made.worth)):
+            if writer is not None and image is not None:
+                writer.write(image)
+
+
+def image_writer(
+    run: OpenRecording,
+    out: Path,
+    patterns: PatternSet,
+    what: str | None = None,
+    unit: str = "photons per raw pixel area",
+) -> SrWriter:
     """Return the file of the images of all time points.
 
     Args:
@@ -23,6 +45,7 @@ def image_writer(run: OpenRecording, out: Path, patterns: PatternSet, what: str 
         out: to be written.
         patterns: in force.
         what: it shows; the modality's image by default.
+        unit: of its pixels.
     """
     times, (rows, columns), factor = len(run.recording), run.frame, image_factor(run)
     made_by: dict[str, Any] = {
@@ -33,7 +56,7 @@ def image_writer(run: OpenRecording, out: Path, patterns: PatternSet, what: str 
         "denoiser": run.options.denoise,
         "memory_series": run.options.memory,
         "what": what or _shown(run),
-        "unit": "photons per raw pixel area",
+        "unit": unit,
     }
     return SrWriter(
         out,

@@ -20,14 +20,14 @@ from rdl_live.app.reconstruct.known_patterns import USED, Elsewhere, KnownPatter
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
 from rdl_live.app.reconstruct.makers import Maker, Staged, image_factor, maker_of, plain_maker
-from rdl_live.app.reconstruct.options import Options, Progress, Stopwatch, sigma_path, silent
-from rdl_live.app.reconstruct.outputs import image_writer, picture
+from rdl_live.app.reconstruct.options import Options, Progress, Stopwatch, sigma_path, silent, worth_path
+from rdl_live.app.reconstruct.outputs import Writers, image_writer, picture
 from rdl_live.app.reconstruct.recording import OpenRecording, several_frames
 from rdl_live.app.reconstruct.report import Report, likeliest, negative_warning, otf_warnings, pattern_records
 from rdl_live.app.reconstruct.series_stream import Computed, SeriesStream, usual_workers
 from rdl_live.app.reconstruct.siblings import Sibling
 from rdl_live.errors import ConfigError, DataError, OutputError
-from rdl_live.files import SrWriter, atomic_write, check_output, load_microscope
+from rdl_live.files import atomic_write, check_output, load_microscope
 from rdl_live.files.page_writer import SUFFIXES
 from rdl_live.files.readings import wrong_count
 from rdl_live.files.stack import Axis, Stack
@@ -39,7 +39,7 @@ from rdl_live.optics.quality.in_step import SeriesVerdict, usual_levels
 from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.restore import Restorer
 
-__all__ = ["OfflineRun", "Options", "Progress", "Stopwatch", "sigma_path", "silent"]
+__all__ = ["OfflineRun", "Options", "Progress", "Stopwatch", "sigma_path", "silent", "worth_path"]
 
 ESTIMATE_SERIES = 8
 """Time points, evenly spread, from which the patterns are estimated."""
@@ -200,6 +200,10 @@ class OfflineRun(OpenRecording):
             patterns, _ = other.estimate()
             return Elsewhere(patterns, other.channel.otf_damping)
 
+    def channel_facts(self) -> dict[str, Any]:
+        """Return which colour is read, and whether it had to be assumed because nothing names it, for reports."""
+        return {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
@@ -236,7 +240,8 @@ class OfflineRun(OpenRecording):
         if not out.name.lower().endswith(SUFFIXES):
             raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         sigma = sigma_path(out) if tells_sigma(self.options.denoise) else None
-        outputs = [path for path in (out, sigma, report, preview) if path is not None]
+        worth = worth_path(out) if self.options.memory > 1 else None
+        outputs = [path for path in (out, sigma, worth, report, preview) if path is not None]
         for path in outputs:
             check_output(path, self.options.overwrite, inputs=inputs)
         if len({path.resolve() for path in outputs}) < len(outputs):
@@ -251,7 +256,10 @@ class OfflineRun(OpenRecording):
             writer = files.enter_context(image_writer(self, out, patterns))
             spread = files.enter_context(image_writer(self, sigma, patterns, "standard error")) if sigma else None
             ledger = Ledger(patterns, self.scope.pattern, self.recording.index, self._slipped)
-            first = self._all_series(rec, patterns, writer, spread, progress, ledger)
+            count = image_writer(self, worth, patterns, "series that each pixel is worth", "series") if worth else None
+            if count is not None:
+                files.enter_context(count)
+            first = self._all_series(rec, patterns, Writers(writer, spread, count), progress, ledger)
             self._judge(result, rec, *first)
             result.warn(ledger.warnings())
             result.extra["series"] = ledger.records()
@@ -273,8 +281,7 @@ class OfflineRun(OpenRecording):
         self,
         rec: Maker,
         patterns: PatternSet,
-        writer: SrWriter,
-        sigma: SrWriter | None,
+        writers: Writers,
         progress: Progress,
         ledger: Ledger,
     ) -> tuple[np.ndarray, torch.Tensor]:
@@ -289,9 +296,7 @@ class OfflineRun(OpenRecording):
             if made.index == self.model:
                 kept = made.series, torch.from_numpy(made.sr)
             with self.watch.timed("write"):
-                writer.write(made.sr)
-                if sigma is not None and made.sigma is not None:
-                    sigma.write(made.sigma)
+                writers.write(made)
             progress("reconstructing", made.index + 1, total)
         if kept is None:
             raise DataError(f"{self.raw}: holds no time point")
@@ -363,7 +368,7 @@ class OfflineRun(OpenRecording):
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "modality": self.scope.modality,
-            "channel": self.channel.name,
+            **self.channel_facts(),
             "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,

@@ -38,6 +38,8 @@ class Computed:
     """Its standard error; None where that is not known."""
     verdict: SeriesVerdict | None = None
     """Whether the series fits the patterns."""
+    worth: npt.NDArray[np.float32] | None = None
+    """Number of series that each pixel is worth; None without a memory."""
 
 
 class Images(NamedTuple):
@@ -49,6 +51,8 @@ class Images(NamedTuple):
     """Its standard error, where that is known."""
     verdict: SeriesVerdict | None = None
     """Whether the series fits the patterns."""
+    worth: npt.NDArray[np.float32] | None = None
+    """Number of series that each pixel is worth; None without a memory."""
 
 
 def usual_workers(device: torch.device, series: int) -> int:

@@ -98,7 +98,7 @@ def _opened(
 ) -> Iterator[Opened]:
     """Go through the films of a recording: one for each place and plane of it."""
     scope = load_microscope(microscope)
-    if not modality_of(scope).shaped:
+    if not modality_of(scope).shaped or scope.pattern.shared:
         raise ConfigError(
             f"{microscope}: is of modality {scope.modality}, and here networks learn from series of stripes; from "
             "single frames they learn with `rdl-live train tis STACKS --volume`"

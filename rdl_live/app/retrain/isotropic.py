@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rdl_live.errors import ConfigError, DataError
 from rdl_live.files.hyperstacks import open_hyperstack
-from rdl_live.train.care.isotropic import FWHM, Axial, IsotropicPairs, measured_blur
+from rdl_live.train.care.isotropic import FWHM, LEARNT, Axial, IsotropicPairs, measured_blur
 from rdl_live.train.care.settings import CareSettings
 
 MOST_BYTES = 2**30
@@ -23,6 +23,7 @@ class Found:
     """What stacks give to learn from."""
 
     source: IsotropicPairs
+    settings: CareSettings
     axial: Axial
     pixel_um: float | None
     notes: tuple[str, ...]
@@ -37,6 +38,7 @@ def isotropic_pairs(
     axial_um: float | None = None,
     channel: int | None = None,
     planes: int | None = None,
+    fixed: bool = False,
 ) -> Found:
     """Open z-stacks.
 
@@ -48,6 +50,7 @@ def isotropic_pairs(
         axial_um: full width at half maximum by which the PSF is wider along z; measured where left out.
         channel: colour, from 0.
         planes: of a stack, where the files do not say.
+        fixed: whether patches are as large as `settings` say; else they fit into the planes.
 
     Raises:
         DataError: a file cannot be used, or is sampled as finely along z as in the plane.
@@ -99,4 +102,7 @@ def isotropic_pairs(
     else:
         blur = axial_um / FWHM / pixel
     axial = Axial(factor, blur)
-    return Found(IsotropicPairs(stacks, axial, settings), axial, pixel, tuple(notes))
+    if not fixed:
+        side = min(min(voxels.shape[1], round(LEARNT * voxels.shape[2])) for voxels in stacks.values())
+        settings = settings.replace(patch=max(16, min(settings.patch, side // 8 * 8)))
+    return Found(IsotropicPairs(stacks, axial, settings), settings, axial, pixel, tuple(notes))

@@ -245,7 +245,7 @@ class SessionRun:
 
     def _stalled_s(self, wishes: Requests) -> float:
         """Return for how long no frame has come, where one is overdue: long before it is an error."""
-        if not self.light.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
+        if self._run.shows_none or not self.light.lit or self._frame_s == 0.0 or self.plan.time.interval_s > 0:
             return 0.0
         longest_ms = max([wishes.settings.exposure_ms, *(c.exposure_ms for c in self.plan.channels)])
         silent_s = time.monotonic() - self._frame_s

@@ -6,6 +6,7 @@ the dark, the light is made striped and a series of patterns is taken at every p
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -97,6 +98,7 @@ class SingleFrameRun(LiveRun):
         self._dose_before = 0.0
         self._dose_unknown = False
         self._counted: Acquisition | None = None
+        self._began_s = self._ended_s = 0.0
 
     def _comparison(self, denoise: str) -> Comparison | None:
         """Return what compares series of patterns with a network; None where there is no network."""
@@ -161,6 +163,7 @@ class SingleFrameRun(LiveRun):
     def start(self) -> None:
         """Start; returns at once. See `LiveRun`."""
         if self._thread is None and not self._stop.is_set():
+            self._began_s = time.monotonic()
             self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
             self._thread.start()
 
@@ -182,6 +185,8 @@ class SingleFrameRun(LiveRun):
                 self._take_frames(min(self._whole.check_every, left))
         except BaseException as error:  # kept, and raised at the end in the caller's thread
             self._failed.append(error)
+        finally:
+            self._ended_s = time.monotonic()
 
     def _take_frames(self, count: int) -> None:
         """Take so many time points of single frames."""
@@ -275,6 +280,12 @@ class SingleFrameRun(LiveRun):
         return () if latest is None or not latest.doubt else (latest.doubt,)
 
     @property
+    def shows_none(self) -> bool:
+        """Whether it takes a series of patterns."""
+        now = self._now
+        return now is not None and now.microscope is self._patterned
+
+    @property
     def _now(self) -> Acquisition | None:
         """The part that is not counted yet."""
         return None if self._acquisition is self._counted else self._acquisition
@@ -305,12 +316,32 @@ class SingleFrameRun(LiveRun):
             return None
         whole = self._whole.time.points
         planned = None if whole is None else whole * self._whole.series_per_time_point
-        return replace(here, series=status.series, planned=planned, planned_s=None, late_s=0.0, remaining_s=None)
+        until_s = self._ended_s or time.monotonic()
+        seconds = until_s - self._began_s if self._began_s else 0.0
+        return replace(
+            here,
+            series=status.series,
+            planned=planned,
+            seconds=seconds,
+            planned_s=None,
+            late_s=0.0,
+            remaining_s=None,
+        )
 
     @property
     def _report(self) -> RunReport:
         report, status = super()._report, self._run_status
-        return report if status is None else replace(report, status=status, dose_j_cm2=self._dose_j_cm2)
+        progress = self.progress
+        if status is None or progress is None:
+            return report
+        return replace(
+            report,
+            status=status,
+            dose_j_cm2=self._dose_j_cm2,
+            seconds=progress.seconds,
+            progress=progress,
+            stopped=self._stop.is_set(),
+        )
 
     def _end(self) -> list[BaseException]:
         """See `LiveRun`; the last comparisons are waited for."""

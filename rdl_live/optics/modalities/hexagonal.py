@@ -26,7 +26,7 @@ from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics.modality import Frames, Modality, Shaping
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.nominal import USED_APERTURE, WITHIN_OTF
-from rdl_live.optics.pattern import Pattern, PatternSet, illumination
+from rdl_live.optics.pattern import Pattern, PatternSet, shared_illumination
 from rdl_live.optics.reconstruct import Reconstructor
 
 STEPS = (1, 2, 4)
@@ -88,6 +88,7 @@ class Hexagonal(Modality):
 
     name = "hexagonal"
     searches = True
+    shaped = True
     shown = "super-resolved image"
 
     def nominal(
@@ -127,10 +128,7 @@ class Hexagonal(Modality):
     def light(self, patterns: PatternSet, geometry: UnitGeometry, shape: tuple[int, int], pixel_um: float) -> Tensor:
         """Return the relative light of every frame, (1, 7, y, x)."""
         del geometry
-        gains = torch.tensor([pattern.gains for pattern in patterns]).mean(dim=0)
-        even = PatternSet(patterns=tuple(pattern.replace(intensity=()) for pattern in patterns))
-        waves = illumination(even, shape, pixel_um).sub_(1).sum(dim=0, keepdim=True)
-        return waves.add_(1).mul_(gains[:, None, None])
+        return shared_illumination(patterns, shape, pixel_um)
 
     def estimate(
         self,

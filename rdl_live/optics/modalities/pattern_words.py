@@ -46,7 +46,7 @@ def pattern_warnings(patterns: PatternSet) -> list[str]:
         if not pattern.trusted:
             causes.setdefault(_NUMBER.sub("#", pattern.doubt), []).append(index)
     if not causes:
-        return _uneven(patterns) + _lacking(patterns) + list(dim_frames(patterns).values())
+        return _directions(patterns) + _uneven(patterns) + _lacking(patterns) + list(dim_frames(patterns).values())
     count = sum(len(indices) for indices in causes.values())
     found = []
     for indices in causes.values():
@@ -72,6 +72,22 @@ def _uneven(patterns: PatternSet) -> list[str]:
                 "nothing drifts during a series"
             )
     return found
+
+
+def _directions(patterns: PatternSet) -> list[str]:
+    """Return a sentence where there are too few orientations for every direction."""
+    if len(patterns) not in (1, 2):
+        return []
+    along = " and ".join(f"{pattern.angle_deg:.0f}" for pattern in patterns)
+    if len(patterns) == 1:
+        return [
+            f"stripes in one orientation: the image is super-resolved along {along} degrees alone (x to the right, y "
+            "down) and is a widefield image across it; take three orientations for all directions"
+        ]
+    return [
+        f"stripes in two orientations: the image is super-resolved along {along} degrees (x to the right, y down) and "
+        "less between them; take three orientations for all directions"
+    ]
 
 
 def _lacking(patterns: PatternSet) -> list[str]:

@@ -84,6 +84,8 @@ class Geometry:
     """Variance of the summed bands' noise / D, for raw frames of unit variance at mean brightness."""
     cutoff: float
     """Of the SR image [cycles/um]."""
+    shared: bool = False
+    """Whether all patterns are in every frame."""
     factor: int = 2
     """SR pixels for one of the camera's, each way."""
     excess: float = 0.0
@@ -167,6 +169,7 @@ def build_geometry(
         power=_power(grids, widefield, sidebands, device),
         noise=noise,
         cutoff=extended_cutoff(otf.cutoff, patterns),
+        shared=shared,
         factor=factor,
     )
 

@@ -23,6 +23,8 @@ from rdl_live.train.care.settings import CareSettings
 from rdl_live.train.care.source import Normalisation, Pair, PairSource, spans
 
 FWHM = 2 * math.sqrt(2 * math.log(2))
+LEARNT = 0.8
+"""Share of the columns that is learnt from; the others are held out."""
 _LOW_BAND = 0.3
 """Cycles from plane to plane up to which both directions are compared; planes hold 0.5."""
 
@@ -106,7 +108,7 @@ class IsotropicPairs(PairSource):
             raise DataError(f"{next(iter(stacks), 'no stack')}: all planes are even, so there is nothing to learn from")
         # Neighbouring planes show nearly the same, so a part of the field is held out, not some of the planes.
         side = fields[0].low.shape[-1]
-        edge = round(0.8 * side)
+        edge = round(LEARNT * side)
         learnt = [CarePair(one.name, one.low[:, :edge], one.high[:, :edge], "") for one in fields]
         held = [CarePair(one.name, one.low[:, edge:], one.high[:, edge:], "") for one in fields]
         self._fields = FolderPairs(learnt, settings, held)

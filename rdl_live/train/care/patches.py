@@ -99,6 +99,23 @@ class FolderPairs(PairSource):
         }
 
 
+def fitting(pairs: Sequence[CarePair], settings: CareSettings, fixed: tuple[bool, bool]) -> CareSettings:
+    """Return settings whose patches fit into the fields, down to 16 pixels and 4 planes.
+
+    Args:
+        pairs: of which the first are learnt from.
+        settings: of the training.
+        fixed: whether planes and pixels of a patch are as the user wants them.
+    """
+    learnt, _ = _divided(pairs)
+    planes, patch = settings.planes, settings.patch
+    if settings.dims == 3 and not fixed[0]:
+        planes = max(4, min(planes, min(len(one.low) for one in learnt) // 4 * 4))
+    if not fixed[1]:
+        patch = max(16, min(patch, min(min(one.low.shape[-2:]) for one in learnt) // 8 * 8))
+    return settings.replace(planes=planes, patch=patch)
+
+
 def _divided(pairs: Sequence[CarePair]) -> tuple[list[CarePair], list[CarePair]]:
     if len(pairs) > 1:
         count = max(1, round(HELD_OUT * len(pairs)))

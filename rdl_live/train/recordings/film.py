@@ -100,7 +100,8 @@ class Tile:
 
     def __post_init__(self) -> None:
         film = self.film
-        geometry = build_geometry(Otf.of(film.scope, film.channel), self.patterns, self.shape)
+        otf, factor = Otf.of(film.scope, film.channel), film.scope.pattern.sr_factor
+        geometry = build_geometry(otf, self.patterns, self.shape, factor=factor)
         geometry = with_excess(geometry, film.excess)
         object.__setattr__(self, "geometry", geometry)
         # Photons go in, so the transform needs no calibration.

@@ -20,6 +20,8 @@ from rdl_models import Card, Care, CareConfig, Span, save_weights
 def weights(path: Path, task: str = "", scores: dict[str, float] | None = None, **fields: object) -> Care:
     torch.manual_seed(4)
     made = Care(CareConfig(width=2, kernel=3, **fields)).eval()
+    for member in made.members:  # a correction begins with none
+        torch.nn.init.normal_(member.last.weight, std=0.1)
     valid = {"axial_factor": Span(low=3.0, high=3.0)} if task else {}
     card = Card(
         name="care",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rdl_live.optics import Camera, Channel, Microscope, Optics, Otf, PatternSet
 from rdl_live.optics.modalities.hexagonal import HEXAGONAL
 from rdl_live.optics.noise import to_photons
+from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
 from rdl_live.specimen.simulation import SimulatedSeries
 from tests.optics.reconstruct.reference import extended, ideal, transfer_at
@@ -117,3 +118,14 @@ def test_seven_frames_and_no_others() -> None:
     assert SCOPE.pattern.counts == (1, 7)
     with pytest.raises(ValidationError, match=r"pattern|phases"):
         SCOPE.replace(pattern={"phases": 5})
+
+
+def test_it_is_denoised_by_weights_that_know_no_patterns() -> None:
+    series = recorded(20.0)
+    found = HEXAGONAL.estimate(series.adu, SCOPE)
+    restored = Restorer(SCOPE, found, SHAPE).restore(series.adu, guards=True)
+    truth = series.total.double().numpy()
+    plain, denoised = (error(restored.images[name].double().numpy(), truth) for name in ("sim", "denoised"))
+    assert denoised < 0.9 * plain
+    assert restored.guards is not None
+    assert restored.guards.doubts == ()

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from rdl_live.errors import DataError
 from rdl_live.train.care.folders import open_pairs
-from rdl_live.train.care.patches import FolderPairs
+from rdl_live.train.care.patches import FolderPairs, fitting
 from rdl_live.train.care.settings import CareSettings
 
 SIDE = 128
@@ -151,3 +151,5 @@ def test_too_small_fields_name_the_option(good: Path) -> None:
     pairs = open_pairs(good / "low", good / "high", volume=False).pairs
     with pytest.raises(DataError, match=r"f0: 128 pixels are learnt from, patches have 256; choose --size 128"):
         FolderPairs(pairs, CareSettings(patch=256))
+    assert fitting(pairs, CareSettings(patch=256), (False, False)).patch == 128
+    assert fitting(pairs, CareSettings(patch=256), (False, True)).patch == 256
