@@ -23,7 +23,9 @@ def check_microscope(card: Card, scope: Microscope, channel: Channel | None = No
         "emission_nm": (channel or scope.channels[0]).emission_nm,
     }
     architecture = ARCHITECTURES.find(card.architecture)
-    if architecture is None or architecture.sees_patterns:
+    # A network for one image is shown no patterns, whatever the series were like that it has learnt from.
+    one = card.task == Task.SUPER_RESOLUTION and card.config.get("channels") == 1
+    if not one and (architecture is None or architecture.sees_patterns):
         values |= {
             "angles": float(geometry.angles),
             "phases": float(geometry.phases),

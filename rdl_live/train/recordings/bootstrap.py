@@ -80,6 +80,8 @@ def interval(means: Values) -> Interval:
 
 
 def root_quotient(part: Values, whole: Values) -> Interval:
-    """Return the root of a quotient of means; infinite where the denominator cannot be distinguished from 0."""
+    """Return the root of a quotient of means; infinite where one of them cannot be distinguished from 0."""
+    if part[0] <= 0:
+        return Interval(math.inf, 0.0, math.inf)
     quotient = np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
     return interval(np.sqrt(quotient.clip(min=0)))

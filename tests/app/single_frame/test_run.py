@@ -12,7 +12,10 @@ from rdl_live.app.single_frame.run import CHECKS, SingleFrameRun
 from rdl_live.errors import ConfigError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import open_recording
+from rdl_live.optics.single_frames import in_even_light
+from rdl_live.restore.ranges import check_microscope
 from rdl_live.stream import Result
+from rdl_models import find_weights, read_card
 from tests.app.reconstruct.test_widefield import network
 
 pytest.importorskip("pymmcore_plus")
@@ -121,3 +124,15 @@ def test_a_plain_acquisition_says_where_such_a_plan_runs(root: Path) -> None:
             Acquisition(core, scope, plan_of(2))
     finally:
         shutdown(core, scope.hardware)
+
+
+def test_weights_that_learnt_from_simulated_series_are_for_single_frames(root: Path) -> None:
+    """They have seen the mean of series of many patterns, and a single frame has none."""
+    run_of(root, None, plan_of(2), "dfcan")
+    card = read_card(find_weights("dfcan"))
+    assert card.valid["angles"].low > 1
+    scope = in_even_light(load_microscope(root / "configs" / "demo.yaml"))
+    assert check_microscope(card, scope) == []
+    nine = card.model_copy(update={"config": {**card.config, "channels": 9}})
+    with pytest.raises(ConfigError, match="trained for angles"):
+        check_microscope(nine, scope)

@@ -191,3 +191,11 @@ def test_intervals_of_few_time_points_hold_the_truth_as_often(times: int, places
         found = interval(Draws(times, places, np.ones(places)).means(values))
         held += found.low <= 0 <= found.high
     assert held >= 0.86 * 200
+
+
+def test_an_error_that_seems_to_be_nothing_gives_no_ratio() -> None:
+    areas, whole = np.ones(4), np.ones((3, 4))
+    less = np.stack([0 * whole, -1.1 * whole])
+    found = Sample(areas, whole, less, np.zeros((2, 3, 3, 4)), np.zeros((2, 0, 3, 4))).judged(1)
+    assert not math.isfinite(found.ratio.value)
+    assert found.standing == "better"
