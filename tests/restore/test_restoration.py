@@ -15,7 +15,7 @@ from rdl_live.restore.stage import Context, Unit
 from rdl_live.restore.stages import load_stage
 from rdl_live.stream import PipelineRecipe
 from rdl_models import Card, Care, CareConfig, save_weights
-from tests.stream.conftest import frames_of
+from tests.stream.conftest import tags
 
 CHANNEL = Channel(name="green", excitation_nm=488, emission_nm=525)
 SIDE = 24
@@ -107,7 +107,7 @@ def test_a_plain_camera_is_restored_in_a_live_run_and_shaded(tmp_path: Path) -> 
     adu = np.random.default_rng(1).poisson(20, (1, 1, side, side)).astype(np.uint16) + 100
     with ThreadPoolExecutor(1) as executor:
         pipeline = recipe.build(executor, lambda _: None)
-        result = [pipeline.push(frame, tag) for frame, tag in frames_of(adu, 0)][-1]
+        result = pipeline.push(adu[0, 0], tags(0)[0])
     assert result is not None
     assert (result.denoiser, result.main) == ("care", "restored")
     assert set(result.images) == {"widefield", "restored"}
