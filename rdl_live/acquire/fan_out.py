@@ -189,7 +189,7 @@ class FanOut:
         for one, values in zip(self._tags, self._measured, strict=True):
             rows.setdefault(one.angle, {})[one.phase] = values
         check = self._checks[tag.channel]
-        verdict = check.judge([[row[p] for p in sorted(row)] for _, row in sorted(rows.items())])
+        verdict = check.judge([[row[p] for p in sorted(row)] for _, row in sorted(rows.items())], (tag.position, tag.z))
         self.unjudged += not verdict.judged
         if not verdict.wrong:
             return tag

@@ -4,10 +4,16 @@ In a series each frame f holds, at the wave vector k of orientation o, the speci
 all frames, and in the frames of that orientation the stripes, A exp(i phase). From a whole series S and A follow by
 least squares; a frame in which the stripes are elsewhere, or turned, leaves a residual as large as A. Costs a few
 sums over each frame; 0.07 ms a frame of 256 x 256, 0.5 ms of 512 x 512, on one CPU thread.
+
+A time-lapse of an hour is a million comparisons, so what chance does once in a million must not be called wrong. Three
+things leave residuals in a right series: the photons' noise; a specimen of few points, whose own spectrum the stripes
+of the other orientations carry to k; and a specimen that moves, so that S changes from frame to frame. The first is
+known. The second shows in all frames, so a wrong one must stand out among the residuals of its series. The third shows
+in how much every frame differs from the same frame of the series before.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +24,7 @@ from rdl_live.optics.pattern import PatternSet
 
 Frame = npt.NDArray[np.generic]
 Complexes = npt.NDArray[np.complex128]
+Reals = npt.NDArray[np.float64]
 Measured = tuple[Complexes, float]
 """A frame's transform at the wave vector of each orientation, and its photons in all."""
 
@@ -25,6 +32,16 @@ SIGNIFICANT = 6.0
 """Stripes are judged where they stand so many standard deviations above the photons' noise."""
 WRONG = 0.6
 """Residual, relative to the stripes, from which a frame is taken for wrong."""
+CHANCE = 5.0
+"""Residual, in standard deviations of the photons' noise, below which it is chance: reached once in 2e7 frames."""
+SCATTER, SCATTER_ALONE = 5.5, 9.0
+"""The same, relative to the median residual of the series: where the series before is at hand, and where it is not."""
+JUMP = 4.0
+"""Change from the series before, relative to the median change, below which the specimen's motion explains it."""
+CLEAR = 4.0
+"""Stripes are judged where they stand so many median residuals above zero."""
+WEAKER = 0.5
+"""Stripes of a series as it came, relative to those of the same series some places further, that show it displaced."""
 FLICKER = (0.5, 2.0)
 """Flicker and bleaching change the light from frame to frame by no more; beyond it is noise."""
 PIECE_PX = 2**16
@@ -74,6 +91,7 @@ class PatternCheck:
         # Real and imaginary parts side by side: one product of real numbers a frame.
         self._waves_x = np.concatenate([np.stack([w.real, w.imag], 1) for w in waves_x], 1).astype(np.float32)
         self._dark = self._waves_y.sum(1) * np.array([w.sum() for w in waves_x])
+        self._before: tuple[Hashable, Complexes] | None = None
         self._light_share = float((window_y**2).mean() * (window_x**2).mean())
 
     def measure(self, frame: Frame) -> Measured:
@@ -87,42 +105,84 @@ class PatternCheck:
         photons = (float(counts.sum(dtype=np.float64)) - self._offset * counts.size) * self._gain
         return (found - self._offset * self._dark) * self._gain, max(photons, 1.0)
 
-    def judge(self, measured: Sequence[Sequence[Measured]]) -> Verdict:
-        """Judge a whole series from what was measured of its frames (angle, phase)."""
+    def judge(self, measured: Sequence[Sequence[Measured]], place: Hashable = None) -> Verdict:
+        """Judge a whole series from what was measured of its frames (angle, phase).
+
+        Args:
+            measured: of each frame.
+            place: where it was taken; a series of the same place as the one before is compared with it.
+        """
         found = np.array([[values for values, _ in row] for row in measured])  # (angle, phase, o)
         photons = np.array([[sum_ for _, sum_ in row] for row in measured])
         found = found * np.clip(photons.mean() / photons, *FLICKER)[..., None]
         noise = math.sqrt((float(photons.mean()) + self._read_noise) * self._light_share)
-        verdict = self._verdicts(found[None], noise)[0]
-        if verdict.judged or not self._displaced(found, noise):
-            return verdict
+        before, self._before = self._before, (place, found)
+        change = np.abs(found - before[1]) if before and before[0] == place else None
+        fits = self._fitted(found[None])
+        sizes, residuals, scatter = fits.sizes[0], fits.residuals[0], float(fits.scatter[0])
+        limit = max(SIGNIFICANT * noise, CLEAR * scatter)
+        if float(median_of_few(sizes)) > limit:
+            far = (residuals > WRONG * sizes) & (residuals > CHANCE * noise) & (sizes > limit)
+            at = np.argwhere((far & _stand_out(residuals, scatter, change)).any(axis=-1))
+            wrong = tuple((int(a), int(p)) for a, p in at)
+            if wrong and before:  # the next one is compared with one that was right
+                self._before = before
+            return Verdict(wrong, judged=True)
+        if not self._displaced(found, noise, float(median_of_few(sizes))):
+            return Verdict((), judged=False)
         rows, columns = found.shape[:2]
         return Verdict(tuple((a, p) for a in range(rows) for p in range(columns)), judged=True)
 
-    def _displaced(self, found: Complexes, noise: float) -> bool:
+    def _displaced(self, found: Complexes, noise: float, size: float) -> bool:
         """Whether a series without the stripes that are due fits them as a whole some places further.
 
         So it is where the SLM began early or late: by two places no orientation has two frames of its own any more.
+        `size` is that of the stripes as they came.
         """
         flat = found.reshape(-1, found.shape[-1])
         rolled = np.stack([np.roll(flat, places, axis=0) for places in range(1, len(flat))])
-        return any(one.judged and not one.wrong for one in self._verdicts(rolled.reshape(-1, *found.shape), noise))
+        moved = self._fitted(rolled.reshape(-1, *found.shape))
+        shown = median_of_few(moved.sizes)
+        fits = (moved.residuals < WRONG * moved.sizes[:, None, None]).all(axis=(1, 2, 3))
+        clear = shown > np.maximum(SIGNIFICANT * noise, CLEAR * moved.scatter)
+        return bool((fits & clear & (size < WEAKER * shown)).any())
 
-    def _verdicts(self, found: Complexes, noise: float) -> list[Verdict]:
-        """Judge transforms (n, angle, phase, o) of n series, given the photons' noise in them."""
-        sizes = np.empty((len(found), len(self._patterns)))
-        wrong = np.zeros(found.shape[:3], np.bool_)
-        for orientation, pattern in enumerate(self._patterns):
-            stripes = np.exp(1j * np.array(pattern.phases_rad))
-            size, residual = _fit(found[..., orientation], orientation, stripes)
-            sizes[:, orientation] = size
-            seen = (size > SIGNIFICANT * noise)[:, None, None]
-            wrong |= seen & (residual > WRONG * size[:, None, None])
-        judged = median_of_few(sizes) > SIGNIFICANT * noise
-        return [
-            Verdict(tuple((int(a), int(p)) for a, p in np.argwhere(one)), judged=bool(enough))
-            for one, enough in zip(wrong, judged, strict=True)
-        ]
+    def _fitted(self, found: Complexes) -> "_Fits":
+        """Fit transforms (n, angle, phase, o) of n series."""
+        stripes = [np.exp(1j * np.array(pattern.phases_rad)) for pattern in self._patterns]
+        fits = [_fit(found[..., o], o, phases) for o, phases in enumerate(stripes)]
+        return _Fits(np.stack([size for size, _ in fits], -1), np.stack([residual for _, residual in fits], -1))
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """What n series fit at the wave vectors of their orientations."""
+
+    sizes: Reals
+    """|A| (n, o)."""
+    residuals: Reals
+    """(n, angle, phase, o)."""
+
+    @property
+    def scatter(self) -> Reals:
+        """What the residuals of a series usually are (n,)."""
+        return median_of_few(self.residuals.reshape(len(self.residuals), -1))
+
+
+def _stand_out(residuals: Reals, scatter: float, change: Reals | None) -> npt.NDArray[np.bool_]:
+    """Return which residuals (angle, phase, o) neither a specimen of few points nor its motion explains.
+
+    Args:
+        residuals: of the series.
+        scatter: their median.
+        change: from the series before (angle, phase, o); None where there is none.
+    """
+    stand_out = residuals > SCATTER_ALONE * scatter
+    if change is not None:
+        motion = JUMP * np.median(change, axis=(0, 1))
+        stand_out |= (residuals > SCATTER * scatter) & (change > motion)
+        stand_out &= residuals > motion
+    return np.asarray(stand_out, np.bool_)
 
 
 def _window(size: int) -> npt.NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rdl_live.acquire.core import CAMERA_THREAD
 from rdl_live.acquire.faults import asking
+from rdl_live.acquire.frame_age import FrameAge
 from rdl_live.acquire.thread_work import ThreadWork
 from rdl_live.errors import DeviceError
 from rdl_live.optics.hardware import CameraRole
@@ -54,7 +55,8 @@ def read_sequence(
         repeated: called with the index of a frame that came twice running; the second one is left out.
 
     Raises:
-        DeviceError: the camera stalls, its buffer overflowed, or its count runs backwards.
+        DeviceError: the camera stalls, its buffer overflowed, its count runs backwards, or a frame is of an earlier
+            sequence.
     """
     arrivals = _arrivals(core, camera, frame_s, stopped)
     if camera.frame_index_tag is None:
@@ -95,13 +97,14 @@ def _arrivals(
     """Yield what comes and when it was read, until the camera has finished, or `stopped`."""
     patience_s = camera.timeout_s + frame_s
     deadline = time.monotonic() + patience_s
-    came = 0
+    came, age = 0, FrameAge(camera, frame_s)
     while True:
         if core.getRemainingImageCount():
             with asking(camera.device, "fetching a frame"):
                 frame, tags = core.popNextImageAndMD(fix=False)
             came += 1
             deadline = time.monotonic() + patience_s
+            age.check(dict(tags))
             yield frame, dict(tags), time.perf_counter()
         elif stopped():
             return

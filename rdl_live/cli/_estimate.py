@@ -17,7 +17,7 @@ from rdl_live.cli._options import (
     Raw,
     Tiles,
 )
-from rdl_live.cli._show import UNTRUSTED, pattern_table, show_warnings
+from rdl_live.cli._show import UNTRUSTED, pattern_table, show_assumed, show_warnings
 from rdl_live.errors import ConfigError
 
 
@@ -68,11 +68,18 @@ def estimate(
         any_right |= any(pattern.trusted for pattern in found)
         warnings += run.saturation_warnings() + run.step_warnings()
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
-        record = {"patterns": pattern_records(found), **run.facts(), "seconds": seconds, "warnings": warnings}
+        record = {
+            "patterns": pattern_records(found),
+            **run.channel_facts(),
+            **run.facts(),
+            "seconds": seconds,
+            "warnings": warnings,
+        }
         records.append({"image": image.suffix.lstrip("-"), **record} if image.suffix else record)
         if not as_json:
             if image.suffix:
                 console.print(f"{image.suffix.lstrip('-')}:", markup=False)
+            show_assumed(run.recording.assumed)
             console.print(pattern_table(found))
             show_warnings(warnings)
     if as_json:

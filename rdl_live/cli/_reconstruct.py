@@ -18,7 +18,7 @@ from rdl_live.cli._options import (
     Raw,
     Tiles,
 )
-from rdl_live.cli._show import UNTRUSTED, pattern_table, progress_bar, show_warnings
+from rdl_live.cli._show import UNTRUSTED, pattern_table, progress_bar, show_assumed, show_warnings
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -128,6 +128,7 @@ def reconstruct(
             None if path is None else with_suffix(path, image.suffix) for path in (target, report, preview)
         )
         assert out is not None  # `target` is a path
+        show_assumed(image.run.recording.assumed)
         with progress_bar() as progress:
             result = image.run.reconstruct(out, report=to_report, preview=to_preview, progress=progress)
         _show(result, out, image.suffix.lstrip("-"))

@@ -42,6 +42,12 @@ def pattern_table(patterns: "PatternSet") -> Table:
     return table
 
 
+def show_assumed(sentence: str) -> None:
+    """Print which channel was assumed, if one was: no warning, for nothing is known to be wrong."""
+    if sentence:
+        Console(highlight=False).print(sentence, markup=False, soft_wrap=True)
+
+
 def show_warnings(warnings: list[str]) -> None:
     """Print warnings to the error stream."""
     console = Console(stderr=True, highlight=False)

@@ -32,6 +32,8 @@ class ChosenColour:
     channel: Channel | None
     """Of the microscope file; None where that is not known here."""
     notes: tuple[str, ...] = ()
+    assumed: str = ""
+    """Sentence that says which channel was assumed, where file and user name none and there are several."""
 
 
 def match(label: ChannelLabel, channels: Sequence[Channel]) -> Channel | None:
@@ -104,7 +106,7 @@ def choose_colour(labels: Sequence[ChannelLabel], channels: Sequence[Channel], a
         DataError: the file's names contradict the wanted channel, or two colours of the file are the same channel.
     """
     if not labels:
-        return ChosenColour(None, asked or channels[0])
+        return ChosenColour(None, asked or channels[0], assumed=_assumed(channels, asked))
     matches = [match(label, channels) for label in labels]
     wanted = asked or next((channel for channel in channels if channel in matches), None)
     if wanted is None:
@@ -133,13 +135,21 @@ def _unnamed(
         )
     index = [channel.name for channel in channels].index(wanted.name)
     if len(labels) == 1:
-        return ChosenColour(0, wanted)
+        return ChosenColour(0, wanted, assumed=_assumed(channels, asked))
     if index >= len(labels):
         raise DataError(
             f"has {len(labels)} channels without names, so channel {wanted.name!r}, number {index} of the microscope "
             "file (counted from 0), is none of them"
         )
     return ChosenColour(index, wanted, _others(labels, index, asked))
+
+
+def _assumed(channels: Sequence[Channel], asked: Channel | None) -> str:
+    """Say which colour a file without names is read as, where there is more than one; nothing is wrong yet."""
+    if asked is not None or len(channels) == 1:
+        return ""
+    first, others = channels[0].name, " or ".join(one.name for one in channels[1:])
+    return f"the file does not name its channel: read as {first}, the first; add --channel NAME if it is {others}"
 
 
 def _others(labels: Sequence[ChannelLabel], index: int, asked: Channel | None) -> tuple[str, ...]:

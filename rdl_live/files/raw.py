@@ -148,6 +148,7 @@ def _opened(path: Path, raw: RawFile, geometry: UnitGeometry, request: RawReques
         channel_index=colour.index or 0,
         first_position=first,
         order=chosen.reading.words,
+        assumed=colour.assumed,
         rest=rest,
     )
 

@@ -41,6 +41,7 @@ class RawRecording(ClosedAtEnd):
         channel_index: int = 0,
         first_position: int = 0,
         order: str = "",
+        assumed: str = "",
         rest: npt.NDArray[np.int64] | None = None,
     ) -> None:
         """Wrap an open file.
@@ -55,6 +56,7 @@ class RawRecording(ClosedAtEnd):
             channel_index: number of the colour in the file.
             first_position: number in the file of the first position that is read.
             order: how the frames lie in the file, slowest axis first.
+            assumed: sentence that says which channel was assumed, where nothing names it.
             rest: frames after the last series, which are no whole one (n,).
         """
         self.path = path
@@ -63,7 +65,7 @@ class RawRecording(ClosedAtEnd):
         self.channel_names = list(raw.channel_names)
         self.notes = [*raw.notes, *notes]
         """What had to be decided in reading, in sentences for the user."""
-        self.channel, self.order = channel, order
+        self.channel, self.order, self.assumed = channel, order, assumed
         self.positions = raw.positions
         """Names of all stage positions of the file, where it has several."""
         self._source, self._frames = raw.source, frames

@@ -39,7 +39,7 @@ class FileSource:
         _, angles, phases, rows, columns = recording.shape
         positions, times, planes = recording.grid
         names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
-        self.notes = tuple(recording.notes)
+        self.notes = (*recording.notes, *([recording.assumed] if recording.assumed else []))
         pixel = scope.optics.pixel_size_um
         places = tuple(recording.positions)
         self.sizes = Sizes(

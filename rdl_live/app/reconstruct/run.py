@@ -200,6 +200,10 @@ class OfflineRun(OpenRecording):
             patterns, _ = other.estimate()
             return Elsewhere(patterns, other.channel.otf_damping)
 
+    def channel_facts(self) -> dict[str, Any]:
+        """Return which colour is read, and whether it had to be assumed because nothing names it, for reports."""
+        return {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
         fixed = None if self.noise is None else math.sqrt(self.noise.fixed)
@@ -364,7 +368,7 @@ class OfflineRun(OpenRecording):
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "modality": self.scope.modality,
-            "channel": self.channel.name,
+            **self.channel_facts(),
             "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,

@@ -193,7 +193,8 @@ def _series(
     asked = None if channel is None else scope.channel(channel)
     with open_raw(raw, scope.pattern, request_for(scope.channels, asked, reading)) as recording:
         colour, camera = recording.channel or asked or scope.channels[0], scope.camera
-        notes = [f"{raw.name}: {note}" for note in recording.notes] + check_microscope(card, scope, colour)
+        said = [*recording.notes, *([recording.assumed] if recording.assumed else [])]
+        notes = [f"{raw.name}: {note}" for note in said] + check_microscope(card, scope, colour)
         if recording.pixel_size_um is not None:
             notes += check_pixel(card, raw.name, recording.pixel_size_um)
         rows, columns = recording.shape[-2:]

@@ -27,7 +27,7 @@ from rdl_live.optics.estimate.estimator import bands_of
 from rdl_live.optics.estimate.refine import Overlap
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.noise import CameraMaps
-from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.pattern import Pattern, PatternSet
 
 _STRIPS, _RINGS = 24, 6
 """Cells by (|k - k0| - |k|) / cut-off between -_REACH and _REACH, and by (|k - k0| + |k|) / cut-off up to 2."""
@@ -125,7 +125,7 @@ def estimate_damping(bands: Bands, patterns: PatternSet, *, settled: bool = Fals
         patterns: the illumination found in them.
         settled: the assumed OTF was measured; only what is certain corrects it.
     """
-    cells = [_cells(bands, number, (one.kx, one.ky)) for number, one in enumerate(patterns) if one.trusted]
+    cells = [_cells(bands, number, _of_order_1(one)) for number, one in enumerate(patterns) if one.trusted]
     cells = [one for one in cells if len(one.first) > 4 and one.usual.any()]
     if not cells:
         return UNKNOWN
@@ -143,6 +143,13 @@ def estimate_damping(bands: Bands, patterns: PatternSet, *, settled: bool = Fals
         return Damping(0.0, 0.0, slope, sigma)
     share = min(max(loss, _BOUNDS[0]), _BOUNDS[1]) / best.loss
     return Damping(share * best.values[0] / cutoff, share * best.values[1] / cutoff**2, slope, sigma)
+
+
+def _of_order_1(pattern: Pattern) -> tuple[float, float]:
+    """Return k0 as it lies in the separated order 1: patterns that step backwards have it on the other side."""
+    steps = zip(pattern.phases_rad[:-1], pattern.phases_rad[1:], strict=True)
+    sign = 1 if sum(math.sin(after - before) for before, after in steps) >= 0 else -1
+    return sign * pattern.kx, sign * pattern.ky
 
 
 def _believed(fit: _Fit) -> float:

@@ -13,6 +13,7 @@ pattern shows as well), the specimen is seen finer than this objective could.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,6 +34,11 @@ _STEEP_INNER, _STEEP_OUTER = 1.15, 2.5
 """Logarithms of the contrasts' ratio on both sides. Real objectives, a little worse than ideal, reach 0.8 and 1.9."""
 _LEFT_INNER, _LEFT_OUTER = 0.25, 0.9
 """The same once the damping is corrected. Of real recordings at most 0.05 and 0.7 are left."""
+_OUTER = (0.8, 0.93)
+"""Where the OTF ends, relative to the cut-off: a real one passes less there than an ideal one, and yet something."""
+_OUTER_LEAST, _OUTER_SURE = 0.25, 0.45
+"""Transfer there relative to the OTF that was measured farther in, and its upper bound, below which none is left. Of
+real recordings and simulated bad objectives 0.45 to 1.1 is left; of pixels 15 to 25 % too large 0.25 to 0."""
 _BEYOND, _FRAME = (1.08, 1.35), 0.9
 """Where nothing should be, relative to the cut-off; and the edge of the spectrum, relative to Nyquist's frequency."""
 _LEAST_SAMPLES = 200
@@ -48,6 +54,8 @@ class Profile:
 
     depths: tuple[float, ...]
     sigmas: tuple[float, ...]
+    outer: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Near the cut-off: sums of what was found, of what the OTF passes at this contrast, and of the error squared."""
 
     def below(self, strip: int, share: float) -> bool:
         """Whether a strip's contrast is certainly below a share of that in the middle."""
@@ -113,13 +121,29 @@ def profile(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
         torch.bincount(strips, values.flatten().double(), len(_EDGES)).tolist()
         for values in (strength, product.real, product.imag, spread)
     )
-    rows = []
+    rows, near = [], overlap.distances()[1]
+    outer = (overlap.weight > 0) & (near > _OUTER[0] * bands.otf.cutoff) & (near < _OUTER[1] * bands.otf.cutoff)
     for total, found, error in zip(totals[:-1], map(complex, real, imaginary), noise, strict=False):
         depth_error = 2 * math.sqrt(max(error, 0.0) / 2)
         rows.append((2 * found / total, depth_error / total) if total > 0 else (0j, math.inf))
     middle = rows[2][0]
     turn = middle.conjugate() / abs(middle) if middle else 1
-    return Profile(tuple((z * turn).real for z, _ in rows), tuple(error for _, error in rows))
+    found_outer = complex(product[outer].sum(dtype=torch.complex128))
+    expected = abs(middle) / 2 * float(strength[outer].sum(dtype=torch.float64))
+    error = float(spread[outer].sum(dtype=torch.float64)) / 2
+    depths = tuple((z * turn).real for z, _ in rows)
+    return Profile(depths, tuple(sigma for _, sigma in rows), ((found_outer * turn).real, expected, error))
+
+
+def ends_early(profiles: Sequence[Profile]) -> bool:
+    """Whether nothing is left near the cut-off, whatever damps the OTF farther in: the real one ends before.
+
+    Told of profiles under the OTF that was measured, from all orientations together.
+    """
+    found, expected, error = (sum(one.outer[i] for one in profiles) for i in range(3))
+    if expected <= 0:
+        return False
+    return found < _OUTER_LEAST * expected and found + _SIGMAS * math.sqrt(error) < _OUTER_SURE * expected
 
 
 def _mean_floor(bands: Bands) -> float:

@@ -4,7 +4,7 @@ import math
 from statistics import median
 
 from rdl_live.optics.estimate.steps import Steps
-from rdl_live.optics.estimate.transfer import Profile
+from rdl_live.optics.estimate.transfer import Profile, ends_early
 from rdl_live.optics.pattern import Pattern
 
 ALONE = 6.5
@@ -213,6 +213,11 @@ def doubt_of_optics(
         return (
             "fine detail is far weaker than the optics in the microscope file would image it: check optics.na, "
             "optics.pixel_size_um and the wavelengths, and the focus"
+        )
+    if damped and ends_early(profiles):
+        return (
+            f"no detail arrives near the cut-off ({1e3 / cutoff:.0f} nm) of the optics in the microscope file: check "
+            "optics.pixel_size_um, then optics.na and the wavelengths"
         )
     if 2 * sum(one.defocused for one in profiles) > len(profiles):
         return (

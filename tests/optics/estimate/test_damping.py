@@ -78,6 +78,31 @@ def test_an_ideal_microscope_is_left_alone(photons: float) -> None:
     assert not damping.told
 
 
+def test_patterns_that_step_backwards_are_measured_alike() -> None:
+    """Some boards show the phases from the last to the first: order 1 then lies on the other side of k0."""
+    series = recording(100, 0.15, pixel_mtf=True)
+    found = [
+        damped_channel(one, SCOPE, estimate_patterns(one, SCOPE), SCOPE.channels[0])[1].slope_um
+        for one in (series, series[:, [0, 2, 1]])
+    ]
+    assert found[0] == pytest.approx(0.15, abs=0.03)
+    assert found[1] == pytest.approx(found[0], rel=0.01)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("photons", [30.0, 300.0])
+def test_a_pixel_that_is_a_quarter_too_large_is_no_damped_objective(photons: float, backwards: bool) -> None:
+    """Its OTF ends at 0.81 of the cut-off, where that of a damped objective only passes less."""
+    series = recording(photons, 0.0, pixel_mtf=True)[:, [0, 2, 1] if backwards else [0, 1, 2]]
+    damped = recording(photons, 0.3, pixel_mtf=True)[:, [0, 2, 1] if backwards else [0, 1, 2]]
+    large = SCOPE.replace(optics=Optics(na=NA, pixel_size_um=0.080))
+    for raw, scope, trusted in ((series, SCOPE, True), (damped, SCOPE, True), (series, large, False)):
+        channel, _ = damped_channel(raw, scope, estimate_patterns(raw, scope), scope.channels[0])
+        found = estimate_patterns(raw, scope, channel=channel)
+        assert found.trusted is trusted, [pattern.doubt for pattern in found]
+        assert trusted or all("optics.pixel_size_um" in pattern.doubt for pattern in found)
+
+
 def test_contrast_is_right_under_the_otf_that_is_there() -> None:
     series = recording(300.0, 0.12, pixel_mtf=True)
     blind = estimate_patterns(series, SCOPE)
