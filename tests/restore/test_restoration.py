@@ -110,7 +110,7 @@ def test_a_plain_camera_is_restored_in_a_live_run_and_shaded(tmp_path: Path) -> 
         result = pipeline.push(adu[0, 0], tags(0)[0])
     assert result is not None
     assert (result.denoiser, result.main) == ("care", "restored")
-    assert set(result.images) == {"widefield", "restored"}
+    assert set(result.images) == {"widefield", "restored", "sigma"}
     mailbox = Mailbox()
     mailbox.open(scope, ("green",), 0.1)
     mailbox.put_result(result)
