@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from scipy.stats import mannwhitneyu
 from skimage.metrics import structural_similarity
-from skimage.restoration import denoise_nl_means, estimate_sigma
+from skimage.restoration import denoise_nl_means
 
 from benchmarks.care_train import JOBS, train
 from rdl_live.train.care.instruments import Instrument, Optics, box_of, noisy, seen
@@ -97,8 +97,8 @@ def non_local(raw: Image) -> Image:
     planes = []
     for plane in raw:
         stable = 2 * np.sqrt(np.maximum(plane + 3 / 8 + 1.0, 0))
-        sigma = float(estimate_sigma(stable))
-        found = denoise_nl_means(stable, patch_size=5, patch_distance=6, h=0.8 * sigma, sigma=sigma, fast_mode=True)
+        # The transform gives noise of deviation 1.
+        found = denoise_nl_means(stable, patch_size=5, patch_distance=6, h=0.8, sigma=1.0, fast_mode=True)
         planes.append((found / 2) ** 2 - 1 / 8 - 1.0)
     return np.stack(planes).astype(np.float32)
 

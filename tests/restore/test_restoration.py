@@ -1,16 +1,21 @@
 """CARE as a live stage: a frame at once, a stack when it is whole; and what its package warns of."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from rdl_live.app.exchange.words import card_in_words, cited, counts_photons
+from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.errors import ConfigError
 from rdl_live.optics import Camera, Channel, Microscope, Optics, PatternSet
 from rdl_live.restore.stage import Context, Unit
 from rdl_live.restore.stages import load_stage
+from rdl_live.stream import PipelineRecipe
 from rdl_models import Card, Care, CareConfig, save_weights
+from tests.stream.conftest import tags
 
 CHANNEL = Channel(name="green", excitation_nm=488, emission_nm=525)
 SIDE = 24
@@ -92,3 +97,26 @@ def test_the_card_warns_of_counting_photons_where_the_loss_says_so() -> None:
         assert counts_photons(one) is counts
         assert ("Do not count photons" in card_in_words(one)) is not counts
         assert cited(one)[0][1] == "10.1038/s41592-018-0216-7"
+
+
+def test_a_plain_camera_is_restored_in_a_live_run_and_shaded(tmp_path: Path) -> None:
+    made(tmp_path / "w.safetensors", probabilistic=True, relative=True)
+    scope, side = microscope("widefield"), 64
+    recipe = PipelineRecipe(scope, scope.channels[:1], (side, side), denoise=str(tmp_path / "w.safetensors"))
+    recipe.check()
+    adu = np.random.default_rng(1).poisson(20, (1, 1, side, side)).astype(np.uint16) + 100
+    with ThreadPoolExecutor(1) as executor:
+        pipeline = recipe.build(executor, lambda _: None)
+        result = pipeline.push(adu[0, 0], tags(0)[0])
+    assert result is not None
+    assert (result.denoiser, result.main) == ("care", "restored")
+    assert set(result.images) == {"widefield", "restored", "sigma"}
+    mailbox = Mailbox()
+    mailbox.open(scope, ("green",), 0.1)
+    mailbox.put_result(result)
+    images = mailbox.take()
+    assert images is not None
+    picture = images["restored"]
+    assert picture is not None
+    assert picture.sigma is not None
+    assert picture.pixel_um == pytest.approx(0.1)
