@@ -11,7 +11,7 @@ from benchmarks.single_frame import Setting, measured
 
 @pytest.mark.slow
 def test_a_network_of_ones_own_series_gains_on_such_a_specimen_and_the_check_flags_another(tmp_path: Path) -> None:
-    found = measured(Setting(tmp_path, series=10, steps=45, frames=8, every=4), say=lambda _: None)
+    found = measured(Setting(tmp_path, series=30, steps=45, frames=8, every=4), say=lambda _: None)
     single, other = found["single frames"], found["single frames of another kind"]
     sim = found["SIM in nine times the light"]
     assert found["held_out"]["held_out"] < 1
