@@ -33,7 +33,7 @@ libc.fflush(out)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
 def test_many_threads_share_two_heaps() -> None:
     made = subprocess.run(
-        [sys.executable, "-c", HEAPS.format(path="")], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", HEAPS.format(path="")], capture_output=True, text=True, check=True, timeout=240
     )
     assert made.stdout.count("<heap nr=") == 2
 
@@ -54,7 +54,7 @@ print(first > 500, max(others) < 100)
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc")
 def test_what_a_worker_took_once_it_need_not_take_again() -> None:
-    made = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True, timeout=60)
+    made = subprocess.run([sys.executable, "-c", AGAIN], capture_output=True, text=True, check=True, timeout=240)
     assert made.stdout.split()[1] == "True"
 
 

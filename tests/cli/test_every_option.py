@@ -573,7 +573,7 @@ def test_windows_end_at_ctrl_c(place: Path, line: str) -> None:
         time.sleep(15.0)
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        _, told = process.communicate(timeout=240)
     finally:
         process.kill()
     assert process.returncode == 130, told

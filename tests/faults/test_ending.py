@@ -42,7 +42,7 @@ def test_12_the_demo_is_ended_by_a_signal(root: Path, tmp_path: Path, number: si
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    _, messages = process.communicate(timeout=60)
+    _, messages = process.communicate(timeout=240)
     assert process.returncode == code, messages
     assert "Traceback" not in messages
     report = verify(frames)
