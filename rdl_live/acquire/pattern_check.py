@@ -8,7 +8,8 @@ sums over each frame; 0.07 ms a frame of 256 x 256, 0.5 ms of 512 x 512, on one 
 A time-lapse of an hour is a million comparisons, so what chance does once in a million must not be called wrong. Three
 things leave residuals in a right series: the photons' noise; a specimen of few points, whose own spectrum the stripes
 of the other orientations carry to k; and a specimen that moves, so that S changes from frame to frame. The first is
-known. The second shows in all frames, so a wrong one must stand out among the residuals of its series. The third shows
+known. The second shows in all frames, so a wrong one must stand out among the residuals of its series, or hold another
+pattern of the plan: then it fits that one at the wave vectors of all orientations, as chance does not. The third shows
 in how much every frame differs from the same frame of the series before.
 """
 
@@ -36,6 +37,8 @@ CHANCE = 5.0
 """Residual, in standard deviations of the photons' noise, below which it is chance: reached once in 2e7 frames."""
 SCATTER, SCATTER_ALONE = 5.5, 9.0
 """The same, relative to the median residual of the series: where the series before is at hand, and where it is not."""
+ANOTHER = 0.4
+"""Residual of a frame that holds another pattern of the plan, with that one, relative to the residual with its own."""
 JUMP = 4.0
 """Change from the series before, relative to the median change, below which the specimen's motion explains it."""
 CLEAR = 4.0
@@ -123,7 +126,8 @@ class PatternCheck:
         limit = max(SIGNIFICANT * noise, CLEAR * scatter)
         if float(median_of_few(sizes)) > limit:
             far = (residuals > WRONG * sizes) & (residuals > CHANCE * noise) & (sizes > limit)
-            at = np.argwhere((far & _stand_out(residuals, scatter, change)).any(axis=-1))
+            another = _another(found, fits.specimens[0], fits.stripes[0])[..., None]
+            at = np.argwhere((far & _stand_out(residuals, scatter, change, another)).any(axis=-1))
             wrong = tuple((int(a), int(p)) for a, p in at)
             if wrong and before:  # the next one is compared with one that was right
                 self._before = before
@@ -151,17 +155,25 @@ class PatternCheck:
         """Fit transforms (n, angle, phase, o) of n series."""
         stripes = [np.exp(1j * np.array(pattern.phases_rad)) for pattern in self._patterns]
         fits = [_fit(found[..., o], o, phases) for o, phases in enumerate(stripes)]
-        return _Fits(np.stack([size for size, _ in fits], -1), np.stack([residual for _, residual in fits], -1))
+        residuals = np.stack([residual for _, _, residual in fits], -1)
+        return _Fits(np.stack([one for one, _, _ in fits], -1), np.stack([one for _, one, _ in fits], 1), residuals)
 
 
 @dataclass(frozen=True)
 class _Fits:
     """What n series fit at the wave vectors of their orientations."""
 
-    sizes: Reals
-    """|A| (n, o)."""
+    specimens: Complexes
+    """S (n, o)."""
+    stripes: Complexes
+    """A exp(i phase) (n, o, phase)."""
     residuals: Reals
     """(n, angle, phase, o)."""
+
+    @property
+    def sizes(self) -> Reals:
+        """|A| (n, o)."""
+        return np.asarray(np.abs(self.stripes[..., 0]), np.float64)
 
     @property
     def scatter(self) -> Reals:
@@ -169,20 +181,40 @@ class _Fits:
         return median_of_few(self.residuals.reshape(len(self.residuals), -1))
 
 
-def _stand_out(residuals: Reals, scatter: float, change: Reals | None) -> npt.NDArray[np.bool_]:
+def _another(found: Complexes, specimens: Complexes, stripes: Complexes) -> npt.NDArray[np.bool_]:
+    """Return which frames (angle, phase) of one series hold another pattern of the plan.
+
+    Args:
+        found: transforms (angle, phase, o).
+        specimens: S (o,).
+        stripes: A exp(i phase) (o, phase).
+    """
+    rows, columns = stripes.shape
+    models = np.tile(specimens, (rows, columns, 1))  # (angle, phase, o) of each pattern
+    models[np.arange(rows), :, np.arange(rows)] += stripes
+    away = np.linalg.norm(found[:, :, None, None] - models, axis=-1).reshape(rows * columns, -1)
+    own = np.diagonal(away).copy()
+    np.fill_diagonal(away, np.inf)
+    return np.asarray((away.min(axis=1) < ANOTHER * own).reshape(rows, columns), np.bool_)
+
+
+def _stand_out(
+    residuals: Reals, scatter: float, change: Reals | None, another: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
     """Return which residuals (angle, phase, o) neither a specimen of few points nor its motion explains.
 
     Args:
         residuals: of the series.
         scatter: their median.
         change: from the series before (angle, phase, o); None where there is none.
+        another: whether the frame holds another pattern of the plan (angle, phase, 1).
     """
     stand_out = residuals > SCATTER_ALONE * scatter
     if change is not None:
         motion = JUMP * np.median(change, axis=(0, 1))
         stand_out |= (residuals > SCATTER * scatter) & (change > motion)
         stand_out &= residuals > motion
-    return np.asarray(stand_out, np.bool_)
+    return np.asarray(stand_out | another, np.bool_)
 
 
 def _window(size: int) -> npt.NDArray[np.float64]:
@@ -194,22 +226,21 @@ def _window(size: int) -> npt.NDArray[np.float64]:
     return window
 
 
-def _fit(
-    values: Complexes, orientation: int, stripes: Complexes
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _fit(values: Complexes, orientation: int, stripes: Complexes) -> tuple[Complexes, Complexes, Reals]:
     """Fit values (n, angle, phase) at one wave vector by S + A stripes (in the frames of one orientation).
 
     Robust against a few wrong frames: S is the median over the frames of the other orientations.
 
     Returns:
-        |A| of each of the n series, and the residual of every frame (n, angle, phase).
+        Of each of the n series S (n,), A stripes (n, phase), and the residual of every frame (n, angle, phase).
     """
     others = np.delete(values, orientation, axis=1) if values.shape[1] > 1 else values
     specimen = _complex_median(others.reshape(len(values), -1))[:, None]
     stripe = _complex_median((values[:, orientation] - specimen) * stripes.conj())
     model = np.broadcast_to(specimen[..., None], values.shape).copy()
-    model[:, orientation] += stripe[:, None] * stripes
-    return np.abs(stripe), np.abs(values - model)
+    shown = stripe[:, None] * stripes
+    model[:, orientation] += shown
+    return specimen[:, 0], shown, np.abs(values - model)
 
 
 def _complex_median(values: Complexes) -> Complexes:

@@ -112,3 +112,19 @@ def test_bleaching_is_not_called_wrong() -> None:
         rows = enumerate(scene.seen(transforms, 20.0))
         seen = [[(value, total * light[a, p]) for p, (value, total) in enumerate(row)] for a, row in rows]
         assert not judge.judge(seen).wrong
+
+
+@pytest.mark.parametrize(("points", "speed"), [(100, 0.0), (300, 0.0), (300, 1.0)])
+@pytest.mark.parametrize("shown", [(1, 0), (0, 0)])
+def test_a_frame_that_is_wrong_from_the_first_series_on_is_named_in_each(
+    points: int, speed: float, shown: tuple[int, int]
+) -> None:
+    """No series before was right, so nothing has changed: it holds another pattern of the plan."""
+    named = 0
+    for seed in range(10):
+        scene, patterns = Scene(seed, points, speed_um_s=speed), check()
+        for number in range(3):
+            transforms = scene.series(number)
+            transforms[1, 1] = transforms[shown]
+            named += (1, 1) in patterns.judge(scene.seen(transforms, 30), 0).wrong
+    assert named >= 27

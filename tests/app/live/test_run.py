@@ -214,6 +214,7 @@ def test_a_wrong_pattern_is_flagged_and_gives_no_image(scope: Microscope, tmp_pa
 
     def hiccup(core: "CMMCorePlus") -> None:
         fast(core)
+        core.setProperty("Camera", "SensorSize_px", 128)  # light enough to judge by the data
         world_of(core).faults.replace_pattern(4, 0)
 
     options = LiveOptions(patterns=known_patterns(), queue_series=10)
