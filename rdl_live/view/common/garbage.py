@@ -84,10 +84,12 @@ def collect_in_host() -> GarbageCollector:
     if application is None:
         msg = "Qt's application must be made first"
         raise RuntimeError(msg)
-    known = application.findChild(GarbageCollector)
-    if known is not None:
-        return known
-    collector = GarbageCollector(application)
+    collector = application.findChild(GarbageCollector)
+    if collector is None:
+        collector = GarbageCollector(application)
+        ask = collector.ask
+        application.aboutToQuit.connect(lambda: collect_here_again(ask))
+    # Anew each time: an application may run its loop, quit, and run it again.
+    collect_here_again(collector.ask)
     collect_with(collector.ask)
-    application.aboutToQuit.connect(lambda: collect_here_again(collector.ask))
     return collector

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QCoreApplication, QThread
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QCoreApplication, QThread, QTimer
+from qtpy.QtWidgets import QApplication, QWidget
 
 from rdl_live import _garbage
 from rdl_live.view.common.garbage import GarbageCollector, collect_in_host, collecting_between_events
@@ -60,6 +60,14 @@ def test_another_thread_has_it_collected_in_that_of_qt(qtbot: QtBot, host: Garba
 
 def test_a_host_has_one_collector(host: GarbageCollector) -> None:
     assert collect_in_host() is host
+
+
+def test_a_host_that_runs_its_loop_again_has_it_again(host: GarbageCollector) -> None:
+    QTimer.singleShot(0, QCoreApplication.quit)
+    QApplication.exec()
+    assert host.ask not in _garbage._collectors
+    collect_in_host()
+    assert _garbage._collectors.count(host.ask) == 1
 
 
 def test_a_thread_that_qt_waits_for_does_not_wait_for_ever(host: GarbageCollector) -> None:
