@@ -83,15 +83,12 @@ def _windows_end_with_their_test(request: pytest.FixtureRequest) -> Iterator[Non
         return
     gc.disable()
     yield
-    from qtpy.QtCore import QCoreApplication, QEvent, QTimer
+    from qtpy.QtCore import QCoreApplication, QEvent
     from qtpy.QtWidgets import QApplication
 
     for window in QApplication.topLevelWidgets():
         window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    # `QCoreApplication.exit` without a loop would end every later dialog at once; a loop that ends clears that.
-    QTimer.singleShot(0, QCoreApplication.quit)
-    QApplication.exec()
     gc.collect()
     gc.enable()
 

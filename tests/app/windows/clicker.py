@@ -13,10 +13,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from unittest import mock
 
 os.environ.setdefault("RDL_LIVE_CONFIG_DIR", tempfile.mkdtemp())
 
@@ -101,6 +104,17 @@ class Outcome:
     """Powers that changed by themselves."""
 
 
+ANSWERS: tuple[tuple[type, str, Callable[..., object]], ...] = (
+    (QFileDialog, "getSaveFileName", lambda *_, **__: ("", "")),
+    (QFileDialog, "getOpenFileName", lambda *_, **__: ("", "")),
+    (QFileDialog, "getExistingDirectory", lambda *_, **__: ""),
+    (QMessageBox, "exec", lambda *_: QMessageBox.StandardButton.Cancel),
+    (QMessageBox, "question", lambda *_, **__: QMessageBox.StandardButton.No),
+    (QMessageBox, "warning", lambda *_, **__: QMessageBox.StandardButton.Ok),
+)
+"""What the dialogs that wait for an answer get, as long as the random user is there."""
+
+
 class Clicker:
     """A random user."""
 
@@ -134,21 +148,16 @@ class Clicker:
         before = sys.excepthook, threading.excepthook
         sys.excepthook = self._raised
         threading.excepthook = lambda args: self._raised(args.exc_type, args.exc_value, args.exc_traceback)
-        dialogs = QFileDialog.getSaveFileName, QFileDialog.getOpenFileName, QFileDialog.getExistingDirectory
-        # Windows of the system that nobody answers; our own are clicked like everything else.
-        QFileDialog.getSaveFileName = lambda *_, **__: ("", "")  # type: ignore[method-assign]
-        QFileDialog.getOpenFileName = lambda *_, **__: ("", "")  # type: ignore[method-assign]
-        QFileDialog.getExistingDirectory = lambda *_, **__: ""  # type: ignore[method-assign]
-        QMessageBox.exec = lambda *_: QMessageBox.StandardButton.Cancel  # type: ignore[method-assign]
-        QMessageBox.question = lambda *_, **__: QMessageBox.StandardButton.No  # type: ignore[method-assign]
-        QMessageBox.warning = lambda *_, **__: QMessageBox.StandardButton.Ok  # type: ignore[method-assign]
-        try:
-            self._use(seconds)
-            self._end()
-            self._note_light()
-        finally:
-            sys.excepthook, threading.excepthook = before
-            QFileDialog.getSaveFileName, QFileDialog.getOpenFileName, QFileDialog.getExistingDirectory = dialogs
+        with ExitStack() as undo:
+            # Windows of the system that nobody answers; our own are clicked like everything else.
+            for owner, name, answer in ANSWERS:
+                undo.enter_context(mock.patch.object(owner, name, answer))
+            try:
+                self._use(seconds)
+                self._end()
+                self._note_light()
+            finally:
+                sys.excepthook, threading.excepthook = before
         return self.outcome
 
     def _use(self, seconds: float) -> None:
