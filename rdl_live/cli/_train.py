@@ -17,7 +17,9 @@ from rdl_live.cli._options import (
     WeightsOut,
     Workers,
 )
-from rdl_live.cli._train_care import care, deconvolution, isotropic
+from rdl_live.cli._train_care import care
+from rdl_live.cli._train_deconvolution import deconvolution
+from rdl_live.cli._train_isotropic import isotropic
 from rdl_live.cli._train_sr import sr
 from rdl_live.cli._training import Batch, Board, Half, Network, Rate, Size, Start, numbers, run_training, usual_rate
 from rdl_live.errors import ConfigError
