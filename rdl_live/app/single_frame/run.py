@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 CHECKS = "checks.ome.zarr"
 """Name of the recording of the series of patterns, beside that of the single frames."""
+WAITING = 8
+"""So many series wait to be compared; more are recorded, and said not to be compared, for they fill the memory."""
 
 
 class _LightOfParts(SafeLight):
@@ -217,11 +219,19 @@ class SingleFrameRun(LiveRun):
             return
         whole = collector.whole()
         for key in self._check_plan.series(0):
-            if key in whole:
-                self._asked.append(self._comparing.submit(self._compare, whole[key], key, time))
-            else:
+            if why := self._why_not(key in whole):
                 name = self._whole.channels[key.channel].name
-                self._tell_of(Check(time, name, key.position, key.z, None, "frames of it are missing"))
+                self._tell_of(Check(time, name, key.position, key.z, None, why))
+            else:
+                self._asked.append(self._comparing.submit(self._compare, whole[key], key, time))
+
+    def _why_not(self, whole: bool) -> str:
+        """Return why the next series cannot be compared; "" where it can."""
+        self._asked, done = [one for one in self._asked if not one.done()], [one for one in self._asked if one.done()]
+        self._failed += _errors_of(done)
+        if not whole:
+            return "frames of it are missing"
+        return "the computer still compares those before" if len(self._asked) >= WAITING else ""
 
     def _compare(self, series: "npt.NDArray[Any]", key: "SeriesKey", time: int) -> None:
         """In a thread of its own."""
@@ -348,8 +358,9 @@ class SingleFrameRun(LiveRun):
         thread = self._thread
         while thread is not None and thread.is_alive():
             thread.join(0.1)
-        errors, self._failed = list(self._failed), []
         self._comparing.shutdown(wait=True, cancel_futures=self._stop.is_set())
+        errors = [*self._failed, *_errors_of(self._asked)]
+        self._failed, self._asked = [], []
         errors += super()._end()
         if self._check_recorder is not None and self._check_recorder.summary is None:
             self._check_recorder.remarks.update({"checks": [one.record() for one in self.checks]})
@@ -358,3 +369,9 @@ class SingleFrameRun(LiveRun):
             except (RdlError, RuntimeError) as error:
                 errors.append(error)
         return errors
+
+
+def _errors_of(comparisons: "list[Future[None]]") -> list[BaseException]:
+    """Return what broke comparisons that have ended; a defect, for what is wrong with a series is a `Check`."""
+    ended = [one for one in comparisons if one.done() and not one.cancelled()]
+    return [error for one in ended if (error := one.exception()) is not None]

@@ -1,5 +1,6 @@
 """Single frames on the simulated microscope, with a series of patterns now and then."""
 
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,3 +137,37 @@ def test_weights_that_learnt_from_simulated_series_are_for_single_frames(root: P
     nine = card.model_copy(update={"config": {**card.config, "channels": 9}})
     with pytest.raises(ConfigError, match="trained for angles"):
         check_microscope(nine, scope)
+
+
+def test_a_comparison_that_breaks_is_not_swallowed(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> Check:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("rdl_live.app.single_frame.check.Comparison.__call__", broken)
+    run = run_of(root, tmp_path, plan_of(2), str(network(tmp_path)))
+    with pytest.raises(ZeroDivisionError, match="a defect"), run:  # noqa: PT012
+        run.start()
+        run.finish()
+
+
+def test_series_do_not_heap_up_where_comparing_is_slow(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, checks = threading.Event(), list[Check]()
+
+    def slow(_: object, series: object, channel: object, time: int, *more: object) -> Check:
+        del series, channel, more
+        assert go_on.wait(60)
+        return Check(time, "488", 0, 0, None, "slow")
+
+    def seen(check: Check) -> None:
+        checks.append(check)
+        if "still compares" in check.why:
+            go_on.set()
+
+    monkeypatch.setattr("rdl_live.app.single_frame.run.WAITING", 1)
+    monkeypatch.setattr("rdl_live.app.single_frame.check.Comparison.__call__", slow)
+    with run_of(root, tmp_path / "out", plan_of(6), str(network(tmp_path)), on_check=seen) as run:
+        run.start()
+        run.finish()
+    assert {check.time: check.why for check in checks} == {0: "slow", 3: "the computer still compares those before"}
