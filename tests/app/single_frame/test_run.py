@@ -167,7 +167,7 @@ def test_series_do_not_heap_up_where_comparing_is_slow(
 
     monkeypatch.setattr("rdl_live.app.single_frame.run.WAITING", 1)
     monkeypatch.setattr("rdl_live.app.single_frame.check.Comparison.__call__", slow)
-    with run_of(root, tmp_path / "out", plan_of(6), str(network(tmp_path)), on_check=seen) as run:
+    with run_of(root, tmp_path, plan_of(6), str(network(tmp_path)), on_check=seen) as run:
         run.start()
         run.finish()
     assert {check.time: check.why for check in checks} == {0: "slow", 3: "the computer still compares those before"}
