@@ -75,6 +75,16 @@ def plan_of_sequence(
             raise ConfigError(f"{key}: {what} is not run here; list stage_positions one by one, or leave it out")
     if any(position.sequence is not None for position in sequence.stage_positions):
         raise ConfigError("stage_positions: sequences within positions are not run here; leave `sequence` out")
+    for position in sequence.stage_positions:
+        # To useq that means "where the stage is"; a plan of ours drives to each of its places.
+        if position.x is None or position.y is None:
+            raise ConfigError(f"stage_positions: {position.name or 'one'} has no x or y; give both, or leave all out")
+    for one in sequence.channels:
+        if one.acquire_every != 1 or not one.do_stack or one.z_offset:
+            raise ConfigError(
+                f"channels: {one.config}: acquire_every, do_stack and z_offset are not run here (the colour would get "
+                "more light than you planned, or another focus); leave them out, or run it in a plan of its own"
+            )
     power = power_percent if power_percent is not None else sequence.metadata.get("power_percent")
     if not isinstance(power, int | float) or not 0 < power <= 100:
         raise ConfigError(
@@ -98,7 +108,7 @@ def plan_of_sequence(
         time=_time(sequence.time_plan),
         z=_z(sequence.z_plan),
         positions=tuple(
-            Place(x_um=one.x or 0.0, y_um=one.y or 0.0, z_um=one.z, name=one.name or "")
+            Place(x_um=one.x or 0.0, y_um=one.y or 0.0, z_um=one.z, name=one.name or "")  # both are there, see above
             for one in sequence.stage_positions
         ),
         order=full,  # type: ignore[arg-type]  # checked by the plan

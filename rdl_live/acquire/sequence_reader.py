@@ -97,15 +97,16 @@ def _arrivals(
     """Yield what comes and when it was read, until the camera has finished, or `stopped`."""
     patience_s = camera.timeout_s + frame_s
     deadline = time.monotonic() + patience_s
-    came, age = 0, FrameAge(camera, frame_s)
+    came, age = 0, FrameAge(camera)
     while True:
         if core.getRemainingImageCount():
             with asking(camera.device, "fetching a frame"):
                 frame, tags = core.popNextImageAndMD(fix=False)
             came += 1
             deadline = time.monotonic() + patience_s
-            age.check(dict(tags))
-            yield frame, dict(tags), time.perf_counter()
+            kept = dict(tags)
+            age.check(kept)
+            yield frame, kept, time.perf_counter()
         elif stopped():
             return
         elif not core.isSequenceRunning():

@@ -150,7 +150,7 @@ class Plan:
             sudden=(found - usual - CERTAIN * chance / VESICLE).clamp(min=0),
             chance=chance,
             noise=noise,
-            visible=((sources > -0.5) & (sources < self._view + 0.5)).all(0, keepdim=True).float(),
+            visible=((sources > -0.5) & (sources < self._view - 0.5)).all(0, keepdim=True).float(),
             sources=sources,
         )
 

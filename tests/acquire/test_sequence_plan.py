@@ -56,6 +56,10 @@ WRONG = {
     "times": ({"time_plan": [{"interval": 0, "loops": 2}, {"interval": 5, "loops": 2}]}, 10, "even distances"),
     "order": ({"axis_order": "ptzc"}, 10, "time is the slowest"),
     "colour": ({"channels": [{"exposure": 3}]}, 10, "no whole MDASequence"),
+    "stage": ({"stage_positions": [{"z": 5}]}, 10, "no x or y"),
+    "seldom": ({"channels": [{"config": "488", "acquire_every": 3}]}, 10, "acquire_every"),
+    "no stack": ({"channels": [{"config": "488", "do_stack": False}]}, 10, "do_stack"),
+    "offset": ({"channels": [{"config": "488", "z_offset": 2.0}]}, 10, "z_offset"),
     "above": ({"z_plan": {"above": 4, "below": 0, "step": 1}}, 10, "are centred"),
 }
 
