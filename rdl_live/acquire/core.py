@@ -41,6 +41,8 @@ class Run(Protocol):
 
 runs: "weakref.WeakKeyDictionary[CMMCorePlus, weakref.ref[Run]]" = weakref.WeakKeyDictionary()
 """What ran last on each core. Weak on both sides: a run holds its core, and neither would ever go."""
+wholes: "weakref.WeakKeyDictionary[CMMCorePlus, weakref.ref[Run]]" = weakref.WeakKeyDictionary()
+"""Runs of several acquisitions, which run on between two of them."""
 _at_exit: "weakref.WeakKeyDictionary[CMMCorePlus, Callable[[], None]]" = weakref.WeakKeyDictionary()
 
 UNLOAD_S = 10.0
@@ -140,15 +142,18 @@ def shutdown(core: "CMMCorePlus", hardware: Hardware | None = None) -> None:
 
 
 def running_on(core: "CMMCorePlus") -> Run | None:
-    """Return what runs on a core now."""
-    latest = runs.get(core)
-    run = None if latest is None else latest()
-    return run if run is not None and run.running else None
+    """Return what runs on a core now: a run of several acquisitions as a whole, between two of them, too."""
+    for known in (wholes.get(core), runs.get(core)):
+        run = None if known is None else known()
+        if run is not None and run.running:
+            return run
+    return None
 
 
-def refuse_if_busy(core: "CMMCorePlus") -> None:
-    """Raise DeviceError if something runs on a core."""
-    if running_on(core) is not None or core.mda.is_running():
+def refuse_if_busy(core: "CMMCorePlus", whole: Run | None = None) -> None:
+    """Raise DeviceError if something runs on a core, but for the run of which this is a part."""
+    run = running_on(core)
+    if (run is not None and run is not whole) or core.mda.is_running():
         raise DeviceError("an acquisition is running already; stop it first")
 
 

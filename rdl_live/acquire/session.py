@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from rdl_live.acquire.core import refuse_if_busy, runs
+from rdl_live.acquire.core import Run, refuse_if_busy, runs
 from rdl_live.acquire.devices import powered
 from rdl_live.acquire.dose import DoseGuard, DoseMeter, fields_of_view
 from rdl_live.acquire.engine import SimEngine
@@ -62,6 +62,7 @@ class Acquisition:
         on_warning: Callable[[str], None] | None = None,
         check_patterns: bool = True,
         light: SafeLight | None = None,
+        whole: Run | None = None,
     ) -> None:
         """Check everything that can be checked in the dark, compute the patterns, and estimate.
 
@@ -74,13 +75,14 @@ class Acquisition:
             on_warning: called with what the user should know; goes to the log by default.
             check_patterns: flag frames in which the data show another pattern than planned.
             light: by which others see and turn off the run's light; by default the run makes one.
+            whole: the run of which this is a part; nothing else may run on the core.
 
         Raises:
             ConfigError: plan, microscope file and core do not fit, or a limit of the plan is exceeded.
             DeviceError: a value that a device cannot take.
         """
-        refuse_if_busy(core)
-        self.core, self.microscope = core, microscope
+        refuse_if_busy(core, whole)
+        self.core, self.microscope, self._whole = core, microscope, whole
         self._made = made = Preparation(core, microscope, plan)
         self.hardware, self.patterns = made.hardware, made.source.patterns
         self.stepped, self.frame_shape, self.binning = made.stepped, made.frame_shape, made.binning
@@ -213,7 +215,7 @@ class Acquisition:
             DeviceError: another acquisition runs on this core, or this one has run already.
         """
         with _running_lock:
-            refuse_if_busy(self.core)
+            refuse_if_busy(self.core, self._whole)
             if self._thread is not None:
                 raise DeviceError("this acquisition has run already; make a new one")
             self._thread = threading.Thread(target=self._run, name="rdl-acquisition", daemon=True)
@@ -310,10 +312,22 @@ class Acquisition:
             raise ConfigError(
                 "only power, exposure and interval of a live acquisition can change; stop it and start again"
             )
+        self._check_light(plan)
+        self._events.plan = plan
+
+    def relight(self, plan: Plan) -> None:
+        """Take power and exposure of a plan from the next time point on, also where the plan at hand has an end.
+
+        Raises:
+            ConfigError: more light than a device admits.
+        """
+        self._check_light(plan)
+        self._events.plan = self.plan.replace(channels=[c.model_dump() for c in plan.channels])
+
+    def _check_light(self, plan: Plan) -> None:
         self._devices.check_limits(
             powered(light_of(self.microscope, c.name).power, c.power_percent) for c in plan.channels
         )
-        self._events.plan = plan
 
     # How it runs ----------------------------------------------------------------------------------------
 

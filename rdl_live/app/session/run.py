@@ -193,7 +193,7 @@ class SessionRun:
         if result.guards is not None:
             self._doubts = result.guards.doubts
         self._latest = result
-        if len(self.plan.channels) == 1 and result.fits:
+        if len(self.plan.channels) == 1 and result.fits and len(result.patterns):
             self._bench.known[self._key] = result.patterns
         if self.goal.kind is Kind.SNAP and self.plan.endless:
             self.stop()

@@ -5,24 +5,27 @@ the dark, the light is made striped and a series of patterns is taken at every p
 (`CHECKS`) and compared with what the network makes of a tenth of its photons, while the next single frames are taken.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from rdl_live._names import NO_DENOISER
-from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, recording_layout
-from rdl_live.acquire.guard import IlluminationGuard
-from rdl_live.acquire.run_light import RunLight
+from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, recording_layout
+from rdl_live.acquire.core import refuse_if_busy, wholes
 from rdl_live.acquire.run_status import RunStatus
+from rdl_live.acquire.session import COMPUTES_S, STOP_S
 from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.app.single_frame.check import Check, Comparison, SeriesCollector
+from rdl_live.app.single_frame.comparing import Comparing
+from rdl_live.app.single_frame.light_of_parts import LightOfParts
 from rdl_live.app.single_frame.shifted import ShiftedListener, ShiftedSink
-from rdl_live.errors import ConfigError, RdlError
+from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.files.recorder import Recorder
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.single_frames import in_even_light
@@ -30,29 +33,12 @@ from rdl_live.restore.stages import without_weights
 from rdl_models import Task, load_weights
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from rdl_live.files.recorder import SeriesKey
+    from concurrent.futures import Future
 
 CHECKS = "checks.ome.zarr"
 """Name of the recording of the series of patterns, beside that of the single frames."""
-WAITING = 8
-"""So many series wait to be compared; more are recorded, and said not to be compared, for they fill the memory."""
-
-
-class _LightOfParts(SafeLight):
-    """Who turns the light off stops all parts: between two of them, the next one would light the specimen again."""
-
-    def __init__(self, running: Callable[[], bool], stop: Callable[[], None]) -> None:
-        super().__init__()
-        self._all = (running, stop)
-
-    def attach(
-        self, light: RunLight, guard: IlluminationGuard, running: Callable[[], bool], stop: Callable[[], None]
-    ) -> None:
-        """Take the light of a part."""
-        del running, stop
-        super().attach(light, guard, *self._all)
+HANGS_S = STOP_S + COMPUTES_S + 2.0
+"""After a stop a part gives up a device that hangs by itself; between two parts, this is the end of patience."""
 
 
 class SingleFrameRun(LiveRun):
@@ -84,13 +70,14 @@ class SingleFrameRun(LiveRun):
         plan.check(microscope)
         self._patterned, self._whole = microscope, plan.replace(modality=None)
         super().__init__(in_even_light(microscope), self._whole, out, options, **more)
-        self.light = _LightOfParts(lambda: self.running, self.stop)
+        self.light = self._light_of_parts = LightOfParts(lambda: self.running, self.stop)
         self.checks: list[Check] = []
         """What the series of patterns said so far."""
+        self._latest: dict[tuple[str, int, int], Check] = {}
+        """What the last one of each colour and place said."""
         self._on_check = on_check
         self._compared = self._comparison(self.options.denoise)
-        self._comparing = ThreadPoolExecutor(1, thread_name_prefix="rdl-check")
-        self._asked: list[Future[None]] = []
+        self._comparing = Comparing(self._tell_of)
         self._thread: threading.Thread | None = None
         self._failed: list[BaseException] = []
         self._check_recorder: Recorder | None = None
@@ -165,9 +152,30 @@ class SingleFrameRun(LiveRun):
     def start(self) -> None:
         """Start; returns at once. See `LiveRun`."""
         if self._thread is None and not self._stop.is_set():
+            refuse_if_busy(self.core)
             self._began_s = time.monotonic()
             self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
+            # Between two parts, too, whoever ends the core must find it.
+            wholes[self.core] = ref(self)
+            atexit.register(self._stop_at_exit)
             self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait until no part follows.
+
+        Raises:
+            TimeoutError: it still runs after that time.
+        """
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                raise TimeoutError(f"the run of single frames still goes on after {timeout_s:g} s")
+
+    def _stop_at_exit(self) -> None:
+        """A daemon thread that calls into C++ while the interpreter ends can abort the process, with the light on."""
+        self.stop()
+        if self._thread is not None:
+            self._thread.join(HANGS_S)
 
     @property
     def running(self) -> bool:
@@ -175,13 +183,20 @@ class SingleFrameRun(LiveRun):
         return self._thread is not None and self._thread.is_alive()
 
     def follow(self, plan: Plan) -> None:
-        """Exchange power and exposure of an endless run: from its next part on."""
+        """Exchange power and exposure of an endless run, from the next time point on.
+
+        Raises:
+            ConfigError: more light than a device admits.
+        """
+        if self._acquisition is not None:
+            self._acquisition.relight(plan)
         self._whole = self._whole.replace(channels=[one.model_dump() for one in plan.channels])
 
     def _go(self) -> None:
         try:
             total = self._whole.time.points
             while not self._stop.is_set() and (total is None or self._points < total):
+                self._await_turn()
                 self._take_check()
                 left = self._whole.check_every if total is None else total - self._points
                 self._take_frames(min(self._whole.check_every, left))
@@ -189,6 +204,11 @@ class SingleFrameRun(LiveRun):
             self._failed.append(error)
         finally:
             self._ended_s = time.monotonic()
+
+    def _await_turn(self) -> None:
+        """Wait in the dark until the next time point is due: the plan's interval holds across parts, too."""
+        due_s = self._began_s + self._points * self._whole.time.interval_s
+        self._stop.wait(max(due_s - time.monotonic(), 0.0))
 
     def _take_frames(self, count: int) -> None:
         """Take so many time points of single frames."""
@@ -198,9 +218,9 @@ class SingleFrameRun(LiveRun):
         if part is None:
             return
         for listener in self._listeners:
-            part.listen(ShiftedListener(listener, self._points))
+            part.listen(ShiftedListener(listener, self._points, self._seconds))
         if self._raw is not None:
-            part.record_to(ShiftedSink(self._raw, self._points))
+            part.record_to(ShiftedSink(self._raw, self._points, self._seconds))
         self._done(part, count)
 
     def _take_check(self) -> None:
@@ -211,7 +231,7 @@ class SingleFrameRun(LiveRun):
         collector = SeriesCollector(self._patterned)
         part.listen(collector)
         if self._check_recorder is not None:
-            part.record_to(ShiftedSink(self._check_recorder, self._series_taken))
+            part.record_to(ShiftedSink(self._check_recorder, self._series_taken, self._seconds))
         time = self._points
         self._done(part, 0)
         self._series_taken += 1
@@ -219,32 +239,18 @@ class SingleFrameRun(LiveRun):
             return
         whole = collector.whole()
         for key in self._check_plan.series(0):
-            if why := self._why_not(key in whole):
-                name = self._whole.channels[key.channel].name
-                self._tell_of(Check(time, name, key.position, key.z, None, why))
-            else:
-                self._asked.append(self._comparing.submit(self._compare, whole[key], key, time))
+            channel = self._patterned.channel(self._whole.channels[key.channel].name)
+            self._comparing.ask(self._compared, whole.get(key), channel, key, time)
 
-    def _why_not(self, whole: bool) -> str:
-        """Return why the next series cannot be compared; "" where it can."""
-        self._asked, done = [one for one in self._asked if not one.done()], [one for one in self._asked if one.done()]
-        self._failed += _errors_of(done)
-        if not whole:
-            return "frames of it are missing"
-        return "the computer still compares those before" if len(self._asked) >= WAITING else ""
-
-    def _compare(self, series: "npt.NDArray[Any]", key: "SeriesKey", time: int) -> None:
-        """In a thread of its own."""
-        assert self._compared is not None
-        channel = self._patterned.channel(self._whole.channels[key.channel].name)
-        try:
-            check = self._compared(series, channel, time, key)
-        except RdlError as error:
-            check = Check(time, channel.name, key.position, key.z, None, str(error))
-        self._tell_of(check)
+    @property
+    def _seconds(self) -> float:
+        """From the run's beginning to that of a part [s], where frames are stamped from its own beginning."""
+        own_clock = self.microscope.hardware is not None and self.microscope.hardware.camera.start_tag is not None
+        return 0.0 if own_clock else time.monotonic() - self._began_s
 
     def _tell_of(self, check: Check) -> None:
         self.checks.append(check)
+        self._latest[check.channel, check.position, check.z] = check
         if check.doubt:
             self._warn(check.doubt)
         self._on_check(check)
@@ -253,7 +259,7 @@ class SingleFrameRun(LiveRun):
         """Return a part of the run, which a stop reaches from now on; None after a stop."""
         assert self._core is not None
         self._count()
-        part = Acquisition(self._core, scope, plan, on_warning=self._warn, light=self.light)
+        part = Acquisition(self._core, scope, plan, on_warning=self._warn, light=self.light, whole=self)
         self._acquisition = part
         # A stop that came before it was reachable.
         return None if self._stop.is_set() else part
@@ -285,9 +291,8 @@ class SingleFrameRun(LiveRun):
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What the latest series of patterns says against the images."""
-        latest = self.checks[-1] if self.checks else None
-        return () if latest is None or not latest.doubt else (latest.doubt,)
+        """What the latest series of patterns of each colour and place says against the images."""
+        return tuple(check.doubt for check in list(self._latest.values()) if check.doubt)
 
     @property
     def shows_none(self) -> bool:
@@ -353,14 +358,24 @@ class SingleFrameRun(LiveRun):
             stopped=self._stop.is_set(),
         )
 
-    def _end(self) -> list[BaseException]:
-        """See `LiveRun`; the last comparisons are waited for."""
-        thread = self._thread
+    def _joined(self) -> list[BaseException]:
+        """Wait for the end of all parts; after a stop as long as a device may take, then say that one hangs."""
+        thread, left_s = self._thread, HANGS_S
         while thread is not None and thread.is_alive():
             thread.join(0.1)
-        self._comparing.shutdown(wait=True, cancel_futures=self._stop.is_set())
-        errors = [*self._failed, *_errors_of(self._asked)]
-        self._failed, self._asked = [], []
+            left_s -= 0.1 if self._stop.is_set() else 0.0
+            if left_s <= 0 and thread.is_alive():
+                text = "the run of single frames does not stop: a device hangs; check the devices, then restart"
+                return [DeviceError(text), *self.light.darkened()]
+        return []
+
+    def _end(self) -> list[BaseException]:
+        """See `LiveRun`; the last comparisons are waited for."""
+        hangs = self._joined()
+        self._light_of_parts.end_watch_of_all()
+        atexit.unregister(self._stop_at_exit)
+        errors = [*hangs, *self._failed, *self._comparing.end(cancel=self._stop.is_set())]
+        self._failed = []
         errors += super()._end()
         if self._check_recorder is not None and self._check_recorder.summary is None:
             self._check_recorder.remarks.update({"checks": [one.record() for one in self.checks]})
@@ -369,9 +384,3 @@ class SingleFrameRun(LiveRun):
             except (RdlError, RuntimeError) as error:
                 errors.append(error)
         return errors
-
-
-def _errors_of(comparisons: "list[Future[None]]") -> list[BaseException]:
-    """Return what broke comparisons that have ended; a defect, for what is wrong with a series is a `Check`."""
-    ended = [one for one in comparisons if one.done() and not one.cancelled()]
-    return [error for one in ended if (error := one.exception()) is not None]

@@ -1,4 +1,4 @@
-"""Part of a run as the whole: its time points counted on from those before it."""
+"""Part of a run as the whole: its time points and seconds counted on from those before it."""
 
 from dataclasses import replace
 
@@ -9,9 +9,9 @@ from rdl_live.files.recorder import FrameTag
 class ShiftedListener:
     """A listener to which the time points of a part are those of the whole; see `FrameListener`."""
 
-    def __init__(self, listener: FrameListener, before: int) -> None:
-        """Count `before` time points in front."""
-        self._listener, self._before = listener, before
+    def __init__(self, listener: FrameListener, before: int, seconds: float) -> None:
+        """Count `before` time points and so many seconds in front."""
+        self._listener, self._before = listener, (before, seconds)
 
     @property
     def name(self) -> str:
@@ -20,28 +20,29 @@ class ShiftedListener:
 
     def offer(self, frame: Frame | None, tag: FrameTag, arrived_s: float) -> None:
         """Pass a frame on."""
-        self._listener.offer(frame, _shifted(tag, self._before), arrived_s)
+        self._listener.offer(frame, _shifted(tag, *self._before), arrived_s)
 
 
 class ShiftedSink:
     """A recorder to which the time points of a part are those of the whole; see `FrameSink`."""
 
-    def __init__(self, sink: FrameSink, before: int) -> None:
-        """Count `before` time points in front."""
-        self._sink, self._before = sink, before
+    def __init__(self, sink: FrameSink, before: int, seconds: float) -> None:
+        """Count `before` time points and so many seconds in front."""
+        self._sink, self._before = sink, (before, seconds)
 
     def append(self, frame: Frame, tag: FrameTag) -> None:
         """Pass a frame on."""
-        self._sink.append(frame, _shifted(tag, self._before))
+        self._sink.append(frame, _shifted(tag, *self._before))
 
     def mark_missing(self, tag: FrameTag) -> None:
         """Pass on that one will not come."""
-        self._sink.mark_missing(_shifted(tag, self._before))
+        self._sink.mark_missing(_shifted(tag, *self._before))
 
     def amend(self, tag: FrameTag) -> None:
         """Pass on the flags of one that came."""
-        self._sink.amend(_shifted(tag, self._before))
+        self._sink.amend(_shifted(tag, *self._before))
 
 
-def _shifted(tag: FrameTag, before: int) -> FrameTag:
-    return replace(tag, time=tag.time + before)
+def _shifted(tag: FrameTag, before: int, seconds: float) -> FrameTag:
+    stamp = None if tag.timestamp_s is None else tag.timestamp_s + seconds
+    return replace(tag, time=tag.time + before, timestamp_s=stamp)

@@ -1,7 +1,9 @@
 """Single frames on the simulated microscope, with a series of patterns now and then."""
 
+import itertools
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.app.single_frame.check import Check
 from rdl_live.app.single_frame.run import CHECKS, SingleFrameRun
-from rdl_live.errors import ConfigError
+from rdl_live.errors import ConfigError, DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.files.recorder import open_recording
 from rdl_live.optics.single_frames import in_even_light
@@ -22,6 +24,7 @@ from tests.app.reconstruct.test_widefield import network
 pytest.importorskip("pymmcore_plus")
 
 from rdl_live.acquire import Acquisition, Limits, Plan, PlanChannel, Region, TimePlan
+from rdl_live.acquire.core import _ended_run, refuse_if_busy, running_on
 
 if TYPE_CHECKING:
     from pymmcore_plus import CMMCorePlus
@@ -165,9 +168,61 @@ def test_series_do_not_heap_up_where_comparing_is_slow(
         if "still compares" in check.why:
             go_on.set()
 
-    monkeypatch.setattr("rdl_live.app.single_frame.run.WAITING", 1)
+    monkeypatch.setattr("rdl_live.app.single_frame.comparing.WAITING", 1)
     monkeypatch.setattr("rdl_live.app.single_frame.check.Comparison.__call__", slow)
     with run_of(root, tmp_path, plan_of(6), str(network(tmp_path)), on_check=seen) as run:
         run.start()
         run.finish()
     assert {check.time: check.why for check in checks} == {0: "slow", 3: "the computer still compares those before"}
+
+
+def spaced(points: int | None, interval_s: float, check_every: int = 2) -> Plan:
+    return plan_of(points).replace(check_every=check_every, time={"points": points, "interval_s": interval_s})
+
+
+def test_the_interval_holds_across_series_and_frames_are_stamped_from_the_beginning(root: Path, tmp_path: Path) -> None:
+    came: list[float] = []
+    with run_of(root, tmp_path, spaced(5, 0.5), "none", on_frame=lambda *_: came.append(time.monotonic())) as run:
+        run.start()
+        run.finish()
+    assert came[4] - came[0] > 1.5  # four intervals; the first frame may have been late
+    with open_recording(tmp_path / "raw.ome.zarr") as raw:
+        times = [record.timestamp_s for point in range(5) for record in raw.records(point)]
+    assert all(later > before for before, later in itertools.pairwise(times)), times
+
+
+def test_whoever_ends_the_core_finds_it_between_two_parts(root: Path, tmp_path: Path) -> None:
+    with run_of(root, tmp_path, spaced(None, 300, check_every=1), "none") as run:
+        run.start()
+        until(lambda: run.status.raw_frames == 1 and run.core.mda.is_running() is False)
+        assert running_on(run.core) is run
+        with pytest.raises(DeviceError, match="running already"):
+            refuse_if_busy(run.core)
+        assert _ended_run(run.core) == []
+        assert not run.running
+        assert not run.light.lit
+        assert run.status.raw_frames == 1
+
+
+def test_power_follows_within_a_part(root: Path, tmp_path: Path) -> None:
+    with run_of(root, tmp_path, plan_of(None).replace(check_every=10_000), "none") as run:
+        run.start()
+        until(lambda: run.status.raw_frames > 3)
+        run.follow(run.plan.replace(channels=[{"name": "488", "power_percent": 7, "exposure_ms": 10}]))
+        until(lambda: any(lamp.power_percent == 7 for lamp in run.light.lamps))
+        assert run.status.raw_frames < 10_000
+        run.stop()
+
+
+def until(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_latest_of_every_colour_and_place_counts(root: Path) -> None:
+    run = run_of(root, None, plan_of(3), "none")
+    run._tell_of(Check(0, "488", 0, 0, None, "it is dim"))
+    run._tell_of(Check(0, "488", 1, 0, None, "it moves"))
+    assert ["dim" in one or "moves" in one for one in run.doubts] == [True, True]
