@@ -1,6 +1,7 @@
 """What makes the image of a series, and says whether the series fits the patterns: one for each thread."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Machine:
     """Makes the image of one series after another; belongs to one thread at a time."""
 
     def __init__(
-        self, maker: Maker, blurred: Callable[[], Maker], judge: SeriesJudge, memory: Memory | None = None
+        self, maker: Maker, blurred: Callable[[], Maker], judge: SeriesJudge, memories: Sequence[Memory] = ()
     ) -> None:
         """Take the parts.
 
@@ -40,21 +41,22 @@ class Machine:
             maker: for series that fit the patterns.
             blurred: makes what is used for those that do not: an image without super-resolution, and without ghosts.
             judge: whether a series fits.
-            memory: of the series before.
+            memories: of the series before, one for each plane; series come plane by plane, then time by time.
         """
-        self.maker, self._blurred, self._judge, self._memory = maker, blurred, judge, memory
+        self.maker, self._blurred, self._judge = maker, blurred, judge
+        self._memories = itertools.cycle(memories or (None,))
         self._other: Maker | None = None
 
     def __call__(self, series: npt.NDArray[np.generic]) -> Images:
         """Return the image of a raw series (angle, phase, y, x) in ADU, its standard error, and the verdict."""
-        verdict = self._judge(series)
+        verdict, memory = self._judge(series), next(self._memories)
         if verdict.trusted:
-            made = _restored(self.maker, series, self._memory)
+            made = _restored(self.maker, series, memory)
         else:
             self._other = self._other or self._blurred()
             made = _restored(self._other, series, None)
         sigma, worth = (None if one is None else one.cpu().numpy() for one in (made.sigma, made.worth))
-        if worth is None and self._memory is not None:
+        if worth is None and memory is not None:
             worth = np.ones(made.sr.shape, np.float32)
         return Images(made.sr.cpu().numpy(), sigma, verdict, worth)
 

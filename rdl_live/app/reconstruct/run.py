@@ -38,6 +38,7 @@ from rdl_live.optics.quality.defects import find_defects
 from rdl_live.optics.quality.in_step import SeriesVerdict, usual_levels
 from rdl_live.optics.quality.values import rescaled, signed, value_warnings
 from rdl_live.restore import Restorer
+from rdl_live.restore.memory import Memory
 
 __all__ = ["OfflineRun", "Options", "Progress", "Stopwatch", "sigma_path", "silent", "worth_path"]
 
@@ -328,11 +329,12 @@ class OfflineRun(OpenRecording):
     def machine(self, patterns: PatternSet, first: "np.ndarray[Any, Any]", rec: Maker | None = None) -> Machine:
         """Return what makes and judges the images of series, with weights as `first` decides; any thread."""
         rec = calibrate(rec or maker_of(self, patterns, self._heard), first)
-        remembers = isinstance(rec, Restorer) and self.options.memory > 1
-        memory = rec.memory(self.options.memory) if isinstance(rec, Restorer) and remembers else None
+        memories: list[Memory] = []
+        if isinstance(rec, Restorer) and self.options.memory > 1:
+            memories = [rec.memory(self.options.memory) for _ in range(self.recording.grid[2])]
         blurred = without_stripes(patterns)
         return Machine(
-            rec, lambda: calibrate(maker_of(self, blurred, self._heard), first), self.judge(patterns), memory
+            rec, lambda: calibrate(maker_of(self, blurred, self._heard), first), self.judge(patterns), memories
         )
 
     def _heard(self, text: str) -> None:

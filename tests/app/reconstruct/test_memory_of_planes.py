@@ -1,0 +1,56 @@
+"""A z-stack time-lapse: each plane remembers itself, and nothing of the planes beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from typer.testing import CliRunner
+
+from rdl_live.cli import app
+from rdl_live.files import load_microscope
+from rdl_live.specimen import SpecimenSettings, simulate
+
+SIDE, TIMES, PLANES = 96, 3, 2
+
+
+def test_each_plane_gains_from_its_own_past_alone(root: Path, tmp_path: Path) -> None:
+    """The planes show different specimens that are at rest, as planes far from each other do."""
+    path = root / "configs" / "demo.yaml"
+    scope = load_microscope(path)
+    films = [
+        simulate(
+            scope,
+            SpecimenSettings(kind="filaments", seed=seed),
+            photons=10.0,
+            shape=(SIDE, SIDE),
+            seed=2,
+            time_points=TIMES,
+        )
+        for seed in (4, 5)
+    ]
+    frames = np.stack(
+        [np.stack([film.series(t).adu.numpy().reshape(9, SIDE, SIDE) for film in films]) for t in range(TIMES)]
+    )
+    raw = tmp_path / "raw.ome.tif"
+    tifffile.imwrite(raw, frames.reshape(-1, SIDE, SIDE).astype(np.uint16), metadata={"axes": "TYX"})
+    worth = {}
+    for planes in (PLANES, 1):
+        out = tmp_path / f"sr-{planes}.tif"
+        command = [
+            "reconstruct",
+            str(raw),
+            "--microscope",
+            str(path),
+            "--out",
+            str(out),
+            "--denoise",
+            "rdl",
+            "--memory",
+            "3",
+        ]
+        result = CliRunner().invoke(app, [*command, *(["--planes", str(planes)] if planes > 1 else [])])
+        assert result.exit_code in (0, 3), result.output
+        worth[planes] = tifffile.imread(tmp_path / f"sr-{planes}-worth.tif").reshape(TIMES, PLANES, -1).mean(axis=-1)
+    assert (worth[PLANES][0] == 1).all()
+    assert (worth[PLANES][-1] > 1.5).all()
+    assert (worth[1][-1] < 1.3).all()  # one after the other they are no film
