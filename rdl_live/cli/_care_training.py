@@ -75,8 +75,9 @@ def settings_of(
 
     if loss not in ("mae", "mse"):
         raise ConfigError(f"--loss {loss}: choose mae or mse; --probabilistic has a loss of its own")
-    if probabilistic and loss == "mse":
-        raise ConfigError("--loss mse --probabilistic: a Laplace distribution has its own loss; leave one out")
+    if (probabilistic or ensemble > 1) and loss == "mse":
+        which = "--probabilistic" if probabilistic else f"--ensemble {ensemble}"
+        raise ConfigError(f"--loss mse {which}: a Laplace distribution has its own loss; leave one out")
     if ensemble > 1 and not probabilistic:
         probabilistic = True
         Console(stderr=True, highlight=False).print(

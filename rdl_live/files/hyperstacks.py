@@ -127,8 +127,9 @@ def _arranged(stack: Stack, stacked: bool, planes: int | None) -> tuple[npt.NDAr
             )
         planes = stack.size(Axis.FRAME)
         notes.append(f"its {planes} pages, which it does not name, are taken as the planes of one z-stack")
-    if len(frames) % planes:
-        raise DataError(f"{len(frames)} frames are no whole number of stacks of {planes} planes; correct --planes")
+    each = len(frames) // stack.size(Axis.POSITION)
+    if each % planes:  # or a stack would go on at the next position
+        raise DataError(f"{each} frames a position are no whole number of stacks of {planes} planes; correct --planes")
     folded = frames.reshape(-1, planes, channels).transpose(0, 2, 1)
     return np.ascontiguousarray(folded), notes
 

@@ -15,7 +15,7 @@ import torch
 from rdl_live._version import __version__
 from rdl_live.app.restore.care_worker import Order, block_of_file
 from rdl_live.app.restore.values import photons_of
-from rdl_live.errors import DeviceError
+from rdl_live.errors import DeviceError, OutputError
 from rdl_live.files import RawRequest, atomic_write, check_output
 from rdl_live.files.hyperstacks import HyperStack, HyperStackWriter, open_hyperstack
 from rdl_live.files.voxels import Voxels
@@ -66,6 +66,22 @@ def report_of(out: Path) -> Path:
     return out.with_name(f"{_stem(out)}-report.json")
 
 
+def checked_outputs(job: Job) -> tuple[dict[str, Path], Path]:
+    """Return where images and report go.
+
+    Raises:
+        OutputError: one cannot be written, is a file that is read, or two are the same.
+    """
+    files, report = outputs_of(job.out, job.network), job.report or report_of(job.out)
+    inputs = [one for one in (job.raw, job.microscope, Path(job.weights)) if one is not None]
+    paths = [*files.values(), report]
+    for number, path in enumerate(paths):
+        check_output(path, job.overwrite, inputs=inputs)
+        if path.resolve() in (other.resolve() for other in paths[:number]):
+            raise OutputError(f"{path}: images and report need files of their own; give --report another name")
+    return files, report
+
+
 def restore_care(job: Job) -> list[str]:
     """Restore a file; return what the user should know.
 
@@ -76,10 +92,7 @@ def restore_care(job: Job) -> list[str]:
     Raises:
         RdlError: a file cannot be used, or the weights do not fit.
     """
-    files, report = outputs_of(job.out, job.network), job.report or report_of(job.out)
-    inputs = [one for one in (job.raw, job.microscope) if one is not None]
-    for path in (*files.values(), report):
-        check_output(path, job.overwrite, inputs=inputs)
+    files, report = checked_outputs(job)
     config, reading, start = job.network.config, job.reading, time.perf_counter()
     with open_hyperstack(
         job.raw,

@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from rdl_live.app.restore.care import Job, confident, doubts, finish, outputs_of, provenance, report_of
+from rdl_live.app.restore.care import Job, checked_outputs, confident, doubts, finish, provenance
 from rdl_live.app.restore.values import photons_of
 from rdl_live.errors import ConfigError
-from rdl_live.files import check_output
 from rdl_live.files.hyperstacks import HyperStack, HyperStackWriter, open_hyperstack
 from rdl_live.files.voxels import Voxels
 from rdl_live.restore.care_blocks import FREE_BYTES, Confidence, Values
@@ -38,9 +37,7 @@ def restore_isotropic(job: Job) -> list[str]:
     Raises:
         RdlError: a file cannot be used, or the weights do not fit.
     """
-    files, report = outputs_of(job.out, job.network), job.report or report_of(job.out)
-    for path in (*files.values(), report):
-        check_output(path, job.overwrite, inputs=[job.raw])
+    files, report = checked_outputs(job)
     if job.cluster is not None:
         raise ConfigError(f"--cluster {job.cluster}: isotropic restoration computes here; leave it out")
     reading, start = job.reading, time.perf_counter()

@@ -107,10 +107,10 @@ class IsotropicPairs(PairSource):
         if not fields:
             raise DataError(f"{next(iter(stacks), 'no stack')}: all planes are even, so there is nothing to learn from")
         # Neighbouring planes show nearly the same, so a part of the field is held out, not some of the planes.
-        side = fields[0].low.shape[-1]
-        edge = round(LEARNT * side)
-        learnt = [CarePair(one.name, one.low[:, :edge], one.high[:, :edge], "") for one in fields]
-        held = [CarePair(one.name, one.low[:, edge:], one.high[:, edge:], "") for one in fields]
+        edges = [round(LEARNT * one.low.shape[-1]) for one in fields]
+        parts = list(zip(fields, edges, strict=True))
+        learnt = [CarePair(one.name, one.low[:, :edge], one.high[:, :edge], "") for one, edge in parts]
+        held = [CarePair(one.name, one.low[:, edge:], one.high[:, edge:], "") for one, edge in parts]
         self._fields = FolderPairs(learnt, settings, held)
         self._count = len(fields)
         self._sum = float(torch.stack([one.low.double().mean() for one in fields]).mean())

@@ -77,6 +77,12 @@ class FolderPairs(PairSource):
                 places = _places(one.high, shape)
                 apart = _apart(places, shape) or [[0] * one.low.ndim]
                 found += [_cut(one, start, shape) for start in apart]
+        if not found:
+            planes = min(len(one.low) for one in self._kept)
+            raise DataError(
+                f"{self._kept[0].name}: what is held out has {planes} planes, and a patch {self._settings.planes}; "
+                f"choose --patch-planes {planes} or less"
+            )
         step = max(1, len(found) // MOST_HELD)
         return found[::step][:MOST_HELD]
 
@@ -107,10 +113,10 @@ def fitting(pairs: Sequence[CarePair], settings: CareSettings, fixed: tuple[bool
         settings: of the training.
         fixed: whether planes and pixels of a patch are as the user wants them.
     """
-    learnt, _ = _divided(pairs)
+    learnt, kept = _divided(pairs)
     planes, patch = settings.planes, settings.patch
     if settings.dims == 3 and not fixed[0]:
-        planes = max(4, min(planes, min(len(one.low) for one in learnt) // 4 * 4))
+        planes = max(4, min(planes, min(len(one.low) for one in [*learnt, *kept]) // 4 * 4))
     if not fixed[1]:
         patch = max(16, min(patch, min(min(one.low.shape[-2:]) for one in learnt) // 8 * 8))
     return settings.replace(planes=planes, patch=patch)

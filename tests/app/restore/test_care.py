@@ -143,3 +143,30 @@ def test_wrong_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
         restore_file(tmp_path / "times.ome.tif", None, name, out, reading=RawRequest(planes=2))
     assert sorted(one.name for one in tmp_path.glob("out*")) == ["out-report.json", "out.tif"]
     assert restoring.report_of(Path("a/b.ome.tif")) == Path("a/b-report.json")
+
+
+@pytest.mark.parametrize("report", ["out.tif", "w.safetensors", "in.tif"])
+def test_a_report_takes_the_place_of_nothing(tmp_path: Path, report: str) -> None:
+    weights(tmp_path / "w.safetensors")
+    tifffile.imwrite(tmp_path / "in.tif", HYPER[0, 0, 0].astype(np.float32))
+    before = (tmp_path / "w.safetensors").read_bytes(), (tmp_path / "in.tif").read_bytes()
+    with pytest.raises(OutputError):
+        restore_file(
+            tmp_path / "in.tif",
+            None,
+            str(tmp_path / "w.safetensors"),
+            tmp_path / "out.tif",
+            report=tmp_path / report,
+            overwrite=True,
+        )
+    assert ((tmp_path / "w.safetensors").read_bytes(), (tmp_path / "in.tif").read_bytes()) == before
+
+
+def test_no_stack_goes_on_at_the_next_position(tmp_path: Path) -> None:
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for _ in range(2):  # series are stage positions
+            file.write(HYPER[:1, 0, :3].reshape(3, *HYPER.shape[-2:]), metadata={"axes": "TYX"})
+    weights(tmp_path / "w.safetensors", dims=3)
+    with pytest.raises(DataError, match=r"3 frames a position are no whole number of stacks of 2"):
+        restore_file(path, None, str(tmp_path / "w.safetensors"), tmp_path / "out.tif", reading=RawRequest(planes=2))

@@ -11,8 +11,10 @@ import torch
 from scipy.ndimage import gaussian_filter, zoom
 
 from rdl_live.errors import DataError
-from rdl_live.train.care.folders import open_pairs
+from rdl_live.train.care.folders import CarePair, open_pairs
+from rdl_live.train.care.isotropic import Axial, IsotropicPairs
 from rdl_live.train.care.patches import FolderPairs, fitting
+from rdl_live.train.care.run import train_care
 from rdl_live.train.care.settings import CareSettings
 
 SIDE = 128
@@ -153,3 +155,26 @@ def test_too_small_fields_name_the_option(good: Path) -> None:
         FolderPairs(pairs, CareSettings(patch=256))
     assert fitting(pairs, CareSettings(patch=256), (False, False)).patch == 128
     assert fitting(pairs, CareSettings(patch=256), (False, True)).patch == 256
+
+
+def test_held_out_stacks_of_fewer_planes_bound_the_patch_or_are_named() -> None:
+    rng = np.random.default_rng(1)
+
+    def stack(name: str, planes: int) -> CarePair:
+        low = torch.from_numpy(rng.random((planes, 64, 64)).astype(np.float32))
+        return CarePair(name, low, low, name)
+
+    pairs = [stack("a", 16), stack("b", 16), stack("c", 8)]
+    asked = CareSettings(dims=3, patch=32, planes=16)
+    assert fitting(pairs, asked, (False, False)).planes == 8
+    assert len(FolderPairs(pairs, fitting(pairs, asked, (False, False))).held) > 0
+    with pytest.raises(DataError, match=r"c: what is held out has 8 planes, and a patch 16; choose --patch-planes 8"):
+        _ = FolderPairs(pairs, asked).held
+
+
+def test_stacks_of_different_widths_are_learnt_from(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    stacks = {f"s{x}": torch.from_numpy(rng.random((3, 128, x)).astype(np.float32)) for x in (256, 128)}
+    asked = CareSettings(patch=64, steps=1, network={"width": 4, "depth": 1}, batch=1)
+    train_care(IsotropicPairs(stacks, Axial(2.0, 2.0), asked), tmp_path / "w.safetensors", asked, trained_on={})
+    assert (tmp_path / "w.safetensors").exists()
