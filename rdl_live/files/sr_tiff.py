@@ -18,7 +18,7 @@ from rdl_live.files.tiff_pages import TiffLayout, description_of
 
 
 class SrWriter(OmeTiffFile):
-    """Writes super-resolved images (2Y, 2X) or (T, 2Y, 2X) image by image, holding one of them at a time.
+    """Writes super-resolved images (Y, X) or (T, Y, X) of any SR factor one by one, holding one at a time.
 
     A context manager: the file appears, whole, when the block ends well, and not at all otherwise.
     """
@@ -40,7 +40,7 @@ class SrWriter(OmeTiffFile):
 
         Args:
             path: a name that ends in .tif or .tiff.
-            shape: time points T, 2Y, 2X; T None if only the end will tell.
+            shape: time points T, Y, X; T None if only the end will tell.
             pixel_size_um: pixel of the super-resolved image [um].
             channel_name: name of the colour.
             provenance: how the image was made; anything that JSON holds, NumPy arrays too.
@@ -67,7 +67,7 @@ class SrWriter(OmeTiffFile):
         self._pages = PageWriter(pending_tiff(path, overwrite), describe, times)
 
     def write(self, image: npt.ArrayLike) -> None:
-        """Append the image (2Y, 2X) of the next time point, photons per raw pixel area, stored as float32.
+        """Append the image (Y, X) of the next time point, photons per raw pixel area, stored as float32.
 
         Raises:
             ValueError: another shape than announced.

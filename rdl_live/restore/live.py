@@ -82,7 +82,7 @@ class LiveRestorer:
             self._warn(check_microscope(self._weights.card, self._unit, channel))
 
     def restore(self, unit: Unit) -> Restored:
-        """Return the SR image (2y, 2x) of a series, and what is known of it.
+        """Return the SR image (s y, s x) of a series, s the SR factor, and what is known of it.
 
         The guards' verdict is of this series or of one before, of `GUARD_EVERY_S` ago or little more.
         """

@@ -1,10 +1,10 @@
 """The grid that the network works on: as coarse as the optics allow, and the same for all of them.
 
-An SR image holds nothing beyond the extended cut-off. On the SR grid, twice as fine as the camera, that cut-off may lie
-at a third of the Nyquist frequency or at nine tenths, as pixel, aperture and wavelength have it: the same structure of
-the same sharpness is three pixels wide here and one there. On a grid whose Nyquist frequency is a fixed multiple of the
-cut-off it looks the same under every microscope, so there is less to be learnt; and there are fewer pixels to work on.
-Changing the grid is exact: it is cutting zeros off a spectrum, or putting them back.
+An SR image holds nothing beyond the extended cut-off. On the SR grid, two or three times as fine as the camera, that
+cut-off may lie at a third of the Nyquist frequency or at nine tenths, as pixel, aperture and wavelength have it: the
+same structure of the same sharpness is three pixels wide here and one there. On a grid whose Nyquist frequency is a
+fixed multiple of the cut-off it looks the same under every microscope, so there is less to be learnt; and there are
+fewer pixels to work on. Changing the grid is exact: it is cutting zeros off a spectrum, or putting them back.
 """
 
 import math

@@ -136,6 +136,10 @@ class Simulation:
                 phase_jitter_deg=settings.phase_jitter_deg,
             )
         rng = np.random.default_rng([settings.seed, _LIGHT_SEED])
+        if self.geometry.shared and settings.light.second_harmonic > 0:
+            raise ConfigError(
+                f"modality {modality.name}: a second harmonic of its light is not simulated; take another light"
+            )
         excitation, response = weakened(nominal, settings.light, rng), settings.response
         if not response.linear:
             if self.geometry.shared:

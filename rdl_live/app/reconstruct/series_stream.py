@@ -33,7 +33,7 @@ class Computed:
     series: npt.NDArray[np.generic]
     """Raw ADU (angle, phase, y, x)."""
     sr: npt.NDArray[np.float32]
-    """(2y, 2x) photons per raw pixel area."""
+    """(s y, s x) photons per raw pixel area; s is the SR factor."""
     sigma: npt.NDArray[np.float32] | None
     """Its standard error; None where that is not known."""
     verdict: SeriesVerdict | None = None
@@ -46,7 +46,7 @@ class Images(NamedTuple):
     """What a machine makes of a series."""
 
     sr: npt.NDArray[np.float32]
-    """SR image (2y, 2x)."""
+    """SR image (s y, s x); s is the SR factor."""
     sigma: npt.NDArray[np.float32] | None = None
     """Its standard error, where that is known."""
     verdict: SeriesVerdict | None = None

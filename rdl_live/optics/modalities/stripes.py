@@ -53,7 +53,7 @@ class StripeJudge:
 
 
 class StripeSeries(Modality):
-    """Linear SIM, and saturated SIM of more harmonics on the same grid."""
+    """Linear SIM, and nonlinear SIM of more harmonics on a finer grid."""
 
     name = "2d-sim"
     searches = True

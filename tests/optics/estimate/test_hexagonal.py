@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from rdl_live.errors import ConfigError
 from rdl_live.optics import Camera, Channel, Microscope, Optics, Otf, PatternSet
 from rdl_live.optics.modalities.hexagonal import HEXAGONAL
 from rdl_live.optics.noise import to_photons
 from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
+from rdl_live.specimen.light import LightSettings
 from rdl_live.specimen.simulation import SimulatedSeries
 from tests.optics.reconstruct.reference import extended, ideal, transfer_at
 
@@ -129,3 +131,9 @@ def test_it_is_denoised_by_weights_that_know_no_patterns() -> None:
     assert denoised < 0.9 * plain
     assert restored.guards is not None
     assert restored.guards.doubts == ()
+
+
+def test_a_second_harmonic_of_its_light_is_refused() -> None:
+    """Of a sum of three carriers it is not 2 cos^2 - 1: the light would not be kept."""
+    with pytest.raises(ConfigError, match="modality hexagonal: a second harmonic"):
+        recorded(50.0, light=LightSettings(second_harmonic=0.1))
