@@ -65,7 +65,7 @@ def care(
     structure: Structure = "both",
     photons: Annotated[
         tuple[float, float],
-        typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel in simulated pairs."),
+        typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel of structure in simulated pairs."),
     ] = (1.0, 50.0),
     probabilistic: Probabilistic = False,
     ensemble: Ensemble = 1,

@@ -1,7 +1,7 @@
 """What a worker of a cluster does: one block of a file that it opens itself."""
 
+import threading
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,6 +23,17 @@ class Order:
     microscope: str | None
     weights: str
     reading: RawRequest
+    stamps: tuple[tuple[int, int], ...] = ()
+    """Size and time of change of file and weights, so that no worker goes on with what was there before."""
+
+
+def stamp(path: str | Path) -> tuple[int, int]:
+    """Return size and time of change [ns] of a file, or 0 of what is none here, such as shipped weights."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block, unit: float | None) -> Values:
@@ -53,13 +64,22 @@ def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block
         raise DataError(f"worker on {socket.gethostname()}: {error}") from error
 
 
-@lru_cache(maxsize=1)
+_local = threading.local()
+
+
 def _opened(order: Order) -> tuple[HyperStack, Weights]:
-    """Return file and weights; kept for the next block."""
+    """Return file and weights, kept for the thread's next block: a file is not shared between threads."""
+    held: tuple[Order, HyperStack, Weights] | None = getattr(_local, "held", None)
+    if held is not None and held[0] == order:
+        return held[1], held[2]
+    if held is not None:
+        _local.held = None
+        held[1].close()
     weights = load_weights(order.weights)
     reading = order.reading
     stacked = weights.network.config.dims == 3
     stack = open_hyperstack(
         order.raw, stacked=stacked, planes=reading.planes, position=reading.position, tiles=reading.tiles
     )
+    _local.held = order, stack, weights
     return stack, weights
