@@ -174,7 +174,7 @@ def test_of_a_single_file_a_part_of_the_field_is_held_out_beyond_a_gap(planes: i
     source = FolderPairs(pairs, CareSettings(patch=16))
     held = min(float((low % 1000).min()) for low, _ in source.held)
     learnt = max(float((source.patch(np.random.default_rng(seed))[0] % 1000).max()) for seed in range(200))
-    assert held == 256
+    assert held >= 256
     assert learnt < 256 - 15
     assert {int(low.min() // 1000) for low, _ in source.held} <= set(range(planes))
 
