@@ -1,6 +1,7 @@
 """What a worker of a cluster does: one block of a file that it opens itself."""
 
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,19 +68,26 @@ def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block
 _local = threading.local()
 
 
+class _Held:
+    """What a thread keeps for its next block; the file is closed with it."""
+
+    def __init__(self, order: Order) -> None:
+        """Open file and weights."""
+        self.order, self.weights, reading = order, load_weights(order.weights), order.reading
+        self.stack = open_hyperstack(
+            order.raw,
+            stacked=self.weights.network.config.dims == 3,
+            planes=reading.planes,
+            position=reading.position,
+            tiles=reading.tiles,
+        )
+        weakref.finalize(self, self.stack.close)
+
+
 def _opened(order: Order) -> tuple[HyperStack, Weights]:
     """Return file and weights, kept for the thread's next block: a file is not shared between threads."""
-    held: tuple[Order, HyperStack, Weights] | None = getattr(_local, "held", None)
-    if held is not None and held[0] == order:
-        return held[1], held[2]
-    if held is not None:
-        _local.held = None
-        held[1].close()
-    weights = load_weights(order.weights)
-    reading = order.reading
-    stacked = weights.network.config.dims == 3
-    stack = open_hyperstack(
-        order.raw, stacked=stacked, planes=reading.planes, position=reading.position, tiles=reading.tiles
-    )
-    _local.held = order, stack, weights
-    return stack, weights
+    held: _Held | None = getattr(_local, "held", None)
+    if held is None or held.order != order:
+        held = _local.held = None
+        held = _local.held = _Held(order)
+    return held.stack, held.weights
