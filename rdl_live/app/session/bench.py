@@ -83,7 +83,7 @@ class MicroscopeContext:
         self._at_first: dict[str, dict[str, str]] = {}
         self._last = Snapshot()
         self._stage: StageWatch | None = None
-        self._field: object = None
+        self._field: tuple[str, object] | None = None
         self.known: dict[object, PatternSet] = {}
         """Patterns found last, by channel and camera region: with them a single series gives an image."""
 
@@ -140,6 +140,7 @@ class MicroscopeContext:
             region = (before[0], before[1], before[2], before[3])
         self._last = Snapshot(
             channels=tuple(names),
+            illuminations=tuple(lit.words if (lit := scope.incidence(scope.channel(n))) else "" for n in names),
             powers_w_cm2=tuple(light_of(scope, name).full_irradiance_w_cm2 for name in names),
             denoisers=(NO_DENOISER, *shipped()),
             chip=(width, height),
@@ -157,8 +158,9 @@ class MicroscopeContext:
         self.turn(wishes.knobs)
         settings = wishes.settings
         if (field := (settings.channel, settings.region)) != self._field:
+            moved = self._field is None or field[1] != self._field[1]
             self._field = field
-            self.mailbox.clear()
+            self.mailbox.clear(beside=moved)
 
     def after(self, run: Run) -> None:
         """Keep what a run leaves behind, and see that it is dark."""
@@ -244,9 +246,13 @@ class MicroscopeContext:
         if (camera := fresh.pop("camera", None)) is not None:
             self._turn(self._camera, CHIP, camera)
         for name, value in fresh.items():
-            for channel in self._last.channels:
-                self._turn(WORLD, f"{_KNOBS[name]}_{channel}", value)
+            for line in dict.fromkeys(map(self._line, self._last.channels)):
+                self._turn(WORLD, f"{_KNOBS[name]}_{line}", value)
         self.mailbox.forget_brightness()
+
+    def _line(self, channel: str) -> str:
+        """Return the laser line of a channel, as the simulated microscope names it."""
+        return f"{self._opened()[1].channel(channel).excitation_nm:g}"
 
     def _turn(self, device: str, name: str, value: object) -> None:
         core, _ = self._opened()
@@ -284,9 +290,9 @@ class MicroscopeContext:
         core, _ = self._opened()
         self._simulated = WORLD in core.getLoadedDevices()
         self._at_first = {
-            channel: {field: core.getProperty(WORLD, f"{name}_{channel}") for field, name in _KNOBS.items()}
+            channel: {field: core.getProperty(WORLD, f"{name}_{self._line(channel)}") for field, name in _KNOBS.items()}
             for channel in channels
-            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{channel}")
+            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{self._line(channel)}")
         }
         self._simulated = self._simulated and set(self._at_first) == set(channels)
         if self._simulated and core.hasProperty(self._camera, CHIP):
