@@ -169,13 +169,12 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
 
 def lit_share(microscope: Microscope, channel: str) -> float:
     """Return the share of the specimen's light that a channel of the demo sees: TIRF leaves most of a cell dark."""
-    from rdl_devices.sim.penetration import falls_of
-    from rdl_live.specimen.depth import mean_share
+    from rdl_devices.sim.penetration import share_of
 
     one = microscope.channel(channel)
     if one.illumination is None:
         return 1.0
-    return mean_share(falls_of(microscope.incidence(one)), CELL_UM)
+    return share_of(microscope.incidence(one), CELL_UM)
 
 
 def chip_region(roi: Region | None) -> "ChipRegion":

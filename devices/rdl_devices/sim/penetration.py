@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.incidence import Incidence, Mode
-from rdl_live.specimen.depth import Falls
+from rdl_live.specimen.depth import Falls, mean_share
 
 
 def falls_of(light: Incidence | None) -> Falls | None:
@@ -22,3 +22,8 @@ def falls_of(light: Incidence | None) -> Falls | None:
         return torch.exp(-far * far) if sheet else torch.exp(-far)
 
     return falls
+
+
+def share_of(light: Incidence | None, depth_um: float) -> float:
+    """Return the share of the light of a specimen of some depth [um] that is left where it is lit so."""
+    return mean_share(falls_of(light), depth_um)

@@ -81,6 +81,8 @@ class MicroscopeContext:
         self._turned: dict[str, object] = {}
         self._simulated = False
         self._at_first: dict[str, dict[str, str]] = {}
+        self._depths: dict[str, float] = {}
+        """Of the simulated specimen of each channel [um]."""
         self._last = Snapshot()
         self._stage: StageWatch | None = None
         self._field: tuple[str, object] | None = None
@@ -250,6 +252,13 @@ class MicroscopeContext:
                 self._turn(WORLD, f"{_KNOBS[name]}_{line}", value)
         self.mailbox.forget_brightness()
 
+    def _lit(self, channel: str) -> float:
+        """Return the share of a simulated specimen's light that a channel sees."""
+        from rdl_devices.sim.penetration import share_of
+
+        scope, depth_um = self.microscope, self._depths.get(channel, 0.0)
+        return share_of(scope.incidence(scope.channel(channel)), depth_um) if scope and depth_um else 1.0
+
     def _line(self, channel: str) -> str:
         """Return the laser line of a channel, as the simulated microscope names it."""
         return f"{self._opened()[1].channel(channel).excitation_nm:g}"
@@ -282,6 +291,7 @@ class MicroscopeContext:
             kind=str(found["kind"]),
             photons_per_ms=float(str(found["photons_per_ms"])),
             speed_um_s=float(str(found["speed_um_s"])),
+            lit=self._lit(wishes.settings.channel),
             camera=str(found.get("camera", "")),
         )
 
@@ -295,6 +305,9 @@ class MicroscopeContext:
             if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{self._line(channel)}")
         }
         self._simulated = self._simulated and set(self._at_first) == set(channels)
+        if self._simulated:
+            depth = "SpecimenDepth_um_"
+            self._depths = {name: float(core.getProperty(WORLD, f"{depth}{self._line(name)}")) for name in channels}
         if self._simulated and core.hasProperty(self._camera, CHIP):
             for found in self._at_first.values():
                 found["camera"] = core.getProperty(self._camera, CHIP)

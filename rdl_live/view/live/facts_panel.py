@@ -21,17 +21,11 @@ class FactsPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("facts")
         self._values: dict[str, QLabel] = {}
-        self._labels: dict[str, QLabel] = {}
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
         for row, (name, title, tip) in enumerate(
             (
-                (
-                    "light",
-                    "Illumination",
-                    "How the light enters the sample, by its NA and the sample's refractive index",
-                ),
                 ("dose", "Dose so far", "Light on the sample since the dose was set to zero, all colours together"),
                 ("disk", "Free disk space", "Free space on the disk that recordings are written to"),
                 ("raw", "Raw frames", "Frames from the camera since the start, and how many are missing"),
@@ -51,15 +45,19 @@ class FactsPanel(QWidget):
             grid.addWidget(label, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
             self._values[name] = value
-            self._labels[name] = label
         self._zero = QPushButton("Reset dose")
         self._zero.setToolTip("Set the dose to zero, for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
+        self.light = wrapped()
+        self.light.setObjectName("illumination")
+        self.light.setToolTip("How the light enters the sample, by its NA and the sample's refractive index")
+        self.light.setVisible(False)
         self.doubts = wrapped()
         self.doubts.setObjectName("doubts")
         self.doubts.setVisible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.light)
         column.addLayout(grid)
         column.addWidget(self._zero, 0, Qt.AlignmentFlag.AlignRight)
         column.addWidget(self.doubts)
@@ -69,10 +67,10 @@ class FactsPanel(QWidget):
         counts, free = snapshot.counts, snapshot.disk_free_bytes
         lit = dict(zip(snapshot.channels, snapshot.illuminations, strict=False))
         named = [one for one in snapshot.settings.beside if one in lit] or [snapshot.settings.channel]
-        said = [f"{name}: {lit[name]}" if len(named) > 1 else lit[name] for name in named if lit.get(name)]
-        self._say("light", "<br>".join(said))
-        for widget in (self._labels["light"], self._values["light"]):
-            widget.setVisible(bool(said))
+        said = "<br>".join(f"<b>{name}</b>: {lit[name]}" for name in named if lit.get(name))
+        if said != self.light.text():
+            self.light.setText(said)
+            self.light.setVisible(bool(said))
         self._say("dose", words.dose(snapshot.dose_j_cm2))
         colour = "" if free is None or free > LITTLE_DISK else RED if free < NO_DISK else AMBER
         self._say("disk", "unknown" if free is None else words.size(free), colour)

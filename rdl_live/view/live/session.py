@@ -124,8 +124,15 @@ class DemoKnobs:
     """Brightness of the dye: mean photons per raw pixel and ms at full power."""
     speed_um_s: float
     """Motion of the specimen."""
+    lit: float = 1.0
+    """Share of the specimen's light that the channel's illumination leaves: TIRF keeps most of a thick cell dark."""
     camera: str = ""
     """What the chip's pixels are like; "" where that cannot be chosen."""
+
+    @property
+    def seen_per_ms(self) -> float:
+        """Mean photons per raw pixel and ms at full power, in the channel's light."""
+        return self.photons_per_ms * self.lit
 
 
 @dataclass(frozen=True)
