@@ -36,10 +36,10 @@ def acquire(
         bool, typer.Option("--dry-run", help="Check everything, show time, disk and dose, and turn no light on.")
     ] = False,
 ) -> None:
-    """Run a plan: every raw frame goes to disk (OME-Zarr), and the light is off at the end, whatever happens.
+    """Run a plan: every raw frame is recorded (OME-Zarr), and the light is off at the end, also after an error.
 
-    The MDASequence of useq-schema, which pymmcore-plus runs, is taken as well (time, positions, z and channels by their
-    names in the microscope file).
+    An MDASequence (useq-schema, pymmcore-plus) is accepted, too: time, positions, z, and channels by their names in the
+    microscope file.
 
     Ctrl-C stops after the series; what was recorded is complete. The exit code is 1 if nothing was recorded.
 

@@ -16,7 +16,7 @@ def assess(
     ],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder for matrix.json and matrix.html.")],
     data: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="BioSR's folders; simulated specimens where left out.")
+        Path | None, typer.Option(metavar="FOLDER", help="BioSR's folders; simulated specimens by default.")
     ] = None,
     microscope: Annotated[
         Path | None, typer.Option("--microscope", "-m", metavar="M.yaml", help="Microscope file of --data.")
@@ -25,7 +25,7 @@ def assess(
     threads: Threads = 2,
     overwrite: Overwrite = False,
 ) -> None:
-    """Assess networks that super-resolve, against conventional SIM and rDL-SIM, by structure and light.
+    """Compare super-resolution networks with conventional SIM and rDL-SIM, by structure and light level.
 
     Each cell of the matrix has at least 20 images (--quick: 3) and their NRMSE, MS-SSIM and resolution. A network has
     priority where it is better than conventional SIM in all three. An assessment that was interrupted continues when it

@@ -75,7 +75,7 @@ def camera(
 
 @calibrate.command()
 def offset(
-    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help=f"Recordings of any specimens: {KINDS}.")],
+    raws: Annotated[list[Path], typer.Argument(metavar="RAW...", help=f"Recordings of any specimen: {KINDS}.")],
     microscope: MicroscopeFile,
     out: Annotated[Path, typer.Option(metavar="OFFSET.tif", help="Map to write [ADU].")],
     channel: Channel = None,
@@ -85,10 +85,11 @@ def offset(
     tiles: Tiles = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure the offset of every camera pixel from ordinary recordings of any specimens: no dark frames are needed.
+    """Measure the offset of every camera pixel from ordinary recordings of any specimen, without dark frames.
 
-    An sCMOS adds the same faint pattern to every frame. It hides in dim series and pulls down their contrast. Give
-    recordings of one camera region: dim ones are the most useful, and several fields or brightnesses better than one.
+    An sCMOS adds the same faint pattern to every frame. In dim series it is hard to see and lowers the contrast of the
+    stripes. Give recordings of one camera region: dim ones are the most useful; several fields or light levels are
+    better than one.
     Name the map as camera.offset_file in the microscope file.
 
     Examples:
@@ -132,9 +133,9 @@ def otf(
 ) -> None:
     """Measure by how much the real OTF lies below the ideal one, from isolated beads.
 
-    Writes `otf_damping` with its error, to be put below the channel in the microscope file, and with 20 bright beads or
-    more the whole curve beside it (OTF.mrc, for `otf_file`). Reconstruction, denoising and training use it then, also
-    where a recording is too dim to show its own. In several planes, each bead is used where it is sharpest.
+    Writes `otf_damping` with its error, to paste below the channel in the microscope file; with 20 or more bright beads
+    also the whole curve (OTF.mrc, for `otf_file`). Reconstruction, denoising and training then use it, even where a
+    recording is too dim to show its own. In several planes, each bead is used where it is sharpest.
 
     Examples:
 

@@ -17,10 +17,13 @@ if TYPE_CHECKING:  # torch takes a second to load
     from rdl_live.train.loop.loop import Step
 
 Published = Annotated[
-    bool, typer.Option("--published", help="The paper's size and learning rate, for a GPU; else one for two cores.")
+    bool,
+    typer.Option(
+        "--published", help="The paper's network size and learning rate, for a GPU; by default a smaller network."
+    ),
 ]
 Probabilistic = Annotated[
-    bool, typer.Option("--probabilistic", help="Every pixel gets a mean and a scale (Laplace), so a confidence.")
+    bool, typer.Option("--probabilistic", help="Predict a mean and a scale (Laplace) for every pixel: its confidence.")
 ]
 Ensemble = Annotated[
     int,
@@ -29,26 +32,37 @@ Ensemble = Annotated[
 Loss = Annotated[str, typer.Option(metavar="mae|mse", help="mae, as published; mse keeps the photons.")]
 Patch = Annotated[
     int | None,
-    typer.Option("--size", min=16, max=1024, metavar="N", help="Pixels of a patch; 128, of stacks 64, or the field."),
+    typer.Option(
+        "--size",
+        min=16,
+        max=1024,
+        metavar="N",
+        help="Patch size in pixels; by default 128, for stacks 64, or the field if that is smaller.",
+    ),
 ]
 PatchPlanes = Annotated[
     int | None,
     typer.Option(
-        "--patch-planes", min=4, max=256, metavar="N", help="Planes of a patch of stacks; 16, or all of fewer."
+        "--patch-planes",
+        min=4,
+        max=256,
+        metavar="N",
+        help="Planes in a patch of a stack; by default 16, or all if there are fewer.",
     ),
 ]
 Batch = Annotated[
-    int | None, typer.Option(min=1, max=256, metavar="N", help="Patches a step and network; 4, of stacks 1.")
+    int | None,
+    typer.Option(min=1, max=256, metavar="N", help="Patches per step and network; by default 4, for stacks 1."),
 ]
 Percentiles = Annotated[
     tuple[float, float],
-    typer.Option(metavar="LOW HIGH", help="Percentiles that are brought to 0 and 1, of all that is learnt from."),
+    typer.Option(metavar="LOW HIGH", help="Percentiles of the training images that are mapped to 0 and 1."),
 ]
 Patience = Annotated[
-    int, typer.Option(min=1, metavar="N", help="End after so many looks at what is held out without a gain.")
+    int, typer.Option(min=1, metavar="N", help="Stop after this many validations in a row without a gain.")
 ]
 USUAL_PLANES = 16
-Structure = Annotated[str, typer.Option(metavar="tubes|granules|both", help="What simulated specimens consist of.")]
+Structure = Annotated[str, typer.Option(metavar="tubes|granules|both", help="Structures in the simulated specimens.")]
 
 
 def settings_of(

@@ -48,9 +48,10 @@ def compare(
 ) -> None:
     """Compare denoisers on a recording: which predicts held-out photons better, and how sure is that?
 
-    Every model restores four fifths of the photons; the others judge. Time points that a model was trained on are left
-    out. Residuals, agreement of independent halves (FRC) and patterns are looked at as well. A model is better, worse,
-    equal, or unknown: the recording cannot tell. Only one that is better, and without warnings, is offered for use.
+    Every model restores 80 % of the photons, and is judged on the remaining 20 %. Time points that a model was trained
+    on are left out. Residuals, agreement of independent halves (FRC) and patterns are checked as well. A model is
+    better, worse, equal, or unknown (the recording does not decide it). Only a model that is better and has no warnings
+    is offered for use.
 
     Example:
 

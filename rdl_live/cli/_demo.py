@@ -44,7 +44,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
     modality: Annotated[
         str | None,
-        typer.Option(metavar="2d-sim|single-frame", help="What is taken: SIM series (by default), or single frames."),
+        typer.Option(metavar="2d-sim|single-frame", help="What to acquire: SIM series (by default), or single frames."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:

@@ -55,7 +55,7 @@ VERBS = {
 No clean image is needed: two noisy images of one object differ by noise alone. Where things move too much from one
 time point to the next it says so and changes nothing (exit code 3); use `train split` there, or `train auto`. The
 last time points of each recording and a quarter of its field are held out; weights are written only if they do
-certainly better at those time points, and no worse in that quarter.
+clearly better at those time points, and no worse in that quarter.
 
 Examples:
 
@@ -81,10 +81,10 @@ Example:
 
     rdl-live train split film.tif --microscope M.yaml --out mine.safetensors --minutes 10
 """,
-    "auto": """Retrain by the scheme that suits the measured motion; it is reported, with the reason.
+    "auto": """Retrain by the scheme that suits the measured motion; says which, and why.
 
-SIM series: `tis`, or `split` where things move too fast. Z-stacks (--volume): `tis` or `sis`, whichever compares
-what is more alike.
+SIM series: `tis`, or `split` where things move too fast. Z-stacks (--volume): `tis` or `sis`, whichever
+compares images that are more alike.
 
 Example:
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rdl_live.cli._options import Overwrite, Verbs
 
-models = Verbs(help="The denoisers' weights.")
+models = Verbs(help="List, show, export and import weights.")
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Shipped weights, or a weight file.")]
 
 
@@ -32,7 +32,7 @@ def list_models() -> None:
 
 @models.command()
 def show(name: _Name) -> None:
-    """Print everything that a weight file says about itself, as JSON."""
+    """Print the card of a weight file (what it was trained for, on what, and its limits), as JSON."""
     from rdl_models import find_weights, read_card
 
     typer.echo(read_card(find_weights(name)).model_dump_json(indent=2))
@@ -78,7 +78,7 @@ def import_model(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Take weights out of a package: sizes, names and hashes are checked, and that they give the package's test output.
+    """Import weights from a package; sizes, names, hashes and the package's test output are checked.
 
     Only the safetensors file is read; nothing in the package is executed or unpacked.
 

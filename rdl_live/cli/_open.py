@@ -16,7 +16,7 @@ def open_(
     microscope: Annotated[
         Path | None,
         typer.Option(
-            "--microscope", "-m", metavar="M.yaml", help="Microscope file; needed for files of other programs."
+            "--microscope", "-m", metavar="M.yaml", help="Microscope file; required for files of other programs."
         ),
     ] = None,
     order: Order = None,
@@ -31,8 +31,8 @@ def open_(
 ) -> None:
     """Browse a recording: raw, widefield, SIM and denoised images side by side, through time, colours, planes.
 
-    Recorded super-resolved images are shown as they were recorded; where there is none, it is computed on demand with
-    the recorded patterns. Missing and flagged frames are marked. Nothing is changed.
+    Recorded super-resolved images are shown as they were recorded; where there are none, they are computed on demand
+    with the recorded patterns. Missing and flagged frames are marked. Nothing is changed.
 
     Examples:
 

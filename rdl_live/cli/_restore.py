@@ -32,7 +32,7 @@ def restore(
             "--microscope",
             "-m",
             metavar="M.yaml",
-            help="Microscope file; not for single images and `train care`.",
+            help="Microscope file; not required for single images or weights of `train care`.",
         ),
     ] = None,
     planes: Planes = None,
@@ -54,7 +54,7 @@ def restore(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Restore images or stacks with weights: what is done depends on what they were trained for.
+    """Restore images or stacks with trained weights; what they were trained for decides what is done.
 
     Weights of `train sis` and `train tis --volume` denoise z-stacks and time-lapses of them. Weights of
     `train denoise`, `train tis`, `train split` and the shipped ones denoise SIM series and super-resolve them, as
@@ -63,10 +63,10 @@ def restore(
 
     Weights of `train care` restore images and stacks (time, channel, z, y, x) of any microscope, in the unit of their
     pairs and without a microscope file, in blocks that need little memory. If they are probabilistic, OUT-sigma.tif has
-    the scale of each voxel, OUT-disagreement.tif where an ensemble disagrees, and OUT-report.json the share of low
-    confidence.
+    the scale of each voxel, OUT-disagreement.tif where an ensemble disagrees, and OUT-report.json the share of
+    pixels with low confidence.
 
-    Values of all others are photons per pixel; nothing is rescaled. One time point is in memory at a time.
+    All other weights work in photons per pixel; nothing is rescaled. One time point is in memory at a time.
 
     Examples:
 

@@ -45,7 +45,9 @@ def simulate(
         float, typer.Option(metavar="N", min=0, help="Random error of the phases [degrees].")
     ] = 0.0,
     flicker: Annotated[float, typer.Option(metavar="N", min=0, help="Random change of light, frame to frame.")] = 0.0,
-    density: Annotated[float, typer.Option(metavar="N", help="0.2 sparse, 1 usual, 3 crowded.")] = 1.0,
+    density: Annotated[
+        float, typer.Option(metavar="N", help="Density of structures: 0.2 sparse, 1 typical, 3 crowded.")
+    ] = 1.0,
     haze: Annotated[float, typer.Option(metavar="N", help="Out-of-focus share of the light, 0 to 1.")] = 0.0,
     background: Annotated[float, typer.Option(metavar="N", help="Share of diffuse dye in focus, 0 to 1.")] = 0.0,
     glow: Annotated[
@@ -59,7 +61,10 @@ def simulate(
         float, typer.Option(metavar="N", help="Share of the field that a cell covers; 1: no edge in view.")
     ] = 1.0,
     camera: Annotated[
-        str, typer.Option(metavar="ideal|scmos|emccd", help="Chip: equal pixels, or uneven ones as real cameras have.")
+        str,
+        typer.Option(
+            metavar="ideal|scmos|emccd", help="Camera chip: ideal (identical pixels), or uneven as real ones are."
+        ),
     ] = "ideal",
     light: Annotated[
         str, typer.Option(metavar="ideal|usual|poor", help="Evenness of beam, contrast and brightness; drift.")
@@ -68,10 +73,10 @@ def simulate(
         str, typer.Option(metavar="ideal|usual|poor", help="Transfer function: ideal, or poorer.")
     ] = "ideal",
     saturation: Annotated[
-        float, typer.Option(metavar="N", min=0, help="Mean light over that which saturates the dye: makes harmonics.")
+        float, typer.Option(metavar="N", min=0, help="Mean light relative to the dye's saturation; adds harmonics.")
     ] = 0.0,
     switching: Annotated[
-        float, typer.Option(metavar="N", min=0, help="Mean light times the dye's rate of switching: makes harmonics.")
+        float, typer.Option(metavar="N", min=0, help="Mean light times the dye's switching rate; adds harmonics.")
     ] = 0.0,
     speed: Annotated[float, typer.Option(metavar="N", min=0, help="Speed of the structures [um/s].")] = 0.0,
     bleach_time: Annotated[

@@ -52,7 +52,10 @@ def denoise(
     phases: Annotated[
         int | None,
         typer.Option(
-            min=3, max=16, metavar="N", help="Frames per orientation; required by rdl-sim (3), others learn all."
+            min=3,
+            max=16,
+            metavar="N",
+            help="Phases per orientation, for rdl-sim (3 by default); other networks learn all numbers.",
         ),
     ] = None,
     minutes: Minutes = 20.0,
@@ -62,7 +65,7 @@ def denoise(
         bool, typer.Option("--grow", help="With --from: weights of one scale get all scales of the shipped network.")
     ] = False,
     error_only: Annotated[
-        bool, typer.Option("--error-only", help="With --from: teach only how wrong an image is; images stay the same.")
+        bool, typer.Option("--error-only", help="With --from: train only the error estimate; images stay the same.")
     ] = False,
     rate: Rate = None,
     size: Size = 128,

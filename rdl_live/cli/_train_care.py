@@ -47,10 +47,10 @@ if TYPE_CHECKING:  # torch takes a second to load
 def care(
     out: WeightsOut,
     low: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Noisy images; simulated pairs where left out.")
+        Path | None, typer.Option(metavar="FOLDER", help="Noisy images; simulated pairs by default.")
     ] = None,
     high: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The same fields in much light, in files of the same names.")
+        Path | None, typer.Option(metavar="FOLDER", help="The same fields in high light, in files of the same names.")
     ] = None,
     volume: Annotated[bool, typer.Option("--volume", help="Learn from z-stacks in space, not plane by plane.")] = False,
     channel: Annotated[
@@ -59,12 +59,13 @@ def care(
     ] = None,
     planes: Planes = None,
     modality: Annotated[
-        str | None, typer.Option(metavar="light-sheet|confocal", help="Of simulated pairs; both where left out.")
+        str | None,
+        typer.Option(metavar="light-sheet|confocal", help="Microscope of the simulated pairs; both by default."),
     ] = None,
     structure: Structure = "both",
     photons: Annotated[
         tuple[float, float],
-        typer.Option(metavar="LOW HIGH", help="Mean photons a pixel of simulated pairs."),
+        typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel in simulated pairs."),
     ] = (1.0, 50.0),
     probabilistic: Probabilistic = False,
     ensemble: Ensemble = 1,
@@ -86,15 +87,15 @@ def care(
     seed: Seed = 1,
     overwrite: OverwriteTraining = False,
 ) -> None:
-    """Train a network that restores dim images of any microscope, from pairs of little and much light.
+    """Train a network that restores dim images of any microscope, from pairs taken in low and high light.
 
     Pairs are files of the same names in two folders. They are checked (size, values, shift, magnification, order of the
     files, which folder is the noisy one) and registered. The last fifth is held out and decides when training ends; a
     picture (noisy, restored, wanted) and a checkpoint are kept beside the weights. Without --low and --high it learns
     from simulated tubes and granules under a light sheet or a confocal.
 
-    Use the result with `rdl-live restore`. With --probabilistic it says how sure it is of each pixel, with --ensemble 5
-    where the networks disagree.
+    Use the result with `rdl-live restore`. With --probabilistic it also writes the confidence of each pixel, with
+    --ensemble 5 where the networks disagree.
 
     Examples:
 

@@ -46,7 +46,7 @@ def deconvolution(
         str | None, typer.Option(metavar="NAME", help="Colour, by name in M.yaml; the first by default.")
     ] = None,
     photons: Annotated[
-        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Mean photons a pixel, from and to.")
+        tuple[float, float], typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel.")
     ] = (5.0, 200.0),
     probabilistic: Probabilistic = False,
     ensemble: Ensemble = 1,

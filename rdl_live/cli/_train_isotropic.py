@@ -34,7 +34,8 @@ from rdl_live.cli._options import (
 from rdl_live.cli._training import Board, Network, Rate
 
 _ZStep = Annotated[
-    float | None, typer.Option(min=1e-3, max=100, metavar="UM", help="From plane to plane, where the files do not say.")
+    float | None,
+    typer.Option(min=1e-3, max=100, metavar="UM", help="Distance between planes [um], where the files do not say."),
 ]
 
 
@@ -43,7 +44,10 @@ def isotropic(
     out: WeightsOut,
     z_step: _ZStep = None,
     pixel: Annotated[
-        float | None, typer.Option(min=1e-3, max=100, metavar="UM", help="Of the plane, where the files do not say.")
+        float | None,
+        typer.Option(
+            min=1e-3, max=100, metavar="UM", help="Pixel size within a plane [um], where the files do not say."
+        ),
     ] = None,
     axial: Annotated[
         float | None,
@@ -52,7 +56,7 @@ def isotropic(
             min=0,
             max=100,
             metavar="UM",
-            help="Width (FWHM) by which the PSF is wider along z than in the plane; measured where left out.",
+            help="Extra width (FWHM) of the PSF along z [um]; measured from the stack by default.",
         ),
     ] = None,
     channel: Annotated[

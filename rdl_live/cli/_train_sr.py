@@ -1,4 +1,4 @@
-"""`rdl-live train sr`: networks that super-resolve in one step, from simulated scenes, recordings or pairs on disk."""
+"""`rdl-live train sr`: single-step super-resolution networks, from simulated scenes, recordings or pairs on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +44,7 @@ SPREAD = 16
 """Channels of the head that says how wrong an image may be; the papers' networks have none."""
 _NONLINEAR = (5, 5)
 _Raws = Annotated[
-    list[Path] | None, typer.Argument(metavar="[RAW...]", help="Own SIM recordings; simulated scenes where left out.")
+    list[Path] | None, typer.Argument(metavar="[RAW...]", help="Your own SIM recordings; simulated scenes by default.")
 ]
 _Pairs = Annotated[
     Path | None,
@@ -74,7 +74,10 @@ def sr(
         int, typer.Option(metavar="2|3", help="Pixels of the result for one of the camera, each way.")
     ] = 2,
     published: Annotated[
-        bool, typer.Option("--published", help="The paper's size and learning rate, for a GPU; else one for two cores.")
+        bool,
+        typer.Option(
+            "--published", help="The paper's network size and learning rate, for a GPU; by default a smaller network."
+        ),
     ] = False,
     pairs: _Pairs = None,
     microscope: _Scope = None,
@@ -88,7 +91,7 @@ def sr(
     steps: Steps = None,
     start: Start = None,
     error_only: Annotated[
-        bool, typer.Option("--error-only", help="With --from: teach only how wrong an image is; images stay the same.")
+        bool, typer.Option("--error-only", help="With --from: train only the error estimate; images stay the same.")
     ] = False,
     rate: Rate = None,
     size: Size = 128,
@@ -294,6 +297,7 @@ def _train(
             overwrite=overwrite,
             watch=watch,
             board=tensorboard,
+            notify=lambda text: progress.console.print(text, markup=False, soft_wrap=True),
         )
     error = card.scores["held_out"]
     Console(highlight=False).print(

@@ -16,18 +16,14 @@ from torch import Tensor
 
 from rdl_live.errors import DataError
 from rdl_live.optics.arrays import as_tensor
-from rdl_live.optics.estimate import estimate_patterns
-from rdl_live.optics.estimate.damping import Damping, damped_channel
 from rdl_live.optics.estimate.estimator import as_series
-from rdl_live.optics.estimate.joint import Refitted, refit_patterns
 from rdl_live.optics.geometry import LATTICE_CARRIERS, LATTICE_FRAMES, LatticeFrames, UnitGeometry
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modalities.pattern_words import pattern_warnings
-from rdl_live.optics.modality import Frames, Modality, Shaping
-from rdl_live.optics.noise import CameraMaps
+from rdl_live.optics.modalities.wiener import WienerModality
+from rdl_live.optics.modality import Frames
 from rdl_live.optics.nominal import USED_APERTURE, WITHIN_OTF
 from rdl_live.optics.pattern import Pattern, PatternSet, shared_illumination
-from rdl_live.optics.reconstruct import Reconstructor
 
 STEPS = (1, 2, 4)
 """Sevenths of a turn by which the carriers move from frame to frame: carriers that sum to zero step so."""
@@ -50,11 +46,6 @@ def as_stripes(series: Frames) -> Tensor:
 def as_lattice(patterns: PatternSet) -> PatternSet:
     """Return the patterns with phases and brightness in the order in which the frames are taken."""
     return _reordered(patterns, taken=True)
-
-
-def _as_steps(patterns: PatternSet) -> PatternSet:
-    """Undo `as_lattice`."""
-    return _reordered(patterns, taken=False)
 
 
 def _reordered(patterns: PatternSet, *, taken: bool) -> PatternSet:
@@ -83,13 +74,10 @@ def _of_one_light(patterns: PatternSet) -> PatternSet:
     return PatternSet(patterns=tuple(pattern.replace(intensity=gains) for pattern in patterns))
 
 
-class Hexagonal(Modality):
+class Hexagonal(WienerModality):
     """A lattice of three carriers in seven frames."""
 
     name = "hexagonal"
-    searches = True
-    shaped = True
-    shown = "super-resolved image"
 
     def nominal(
         self,
@@ -130,80 +118,7 @@ class Hexagonal(Modality):
         del geometry
         return shared_illumination(patterns, shape, pixel_um)
 
-    def estimate(
-        self,
-        series: Frames,
-        scope: Microscope,
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-    ) -> PatternSet:
-        """Search for the three carriers, blind but for the steps of a seventh."""
-        stripes, steps = self._stripes(series, scope), _stripes_scope(scope)
-        return _of_one_light(as_lattice(estimate_patterns(stripes, steps, channel=channel, maps=maps, device=device)))
-
-    def refit(
-        self,
-        series: Frames,
-        scope: Microscope,
-        known: PatternSet,
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-    ) -> Refitted:
-        """Fit known carriers to some units."""
-        stripes, steps = self._stripes(series, scope), _stripes_scope(scope)
-        found = refit_patterns(stripes, steps, _as_steps(known), channel=channel, maps=maps, device=device)
-        return Refitted(_of_one_light(as_lattice(found.patterns)), found.fits, found.warnings)
-
-    def measure_otf(
-        self,
-        series: Frames,
-        scope: Microscope,
-        patterns: PatternSet,
-        channel: Channel,
-        *,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-        settled: bool = False,
-    ) -> tuple[Channel, Damping]:
-        """Return the channel with the OTF of the overlap of widefield and sidebands."""
-        stripes, steps = self._stripes(series, scope), _stripes_scope(scope)
-        known = _as_steps(patterns)
-        return damped_channel(stripes, steps, known, channel, maps=maps, device=device, settled=settled)
-
-    def reconstruction(
-        self,
-        scope: Microscope,
-        patterns: PatternSet,
-        shape: tuple[int, int],
-        device: torch.device | str = "cpu",
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        shaping: Shaping | None = None,
-    ) -> Reconstructor:
-        """Return the Wiener reconstruction from the seven bands."""
-        said = shaping or Shaping()
-        return Reconstructor(
-            scope,
-            patterns,
-            shape,
-            device,
-            channel=channel,
-            maps=maps,
-            wiener=said.wiener,
-            apodization=said.apodization,
-            attenuation=said.attenuation,
-        )
-
-    def doubts(self, patterns: PatternSet) -> list[str]:
-        """Say which carriers are not trusted."""
-        return [text.replace("orientation", "carrier") for text in pattern_warnings(patterns)]
-
-    def _stripes(self, series: Frames, scope: Microscope) -> Tensor:
+    def stripes(self, series: Frames, scope: Microscope) -> tuple[Tensor, Microscope]:
         """Return the frames once for each carrier.
 
         Raises:
@@ -212,12 +127,19 @@ class Hexagonal(Modality):
         raw = as_series(series, scope)
         if raw.shape[1:3] != (1, LATTICE_FRAMES):
             raise DataError(f"{LATTICE_FRAMES} frames of a lattice are needed, got {tuple(raw.shape)}")
-        return as_stripes(raw)
+        return as_stripes(raw), scope.replace(modality="2d-sim", pattern=LatticeFrames(), hardware=None)
 
+    def to_stripes(self, patterns: PatternSet) -> PatternSet:
+        """Return each carrier with its own order of the frames."""
+        return _reordered(patterns, taken=False)
 
-def _stripes_scope(scope: Microscope) -> Microscope:
-    """Return the microscope that would take the frames once for each carrier."""
-    return scope.replace(modality="2d-sim", pattern=LatticeFrames(), hardware=None)
+    def of_stripes(self, patterns: PatternSet) -> PatternSet:
+        """Return the carriers with the frames as they are taken, and one brightness for each frame."""
+        return _of_one_light(as_lattice(patterns))
+
+    def doubts(self, patterns: PatternSet) -> list[str]:
+        """Say which carriers are not trusted."""
+        return [text.replace("orientation", "carrier") for text in pattern_warnings(patterns)]
 
 
 HEXAGONAL = Hexagonal()

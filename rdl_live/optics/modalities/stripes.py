@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.arrays import as_tensor
-from rdl_live.optics.estimate import estimate_patterns
-from rdl_live.optics.estimate.damping import Damping, damped_channel
 from rdl_live.optics.estimate.harmonic import second_harmonic
-from rdl_live.optics.estimate.joint import Refitted, refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics.modalities.stripe_quality import raw_quality, raw_warnings
-from rdl_live.optics.modality import Frames, Modality, Shaping, UnitQuality
+from rdl_live.optics.modalities.wiener import WienerModality
+from rdl_live.optics.modality import Frames, UnitQuality
 from rdl_live.optics.noise import CameraMaps, to_photons
 from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.optics.otf import Otf
@@ -24,7 +22,6 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality import modulation_contrast
 from rdl_live.optics.quality.in_step import InStep, Levels, SeriesVerdict, begins_late
 from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
-from rdl_live.optics.reconstruct import Reconstructor
 
 
 class StripeJudge:
@@ -52,13 +49,10 @@ class StripeJudge:
         return self._in_step.contrast_of(self._probe(photons))
 
 
-class StripeSeries(Modality):
+class StripeSeries(WienerModality):
     """Linear SIM, and nonlinear SIM of more harmonics on a finer grid."""
 
     name = "2d-sim"
-    searches = True
-    shaped = True
-    shown = "super-resolved image"
 
     def nominal(
         self,
@@ -72,44 +66,17 @@ class StripeSeries(Modality):
         """Return the stripes of the microscope file, or the finest that the objective passes."""
         return nominal_patterns(scope, channel, seed=seed, modulation=modulation, phase_jitter_deg=phase_jitter_deg)
 
-    def estimate(
-        self,
-        series: Frames,
-        scope: Microscope,
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-    ) -> PatternSet:
-        """Search for the stripes in some series."""
-        return estimate_patterns(series, scope, channel=channel, maps=maps, device=device)
+    def stripes(self, series: Frames, scope: Microscope) -> tuple[Frames, Microscope]:
+        """Return the series as they are."""
+        return series, scope
 
-    def refit(
-        self,
-        series: Frames,
-        scope: Microscope,
-        known: PatternSet,
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-    ) -> Refitted:
-        """Fit known stripes to some series: phases move as far as the data carry them."""
-        return refit_patterns(series, scope, known, channel=channel, maps=maps, device=device)
+    def to_stripes(self, patterns: PatternSet) -> PatternSet:
+        """Return the patterns as they are."""
+        return patterns
 
-    def measure_otf(
-        self,
-        series: Frames,
-        scope: Microscope,
-        patterns: PatternSet,
-        channel: Channel,
-        *,
-        maps: CameraMaps | None = None,
-        device: torch.device | str = "cpu",
-        settled: bool = False,
-    ) -> tuple[Channel, Damping]:
-        """Return the channel with the OTF of the overlap of widefield and sidebands."""
-        return damped_channel(series, scope, patterns, channel, maps=maps, device=device, settled=settled)
+    def of_stripes(self, patterns: PatternSet) -> PatternSet:
+        """Return the patterns as they are."""
+        return patterns
 
     def judge(
         self,
@@ -126,31 +93,6 @@ class StripeSeries(Modality):
         largest = LARGEST if largest_px is None else largest_px
         probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e, largest=largest)
         return StripeJudge(probe, InStep(patterns, scope.pattern, levels, contrast))
-
-    def reconstruction(
-        self,
-        scope: Microscope,
-        patterns: PatternSet,
-        shape: tuple[int, int],
-        device: torch.device | str = "cpu",
-        *,
-        channel: Channel | None = None,
-        maps: CameraMaps | None = None,
-        shaping: Shaping | None = None,
-    ) -> Reconstructor:
-        """Return the Wiener reconstruction."""
-        said = shaping or Shaping()
-        return Reconstructor(
-            scope,
-            patterns,
-            shape,
-            device,
-            channel=channel,
-            maps=maps,
-            wiener=said.wiener,
-            apodization=said.apodization,
-            attenuation=said.attenuation,
-        )
 
     def remarks(
         self,

@@ -30,6 +30,8 @@ from rdl_live.train.simulated.draw import (
 )
 from rdl_live.train.simulated.settings import SceneSettings
 
+OBJECT_FINENESS = 2
+"""Pixels of the simulated object per pixel of the SR image."""
 _LEAST_LIGHT = 0.05
 """Photons a pixel; less would be a series of nothing."""
 
@@ -110,7 +112,7 @@ def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
     seed = int(rng.integers(2**31))
     more = dict(conditions.recorded)
     if settings.factor != scope.pattern.sr_factor:
-        more |= {"sr_factor": settings.factor, "upsample": 2 * settings.factor}
+        more |= {"sr_factor": settings.factor, "upsample": OBJECT_FINENESS * settings.factor}
     simulation = simulate(scope, specimen, photons=1.0, shape=shape, seed=seed, **more)
     recorded = simulation.series(0)
     otf = Otf.of(scope)

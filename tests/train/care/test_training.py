@@ -1,18 +1,24 @@
 """CARE is trained: light is kept by the simulated microscopes, and a killed training goes on to the bit."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from rdl_live.optics import Otf
+from rdl_live.train.care.drawn import DrawnPairs
 from rdl_live.train.care.instruments import Instrument, Optics, pupil_psf, seen
 from rdl_live.train.care.isotropic import Axial, as_along_z, measured_blur
 from rdl_live.train.care.run import train_care
 from rdl_live.train.care.settings import CareLoss, CareSettings
 from rdl_live.train.care.simulated import SimulatedPairs
+from rdl_live.train.care.source import Pair
 from rdl_live.train.care.structures import Box, drawn, uneven
+from rdl_live.train.care.task import CareTask
+from rdl_live.train.loop.processes import Processes
 from rdl_models import load_weights
 
 SHEET = Optics(Instrument.LIGHT_SHEET, na=0.8, index=1.33, emission_nm=520, pixel_um=0.13, step_um=0.3)
@@ -87,3 +93,25 @@ def test_members_of_an_ensemble_differ_and_the_card_says_what_counts_as_unusual(
     state = load_weights(whole / "e.safetensors").network.state_dict()
     assert not torch.equal(state["members.0.last.weight"], state["members.1.last.weight"])
     assert "no photon count" in " ".join(result.words)
+
+
+class _Numbers(DrawnPairs):
+    """Scenes of one pixel, which show the random number that a scene begins with."""
+
+    def patch(self, rng: np.random.Generator) -> Pair:
+        number = torch.tensor([[rng.random()]], dtype=torch.float64)
+        return number, number
+
+    def identity(self) -> Mapping[str, Any]:
+        return {}
+
+
+def test_no_step_of_a_long_training_draws_a_held_out_scene() -> None:
+    settings = CareSettings(batch=1)
+    source = _Numbers(settings)
+    held = {float(low) for low, _ in source.held}
+    task = CareTask(lambda: pytest.fail("no network is needed"), source, settings)
+    with task.batches(Processes.alone()) as draw:
+        learnt = {float(draw(step).low) for step in range(20_000)}
+    assert len(held) == len(source.held)
+    assert not held & learnt
