@@ -106,6 +106,7 @@ RUNS = [
             "reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2",
             ("film-sr.tif", "film-sr-worth.tif"),
         ),
+        Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --no-memory", ("film-sr.tif",)),
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
