@@ -92,6 +92,7 @@ def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[di
                 "share": share,
                 "steps": steps,
                 "training_cpu_s": round(took / len(rates), 1),
+                "cpu_s": round(time.process_time() - worked, 1),
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
@@ -195,6 +196,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="a line a case; gone on with")
     parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
+    parser.add_argument(
+        "--round", type=int, default=1, metavar="N", help="other seeds, fields, microscopes (from 2 on)"
+    )
     parser.add_argument("--rates", type=float, nargs="+", default=[RATE], metavar="R", help="learning rates")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
@@ -203,8 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     first, count = (int(one) for one in options.part.split("/"))
     rows = _known(options.out)
-    done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
-    left = [one for one in cases()[first::count] if one.name not in done][: options.most]
+    wanted = cases(options.round)
+    done = {Case(**{name: row[name] for name in described(wanted[0]) if name in row}).name for row in rows}
+    left = [one for one in wanted[first::count] if one.name not in done][: options.most]
     for case in left:
         found = measure_known(case, options.weights) if options.weights else measure(case, options.steps, options.rates)
         rows += found

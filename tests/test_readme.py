@@ -29,6 +29,7 @@ SOMETIMES = {
     "camera_measured",
     "patterns_from",
     "residual",
+    "illumination",
     "guards",
 }
 """Keys of the report that need an option, or a microscope file that lacks the gain."""

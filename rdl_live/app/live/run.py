@@ -241,6 +241,7 @@ class LiveRun:
             stats=self.stats,
             raw_fps=self._rate.mean,
             dose_j_cm2=self._dose_j_cm2,
+            doses_j_cm2=self._doses_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -317,6 +318,10 @@ class LiveRun:
     @property
     def _dose_j_cm2(self) -> float | None:
         return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
+
+    @property
+    def _doses_j_cm2(self) -> dict[str, float | None]:
+        return self._acquisition.doses_j_cm2 if self._acquisition is not None else {}
 
     @property
     def _written(self) -> int:

@@ -91,7 +91,7 @@ class Hexagonal(WienerModality):
         """Return the lattice of three equal beams in the aperture; a modulation of 1 is that of full interference."""
         channel = channel or scope.channels[0]
         rng = np.random.default_rng([seed, 0x4E8])
-        aperture = scope.optics.excitation_na or USED_APERTURE * scope.optics.na
+        aperture = scope.largest_na(channel) or USED_APERTURE * scope.optics.na
         # The corners of a triangle lie closer to each other than opposite ends of the aperture.
         beams = math.sqrt(3) * aperture / (channel.excitation_nm * 1e-3)
         length = 1 / (channel.pattern.period_um or 1 / min(beams, WITHIN_OTF * scope.cutoff(channel)))

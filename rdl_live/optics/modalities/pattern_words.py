@@ -68,8 +68,8 @@ def _uneven(patterns: PatternSet) -> list[str]:
             lacking = sum(share < _CARRIED for share in parts) / len(parts)
             found.append(
                 f"orientation {index}: its stripes are missing or out of step in {lacking:.0%} of the field, where the "
-                "image takes less fine detail from them: check that the beams overlap in the whole field, and that "
-                "nothing drifts during a series"
+                "image takes less fine detail from them: check that the beams overlap in the whole field, that its "
+                "structures are in focus, and that nothing drifts during a series"
             )
     return found
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate.harmonic import second_harmonic
+from rdl_live.optics.incidence import Incidence, na_of_period
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics.modalities.stripe_quality import raw_quality, raw_warnings
@@ -22,6 +23,9 @@ from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality import modulation_contrast
 from rdl_live.optics.quality.in_step import InStep, Levels, SeriesVerdict, begins_late
 from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
+
+_OTHER_BEAMS = 0.03
+"""Relative difference of incidence from which stripes are those of another illumination."""
 
 
 class StripeJudge:
@@ -115,7 +119,27 @@ class StripeSeries(WienerModality):
                     f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at "
                     f"its start; remove its first {scope.pattern.phases - late} frame(s)"
                 )
+        found += self._lit_otherwise(scope, patterns, channel)
         return found + second_harmonic(series, scope, patterns, channel, maps)
+
+    def incidence(self, scope: Microscope, patterns: PatternSet, channel: Channel) -> Incidence | None:
+        """Return the light as the stripes show it where two beams make them: NA = wavelength / (2 period)."""
+        said = super().incidence(scope, patterns, channel)
+        periods = [one.period_um for one in patterns if one.trusted]
+        if said is None or scope.pattern.harmonics > 1 or not periods:
+            return said
+        return replace(said, na=na_of_period(channel.excitation_nm, sum(periods) / len(periods)))
+
+    def _lit_otherwise(self, scope: Microscope, patterns: PatternSet, channel: Channel) -> list[str]:
+        """Say where stripes are not those of the illumination that the file names."""
+        said, seen = scope.incidence(channel), self.incidence(scope, patterns, channel)
+        if channel.illumination is None or said is None or seen is None or abs(seen.na / said.na - 1) < _OTHER_BEAMS:
+            return []
+        return [
+            f"the stripes are not those of illumination {channel.illumination.name!r}: their period is that of two "
+            f"beams at NA {seen.na:.3f} ({seen.mode.words}), not {said.na:.3f} ({said.mode.words}); correct the "
+            "illumination in the microscope file, or choose another one with --channel"
+        ]
 
     def quality(
         self, photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None
