@@ -24,6 +24,7 @@ from rdl_live.optics.modalities.wiener import WienerModality
 from rdl_live.optics.modality import Frames
 from rdl_live.optics.nominal import USED_APERTURE, WITHIN_OTF
 from rdl_live.optics.pattern import Pattern, PatternSet, shared_illumination
+from rdl_live.optics.quality.dim_frames import dim_frames
 
 STEPS = (1, 2, 4)
 """Sevenths of a turn by which the carriers move from frame to frame: carriers that sum to zero step so."""
@@ -61,12 +62,11 @@ def _reordered(patterns: PatternSet, *, taken: bool) -> PatternSet:
 
 def _of_one_light(patterns: PatternSet) -> PatternSet:
     """Return the patterns with one brightness for each frame, as far as the carriers agree that it differs."""
-    found = torch.tensor([pattern.gains for pattern in patterns if pattern.trusted], dtype=torch.float64)
-    if len(found) < 2:
-        return patterns
+    seen = [pattern.gains for pattern in patterns if pattern.trusted] or [pattern.gains for pattern in patterns]
+    found = torch.tensor(seen, dtype=torch.float64)
     levels = found / found.mean(dim=1, keepdim=True)
     change = levels.mean(dim=0) - 1
-    error = float(levels.var(dim=0).sum()) / len(found)
+    error = float(levels.var(dim=0).sum()) / len(found) if len(found) > 1 else 0.0
     total = float(change.square().sum())
     # Shrunk by what chance explains of it (James and Stein 1961).
     change = change * max(0.0, 1 - error / total) if total > 0 else change
@@ -139,7 +139,15 @@ class Hexagonal(WienerModality):
 
     def doubts(self, patterns: PatternSet) -> list[str]:
         """Say which carriers are not trusted."""
-        return [text.replace("orientation", "carrier") for text in pattern_warnings(patterns)]
+        dim = list(dim_frames(patterns).values())
+        said = [text for text in pattern_warnings(patterns) if text not in dim]
+        return [text.replace("orientation", "carrier") for text in said] + self._dim(patterns)
+
+    def _dim(self, patterns: PatternSet) -> list[str]:
+        """Name a dim frame: every carrier has the same ones."""
+        one = next((pattern for pattern in patterns if pattern.trusted), None)
+        found = dim_frames(PatternSet(patterns=() if one is None else (one,)))
+        return [text.replace("angle 0 ", "").replace(" of its orientation", "") for text in found.values()]
 
 
 HEXAGONAL = Hexagonal()
