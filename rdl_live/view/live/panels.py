@@ -38,6 +38,19 @@ PANELS = Table(
             order=40,
         ),
         PanelKind(
+            "stage",
+            "Stage and focus",
+            Where.WINDOW,
+            later("rdl_live.view.stage.panel"),
+            Opened(
+                "acquire",
+                "Stage and focus …",
+                "Ctrl+G",
+                "Move stage and focus by buttons, keys or in the image; mark places; see where you have been",
+            ),
+            order=45,
+        ),
+        PanelKind(
             "spectrum",
             "Spectrum",
             Where.WINDOW,
