@@ -25,6 +25,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DO
 
 SOMETIMES = {
     "patterns[].periods_um",
+    "patterns[].harmonics_trusted",
     "patterns[].harmonic_shifts_deg",
     "camera_measured",
     "patterns_from",
