@@ -61,12 +61,11 @@ def _reordered(patterns: PatternSet, *, taken: bool) -> PatternSet:
 
 def _of_one_light(patterns: PatternSet) -> PatternSet:
     """Return the patterns with one brightness for each frame, as far as the carriers agree that it differs."""
-    found = torch.tensor([pattern.gains for pattern in patterns if pattern.trusted], dtype=torch.float64)
-    if len(found) < 2:
-        return patterns
+    seen = [pattern.gains for pattern in patterns if pattern.trusted] or [pattern.gains for pattern in patterns]
+    found = torch.tensor(seen, dtype=torch.float64)
     levels = found / found.mean(dim=1, keepdim=True)
     change = levels.mean(dim=0) - 1
-    error = float(levels.var(dim=0).sum()) / len(found)
+    error = float(levels.var(dim=0).sum()) / len(found) if len(found) > 1 else 0.0
     total = float(change.square().sum())
     # Shrunk by what chance explains of it (James and Stein 1961).
     change = change * max(0.0, 1 - error / total) if total > 0 else change
