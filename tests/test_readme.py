@@ -21,6 +21,7 @@ README = ROOT / "README.md"
 
 SOMETIMES = {
     "patterns[].periods_um",
+    "patterns[].harmonics_trusted",
     "patterns[].harmonic_shifts_deg",
     "camera_measured",
     "patterns_from",

@@ -24,7 +24,6 @@ from rdl_live.optics.modalities.wiener import WienerModality
 from rdl_live.optics.modality import Frames
 from rdl_live.optics.nominal import USED_APERTURE, WITHIN_OTF
 from rdl_live.optics.pattern import Pattern, PatternSet, shared_illumination
-from rdl_live.optics.quality.dim_frames import dim_frames
 
 STEPS = (1, 2, 4)
 """Sevenths of a turn by which the carriers move from frame to frame: carriers that sum to zero step so."""
@@ -139,15 +138,7 @@ class Hexagonal(WienerModality):
 
     def doubts(self, patterns: PatternSet) -> list[str]:
         """Say which carriers are not trusted."""
-        dim = list(dim_frames(patterns).values())
-        said = [text for text in pattern_warnings(patterns) if text not in dim]
-        return [text.replace("orientation", "carrier") for text in said] + self._dim(patterns)
-
-    def _dim(self, patterns: PatternSet) -> list[str]:
-        """Name a dim frame: every carrier has the same ones."""
-        one = next((pattern for pattern in patterns if pattern.trusted), None)
-        found = dim_frames(PatternSet(patterns=() if one is None else (one,)))
-        return [text.replace("angle 0 ", "").replace(" of its orientation", "") for text in found.values()]
+        return [text.replace("orientation", "carrier") for text in pattern_warnings(patterns)]
 
 
 HEXAGONAL = Hexagonal()
