@@ -61,6 +61,8 @@ class StagePanel(QWidget):
         )
         self._fields = [_number(axis) for axis in ("x", "y", "z")]
         self._lay_out()
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)  # Enter in a field would press the first one, and move the stage
         self._connect()
 
     def _lay_out(self) -> None:
@@ -106,7 +108,7 @@ class StagePanel(QWidget):
         self.arrows.xy_wanted.connect(self._look_further)
         self.arrows.z_wanted.connect(lambda up: session.move({"z": up}, by=True))
         self.map.place_wanted.connect(self._go)
-        self.by_mouse.toggled.connect(self._host.grid.move_by_mouse)
+        self.by_mouse.toggled.connect(self._arm)
         self._host.grid.place_clicked.connect(self._centre)
         self._host.grid.dragged.connect(self._drag)
         self.go_button.clicked.connect(self._go_to_fields)
@@ -186,6 +188,10 @@ class StagePanel(QWidget):
     def _drag(self, right_um: float, down_um: float) -> None:
         if not self._blocked:
             self._look_further(-right_um, -down_um)  # the sample follows the mouse
+
+    def _arm(self, armed: bool) -> None:
+        self.by_mouse.setText("Moving in the image: on" if armed else "Move in the image")
+        self._host.grid.move_by_mouse(armed)
 
     def _go_to_fields(self) -> None:
         stage = self._host.session.snapshot.stage

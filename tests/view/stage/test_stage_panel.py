@@ -156,6 +156,8 @@ def test_go_to_and_the_map(qtbot: QtBot, widget: SimWidget, panel: StagePanel, s
     panel.here_button.click()
     assert [field.value() for field in panel._fields] == [100.0, -20.0, 3.0]
     panel._fields[2].setValue(7.5)
+    qtbot.keyClick(panel._fields[2], Qt.Key.Key_Return)
+    assert session.count("move") == session.count("move by") == 0, "Enter in a field is no move"
     panel.go_button.click()
     assert session.last("move") == {"x": 100.0, "y": -20.0, "z": 7.5}
     there = panel.map.to_screen(102.0, -21.0)
