@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from qtpy.QtWidgets import QWidget
 
 from rdl_live.view.common.memory import Memory
-from rdl_live.view.live.session import Images, Session, Severity, Snapshot
+from rdl_live.view.live.session import Images, Notice, Session, Severity, Snapshot
 from rdl_live.view.panes.grid import PaneGrid
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ class ShowsImages(Protocol):
 
     def show_images(self, images: Images) -> None:
         """Show new images; called at the screen's rate at most."""
+
+
+@runtime_checkable
+class ShowsNotices(Protocol):
+    """A panel that wants to know what the user is told."""
+
+    def show_notice(self, notice: Notice) -> None:
+        """Take note of one; called once for each."""
 
 
 @runtime_checkable

@@ -6,8 +6,17 @@ from qtpy.QtWidgets import QDialog, QVBoxLayout, QWidget
 from rdl_live._tables import Table
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
-from rdl_live.view.live.panel import Opened, PanelHost, PanelKind, ShowsImages, ShowsSnapshots, Where, later
-from rdl_live.view.live.session import Images, Snapshot
+from rdl_live.view.live.panel import (
+    Opened,
+    PanelHost,
+    PanelKind,
+    ShowsImages,
+    ShowsNotices,
+    ShowsSnapshots,
+    Where,
+    later,
+)
+from rdl_live.view.live.session import Images, Notice, Snapshot
 from rdl_live.view.live.trace_panel import TracePanel
 
 
@@ -49,6 +58,20 @@ PANELS = Table(
                 "Move stage and focus by buttons, keys or in the image; mark places; see where you have been",
             ),
             order=45,
+        ),
+        PanelKind(
+            "log",
+            "Acquisition log",
+            Where.WINDOW,
+            later("rdl_live.view.log.panel"),
+            Opened(
+                "view",
+                "Acquisition log …",
+                "Ctrl+J",
+                "Every event with its time; each recording has its own as log.tsv",
+            ),
+            eager=True,
+            order=47,
         ),
         PanelKind(
             "spectrum",
@@ -141,6 +164,12 @@ class Panels(QObject):
         for panel in self._made.values():
             if isinstance(panel, ShowsSnapshots):
                 panel.show_snapshot(snapshot)
+
+    def show_notice(self, notice: Notice) -> None:
+        """Pass on what the user is told."""
+        for panel in self._made.values():
+            if isinstance(panel, ShowsNotices):
+                panel.show_notice(notice)
 
     def show_images(self, images: Images) -> None:
         """Pass new images on."""

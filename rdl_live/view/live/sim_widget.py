@@ -181,7 +181,7 @@ class SimWidget(QWidget):
             self.session.stop()  # light that nobody sees
         for notice in self.session.notices(self._notice):
             self._notice = notice.number
-            self.notices.add(notice)
+            self._tell(notice)
         if snapshot is not self._seen:
             self._show_snapshot(snapshot)
         images = self.session.take_images()
@@ -248,7 +248,11 @@ class SimWidget(QWidget):
 
     def notify(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice of the window's own."""
-        self.notices.add(Notice(0, severity, text))
+        self._tell(Notice(0, severity, text))
+
+    def _tell(self, notice: Notice) -> None:
+        self.notices.add(notice)
+        self.panels.show_notice(notice)
 
     def _shot(self) -> "Shot | None":
         from rdl_live.view.live.shot import shot_of
