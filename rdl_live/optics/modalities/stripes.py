@@ -127,8 +127,8 @@ def _too_coarse(scope: Microscope, patterns: PatternSet, channel: Channel) -> li
         return []
     return [
         f"the pixel of {1e3 * pixel_um:.0f} nm is coarser than the {1e3 * needed_um:.0f} nm that the objective needs, "
-        "so that fine detail is folded onto coarse, and not every pattern can be taken apart: use a higher magnification, "
-        "or less binning"
+        "so that fine detail is folded onto coarse, and not every pattern can be taken apart: use a higher "
+        "magnification, or less binning"
     ]
 
 
