@@ -125,7 +125,7 @@ class MicroscopeContext:
 
     def complete(self, wishes: Requests) -> Requests:
         """Return the wishes with what only the devices know filled in."""
-        core, scope = self._opened()
+        core, scope = self.loaded()
         settings = wishes.settings
         names = [one.channel for one in hardware_of(scope).light]
         if settings.channel not in names:
@@ -261,10 +261,10 @@ class MicroscopeContext:
 
     def _line(self, channel: str) -> str:
         """Return the laser line of a channel, as the simulated microscope names it."""
-        return f"{self._opened()[1].channel(channel).excitation_nm:g}"
+        return f"{self.loaded()[1].channel(channel).excitation_nm:g}"
 
     def _turn(self, device: str, name: str, value: object) -> None:
-        core, _ = self._opened()
+        core, _ = self.loaded()
         if not core.hasProperty(device, name):
             return
         try:
@@ -274,7 +274,7 @@ class MicroscopeContext:
 
     @property
     def _camera(self) -> str:
-        return hardware_of(self._opened()[1]).camera.device
+        return hardware_of(self.loaded()[1]).camera.device
 
     @property
     def simulated(self) -> bool:
@@ -297,7 +297,7 @@ class MicroscopeContext:
 
     def _read_knobs(self, channels: list[str]) -> None:
         """Read the knobs once: what is shown must not ask devices again and again."""
-        core, _ = self._opened()
+        core, _ = self.loaded()
         self._simulated = WORLD in core.getLoadedDevices()
         self._at_first = {
             channel: {field: core.getProperty(WORLD, f"{name}_{self._line(channel)}") for field, name in _KNOBS.items()}
@@ -312,7 +312,7 @@ class MicroscopeContext:
             for found in self._at_first.values():
                 found["camera"] = core.getProperty(self._camera, CHIP)
 
-    def _opened(self) -> "tuple[CMMCorePlus, Microscope]":
+    def loaded(self) -> "tuple[CMMCorePlus, Microscope]":
         if self.core is None or self.microscope is None:
             raise DeviceError("the devices are not loaded; choose Reconnect")
         return self.core, self.microscope

@@ -43,7 +43,7 @@ class SessionRun:
             ConfigError: a denoiser that there is not, or a plan that does not hold together.
             OutputError: the recording's folder cannot be made.
         """
-        core, microscope = bench._opened()
+        core, microscope = bench.loaded()
         self._bench, self.goal, self.wishes = bench, goal, wishes
         self._modality = modality_of(microscope)
         settings = wishes.settings
@@ -103,7 +103,7 @@ class SessionRun:
         from rdl_devices.sim.view import Region as ChipRegion
         from rdl_live.app.live.truth import TruthWatch
 
-        core, microscope = self._bench._opened()
+        core, microscope = self._bench.loaded()
         left, top, width, height = core.getROI()
         region = ChipRegion(top, left, height, width)
         return TruthWatch(world_of(core), microscope, region, self._bench.mailbox.put_truth)

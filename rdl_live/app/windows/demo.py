@@ -12,7 +12,6 @@ from rdl_live.app.quiet import quiet_micro_manager
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.session import LiveSession
 from rdl_live.app.windows.recalled import recalled
-from rdl_live.files import load_microscope
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.session import Settings
 
@@ -72,6 +71,7 @@ def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
     scope, lights = "demo.yaml", {}
     if wishes.illumination is not None:
         from rdl_live.app.live_demo import DemoSettings, demo_plan
+        from rdl_live.files import load_microscope
 
         asked = DemoSettings(Path(), photons=wishes.photons or 5.0, illumination=wishes.illumination)
         scope = asked.scope_file
