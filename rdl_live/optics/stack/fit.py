@@ -25,6 +25,8 @@ _DEPTH = 0.3
 """Amplitude of a band that is assumed in weighing the noises."""
 _SURE = 4.0
 """Standard errors of an amplitude from which its order counts."""
+_DEEPEST = (1.4, 1.0)
+"""Contrast of each harmonic: three equal beams have 4 / 3 and 2 / 3, for the first harmonic moves along z."""
 _ALIKE = 0.03
 """Smallest eigenvalue of the two copies' overlap, relative, below which they cannot be told apart."""
 _REACHES = (1.0, 0.25, 0.0625, 0.016)
@@ -84,7 +86,9 @@ def fit_stack(photons: Tensor, pattern: Pattern, otf: StackOtf, grid: StackGrid,
         kx=start.kx + dx / width,
         ky=start.ky + dy / height,
         phases_rad=tuple(math.remainder(phase + off, 2 * math.pi) for phase in start.phases_rad),
-        modulation=tuple(min(2 * abs(one.value), 1.0) if one.sure else 0.0 for one in fits),
+        modulation=tuple(
+            min(2 * abs(one.value), most) if one.sure else 0.0 for one, most in zip(fits, _DEEPEST, strict=True)
+        ),
         shifts_rad=(0.0, math.remainder(shift, 2 * math.pi)),
         axial_rad=theta,
         local=(),
