@@ -56,7 +56,7 @@ def psf_spectra(
     r = np.hypot(y[:, None], x[None, :])
     table_r = np.arange(0.0, float(r.max()) + 2 * _RADIAL_UM, _RADIAL_UM)
     known, back = np.unique(np.round(np.abs(u_um), 9), return_inverse=True)
-    tables = radial_psf(table_r, known, na=na, index=index, emission_um=emission_um)
+    tables = radial_psf(table_r, np.asarray(known, np.float64), na=na, index=index, emission_um=emission_um)
     found = []
     for row in tables:
         image = torch.from_numpy(np.interp(r, table_r, row))
