@@ -77,6 +77,8 @@ class DemoSettings:
     """One of `CAMERAS`."""
     modality: str = DEFAULT_MODALITY
     """What is taken: series of patterns, or `SINGLE_FRAME`."""
+    memory: bool = True
+    """Whether denoised images remember the series before."""
 
     @property
     def single(self) -> bool:
@@ -173,7 +175,7 @@ class Demo:
             self.microscope,
             demo_plan(self.microscope, settings),
             settings.out,
-            LiveOptions(denoise=settings.denoise, overwrite=settings.overwrite),
+            LiveOptions(denoise=settings.denoise, memory=settings.memory, overwrite=settings.overwrite),
             prepare=self._prepare,
             receivers=(self._see, *receivers),
             on_warning=on_warning,

@@ -46,6 +46,9 @@ def demo(
         str | None,
         typer.Option(metavar="2d-sim|single-frame", help="What to acquire: SIM series (by default), or single frames."),
     ] = None,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Denoise each series by itself, without those before it.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -69,7 +72,7 @@ def demo(
 
         reason = no_screen()
         if reason is None:
-            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality))
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality, no_memory))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
     from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings, usual_denoiser
@@ -88,6 +91,7 @@ def demo(
         overwrite,
         CAMERA if camera is None else camera,
         DEFAULT_MODALITY if modality is None else modality,
+        not no_memory,
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
@@ -143,13 +147,14 @@ def _window(
     seed: int | None,
     camera: str | None,
     modality: str | None,
+    no_memory: bool,
 ) -> int:
     """Show the window, and return the exit code."""
     from rdl_live.app.windows.demo import DEMO, DemoRequests, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality)
+    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality, False if no_memory else None)
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

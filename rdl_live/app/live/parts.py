@@ -11,6 +11,7 @@ from rdl_live.app.reconstruct.report import pattern_records
 from rdl_live.files.recorder import RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore.memory import USUAL_MEMORY
 from rdl_live.stream import Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost, Warn
 from rdl_live.stream.queue import IN_HAND
 
@@ -40,6 +41,7 @@ def recipe_of(
         dtype=str(layout.dtype),
         device=str(choose_device(options.device)),
         denoise=options.denoise,
+        memory=USUAL_MEMORY if options.memory else 1.0,
         patterns=options.patterns,
         estimate_every_s=options.estimate_every_s,
         threads=live_threads(),

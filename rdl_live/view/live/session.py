@@ -103,6 +103,8 @@ class Settings:
     region: tuple[int, int, int, int] | None = None
     """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
     denoiser: str = "none"
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     modality: str = ""
     """What is taken, as in plans: single-frame, or "" for what the microscope file describes."""
 

@@ -117,6 +117,12 @@ class PaneGrid(QWidget):
             pane.show_doubt(wanted)
         self._refresh_split()
 
+    def show_worth(self, wanted: bool) -> None:
+        """Shade where several series make an image, as far as that is known."""
+        for pane in self.panes.values():
+            pane.show_worth(wanted)
+        self._refresh_split()
+
     @property
     def canvases(self) -> list[ImageCanvas]:
         """Every surface that shows images."""
