@@ -1,15 +1,21 @@
 """Memory: less noise where nothing moves, no traces of what did, and nothing of another place or colour."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 from scipy import ndimage
 
+from rdl_live.app.live.parts import provenance_of
+from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.optics import Microscope, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, Unit
 from rdl_live.specimen import SimulationSettings, SpecimenSettings, simulate
 from rdl_live.specimen.simulation import Simulation
+from rdl_live.stream.recipe import PipelineRecipe
 from rdl_models import Weights, shipped
+from tests.stream.conftest import frames_of, scene_of
 
 from .conftest import Recorder
 
@@ -193,3 +199,34 @@ def test_a_memory_of_less_than_one_series_is_refused(scope: Microscope, record: 
     restorer = Restorer(scope, record(20.0).patterns, (64, 64), untrained)
     with pytest.raises(ValueError, match="at least"):
         restorer.memory(0.5)
+
+
+@pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
+@pytest.mark.parametrize("most", [1.0, 6.0])
+def test_a_live_image_says_of_how_many_series_it_is(most: float) -> None:
+    scene = scene_of(64)
+    recipe = PipelineRecipe(
+        scene.scope, scene.scope.channels[:1], (64, 64), denoise="rdl", memory=most, patterns=(scene.patterns,)
+    )
+    mailbox = Mailbox()
+    mailbox.open(scene.scope, ("488",), 0.1)
+    with ThreadPoolExecutor(1) as executor:
+        pipeline = recipe.build(executor, lambda _: None)
+        for number in range(2):
+            result = [pipeline.push(frame, tag) for frame, tag in frames_of(scene.series(number), number)][-1]
+    assert result is not None
+    mailbox.put_result(result)
+    images = mailbox.take()
+    assert images is not None
+    picture = images["denoised"]
+    assert picture is not None
+    worth, said = picture.worth, provenance_of(result)["series_worth"]
+    assert "worth" not in images.pictures  # it is a shade on another
+    if most == 1:
+        assert worth is None
+        assert said is None
+    else:
+        assert worth is not None
+        assert worth.shape == picture.pixels.shape
+        assert said == pytest.approx(float(worth.mean()), rel=1e-5)
+        assert 1.2 < said <= 2.001
