@@ -213,7 +213,7 @@ def test_a_live_image_says_of_how_many_series_it_is(most: float) -> None:
     with ThreadPoolExecutor(1) as executor:
         pipeline = recipe.build(executor, lambda _: None)
         for number in range(2):
-            result = [pipeline.push(frame, tag) for frame, tag in frames_of(scene.series(number), number)][-1]
+            result = [pipeline.push(frame, tag) for frame, tag in frames_of(scene.series(1), number)][-1]
     assert result is not None
     mailbox.put_result(result)
     images = mailbox.take()
