@@ -72,8 +72,10 @@ class Pattern(Description):
 
     def canonical(self) -> "Pattern":
         """Return the same light described with k0 in the half-plane of angles [0, 180)."""
-        if self.ky > 0 or (self.ky == 0 and self.kx > 0):
-            return self
+        return self if self.ky > 0 or (self.ky == 0 and self.kx > 0) else self.reversed()
+
+    def reversed(self) -> "Pattern":
+        """Return the same light described with k0 the other way; its phases then step the other way."""
         phases = tuple(math.remainder(-phase, 2 * math.pi) for phase in self.phases_rad)
         shifts = tuple(-shift for shift in self.shifts_rad)
         return self.replace(kx=-self.kx, ky=-self.ky, phases_rad=phases, shifts_rad=shifts)

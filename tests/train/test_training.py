@@ -1,5 +1,6 @@
 """Training: scenes are repeatable, a step helps, a training that was interrupted goes on as if it had not been."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Training, TrainSettings, scene_training, train_denoiser
 from rdl_live.train.loop.processes import Processes
-from rdl_live.train.loop.trial import fitting_side
+from rdl_live.train.loop.trial import fitting
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.run import maker
@@ -108,7 +109,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("first", "next_one", "side"), [(0.1, 0.1, 128), (9.0, 0.1, 128), (4.0, 2.0, 64), (90, 90, 32)]
+    ("first", "next_one", "side"), [(0.1, 0.1, 128), (1.9, 0.1, 128), (1.9, 1.8, 64), (90, 90, 32)]
 )
 def test_a_step_that_is_too_slow_for_the_minutes_is_made_smaller(first: float, next_one: float, side: int) -> None:
     """32 s are left, of which a step may take a quarter; it is tried on 32 x 32 pixels."""
@@ -122,7 +123,11 @@ def test_a_step_that_is_too_slow_for_the_minutes_is_made_smaller(first: float, n
 
     task = Slow(tiny, SETTINGS)
     asked: list[int] = []
-    assert fitting_side(task, task.networks(), asked.append, 128, 32.0, clock=lambda: now) == side
+    fit = fitting(task, task.networks(), asked.append, 128, 32.0, clock=lambda: now)
+    assert fit.side == side
+    if side < 128:  # so many minutes make a quarter of them long enough for a step on 128 x 128
+        assert fit.minutes == pytest.approx(16 * next_one / 0.25 / 60)
+        assert f"--minutes {math.ceil(fit.minutes)} or more" in fit.words("n", 0.5)
     assert asked == [32]
 
 

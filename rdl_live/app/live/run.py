@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
 
+from rdl_live._garbage import passing_over_what_is_there
 from rdl_live._heaps import few_arenas, give_back
 from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
@@ -85,7 +87,8 @@ class LiveRun:
         self._stop = threading.Event()
         self._warnings: dict[str, None] = {}
         self._warnings_lock = threading.Lock()
-        self._threads = torch.get_num_threads()
+        self._undo = ExitStack()
+        """What holds for the run alone."""
         self.light = SafeLight()
         """Whether it is on, what lights, and how to turn it off; any thread, at any time."""
         self._core: CMMCorePlus | None = None
@@ -113,6 +116,7 @@ class LiveRun:
         """
         # The simulated camera, the pipeline and the estimation run side by side; threads of threads only get in
         # each other's way: with two each, on two cores, an estimation took thirty times as long.
+        self._undo.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(live_threads())
         if self.options.processing == "process":
             give_back()
@@ -120,6 +124,7 @@ class LiveRun:
             few_arenas()  # images are computed here, where every millisecond counts
         try:
             self._open()
+            self._undo.enter_context(passing_over_what_is_there())
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -134,7 +139,7 @@ class LiveRun:
         core, self._core = self._core, None
         if core is not None and self._given_core is None:
             errors += tried(lambda: shutdown(core, self.microscope.hardware))
-        torch.set_num_threads(self._threads)
+        self._undo.close()
         if error is None:
             raise_all(errors)
             return
@@ -236,6 +241,7 @@ class LiveRun:
             stats=self.stats,
             raw_fps=self._rate.mean,
             dose_j_cm2=self._dose_j_cm2,
+            doses_j_cm2=self._doses_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -312,6 +318,10 @@ class LiveRun:
     @property
     def _dose_j_cm2(self) -> float | None:
         return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
+
+    @property
+    def _doses_j_cm2(self) -> dict[str, float | None]:
+        return self._acquisition.doses_j_cm2 if self._acquisition is not None else {}
 
     @property
     def _written(self) -> int:

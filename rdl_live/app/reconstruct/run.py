@@ -203,9 +203,12 @@ class OfflineRun(OpenRecording):
             patterns, _ = other.estimate()
             return Elsewhere(patterns, other.channel.otf_damping)
 
-    def channel_facts(self) -> dict[str, Any]:
-        """Return which colour is read, and whether it had to be assumed because nothing names it, for reports."""
-        return {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+    def channel_facts(self, patterns: PatternSet) -> dict[str, Any]:
+        """Return which colour is read, whether it had to be assumed because nothing names it, and how it was lit."""
+        facts = {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+        lit = self.modality.incidence(self.scope, patterns, self.channel)
+        name = self.channel.illumination.name if self.channel.illumination else None
+        return facts if lit is None else {**facts, "illumination": {"name": name, **lit.record()}}
 
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
@@ -378,7 +381,7 @@ class OfflineRun(OpenRecording):
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "modality": self.scope.modality,
-            **self.channel_facts(),
+            **self.channel_facts(result.patterns),
             "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,

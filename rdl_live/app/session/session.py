@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdl_live._garbage import collect
-from rdl_live._heaps import few_arenas, loading
+from rdl_live._garbage import collect, loading
+from rdl_live._heaps import few_arenas
 from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.app.session.notices import Notices
 from rdl_live.errors import RdlError

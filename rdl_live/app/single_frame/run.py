@@ -324,6 +324,10 @@ class SingleFrameRun(LiveRun):
         return None if self._dose_unknown or here is None else self._dose_before + here
 
     @property
+    def _doses_j_cm2(self) -> dict[str, float | None]:
+        return {}  # its parts light every channel with and without patterns
+
+    @property
     def progress(self) -> Progress | None:
         """How far the single frames have come; None before it is open."""
         here, status = super().progress, self._run_status

@@ -89,7 +89,6 @@ class StripeProbe:
             self._waves.append(plane_wave((x, y), self._part, pixel, self._device))
             self._filters.append((here * there * weight).to(torch.complex64))
             self._powers.append(here**2 * weight)
-        self._noise_power = [float(one.sum()) for one in self._powers]
         self._pixel_um = pixel
 
     def __call__(self, photons: Tensor) -> Stripes:

@@ -13,7 +13,7 @@ from rdl_live.errors import DataError
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.super_resolution import CRITIC, SrBatch, judge_sr, judge_turn, turns_of
 from rdl_live.train.loop.task import MAIN, Judged, Pictures, TrainingTask
-from rdl_live.train.loop.trial import fitting_side, smaller_words
+from rdl_live.train.loop.trial import fitting
 from rdl_live.train.pairs.field import PairField
 from rdl_live.train.pairs.settings import PairSettings
 from rdl_models import Architecture, Network
@@ -96,9 +96,10 @@ class PairTask(TrainingTask[SrBatch]):
             frames, target = self._load(0, 0)
             return _batch([_cut(frames, target, 0, 0, side)])
 
-        self.side = fitting_side(self, networks, patch, settings.patch, left)
-        if self.side < settings.patch:
-            self._notify(smaller_words(settings.architecture, self.side, settings.patch, settings.minutes))
+        fit = fitting(self, networks, patch, settings.patch, left)
+        self.side = fit.side
+        if fit.side < fit.wanted:
+            self._notify(fit.words(settings.architecture, settings.minutes))
 
     def turns(self, step: int) -> Sequence[str]:
         """See `TrainingTask`."""

@@ -12,7 +12,7 @@ from rdl_live.train.loop.loop import Training
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.super_resolution import CRITIC, judge_turn, turns_of
 from rdl_live.train.loop.task import MAIN, Judged, Pictures, TrainingTask
-from rdl_live.train.loop.trial import SHARE, fitting_side, smaller_words
+from rdl_live.train.loop.trial import SHARE, fitting
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.task import source_of
 from rdl_live.train.simulated.window import SceneWindow
@@ -85,10 +85,10 @@ class SimulatedTask(TrainingTask[Any]):
             scene = source.make_scene(self.settings.seed, 0, scenes.replace(size=side, exposures=1))
             return source.make_batch([(scene, 0)])
 
-        side = fitting_side(self, networks, patch, scenes.size, left)
-        self.scenes = scenes.replace(size=side)
-        if side < scenes.size:
-            self._notify(smaller_words(self.settings.architecture, side, scenes.size, self.settings.minutes))
+        fit = fitting(self, networks, patch, scenes.size, left)
+        self.scenes = scenes.replace(size=fit.side)
+        if fit.side < fit.wanted:
+            self._notify(fit.words(self.settings.architecture, self.settings.minutes))
 
     def paced(self, seconds: float, left: float) -> None:
         """Take as many series a step as there is time for, up to the batch of the settings."""

@@ -38,7 +38,8 @@ class ImageTrust:
         if images is None or images.patterns is None:
             return {"sim": Caution(), "denoised": Caution()}
         doubts = snapshot.doubts if images.denoiser != "none" else ()
-        found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=snapshot.nominal)
+        nominal = snapshot.nominal if images.channel == snapshot.patterns_of else None
+        found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=nominal)
         found |= dict.fromkeys(images.by_network, found["denoised"])
         if images.misfit:
             why = images.misfit[0].upper() + images.misfit[1:]

@@ -23,6 +23,8 @@ KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Deno
 """Names and titles of the images of a series, from the least to the most that was made of it."""
 TRUTH = "truth"
 """Name of the picture of the specimen as it is: a simulated microscope knows it."""
+BESIDE = "beside: "
+"""Begins the names of pictures of other channels: the newest image of each illumination of a colour, side by side."""
 CLASSICAL = ("raw", "widefield", "sim", TRUTH)
 """Those that no denoiser has touched."""
 MORE = {"sr": "By network, fine detail inferred", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
@@ -39,6 +41,8 @@ def kinds_of(scope: "Microscope | None") -> dict[str, str]:
 
 def title_of(name: str) -> str:
     """Return the title of an image."""
+    if name.startswith(BESIDE):
+        return name.removeprefix(BESIDE)
     return KINDS.get(name) or MORE.get(name) or name.replace("_", " ").replace("-", " ").capitalize()
 
 
@@ -103,6 +107,8 @@ class Settings:
     region: tuple[int, int, int, int] | None = None
     """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
     denoiser: str = "none"
+    beside: tuple[str, ...] = ()
+    """Channels that live view takes in turn, where `channel` is one of them."""
     memory: bool = True
     """Whether denoised images remember the series before, where nothing changes."""
     modality: str = ""
@@ -120,8 +126,15 @@ class DemoKnobs:
     """Brightness of the dye: mean photons per raw pixel and ms at full power."""
     speed_um_s: float
     """Motion of the specimen."""
+    lit: float = 1.0
+    """Share of the specimen's light that the channel's illumination leaves: TIRF keeps most of a thick cell dark."""
     camera: str = ""
     """What the chip's pixels are like; "" where that cannot be chosen."""
+
+    @property
+    def seen_per_ms(self) -> float:
+        """Mean photons per raw pixel and ms at full power, in the channel's light."""
+        return self.photons_per_ms * self.lit
 
 
 @dataclass(frozen=True)
@@ -190,6 +203,8 @@ class Snapshot:
     """Name of the plan that runs; "" where live view, a snap or a recording of live view does."""
     settings: Settings = field(default_factory=Settings)
     channels: tuple[str, ...] = ()
+    illuminations: tuple[str, ...] = ()
+    """How the light of each channel enters the sample, in words; "" where the microscope file does not say."""
     powers_w_cm2: tuple[float | None, ...] = ()
     """Light on the sample at full power, of each channel."""
     denoisers: tuple[str, ...] = ("none",)
@@ -201,7 +216,9 @@ class Snapshot:
     patterns: "PatternSet | None" = None
     """As estimated last, trusted or not."""
     nominal: "PatternSet | None" = None
-    """The patterns that were planned; None where that is not known."""
+    """The patterns that were planned for the same channel; None where that is not known."""
+    patterns_of: str = ""
+    """That channel."""
     dose_j_cm2: float | None = None
     """Since the window was opened, or the dose was set to zero."""
     disk_free_bytes: int | None = None
@@ -241,7 +258,7 @@ class Images:
     @property
     def by_network(self) -> list[str]:
         """Names of the images that a denoiser or another stage has made."""
-        return [name for name in self.pictures if name not in CLASSICAL]
+        return [name for name in self.pictures if name not in CLASSICAL and not name.startswith(BESIDE)]
 
 
 class Session(Protocol):
