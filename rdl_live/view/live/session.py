@@ -186,6 +186,18 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class StagePlace:
+    """Where stage and focus are, as they were read last."""
+
+    xy_um: tuple[float, float] | None = None
+    """x and y of the stage; None where there is none, or it does not answer."""
+    z_um: float | None = None
+    """Of the focus; None where there is none, or it does not answer."""
+    moving: bool = False
+    """Whether the window is moving one of them."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """How the microscope is; made by the session, not by devices being asked."""
 
@@ -223,8 +235,8 @@ class Snapshot:
     disk_free_bytes: int | None = None
     doubts: tuple[str, ...] = ()
     """What the guards say of the denoised image; empty where nothing is wrong, or nothing was asked."""
-    stage_um: tuple[float, float] | None = None
-    """Where the stage is, x and y; None where there is none, or it does not answer."""
+    stage: StagePlace = field(default_factory=StagePlace)
+    """Where stage and focus are."""
     demo: DemoKnobs | None = None
     """None for a real microscope."""
     at_s: float = 0.0
@@ -286,8 +298,11 @@ class Session(Protocol):
     def record(self, folder: Path, plan: "Plan | None" = None) -> None:
         """Record to a folder that is made: a plan, or what live view shows until it is stopped."""
 
+    def move(self, places_um: Mapping[str, float], *, by: bool = False) -> None:
+        """Drive "x", "y", "z" to places, or by distances [um]; refused, with a notice, while something is recorded."""
+
     def stop(self) -> None:
-        """Stop whatever runs; the light is off within a second, also where a device hangs."""
+        """Stop whatever runs or moves; the light is off within a second, also where a device hangs."""
 
     def change(self, **settings: object) -> None:
         """Change fields of `Settings`; light follows at once, the rest with a short pause of live view."""
