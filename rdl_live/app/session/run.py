@@ -218,7 +218,7 @@ class SessionRun:
             doubts=(*self._run.doubts, *self._doubts),
             recording=None,
             demo=self._bench.knobs(wishes),
-            stage_um=self._bench.stage_um,
+            stage=self._bench.stage,
             plan=self.goal.plan.name if self.goal.plan is not None else "",
             light=Light.ON if self.light.lit else Light.OFF,
             lamps=self.light.lamps,
