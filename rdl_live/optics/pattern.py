@@ -33,6 +33,8 @@ class Pattern(Description):
     """Modulation depth of each harmonic, 0 to 1."""
     shifts_rad: tuple[float, ...] = ()
     """Phase c_h of each harmonic beyond that of the first one [rad]; all 0 where left out."""
+    axial_rad: float = 0.0
+    """Phase theta of the first harmonic's wave along z in focus, of three beams in a stack: cos(2 pi kz z - theta)."""
     intensity: tuple[float, ...] = ()
     """Brightness of each frame relative to the mean of the series; all 1 where left out."""
     local: tuple[tuple[float, ...], ...] = ()

@@ -15,7 +15,7 @@ from rdl_live.files.recorder import FrameTag
 from rdl_live.restore.live import GUARD_EVERY_S
 from rdl_live.stream import PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
 from rdl_live.stream.host import Host
-from rdl_live.stream.process_host import TRIES
+from rdl_live.stream.turnover import TRIES
 from rdl_live.stream.worker_process import SPAWN, ending, take_worker
 
 from .conftest import Scene, frames_of

@@ -13,12 +13,13 @@ from rdl_live.app.disk import disk_free
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.app.session.notices import Notices
+from rdl_live.app.session.stage_mover import StageMover
 from rdl_live.app.session.stage_watch import StageWatch
 from rdl_live.errors import DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.optics.microscope import Microscope
 from rdl_live.specimen import kind_names
-from rdl_live.view.live.session import Activity, DemoKnobs, Light, Severity, Snapshot
+from rdl_live.view.live.session import Activity, DemoKnobs, Light, Severity, Snapshot, StagePlace
 from rdl_models import shipped
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class MicroscopeContext:
         """Of the simulated specimen of each channel [um]."""
         self._last = Snapshot()
         self._stage: StageWatch | None = None
+        self.mover: StageMover | None = None
+        """Moves stage and focus; None where the microscope has neither."""
         self._field: tuple[str, object] | None = None
         self.known: dict[object, PatternSet] = {}
         """Patterns found last, by channel and camera region: with them a single series gives an image."""
@@ -108,8 +111,9 @@ class MicroscopeContext:
         if self._prepare is not None:
             self._prepare(core)
         # Last: nobody would end its thread if anything above had failed.
-        if hardware.stage is not None:
-            self._stage = StageWatch(core, hardware.stage)
+        if hardware.stage is not None or hardware.focus is not None:
+            self._stage = StageWatch(core, hardware.stage, hardware.focus)
+            self.mover = StageMover(core, hardware, self._stage, self.notices)
 
     def close(self) -> None:
         """Go dark and unload the devices of its own core.
@@ -118,6 +122,8 @@ class MicroscopeContext:
             DeviceError: something is not dark.
         """
         core, self.core = self.core, None
+        if self.mover is not None:
+            self.mover.close()
         if self._stage is not None:
             self._stage.close()
         if core is not None and self._given_core is None and self.microscope is not None:
@@ -223,13 +229,15 @@ class MicroscopeContext:
             recording=recording,
             disk_free_bytes=disk_free(wishes.folder),
             demo=self.knobs(wishes),
-            stage_um=self.stage_um,
+            stage=self.stage,
         )
 
     @property
-    def stage_um(self) -> tuple[float, float] | None:
-        """Where the stage is; None where there is none, or it does not answer."""
-        return None if self._stage is None else self._stage.position_um
+    def stage(self) -> StagePlace:
+        """Where stage and focus are."""
+        if self._stage is None or self.mover is None:
+            return StagePlace()
+        return StagePlace(self._stage.position_um, self._stage.focus_um, moving=self.mover.moving)
 
     def base(self) -> Snapshot:
         """Return what all snapshots share."""

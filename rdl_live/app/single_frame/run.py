@@ -219,8 +219,8 @@ class SingleFrameRun(LiveRun):
             return
         for listener in self._listeners:
             part.listen(ShiftedListener(listener, self._points, self._seconds))
-        if self._raw is not None:
-            part.record_to(ShiftedSink(self._raw, self._points, self._seconds))
+        if self._recordings is not None:
+            part.record_to(ShiftedSink(self._recordings.raw, self._points, self._seconds))
         self._done(part, count)
 
     def _take_check(self) -> None:

@@ -75,6 +75,7 @@ class StripeSeries(WienerModality):
                     f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at "
                     f"its start; remove its first {scope.pattern.phases - late} frame(s)"
                 )
+        found += _too_coarse(scope, patterns, channel)
         found += self._lit_otherwise(scope, patterns, channel)
         return found + second_harmonic(series, scope, patterns, channel, maps)
 
@@ -117,6 +118,18 @@ class StripeSeries(WienerModality):
     def doubts(self, patterns: PatternSet) -> list[str]:
         """Say which orientations are not trusted, and which frames are dim."""
         return pattern_warnings(patterns)
+
+
+def _too_coarse(scope: Microscope, patterns: PatternSet, channel: Channel) -> list[str]:
+    """Say that pixels fold fine detail onto coarse, where that may be why patterns are not found."""
+    pixel_um, needed_um = scope.optics.pixel_size_um, 0.5 / scope.cutoff(channel)
+    if pixel_um <= needed_um or all(pattern.trusted for pattern in patterns):
+        return []
+    return [
+        f"the pixel of {1e3 * pixel_um:.0f} nm is coarser than the {1e3 * needed_um:.0f} nm that the objective needs, "
+        "so that fine detail is folded onto coarse, and not every pattern can be taken apart: use a higher "
+        "magnification, or less binning"
+    ]
 
 
 STRIPES = StripeSeries()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
@@ -106,9 +107,11 @@ class Settings:
     """Of each raw frame."""
     region: tuple[int, int, int, int] | None = None
     """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     beside: tuple[str, ...] = ()
     """Channels that live view takes in turn, where `channel` is one of them."""
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     modality: str = ""
     """What is taken, as in plans: single-frame, or "" for what the microscope file describes."""
 
@@ -185,6 +188,18 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class StagePlace:
+    """Where stage and focus are, as they were read last."""
+
+    xy_um: tuple[float, float] | None = None
+    """x and y of the stage; None where there is none, or it does not answer."""
+    z_um: float | None = None
+    """Of the focus; None where there is none, or it does not answer."""
+    moving: bool = False
+    """Whether the window is moving one of them."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """How the microscope is; made by the session, not by devices being asked."""
 
@@ -205,7 +220,7 @@ class Snapshot:
     """How the light of each channel enters the sample, in words; "" where the microscope file does not say."""
     powers_w_cm2: tuple[float | None, ...] = ()
     """Light on the sample at full power, of each channel."""
-    denoisers: tuple[str, ...] = ("none",)
+    denoisers: tuple[str, ...] = (NO_DENOISER,)
     chip: tuple[int, int] | None = None
     """Width and height of the whole camera chip [pixels]."""
     recording: Recording | None = None
@@ -222,8 +237,8 @@ class Snapshot:
     disk_free_bytes: int | None = None
     doubts: tuple[str, ...] = ()
     """What the guards say of the denoised image; empty where nothing is wrong, or nothing was asked."""
-    stage_um: tuple[float, float] | None = None
-    """Where the stage is, x and y; None where there is none, or it does not answer."""
+    stage: StagePlace = field(default_factory=StagePlace)
+    """Where stage and focus are."""
     demo: DemoKnobs | None = None
     """None for a real microscope."""
     at_s: float = 0.0
@@ -241,7 +256,7 @@ class Images:
     """By name: those of `KINDS`, and whatever else the stage gives."""
     patterns: "PatternSet | None" = None
     """The image was made with these."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
     errors: Mapping[str, float] = field(default_factory=dict)
@@ -285,8 +300,11 @@ class Session(Protocol):
     def record(self, folder: Path, plan: "Plan | None" = None) -> None:
         """Record to a folder that is made: a plan, or what live view shows until it is stopped."""
 
+    def move(self, places_um: Mapping[str, float], *, by: bool = False) -> None:
+        """Drive "x", "y", "z" to places, or by distances [um]; refused, with a notice, while something is recorded."""
+
     def stop(self) -> None:
-        """Stop whatever runs; the light is off within a second, also where a device hangs."""
+        """Stop whatever runs or moves; the light is off within a second, also where a device hangs."""
 
     def change(self, **settings: object) -> None:
         """Change fields of `Settings`; light follows at once, the rest with a short pause of live view."""

@@ -240,6 +240,15 @@ def test_the_window_needs_neither_torch_nor_micro_manager() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_going_live_loads_no_statistics_and_no_file_formats() -> None:
+    code = (
+        "import sys; import rdl_live.app.session.run, rdl_live.app.session.bench, rdl_live.app.live.run; "
+        "print(sorted({'scipy', 'zarr'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_paths(), check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_where_there_is_no_screen_the_demo_says_so_and_runs(tmp_path: Path) -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("only X and Wayland can be missing")
