@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.cli._options import (
     Channel,
     Device,
@@ -38,7 +39,7 @@ def reconstruct(
     preview: Annotated[
         Path | None, typer.Option(metavar="P.png", help="Also write a picture: raw, widefield, super-resolved.")
     ] = None,
-    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = NO_DENOISER,
     memory: Annotated[
         float | None,
         typer.Option(

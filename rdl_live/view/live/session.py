@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
@@ -106,9 +107,11 @@ class Settings:
     """Of each raw frame."""
     region: tuple[int, int, int, int] | None = None
     """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     beside: tuple[str, ...] = ()
     """Channels that live view takes in turn, where `channel` is one of them."""
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     modality: str = ""
     """What is taken, as in plans: single-frame, or "" for what the microscope file describes."""
 
@@ -217,7 +220,7 @@ class Snapshot:
     """How the light of each channel enters the sample, in words; "" where the microscope file does not say."""
     powers_w_cm2: tuple[float | None, ...] = ()
     """Light on the sample at full power, of each channel."""
-    denoisers: tuple[str, ...] = ("none",)
+    denoisers: tuple[str, ...] = (NO_DENOISER,)
     chip: tuple[int, int] | None = None
     """Width and height of the whole camera chip [pixels]."""
     recording: Recording | None = None
@@ -253,7 +256,7 @@ class Images:
     """By name: those of `KINDS`, and whatever else the stage gives."""
     patterns: "PatternSet | None" = None
     """The image was made with these."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
     errors: Mapping[str, float] = field(default_factory=dict)
