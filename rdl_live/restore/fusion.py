@@ -72,8 +72,8 @@ def fused_spectrum(
     if weight is None:
         weight = trust(evidence, spectrum.detach(), rings, least_error)
     damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
-    fused = (evidence.target * evidence.matched + weight * spectrum) / damped
-    fused = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), fused, 0)
+    shown = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), 1 / damped, 0.0)
+    fused = (evidence.target * evidence.matched + weight * spectrum) * shown
     fused[:, 0, 0] = evidence.matched[:, 0, 0] / evidence.power[:, 0, 0]
     return fused
 
@@ -89,21 +89,6 @@ def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: floa
     floor = _ring_sums(wiener_error, rings, count) / _ring_sums(torch.ones_like(power), rings, count)
     error = torch.maximum(error, least_error * floor).clamp(min=1e-30)
     return (noise * target**2 / error[:, rings]).clamp(max=_MOST)
-
-
-def excess_power(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor) -> Tensor:
-    """Return the power of what a misfit is more than noise, ring by ring, on the half-plane.
-
-    Args:
-        misfit: D e + noise, where e is what is sought; (n, rows, columns) complex64.
-        expected: power of that noise.
-        power: D.
-        rings: `rings_of` the half-plane.
-
-    Returns:
-        |e|^2, at least 0, (n, rows, columns) float32.
-    """
-    return _ring_excess(misfit, expected, power, rings, ring_count(*power.shape[-2:]))[:, rings]
 
 
 def _ring_excess(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor, count: int) -> Tensor:

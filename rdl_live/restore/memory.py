@@ -11,25 +11,25 @@ denoised image, not of the data: denoising takes most noise away, but what lies 
 and stays.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from rdl_live.restore.comparison import Plan
+from rdl_live.restore.comparison import Comparer
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, trust
-from rdl_live.restore.sampling import resized
-from rdl_live.restore.warp import finer
+from rdl_live.restore.grids import Grids
+from rdl_live.restore.sampling import interpolated
 
-DENOISED = 0.8
+DENOISED = 1.2
 """Error of a denoised image relative to the noise of the images that are compared (powers). Measured on films: of 0.1,
-0.2, 0.4, 0.8 and 1.5 it gave the least error in motion, within 2 %."""
+0.2, 0.4, 0.8, 1.2, 1.5 and 2 it gave the least error over all films, within 2 %."""
+USUAL_MEMORY = 6.0
+"""Series that an image is made of at most, unless another number is said."""
 NEW = 0.3
 """Share of the newest series in what is known of lasting change."""
-LIGHT = 30.0
-"""Damping of the image that gives the light, relative to the Wiener estimate's."""
-_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,17 @@ class Recalled:
 
     evidence: Evidence
     """The mean of all of them, with the noise and the damping of one series, in units of the mean."""
-    worth: Tensor
-    """Number of series that each place is worth, (1, y, x) on the evidence's grid, at least 1."""
+    tiles: Tensor
+    """Number of series that each tile of the evidence's grid is worth, (1, ty, tx), at least 1."""
+    usual: Tensor
+    """Mean of 1 / that over the light."""
     most: float
     """Largest worth that there may be."""
+
+    @property
+    def worth(self) -> Tensor:
+        """Number of series that each place is worth, (1, y, x) on the evidence's grid, at least 1."""
+        return interpolated(self.tiles, self.evidence.grid)
 
     def best(self) -> Evidence:
         """Return the mean as if every place were worth `most` series."""
@@ -50,8 +57,7 @@ class Recalled:
 
     def nearness(self, grid: tuple[int, int] | None = None) -> Tensor:
         """Return how near each place is to the largest worth, from 0 (worth one series) to 1, (1, y, x)."""
-        near = self.worth.log() / torch.log(torch.tensor(self.most))
-        return near if grid is None else resized(near, grid)
+        return interpolated(self.tiles.log() / math.log(self.most), grid or self.evidence.grid)
 
     def fused(self, spectrum: Tensor, rings: Tensor) -> Tensor:
         """Weigh the spectrum of an image against the data, as `fused_spectrum` does, but place by place.
@@ -63,9 +69,7 @@ class Recalled:
         Returns:
             Image (1, y, x) on the evidence's grid.
         """
-        one = self.evidence
-        light = one.wiener(LIGHT).clamp(min=0)
-        usual = (light / self.worth).sum() / light.sum().clamp(min=_LEAST)
+        one, usual = self.evidence, self.usual
         usually = Evidence(one.matched, one.power, one.target, one.damping * usual, one.noise * usual)
         weight = trust(usually, spectrum, rings) / usual
         far = one.image(fused_spectrum(one, spectrum, rings, weight=weight))
@@ -86,8 +90,10 @@ class Memory:
         if most < 1:
             raise ValueError(f"a memory is worth at least the series itself, got {most}")
         self._most, self._view = most, view
-        self._plan: Plan | None = None
-        self._mean: Tensor
+        self._grids: Grids | None = None
+        self._comparer: Comparer
+        self._white: Tensor
+        """The mean, as spectrum of white noise on the fine half-plane."""
         self._worth: Tensor
         self._change: Tensor
 
@@ -101,20 +107,25 @@ class Memory:
         """
         if self._most <= 1:
             return None
-        plan = self._plan
-        if plan is None or plan.full != evidence.grid:
-            self._plan = plan = Plan(evidence, self._view)
-            self._mean = evidence.matched.clone()
-            self._worth = torch.ones(1, *plan.tiles, device=self._mean.device)
+        grids = self._grids
+        if grids is None or grids.full != evidence.grid:
+            self._grids = grids = Grids(evidence)
+            self._comparer = Comparer(grids, self._view, evidence)
+            self._white = grids.white(evidence.matched)
+            self._worth = torch.ones(1, *grids.tiles, device=grids.device)
             self._change = torch.zeros_like(self._worth)
             return None
-        found = plan.compare(evidence, even, self._mean, self._worth)
-        self._change = torch.lerp(found.carried(self._change), found.excess, NEW)
+        comparer = self._comparer
+        found = comparer.compare(evidence, even, self._white, self._worth)
+        carried = found.carried(torch.cat([self._change, self._worth]))
+        self._change = torch.lerp(carried[:1], found.excess, NEW)
         # What is known of lasting change is a mean over series.
-        lasting = plan.shrunk(self._change, found.noise, found.chance * (NEW / (2 - NEW)) ** 0.5)
+        lasting = comparer.shrunk(self._change, found.noise, found.chance * (NEW / (2 - NEW)) ** 0.5)
         change = (lasting + found.sudden) / DENOISED
-        worth = (1 / (1 / found.carried(self._worth) + change)).clamp(max=self._most - 1) * found.visible
+        worth = (1 / (1 / carried[1:] + change)).clamp(max=self._most - 1) * found.visible
         self._worth = 1 + worth
-        self._mean = plan.averaged(evidence.matched, found.before, worth)
-        shown = Evidence(self._mean, evidence.power, evidence.target, evidence.damping, evidence.noise)
-        return Recalled(shown, finer(self._worth, plan.full), self._most)
+        share = comparer.finer(worth / (1 + worth))
+        mean, self._white = grids.averaged(evidence.matched, found.before, share)
+        shown = Evidence(mean, evidence.power, evidence.target, evidence.damping, evidence.noise)
+        usual = (found.light / self._worth).sum() / found.light.sum()
+        return Recalled(shown, self._worth, usual, self._most)

@@ -106,6 +106,7 @@ RUNS = [
             "reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2",
             ("film-sr.tif", "film-sr-worth.tif"),
         ),
+        Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --no-memory", ("film-sr.tif",)),
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
@@ -232,7 +233,7 @@ RUNS = [
         ),
     ),
     *runs(  # demos, trainings and comparisons of many seconds; each verb has a fast test in this folder
-        Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
+        Case("demo --headless --seconds 3 --size 64 --out d --no-memory", ("d/report.json", "d/preview.png")),
         Case(
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
             "--camera emccd --overwrite",
@@ -242,6 +243,7 @@ RUNS = [
             "demo --headless --seconds 3 --size 64 --out d --modality single-frame --denoise dfcan.safetensors",
             ("d/report.json", "d/preview.png", "d/checks.ome.zarr"),
         ),
+        Case("demo --headless --seconds 4 --size 64 --out d --denoise none --illumination TIRF,GI", ("d/preview.png",)),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
         Case("reconstruct film.tif -m M.yaml --cluster local:1", ("film-sr.tif",)),
         Case("restore image.tif --weights care.safetensors --out o.tif --cluster local:1", ("o.tif", "o-sigma.tif")),
@@ -508,6 +510,7 @@ PLANS = {
     "plan-collect.yaml": ("demo.yaml",),
     "plan-multicolour.yaml": ("demo-multicolour.yaml",),
     "demo-timelapse.yaml": ("demo.yaml",),
+    "plan-tirf.yaml": ("demo-tirf.yaml",),
 }
 
 
@@ -524,7 +527,12 @@ def test_every_verb_that_is_named_is_there() -> None:
 
 def test_every_file_in_configs_is_tried() -> None:
     assert {path.name for path in CONFIGS.glob("*.yaml")} == {*MICROSCOPES, *PLANS}
-    assert {path.name for path in CONFIGS.glob("*.cfg")} == {"demo.cfg", "demo-widefield.cfg", "mm-demo.cfg"}
+    assert {path.name for path in CONFIGS.glob("*.cfg")} == {
+        "demo.cfg",
+        "demo-tirf.cfg",
+        "demo-widefield.cfg",
+        "mm-demo.cfg",
+    }
 
 
 @pytest.mark.parametrize("name", MICROSCOPES)
@@ -561,7 +569,7 @@ def test_every_plan_in_configs_is_possible(run: Run, place: Path, plan: str, sco
         f"open mosaics.tif -m M.yaml {READING.removesuffix(' --position 0')}",
         "open cells.ome.zarr --microscope configs/demo.yaml",
         "live -m configs/demo.yaml --folder .",
-        "live --microscope configs/demo.yaml --denoise none",
+        "live --microscope configs/demo.yaml --denoise none --no-memory",
     ],
 )
 def test_windows_end_at_ctrl_c(place: Path, line: str) -> None:

@@ -1,6 +1,6 @@
 """What a live run is given, and what it reports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rdl_live._names import NO_DENOISER
@@ -16,6 +16,8 @@ class LiveOptions:
     """How a run is processed."""
 
     denoise: str = NO_DENOISER
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     overwrite: bool = False
     queue_series: int = 3
     """Whole series that may wait for the pipeline; more would only show what is long past."""
@@ -69,6 +71,8 @@ class LiveOutcome:
     dose_j_cm2: float | None
     warnings: tuple[str, ...]
     denoiser: str
+    doses_j_cm2: dict[str, float | None] = field(default_factory=dict)
+    """Of each channel; empty where parts of a run take different ones."""
     restarts: int = 0
     """How often the processing was started anew."""
 

@@ -10,7 +10,7 @@ import torch
 
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
-from rdl_live.view.live.session import TRUTH, Images
+from rdl_live.view.live.session import BESIDE, TRUTH, Images
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rdl_live.files.recorder import FrameTag
     from rdl_live.stream import Frame, Result
 
-SIGMA = "sigma"
-"""The image that is shown as the shade on another."""
+SIGMA, WORTH = "sigma", "worth"
+"""The images that are shown as shades on another."""
 SMOOTHED = 0.1
 """Weight of the newest frame in the brightness."""
 
@@ -44,6 +44,8 @@ class Mailbox:
         self._taken = 0
         self._reference: tuple[str, float] | None = None
         self._brightness: float | None = None
+        self._beside: dict[str, Picture] = {}
+        """The newest image of each illumination of one colour, by channel."""
 
     def open(self, scope: Microscope, names: tuple[str, ...], pixel_um: float) -> None:
         """Take what frames of the next run are: their microscope, channels, and pixel [um]; older ones stay."""
@@ -56,9 +58,11 @@ class Mailbox:
         with self._lock:
             self._maps = maps
 
-    def clear(self) -> None:
-        """Forget all images: they are of another field."""
+    def clear(self, *, beside: bool = True) -> None:
+        """Forget all images: they are of another field; or of another channel, then not those `beside`."""
         with self._lock:
+            if beside:
+                self._beside.clear()
             self._latest = Images(self._latest.number + 1, self._latest.channel)
             self._raw = self._result = self._truth = None
             self._reference = self._brightness = None
@@ -130,16 +134,27 @@ class Mailbox:
         if result is None:
             keep = before if same else Images(0, channel)
             return replace(keep, number=before.number + 1, pictures={**keep.pictures, **camera})
+        made = _pictures(result, pixel_um)
         return Images(
             before.number + 1,
             channel,
-            {**camera, **_pictures(result, pixel_um), **self._true(channel, pixel_um)},
+            {**camera, **made, **self._true(channel, pixel_um), **self._side_by_side(channel, made[result.main])},
             result.patterns,
             result.denoiser,
             result.seen,
             {} if self._truth is None else self._truth.errors,
             "" if result.verdict is None else result.verdict.why,
         )
+
+    def _side_by_side(self, channel: str, image: Picture) -> dict[str, Picture]:
+        """Return the newest images of all illuminations of a colour, once there are several."""
+        scope = self._scope
+        if scope is None or (here := scope.channel(channel)).illumination is None:
+            return {}
+        self._beside[channel] = image
+        same = [c.name for c in scope.channels if c.illumination and c.excitation_nm == here.excitation_nm]
+        shown = {f"{BESIDE}{name}": self._beside[name] for name in same if name in self._beside}
+        return shown if len(shown) > 1 else {}
 
     def _true(self, channel: str, pixel_um: float) -> dict[str, Picture]:
         truth = self._truth
@@ -150,11 +165,15 @@ class Mailbox:
 
 
 def _pictures(result: "Result", pixel_um: float) -> dict[str, Picture]:
-    """Return the images of a result by name; the main one's standard error goes with it."""
+    """Return the images of a result by name; the main one's standard error and worth go with it."""
     rows = result.widefield.shape[0]
-    sigma = None if result.sigma is None else result.sigma.cpu().numpy()
-    return {
-        name: Picture(image.cpu().numpy(), pixel_um * rows / image.shape[0], sigma if name == result.main else None)
+    shades = (result.images.get(name) for name in (SIGMA, WORTH))
+    sigma, worth = (None if one is None else one.cpu().numpy() for one in shades)
+    found = {
+        name: Picture(image.cpu().numpy(), pixel_um * rows / image.shape[0])
         for name, image in result.images.items()
-        if name != SIGMA
+        if name not in (SIGMA, WORTH)
     }
+    if result.main in found:
+        found[result.main] = replace(found[result.main], sigma=sigma, worth=worth)
+    return found

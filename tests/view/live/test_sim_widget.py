@@ -17,7 +17,17 @@ from rdl_live.view.common.theme import RED, Theme
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.main_window import MainWindow
-from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity, Snapshot
+from rdl_live.view.live.session import (
+    Activity,
+    Counts,
+    Light,
+    Readings,
+    Recording,
+    Settings,
+    Severity,
+    Snapshot,
+    StagePlace,
+)
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
@@ -182,6 +192,16 @@ def test_images_fill_the_panes(widget: SimWidget, session: FakeSession) -> None:
     widget.refresh()
     assert widget.grid.panes["sim"].picture is images["sim"]
     assert widget.grid.shown == ["raw", "widefield", "sim"]
+
+
+def test_earlier_series_can_be_left_out(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    box = widget.controls.memory
+    assert box.isChecked()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    assert session.last("change") == {"memory": False}
+    session.be(Activity.RECORDING)
+    widget.refresh()
+    assert not box.isEnabled()  # a recording stays what it was begun as
 
 
 def test_the_denoised_pane_comes_and_goes_with_the_denoiser(
@@ -464,11 +484,11 @@ def test_the_place_of_the_stage_can_be_planned(qtbot: QtBot, widget: SimWidget, 
     editor.place_requested.emit()
     assert not editor.model.get("positions")
     assert "no stage answers" in text_of(widget, "notice-text")
-    session.be(Activity.LIVE, stage_um=(12.5, -3.0))
+    session.be(Activity.LIVE, stage=StagePlace((12.5, -3.0), 4.5))
     widget.refresh()
     editor.place_requested.emit()
     (place,) = editor.model.get("positions")
-    assert (place["x_um"], place["y_um"]) == (12.5, -3.0)
+    assert (place["x_um"], place["y_um"], place["z_um"]) == (12.5, -3.0, 4.5)
     collect = next(one for one in editor.presets() if one.name.startswith("Collect"))
     assert collect.plan is not None
     assert len(collect.plan.positions) == 9
