@@ -17,14 +17,16 @@ from weakref import ref
 from rdl_live._names import NO_DENOISER
 from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, recording_layout
 from rdl_live.acquire.core import refuse_if_busy, wholes
+from rdl_live.acquire.progress import Skipped
 from rdl_live.acquire.run_status import RunStatus
 from rdl_live.acquire.session import COMPUTES_S, STOP_S
 from rdl_live.app.live.run import LiveRun
 from rdl_live.app.live.values import LiveOptions
 from rdl_live.app.single_frame.check import Check, Comparison, SeriesCollector
 from rdl_live.app.single_frame.comparing import Comparing
+from rdl_live.app.single_frame.light_budget import LightBudget, check_together
 from rdl_live.app.single_frame.light_of_parts import LightOfParts
-from rdl_live.app.single_frame.shifted import ShiftedListener, ShiftedSink
+from rdl_live.app.single_frame.shifted import ShiftedListener, ShiftedSink, in_the_whole
 from rdl_live.errors import ConfigError, DeviceError, RdlError
 from rdl_live.files.recorder import Recorder
 from rdl_live.optics.microscope import Microscope
@@ -85,6 +87,10 @@ class SingleFrameRun(LiveRun):
         self._series_taken = 0
         """Series of patterns, at all places."""
         self._dose_before = 0.0
+        self._budget = LightBudget(self._whole.limits)
+        self._part_limits: dict[str, Any] = {}
+        self._wrong_patterns = self._unjudged = 0
+        self._skipped: tuple[Skipped, ...] = ()
         self._dose_unknown = False
         self._counted: Acquisition | None = None
         self._began_s = self._ended_s = 0.0
@@ -111,7 +117,8 @@ class SingleFrameRun(LiveRun):
         super()._open()
         assert self._core is not None
         checks = Acquisition(self._core, self._patterned, self._check_plan, on_warning=self._warn)
-        self._check_doses(checks)
+        if self._acquisition is not None:
+            check_together(self._whole, self._acquisition.estimate, checks.estimate)
         if self.out is not None:
             whole = recording_layout(checks, denoiser=self.options.denoise)
             points = self._whole.time.points
@@ -123,29 +130,16 @@ class SingleFrameRun(LiveRun):
     def _check_plan(self) -> Plan:
         return self._whole.replace(time={"points": 1}, limits=self._limits_left())
 
-    def _check_doses(self, check: Acquisition) -> None:
-        """Refuse a plan whose single frames and series of patterns together exceed a limit."""
-        points = self._whole.time.points
-        single = None if self._acquisition is None else self._acquisition.estimate.total_dose_j_cm2
-        series = check.estimate.total_dose_j_cm2
-        limits = self._whole.limits
-        limit = min((one for one in (limits.dose_j_cm2, limits.total_dose_j_cm2) if one is not None), default=None)
-        if points is None or single is None or series is None or limit is None:
-            return
-        together = single + series * -(-points // self._whole.check_every)
-        if together > limit:
-            raise ConfigError(
-                f"single frames and series of patterns together would give {together:.3g} J/cm2, above the limit of "
-                f"{limit:g}; take fewer checks (check_every), or lower power_percent, exposure_ms or time.points"
-            )
-
     def _limits_left(self) -> dict[str, Any]:
         """Return the plan's limits less the dose so far."""
-        limits = self._whole.limits.model_dump()
-        for name in ("dose_j_cm2", "total_dose_j_cm2"):
-            if limits[name] is not None:
-                limits[name] = max(limits[name] - self._dose_before, 1e-12)
-        return limits
+        return {**self._whole.limits.model_dump(), **self._budget.left()}
+
+    def _admitted(self, plan: Plan, scope: Microscope, points: int) -> int:
+        """Return how many time points of a part are within the plan's limits; where not all are, no part follows."""
+        limits = self._limits_left()
+        points = self._budget.admit(plan, scope, points, self._points)
+        self._part_limits = limits
+        return points
 
     # Running --------------------------------------------------------------------------------------------
 
@@ -198,6 +192,8 @@ class SingleFrameRun(LiveRun):
             while not self._stop.is_set() and (total is None or self._points < total):
                 self._await_turn()
                 self._take_check()
+                if self._stop.is_set():
+                    break
                 left = self._whole.check_every if total is None else total - self._points
                 self._take_frames(min(self._whole.check_every, left))
         except BaseException as error:  # kept, and raised at the end in the caller's thread
@@ -212,8 +208,12 @@ class SingleFrameRun(LiveRun):
 
     def _take_frames(self, count: int) -> None:
         """Take so many time points of single frames."""
+        count = self._admitted(self._whole, self.microscope, count)
+        if not count:
+            self._stop.set()
+            return
         time = {**self._whole.time.model_dump(), "points": count}
-        plan = self._whole.replace(time=time, limits=self._limits_left())
+        plan = self._whole.replace(time=time, limits=self._part_limits)
         part = self._part(self.microscope, plan)
         if part is None:
             return
@@ -222,10 +222,15 @@ class SingleFrameRun(LiveRun):
         if self._recordings is not None:
             part.record_to(ShiftedSink(self._recordings.raw, self._points, self._seconds))
         self._done(part, count)
+        if self._budget.reached is not None:
+            self._stop.set()
 
     def _take_check(self) -> None:
         """Take a series of patterns at every place, and have them compared."""
-        part = self._part(self._patterned, self._check_plan)
+        if not self._admitted(self._whole, self._patterned, 1):
+            self._stop.set()
+            return
+        part = self._part(self._patterned, self._check_plan.replace(limits=self._part_limits))
         if part is None:
             return
         collector = SeriesCollector(self._patterned)
@@ -286,6 +291,12 @@ class SingleFrameRun(LiveRun):
             self._dose_unknown = True
         else:
             self._dose_before += part.dose_j_cm2
+            self._budget.measured(self._dose_before)
+        report = part.report
+        self._wrong_patterns += report.wrong_patterns
+        self._unjudged += report.unjudged_series
+        if part.microscope is self.microscope:
+            self._skipped += in_the_whole(report.progress.skipped if report.progress else (), self._points)
 
     # What is said of all parts together -----------------------------------------------------------------
 
@@ -337,8 +348,12 @@ class SingleFrameRun(LiveRun):
         planned = None if whole is None else whole * self._whole.series_per_time_point
         until_s = self._ended_s or time.monotonic()
         seconds = until_s - self._began_s if self._began_s else 0.0
+        now = self._now
+        skipped = here.skipped if now is not None and now.microscope is self.microscope else ()
         return replace(
             here,
+            skipped=self._skipped + in_the_whole(skipped, self._points),
+            why=self._budget.reached or here.why,
             series=status.series,
             planned=planned,
             seconds=seconds,
@@ -353,9 +368,13 @@ class SingleFrameRun(LiveRun):
         progress = self.progress
         if status is None or progress is None:
             return report
+        counted = self._now is None
         return replace(
             report,
             status=status,
+            wrong_patterns=self._wrong_patterns + (0 if counted else report.wrong_patterns),
+            unjudged_series=self._unjudged + (0 if counted else report.unjudged_series),
+            limit_reached=self._budget.reached or report.limit_reached,
             dose_j_cm2=self._dose_j_cm2,
             seconds=progress.seconds,
             progress=progress,

@@ -1,8 +1,10 @@
 """Part of a run as the whole: its time points and seconds counted on from those before it."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rdl_live.acquire.fan_out import Frame, FrameListener, FrameSink
+from rdl_live.acquire.progress import Skipped
 from rdl_live.files.recorder import FrameTag
 
 
@@ -41,6 +43,11 @@ class ShiftedSink:
     def amend(self, tag: FrameTag) -> None:
         """Pass on the flags of one that came."""
         self._sink.amend(_shifted(tag, *self._before))
+
+
+def in_the_whole(skipped: Iterable[Skipped], before: int) -> tuple[Skipped, ...]:
+    """Return series that a part has left out, by their time points in the whole run."""
+    return tuple(one._replace(series=one.series._replace(time=one.series.time + before)) for one in skipped)
 
 
 def _shifted(tag: FrameTag, before: int, seconds: float) -> FrameTag:

@@ -105,6 +105,26 @@ def test_the_limit_counts_series_and_single_frames_together(root: Path) -> None:
                 pass
 
 
+def test_an_endless_run_ends_well_at_the_limit_of_the_plan(root: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    with run_of(root, None, plan_of(6), "none") as run:
+        single = run._acquisition.estimate.total_dose_j_cm2 / 6  # type: ignore[union-attr,operator]
+    every = plan_of(None).check_every
+    # A series of patterns, all its single frames, another series, and one single frame.
+    limit = single * (2 * PATTERNS + every + 1.5)
+    plan = plan_of(None).replace(limits=Limits(total_dose_j_cm2=limit).model_dump())
+    with SingleFrameRun(scope, plan, None, LiveOptions(processing="thread"), prepare=faster) as run:
+        run.start()
+        run.wait(240)
+        run.end()
+        report = run._report
+    assert report.status.series == every + 1
+    assert report.dose_j_cm2 is not None
+    assert report.dose_j_cm2 <= limit
+    assert f"after {every + 1} time points" in str(report.limit_reached)
+    assert f"limits.total_dose_j_cm2 {limit:g} J/cm2" in str(report.limit_reached)
+
+
 def test_what_cannot_be_taken_is_refused_by_name(root: Path) -> None:
     scope = load_microscope(root / "configs" / "demo.yaml")
     hardware = scope.hardware
