@@ -87,6 +87,8 @@ class ProcessHost:
         self._was_ready = threading.Event()
         self._before = PipelineStatus()
         self._restarts = self._lost = self._fruitless = 0
+        self._progress = 0
+        """Messages of workers."""
         self._device, self._denoise = recipe.device, recipe.denoise
         self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
         self._denoisers = DenoiserRequests()
@@ -125,14 +127,13 @@ class ProcessHost:
         return self.worker_pid is not None
 
     def stop(self, timeout_s: float = 10.0) -> bool:
-        """Close the queue, let the worker finish what waits in it, and return whether it did in time."""
+        """See `Host`. A worker that starts has the time of a start; one that hangs is ended as ever."""
         self._queue.close()
         if self._listener.ident is None:
             self._queue.blocks.close()
             return True
-        self._listener.join(timeout_s)
-        in_time = not self._listener.is_alive()
-        if not in_time:
+        finished = self._finishes(timeout_s)
+        if not finished:
             self._queue.discard()
             with self._changed:
                 self._abandoned = True
@@ -140,7 +141,22 @@ class ProcessHost:
         self._listener.join(timeout_s)
         self._feeder.join(timeout_s)
         self._queue.blocks.close()
-        return in_time
+        return finished
+
+    def _finishes(self, timeout_s: float) -> bool:
+        """Wait as long as there is progress; return whether the listener has ended."""
+        progress, since_s = self._progress, time.monotonic()
+        while self._listener.is_alive():
+            with self._changed:
+                ready = self._link is not None and self._link.ready
+            starts = not ready and not self._queue.finished
+            patience_s = max(timeout_s, START_S) if starts else max(timeout_s, self._hang_s)
+            if time.monotonic() > since_s + patience_s:
+                return False
+            self._listener.join(POLL_S)
+            if self._progress != progress:
+                progress, since_s = self._progress, time.monotonic()
+        return True
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
@@ -276,6 +292,7 @@ class ProcessHost:
             try:
                 if connection.poll(POLL_S):
                     message = connection.recv()
+                    self._progress += 1
                     if isinstance(message, Finished):
                         self._note(link, message.status)
                         return ""

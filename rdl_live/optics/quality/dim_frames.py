@@ -1,15 +1,18 @@
-"""Frames of a pattern that are dimmer than its others, as the fit of the pattern shows it."""
+"""Frames of a pattern that are dimmer or brighter than its others, as the fit of the pattern shows it."""
 
 from statistics import median
 
 from rdl_live.optics.pattern import PatternSet
 
 DIM = 0.9
-"""Light of a frame, relative to the others of its orientation, below which it is named."""
+"""Light of a frame, relative to the others of its orientation, below which it is named, or above its inverse."""
 
 
 def dim_frames(patterns: PatternSet) -> dict[tuple[int, int], str]:
-    """Return a sentence for every orientation with a frame that is dimmer than its others, by (angle, phase)."""
+    """Return a sentence for every orientation with a frame that is dimmer or brighter than its others.
+
+    By (angle, phase).
+    """
     found = {}
     for angle, pattern in enumerate(patterns):
         usual = median(pattern.gains)
@@ -19,5 +22,13 @@ def dim_frames(patterns: PatternSet) -> dict[tuple[int, int], str]:
             found[angle, least] = (
                 f"frame angle {angle} phase {least} (counted from 0) is {1 - share:.0%} dimmer than the others of its "
                 "orientation, which is corrected: check the laser, the shutter and the exposure of that pattern"
+            )
+            continue
+        most = max(range(len(pattern.gains)), key=pattern.gains.__getitem__)
+        share = pattern.gains[most] / usual if usual > 0 else 1.0
+        if share > 1 / DIM and pattern.trusted:
+            found[angle, most] = (
+                f"frame angle {angle} phase {most} (counted from 0) is {share - 1:.0%} brighter than the others of its "
+                "orientation, which is corrected: check the laser, and the exposure of that pattern"
             )
     return found
