@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu lint soak bench fuzz weights weights-new weights-large weights-sr weights-published wheel clean
+.PHONY: help install demo test test-slow test-gpu lint soak bench docs fuzz weights weights-new weights-large weights-sr weights-published wheel clean
 
 help: ## this list
 	@echo "rdl-live: make TARGET [ARGS=\"...\"]"
@@ -47,6 +47,9 @@ bench: $(READY) ## speed and quality against other programs and the hardware (AR
 		$(BIN)/python -m pip install --quiet -c constraints.txt -r benchmarks/requirements.txt; \
 	fi
 	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(READY) ## the documentation site: site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 fuzz: $(READY) ## break files at random: no reader may do more than complain (e.g. ARGS="--minutes 60")
 	$(BIN)/python -m tests.fuzz $(ARGS)
@@ -97,5 +100,5 @@ wheel: $(READY) ## build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation
 
 clean: ## remove .venv, builds and caches (no results)
-	rm -rf $(VENV) dist build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find rdl_live devices models tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -217,7 +217,7 @@ def _asked(network: nn.Module, relative: Evidence) -> nn.Module:
 def restored(network: nn.Module, case: Case, variant: Variant) -> Tensor:
     """Return the SR image (2y, 2x) of a case."""
     shape, read = (case.adu.shape[-2], case.adu.shape[-1]), case.scope.camera.read_noise_e
-    geometry = build_geometry(Otf.of(case.scope), case.patterns, shape)
+    geometry = build_geometry(Otf.of(case.scope), case.patterns, shape, factor=case.scope.pattern.sr_factor)
     transform = BandTransform(geometry, case.scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
     photons = to_photons(case.adu[None], case.scope.camera)

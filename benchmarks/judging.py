@@ -92,6 +92,7 @@ def measure(case: Case, steps: int, rates: Sequence[float] = (RATE,)) -> list[di
                 "share": share,
                 "steps": steps,
                 "training_cpu_s": round(took / len(rates), 1),
+                "cpu_s": round(time.process_time() - worked, 1),
                 "seconds": round(time.perf_counter() - start, 1),
             }
         )
@@ -190,21 +191,48 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the table of trainings for a page: one line each, sorted by kind and light."""
+    heads = (
+        *("specimen", "photons", "motion", "scheme", "wrong", "seed", "steps", "CPU s"),
+        *("true", "true, other field", "judged (95 %)", "holds", "standing", "written", "90 % intervals hold"),
+    )
+    lines = ["| " + " | ".join(heads) + " |", "| --- | ---: | --- | --- | --- |" + " ---: |" * 5 + " --- |" * 5]
+    for row in sorted(rows, key=lambda one: (one["kind"], one["photons"], one["motion"], one["trouble"])):
+        value, low, high = row["judged"]
+        known = value is not None
+        told = f"{value:.3f} ({low:.3f} to {high:.3f})" if known else "too small to compare"
+        holds = ("yes" if low <= row["true"] <= high else "**no**") if known else ""
+        cells = (
+            *(row["kind"], f"{row['photons']:g}", row["motion"], row["scheme"], row["trouble"], row["seed"]),
+            *(row["steps"], f"{row['training_cpu_s']:.0f}", f"{row['true']:.3f}", f"{row['true_other_field']:.3f}"),
+            *(told, holds, row["standing"], "yes" if row["written"] else ""),
+            f"{row['covered'][0]:.3f}, {row['covered'][1]:.3f}",
+        )
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Go on with the cases; return 1 where the judge was wrong too often."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judging", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="a line a case; gone on with")
     parser.add_argument("--steps", type=int, default=45, help="of each training (default 45)")
+    parser.add_argument(
+        "--round", type=int, default=1, metavar="N", help="other seeds, fields, microscopes (from 2 on)"
+    )
     parser.add_argument("--rates", type=float, nargs="+", default=[RATE], metavar="R", help="learning rates")
     parser.add_argument("--most", type=int, help="cases to do now")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth case from the Ith (0/1)")
+    parser.add_argument("--table", type=Path, metavar="FILE.md", help="write the trainings as a table there")
     parser.add_argument("--weights", nargs="+", metavar="W", help="judge these against the first; no training")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     first, count = (int(one) for one in options.part.split("/"))
     rows = _known(options.out)
-    done = {Case(**{name: row[name] for name in described(cases()[0])}).name for row in rows}
-    left = [one for one in cases()[first::count] if one.name not in done][: options.most]
+    wanted = cases(options.round)
+    done = {Case(**{name: row[name] for name in described(wanted[0]) if name in row}).name for row in rows}
+    left = [one for one in wanted[first::count] if one.name not in done][: options.most]
     for case in left:
         found = measure_known(case, options.weights) if options.weights else measure(case, options.steps, options.rates)
         rows += found
@@ -214,6 +242,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shown = ("rate", "weights", "true", "judged", "standing", "written")
             told = {key: row[key] for key in shown if key in row}
             print(json.dumps({"case": case.name, **told}), flush=True)
+    if options.table:
+        options.table.write_text(markdown([row for row in rows if "steps" in row]), encoding="utf-8")
     table = summary(rows)
     print(json.dumps(table, indent=2))
     right = (table["interval_holds_truth"] or 0) >= 0.9 and table["wrong_with_confidence"] <= len(rows) / 60

@@ -7,7 +7,7 @@ Fourier plane, seen through Goodman's OTF and a square pixel.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,51 @@ class Case:
     seed: int = 1
     size: int = 96
     times: int = 12
+    round: int = 1
+    """From 2 on, microscope, camera, density and speed are drawn for each case, see `Setting`."""
 
     @property
     def name(self) -> str:
         """Names the case in the table."""
         return "/".join(str(value) for value in asdict(self).values() if value != "")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a case is recorded with, and of."""
+
+    na: float = 1.42
+    pixel_um: float = 0.08
+    gain_e: float = GAIN_E
+    offset_adu: float = OFFSET_ADU
+    read_noise_e: float = READ_NOISE_E
+    density: float = 1.0
+    background: float = 0.0
+    haste: float = 1.0
+    """Its speed / that of `SPEEDS`."""
+    period_um: float = 0.2
+    angle_deg: float = 17.0
+    contrast: float = 0.8
+
+
+def setting(case: Case) -> Setting:
+    """Return what a case is recorded with: what the first round had, and drawn in the later ones."""
+    if case.round == 1:
+        return Setting()
+    rng = np.random.default_rng([case.round, case.seed, 0x5E7])
+    return Setting(
+        na=float(rng.uniform(1.3, 1.49)),
+        pixel_um=float(rng.uniform(0.065, 0.085)),
+        gain_e=float(rng.uniform(0.25, 0.9)),
+        offset_adu=float(rng.integers(80, 400)),
+        read_noise_e=float(rng.uniform(0.8, 1.8)),
+        density=float(rng.uniform(0.6, 1.7)),
+        background=float(rng.uniform(0, 0.2)),
+        haste=float(rng.uniform(0.6, 1.7)),
+        period_um=float(rng.uniform(0.19, 0.23)),
+        angle_deg=float(rng.uniform(0, 60)),
+        contrast=float(rng.uniform(0.6, 0.9)),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +100,30 @@ class Recorded:
     """(time, 2y, 2x) in the photons that the film's description gives."""
 
 
-def cases() -> list[Case]:
-    """Return all cases, in an order of which any beginning is a fair sample."""
+def cases(round_: int = 1) -> list[Case]:
+    """Return all cases of a round, in an order of which any beginning is a fair sample."""
+    return _first() if round_ == 1 else _later(round_)
+
+
+def _later(round_: int) -> list[Case]:
+    """Return the cases of a later round: no seed of an earlier one, and each motion with each scheme."""
+    seeds, found = count(1000 * round_), list[Case]()
+    for number, (kind, photons) in enumerate(product((*KNOWN, *UNKNOWN), (2.0, 5.0, 20.0))):
+        for turn, motion in enumerate(SPEEDS):
+            scheme = ("split", "tis")[(number + number // 3 + turn) % 2]
+            found.append(Case(kind, photons, motion, scheme, seed=next(seeds), round=round_))
+    for number, (trouble, (kind, photons)) in enumerate(
+        product(("gain", "fixed", "patterns"), (("rings", 5.0), ("mixed", 2.0), ("actin", 20.0)))
+    ):
+        scheme = ("split", "tis")[number % 2]
+        found.append(Case(kind, photons, "rest", scheme, trouble, seed=next(seeds), round=round_))
+    for number, (kind, photons) in enumerate(product(FOREIGN, (2.0, 5.0, 20.0))):
+        motion, scheme = ("slow", "split") if number % 2 else ("rest", "tis")
+        found.append(Case(kind, photons, motion, scheme, seed=next(seeds), round=round_))
+    return _balanced(found)
+
+
+def _first() -> list[Case]:
     ways = (("rest", "split"), ("slow", "tis"), ("fast", "split"))
     found = [
         Case(kind, photons, motion, scheme, seed=11 + number)
@@ -96,16 +158,21 @@ def _balanced(found: list[Case]) -> list[Case]:
 def _aspects(case: Case) -> list[tuple[Any, ...]]:
     """Return what is to come evenly."""
     kind, light, motion = ("kind", case.kind), ("light", case.photons), ("motion", case.motion)
-    return [kind, light, motion, ("trouble", case.trouble), (kind, light), (kind, motion), (light, motion)]
+    found = [kind, light, motion, ("trouble", case.trouble), (kind, light), (kind, motion), (light, motion)]
+    if case.round > 1:
+        found += [("scheme", case.scheme), (motion, case.scheme)]
+    return found
 
 
 def record(case: Case, *, seed: int | None = None, times: int | None = None) -> Recorded:
     """Record a case; with another seed another field of it."""
     make = _points if case.kind in FOREIGN else _simulated
     adu, truth, true = make(case, case.seed if seed is None else seed, times or case.times)
-    scope, factor = _scope(), 1.0
+    made_with = setting(case)
+    scope, factor = _scope(made_with), 1.0
     if case.trouble == "gain":
-        scope = scope.replace(camera={**scope.camera.model_dump(), "gain_e_per_adu": GAIN_E * WRONG_GAIN})
+        gain = made_with.gain_e * WRONG_GAIN
+        scope = scope.replace(camera={**scope.camera.model_dump(), "gain_e_per_adu": gain})
         factor = WRONG_GAIN
     if case.trouble == "patterns":
         patterns = PatternSet(
@@ -123,12 +190,16 @@ def record(case: Case, *, seed: int | None = None, times: int | None = None) -> 
     return Recorded(Film(case.name, scope, scope.channels[0], patterns, adu), factor * truth)
 
 
-def _scope() -> Microscope:
+def _scope(made_with: Setting) -> Microscope:
     return Microscope(
         name="judging",
-        optics=Optics(na=1.42, pixel_size_um=0.08),
+        optics=Optics(na=made_with.na, pixel_size_um=made_with.pixel_um),
         channels=(Channel(name="green", excitation_nm=488, emission_nm=525),),
-        camera=Camera(offset_adu=OFFSET_ADU, gain_e_per_adu=GAIN_E, read_noise_e=READ_NOISE_E),
+        camera=Camera(
+            offset_adu=made_with.offset_adu,
+            gain_e_per_adu=made_with.gain_e,
+            read_noise_e=made_with.read_noise_e,
+        ),
     )
 
 
@@ -136,13 +207,22 @@ _Made = tuple[NDArray[np.uint16], NDArray[np.float64], PatternSet]
 
 
 def _simulated(case: Case, seed: int, times: int) -> _Made:
-    shape, maps = (case.size, case.size), None
+    shape, maps, made_with = (case.size, case.size), None, setting(case)
     if case.trouble == "fixed":
-        uneven = torch.randn(shape, generator=torch.Generator().manual_seed(7)) * (FIXED_PATTERN_E / GAIN_E)
-        maps = CameraMaps(OFFSET_ADU + uneven, torch.full(shape, GAIN_E), torch.full(shape, READ_NOISE_E))
+        gain, turn = made_with.gain_e, 7 if case.round == 1 else case.seed
+        uneven = torch.randn(shape, generator=torch.Generator().manual_seed(turn)) * (FIXED_PATTERN_E / gain)
+        maps = CameraMaps(
+            made_with.offset_adu + uneven, torch.full(shape, gain), torch.full(shape, made_with.read_noise_e)
+        )
     made = simulate(
-        _scope(),
-        SpecimenSettings(kind=case.kind, seed=seed, speed_um_s=SPEEDS[case.motion]),
+        _scope(made_with),
+        SpecimenSettings(
+            kind=case.kind,
+            seed=seed,
+            speed_um_s=SPEEDS[case.motion] * made_with.haste,
+            density=made_with.density,
+            background=made_with.background,
+        ),
         photons=case.photons,
         shape=shape,
         time_points=times,
@@ -157,21 +237,27 @@ def _simulated(case: Case, seed: int, times: int) -> _Made:
 def _points(case: Case, seed: int, times: int) -> _Made:
     """Record fluorophores at exact positions; periodic, like the Fourier plane."""
     rng, noise = np.random.default_rng([seed, 5]), np.random.default_rng([seed, 6])
-    pixel, side, cutoff, period = 0.08, case.size, 2 * 1.42 / 0.525, 0.2
+    made_with = setting(case)
+    pixel, side, cutoff, period = made_with.pixel_um, case.size, 2 * made_with.na / 0.525, made_with.period_um
     length = side * pixel
     position = (_curves if case.kind == "points-curves" else _mesh)(rng, length)
     weight = rng.gamma(4, 0.25, len(position))
-    angles = np.deg2rad(17 + 60 * np.arange(3))
+    angles = np.deg2rad(made_with.angle_deg + 60 * np.arange(3))
     waves = np.stack([np.cos(angles), np.sin(angles)], 1) / period
     patterns = PatternSet.model_validate(
         {
             "patterns": [
-                {"kx": x, "ky": y, "phases_rad": [2 * np.pi * step / 3 + 0.4 for step in range(3)], "modulation": [0.8]}
+                {
+                    "kx": x,
+                    "ky": y,
+                    "phases_rad": [2 * np.pi * step / 3 + 0.4 for step in range(3)],
+                    "modulation": [made_with.contrast],
+                }
                 for x, y in waves
             ]
         }
     )
-    direction = rng.normal(size=(2,)) * SPEEDS[case.motion]
+    direction = rng.normal(size=(2,)) * SPEEDS[case.motion] * made_with.haste
     frames, truth = [], []
     for time in range(times):
         # Wrapped before the light is asked for: the Fourier plane brings back what leaves the field.
@@ -179,12 +265,12 @@ def _points(case: Case, seed: int, times: int) -> _Made:
         series = []
         for pattern, step in product(patterns, range(3)):
             turn = 2 * np.pi * (pattern.kx * at[:, 0] + pattern.ky * at[:, 1])
-            light = 1 + 0.8 * np.cos(turn + pattern.phases_rad[step])
+            light = 1 + made_with.contrast * np.cos(turn + pattern.phases_rad[step])
             series.append(_seen(at, weight * light, side, pixel, cutoff, pixel))
         expected = np.stack(series).reshape(3, 3, side, side).clip(0)
         scale = case.photons / expected.mean()
-        electrons = noise.poisson(scale * expected) + noise.normal(0, READ_NOISE_E, expected.shape)
-        frames.append((electrons / GAIN_E + OFFSET_ADU).round().clip(0, 65535).astype(np.uint16))
+        electrons = noise.poisson(scale * expected) + noise.normal(0, made_with.read_noise_e, expected.shape)
+        frames.append((electrons / made_with.gain_e + made_with.offset_adu).round().clip(0, 65535).astype(np.uint16))
         truth.append(scale * 4 * _seen(at, weight, 2 * side, pixel / 2, cutoff + 1 / period, 0.0))
     return np.stack(frames), np.stack(truth), patterns
 

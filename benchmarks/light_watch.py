@@ -103,15 +103,6 @@ class LightWatch:
                 self._differ(f"{one}, for {now - since:.2f} s", says, what)
                 self._wrong[one] = 0, now  # not told again at once
 
-    def dark_within(self, seconds: float) -> bool:
-        """Wait until the world is dark; return whether it was in time."""
-        deadline = time.perf_counter() + seconds
-        while time.perf_counter() < deadline:
-            if not self.light:
-                return True
-            time.sleep(EVERY_S)
-        return not self.light
-
     @property
     def light(self) -> Light:
         """Power of each line that reaches the sample now [percent]."""

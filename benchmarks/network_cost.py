@@ -104,7 +104,7 @@ def count_macs(network: nn.Module, call: Callable[[], object]) -> int:
 def shown_grid(size: int, sampling: float) -> tuple[int, int]:
     """Return the (y, x) of the images that our network is shown of `size` x `size` raw pixels of the benchmark."""
     scope = microscope()
-    geometry = build_geometry(Otf.of(scope), nominal_patterns(scope), (size, size))
+    geometry = build_geometry(Otf.of(scope), nominal_patterns(scope), (size, size), factor=scope.pattern.sr_factor)
     return working_grid(apodization(Apodization.OTF, geometry.radius(), geometry.cutoff), sampling)
 
 

@@ -115,7 +115,7 @@ def _panes(seconds: float, rate_hz: float) -> dict[str, Any]:
 
 def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: float) -> dict[str, Any]:
     """Be the demo; return the fields of `WindowRates`."""
-    from rdl_live.app.windows.application import qt_application
+    from rdl_live.app.windows.application import delete_windows, qt_application
     from rdl_live.app.windows.demo import DemoRequests, demo_session
     from rdl_live.view.common.memory import Memory
 
@@ -156,6 +156,8 @@ def _demo(how: str, seconds: float, denoise: str, exposure_ms: float, began: flo
         window.close()
     session.close()
     session.join(30)
+    if window is not None:
+        delete_windows(window)
     return {
         "how": how,
         "exposure_ms": exposure_ms,

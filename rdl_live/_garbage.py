@@ -6,9 +6,13 @@ crashes otherwise (seen: a window that a test had left was deleted in the middle
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 _collectors: list[Callable[[], None]] = []
+_passing_over = 0
+_lock = Lock()
 
 
 def collect() -> None:
@@ -28,3 +32,40 @@ def collect_here_again(collector: Callable[[], None]) -> None:
     """Ask that one no longer."""
     if collector in _collectors:
         _collectors.remove(collector)
+
+
+@contextmanager
+def passing_over_what_is_there() -> Iterator[None]:
+    """Leave out of collections what there is when the block begins, until the last of such blocks ends.
+
+    Some 270 000 objects stay as long as the program. Python looked through all of them in the middle of a live run,
+    which stopped every thread of it for 0.13 s: the images of several series came late.
+    """
+    global _passing_over
+    with _lock:
+        _passing_over += 1
+        gc.freeze()
+    try:
+        yield
+    finally:
+        with _lock:
+            _passing_over -= 1
+            if not _passing_over:
+                gc.unfreeze()
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load modules without looking for garbage.
+
+    Python looks through what there is whenever some hundred objects were made, and loading torch makes a million that
+    stay: a tenth of the time that a microscopist waits for the first image.
+    """
+    if not gc.isenabled():  # somebody loads already, or wants none
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -8,10 +8,7 @@ held not a byte more. With two heaps, and frames and images in pages of their ow
 """
 
 import ctypes
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 ARENAS = 2
 LARGE_BYTES = 512 * 1024
@@ -42,23 +39,6 @@ def keep() -> bool:
     them cost a fifth of the time at 1024 x 1024.
     """
     return few_arenas() and _told(_M_MMAP_MAX, 0) and _told(_M_TRIM_THRESHOLD, KEPT_BYTES)
-
-
-@contextmanager
-def loading() -> Iterator[None]:
-    """Load modules without looking for garbage.
-
-    Python looks through what there is whenever some hundred objects were made, and loading torch makes a million that
-    stay: a tenth of the time that a microscopist waits for the first image.
-    """
-    if not gc.isenabled():  # somebody loads already, or wants none
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _told(parameter: int, value: int) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 import rdl_live
-from rdl_live.optics.microscope import Camera, Channel, Microscope, Optics, PatternGeometry, PatternGuess
+from rdl_live.optics.microscope import Camera, Channel, Illumination, Microscope, Optics, PatternGeometry, PatternGuess
 
 FOLDER = Path(__file__).parents[1] / "configs"
 # The others are plans, which tests/acquire/test_plan.py reads.
@@ -25,7 +25,7 @@ def test_there_are_configs() -> None:
     assert {"demo", "template", "tirf-488"} <= {path.stem for path in CONFIGS}
 
 
-@pytest.mark.parametrize("part", [Microscope, Optics, Camera, Channel, PatternGeometry, PatternGuess])
+@pytest.mark.parametrize("part", [Microscope, Optics, Camera, Channel, Illumination, PatternGeometry, PatternGuess])
 def test_the_template_names_every_key(part: type[BaseModel], root: Path) -> None:
     text = (root / "configs" / "template.yaml").read_text(encoding="utf-8")
     keys = set(re.findall(r"^[#\s-]*(\w+):", text, flags=re.MULTILINE))

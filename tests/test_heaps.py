@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rdl_live._heaps import loading
+from rdl_live._garbage import loading
 
 HEAPS = """
 import ctypes, sys, threading

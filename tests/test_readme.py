@@ -1,99 +1,95 @@
-"""The README tells the truth: its blocks run in order, and its tables name every key there is.
+"""The README tells the truth: its blocks run in order; and tables of the reference name every key there is.
 
 Blocks marked `bash` and `python` run; a `yaml` block is saved under the name in its first line.
 Blocks of other languages (`bat`, or indented) are for reading.
 """
 
-import contextlib
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
-from typer.testing import CliRunner
 
 from rdl_live.cli import app
 from rdl_live.optics.hardware import Hardware
 from rdl_live.optics.microscope import Camera, Channel, Microscope, Optics, PatternGeometry, PatternGuess
+from tests.pages import ROOT, blocks_of, first_cells, run_page, text_of
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+README = ROOT / "README.md"
 
 SOMETIMES = {
     "patterns[].periods_um",
+    "patterns[].harmonics_trusted",
     "patterns[].harmonic_shifts_deg",
     "camera_measured",
     "patterns_from",
     "residual",
+    "illumination",
     "guards",
 }
 """Keys of the report that need an option, or a microscope file that lacks the gain."""
 
 
-def run_block(language: str, text: str) -> None:
-    """Run one block as a reader would, in the folder of now.
-
-    Each line that calls `rdl-live` runs in this process: what a process of its own costs (torch is loaded each time)
-    is not what the README promises, and that the installed command runs is tested with the wheel.
-    """
-    if language == "yaml":
-        Path(text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
-    elif language == "python":
-        exec(compile(text, "README.md", "exec"), {"__name__": "__main__"})
-    else:
-        for line in text.splitlines():
-            command = shlex.split(line, comments=True)
-            assert command[:1] == ["rdl-live"], f"{line!r} is no command of rdl-live: run it in a shell here"
-            outcome = CliRunner().invoke(app, command[1:], prog_name="rdl-live")
-            assert outcome.exit_code == 0, f"{line}\n{outcome.output}\n{outcome.exception!r}"
-
-
-def section(title: str) -> str:
-    """Return the text below a heading, up to the next of its rank."""
-    return README.partition(f"\n## {title}")[2].partition("\n## ")[0]
-
-
-def first_cells(title: str) -> set[str]:
-    """Return all names in the first column of a section's tables."""
-    cells = re.findall(r"^\| ([^|]+) \|", section(title), flags=re.MULTILINE)
-    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
-
-
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which all blocks have run, one after the other."""
+    """The folder in which all blocks of the README have run, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "configs", folder / "configs")  # "in the folder of the clone"
-    with contextlib.chdir(folder):
-        for language, text in BLOCKS:
-            if language in ("yaml", "bash", "python"):
-                run_block(language, text)
+    run_page(README, folder)
     return folder
 
 
+@pytest.fixture(scope="module")
+def began(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which all blocks of the first page have run."""
+    folder = tmp_path_factory.mktemp("start")
+    run_page("start.md", folder)
+    return folder
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
 def test_the_two_commands_come_first() -> None:
-    commands = re.findall(r"^(?: {4}|```).*$", README, flags=re.MULTILINE)[:2]
+    commands = re.findall(r"^(?: {4}|```).*$", README.read_text(encoding="utf-8"), flags=re.MULTILINE)[:2]
     assert [command.split("#")[0].strip() for command in commands] == ["make demo", "make test"]
 
 
 def test_there_is_something_to_run() -> None:
-    languages = [language for language, _ in BLOCKS]
-    assert languages == ["bat", "yaml", "bash", "python", "bash"]
+    assert [language for language, _ in blocks_of(README)] == ["bat", "yaml", "bash", "python"]
+    assert [language for language, _ in blocks_of("start.md")] == ["yaml", "bash", "python"]
+    assert [language for language, _ in blocks_of("want/my-microscope.md")] == ["bash"]
 
 
 def test_the_blocks_run_and_write_what_they_name(ran: Path) -> None:
     written = {path.name for path in ran.iterdir()}
+    assert {"M.yaml", "series.tif", "sr.tif", "report.json", "preview.png"} <= written
+
+
+def test_the_first_page_runs_and_writes_what_it_names(began: Path) -> None:
+    written = {path.name for path in began.iterdir()}
     assert {"M.yaml", "series.tif", "truth.tif", "sr.tif", "report.json", "preview.png"} <= written
-    assert {"cells.ome.zarr", "cells.ome.tif", "cells-sr.tif"} <= written
 
 
-def test_the_report_has_the_keys_of_the_table_and_no_others(ran: Path) -> None:
-    documented = set(re.findall(r"^\| `([^`]+)` \|", section("The report"), flags=re.MULTILINE))
-    report = json.loads((ran / "report.json").read_text(encoding="utf-8"))
+def test_the_page_of_the_microscope_runs_and_writes_what_it_names(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")  # "in the folder of the clone"
+    run_page("want/my-microscope.md", tmp_path)
+    assert {"cells.ome.zarr", "cells.ome.tif", "cells-sr.tif"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("page", ["want/my-file.md", "want/trust.md", "want/living-cells.md", "want/python.md"])
+def test_a_page_runs_after_the_first_one(began: Path, tmp_path: Path, page: str) -> None:
+    shutil.copytree(began, tmp_path, dirs_exist_ok=True)
+    run_page(page, tmp_path)
+    promised = {"want/my-file.md": {"denoised.tif"}, "want/living-cells.md": {"dim-sr.tif", "dim-sr-sigma.tif"}}
+    assert promised.get(page, set()) <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_report_has_the_keys_of_the_table_and_no_others(began: Path) -> None:
+    documented = set(re.findall(r"^\| `([^`]+)` \|", text_of("reference/report.md"), flags=re.MULTILINE))
+    report = json.loads((began / "report.json").read_text(encoding="utf-8"))
     found = {f"{key}[]" if isinstance(value, list) else key for key, value in report.items()}
     found |= {f"patterns[].{key}" for pattern in report["patterns"] for key in pattern}
     found |= {f"series[].{key}" for series in report["series"] for key in series}
@@ -113,17 +109,19 @@ def test_the_report_has_the_keys_of_the_table_and_no_others(ran: Path) -> None:
     ],
 )
 def test_the_table_names_every_key_of_the_microscope_file(prefix: str, part: type[BaseModel]) -> None:
-    documented = set(re.findall(r"`([\w.\[\]]+)`", section("The microscope file")))
+    documented = set(re.findall(r"`([\w.\[\]]+)`", text_of("reference/microscope-file.md")))
     parts = {"optics", "channels", "pattern", "camera"}  # these have a row for each of their keys
     missing = {f"{prefix}{name}" for name in part.model_fields if name not in parts} - documented
     assert not missing
 
 
 def test_the_table_names_every_part_of_the_hardware() -> None:
-    assert first_cells("Acquisition") - {"hardware"} == set(Hardware.model_fields)
+    assert set(first_cells("want/my-microscope.md")) - {"hardware", "configs/template.yaml"} == set(
+        Hardware.model_fields
+    )
 
 
 def test_the_table_names_every_verb() -> None:
-    documented = {name.split()[1] for name in first_cells("The command")}
+    documented = {name.split()[1] for name in first_cells("reference/command.md")}
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert documented == verbs | {str(group.name) for group in app.registered_groups}

@@ -177,6 +177,7 @@ class Devices:
     def move_xy(self, x_um: float, y_um: float) -> None:
         """Move the stage, wait, and check where it rests."""
         label = self._role("stage", self.hardware.stage)
+        self._check_travel(label, x_um=x_um, y_um=y_um)
         with asking(label, f"position ({x_um:g}, {y_um:g}) um"):
             self.core.setXYPosition(label, x_um, y_um)
             self.core.waitForDevice(label)
@@ -187,12 +188,17 @@ class Devices:
     def move_z(self, z_um: float) -> None:
         """Move the focus, wait, and check where it rests."""
         label = self._role("focus", self.hardware.focus)
+        self._check_travel(label, z_um=z_um)
         with asking(label, f"position {z_um:g} um"):
             self.core.setPosition(label, z_um)
             self.core.waitForDevice(label)
             found = self.core.getPosition(label)
         if abs(found - z_um) > FOCUS_UM:
             raise DeviceError(f"{label}: was sent to {z_um:g} um but is at {found:g} um")
+
+    def _check_travel(self, label: str, **places_um: float) -> None:
+        if beyond := self.hardware.travel.beyond(**places_um):
+            raise DeviceError(f"{label}: {beyond}; choose a place inside, or change the limits in the microscope file")
 
     def focus_um(self) -> float:
         """Return where the focus is [um]."""

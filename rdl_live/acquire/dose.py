@@ -107,8 +107,10 @@ class DoseMeter:
             fields: from `fields_of_view`; by default no two overlap.
         """
         self._full = [light_of(microscope, name).full_irradiance_w_cm2 for name in channels]
-        self._fields = fields
+        self._channels, self._fields = channels, fields
         self._dose: dict[int, float] = defaultdict(float)
+        self._colours: dict[tuple[int, int], float] = defaultdict(float)
+        """By position and channel."""
 
     def count(self, tag: FrameTag) -> None:
         """Count one exposure; a missing frame was exposed like any other."""
@@ -119,6 +121,7 @@ class DoseMeter:
         dose = full * 1e-2 * percent * 1e-3 * exposure_ms
         for position in [tag.position] if self._fields is None else self._fields[tag.position]:
             self._dose[position] += dose
+            self._colours[position, tag.channel] += dose
 
     @property
     def j_cm2(self) -> float | None:
@@ -126,6 +129,15 @@ class DoseMeter:
         if any(full is None for full in self._full):
             return None
         return max(list(self._dose.values()), default=0.0)
+
+    @property
+    def colours_j_cm2(self) -> dict[str, float | None]:
+        """Dose of each channel on the field of view that had most of it; None where the file gives no irradiance."""
+        found: dict[str, float | None] = {}
+        for number, (name, full) in enumerate(zip(self._channels, self._full, strict=True)):
+            doses = [dose for (_, channel), dose in list(self._colours.items()) if channel == number]
+            found[name] = None if full is None else max(doses, default=0.0)
+        return found
 
 
 def _exceeds(dose: float, limit: float) -> bool:

@@ -91,8 +91,9 @@ class PatternCheck:
         window_y, window_x = _window(shape[0]), _window(shape[1])
         waves_x = [window_x * np.exp(-2j * math.pi * p.kx * x) for p in patterns]
         self._waves_y = np.stack([window_y * np.exp(-2j * math.pi * p.ky * y) for p in patterns])  # (o, y)
-        # Real and imaginary parts side by side: one product of real numbers a frame.
-        self._waves_x = np.concatenate([np.stack([w.real, w.imag], 1) for w in waves_x], 1).astype(np.float32)
+        # Real and imaginary parts side by side, and ones for the sum: one product of real numbers a frame.
+        columns = [column for wave in waves_x for column in (wave.real, wave.imag)]
+        self._waves_x = np.stack([*columns, np.ones(shape[1])], 1).astype(np.float32)
         self._dark = self._waves_y.sum(1) * np.array([w.sum() for w in waves_x])
         self._before: tuple[Hashable, Complexes] | None = None
         self._light_share = float((window_y**2).mean() * (window_x**2).mean())
@@ -103,9 +104,9 @@ class PatternCheck:
         # In small pieces: for large ones BLAS calls its threads, which costs a hundred times what they save.
         step = max(PIECE_PX // frame.shape[1], 1)
         pieces = [counts[top : top + step] @ self._waves_x for top in range(0, frame.shape[0], step)]
-        rows = np.concatenate(pieces).astype(np.float64).reshape(frame.shape[0], -1, 2)  # (y, o, re/im)
-        found = np.einsum("oy,yo->o", self._waves_y, rows[..., 0] + 1j * rows[..., 1])
-        photons = (float(counts.sum(dtype=np.float64)) - self._offset * counts.size) * self._gain
+        rows = np.concatenate(pieces).astype(np.float64)  # (y, re and im of each orientation, sum)
+        found = np.einsum("oy,yo->o", self._waves_y, rows[:, :-1:2] + 1j * rows[:, 1:-1:2])
+        photons = (float(rows[:, -1].sum()) - self._offset * counts.size) * self._gain
         return (found - self._offset * self._dark) * self._gain, max(photons, 1.0)
 
     def judge(self, measured: Sequence[Sequence[Measured]], place: Hashable = None) -> Verdict:

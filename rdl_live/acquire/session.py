@@ -165,6 +165,11 @@ class Acquisition:
         """Light so far on the field of view that had most, all colours together [J/cm2]; None if it is not known."""
         return self._dose.j_cm2
 
+    @property
+    def doses_j_cm2(self) -> dict[str, float | None]:
+        """The same for each channel of the plan."""
+        return self._dose.colours_j_cm2
+
     def nominal(self, channel: str) -> PatternSet | None:
         """Return the stripes to be expected in the images of a channel, for the region in use; None where unknown."""
         return self._made.nominal(channel)

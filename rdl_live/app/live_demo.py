@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 REPORT, PREVIEW = "report.json", "preview.png"
 SHORTEST_MS = 10.0
 """Exposure of a raw frame; with the readout of 256 rows, 89 frames and 9.9 images a second."""
+SCOPE, TIRF_SCOPE = "demo.yaml", "demo-tirf.yaml"
+"""Microscope files of the demo, without and with illuminations."""
+LINE = "488"
+"""Name of the colour that is shown, and its laser line."""
 PHOTONS_PER_MS = 10.0
 """What the simulated dye gives at full power, per pixel and ms (World, PhotonsPerPixelPerMs_488)."""
 SMALLEST, LARGEST = 64, 512
@@ -54,6 +58,8 @@ CAMERA = "scmos"
 """The camera of the demo where nothing is said: uneven pixels, as real ones have."""
 PHOTONS = 5.0
 """Mean photons per raw pixel and frame where nothing is said: the light that the program is made for."""
+CELL_UM = 1.5
+"""Thickness of the cells where they are lit in several ways, as `demo-tirf.cfg` has it."""
 SLACK = 1.25
 """A computer that cannot keep pace is stopped after so many times the time asked for."""
 
@@ -77,6 +83,18 @@ class DemoSettings:
     """One of `CAMERAS`."""
     modality: str = DEFAULT_MODALITY
     """What is taken: series of patterns, or `SINGLE_FRAME`."""
+    illumination: str = ""
+    """Names of illuminations of `TIRF_SCOPE`, separated by commas, one after the other; "": the usual demo."""
+
+    @property
+    def illuminations(self) -> tuple[str, ...]:
+        """Names of channels, one for each illumination."""
+        return tuple(f"{LINE} {one.strip()}" for one in self.illumination.split(",") if one.strip())
+
+    @property
+    def scope_file(self) -> str:
+        """The microscope that is shown."""
+        return TIRF_SCOPE if self.illumination else SCOPE
 
     @property
     def single(self) -> bool:
@@ -94,6 +112,8 @@ class DemoSettings:
             raise ConfigError(f"--specimen {self.specimen!r}: there is no such kind; choose {', '.join(kind_names())}")
         if self.camera not in CAMERAS:
             raise ConfigError(f"--camera {self.camera!r}: there is no such camera; choose {', '.join(CAMERAS)}")
+        if self.illumination:
+            self._check_illuminations()
         if not SMALLEST <= self.size <= LARGEST:
             raise ConfigError(
                 f"--size {self.size}: choose {SMALLEST} to {LARGEST} pixels; the simulated SLM covers no more"
@@ -103,6 +123,18 @@ class DemoSettings:
         if not 0 < self.seconds <= 24 * 3600:
             raise ConfigError(f"--seconds {self.seconds:g}: choose more than 0 and at most a day")
 
+    def _check_illuminations(self) -> None:
+        known = [one.name for one in load_microscope(config_file(TIRF_SCOPE)).channels if one.name.startswith(LINE)]
+        names = [name.removeprefix(f"{LINE} ") for name in known]
+        asked = self.illuminations
+        if not asked or not set(asked) <= set(known) or len(set(asked)) < len(asked):
+            raise ConfigError(
+                f"--illumination {self.illumination!r}: name one or several of {', '.join(names)}, each once, "
+                "separated by commas"
+            )
+        if self.single:
+            raise ConfigError(f"--illumination is that of stripes; leave out --modality {SINGLE_FRAME}")
+
 
 def usual_denoiser(modality: str | None) -> str:
     """Return the weights that a demo takes where nothing is said."""
@@ -111,12 +143,16 @@ def usual_denoiser(modality: str | None) -> str:
 
 def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
     """Return the plan: full frames in the middle of the chip for the time asked for, light as asked for."""
-    channel = microscope.channels[0]
+    names = settings.illuminations or (microscope.channels[0].name,)
     full = PHOTONS_PER_MS * SHORTEST_MS
-    exposure_ms = SHORTEST_MS * max(1.0, settings.photons / full)
-    power = 100.0 * min(1.0, settings.photons / full)
+    channels, exposures_ms = [], []
+    for name in names:
+        needed = settings.photons / full / lit_share(microscope, name)
+        exposures_ms.append(SHORTEST_MS * max(1.0, needed))
+        power = 100.0 * min(1.0, needed)
+        channels.append(PlanChannel(name=name, power_percent=power, exposure_ms=exposures_ms[-1]))
     readout_ms = microscope.hardware.camera.readout_ms if microscope.hardware else 0.0
-    frame_s = 1e-3 * (exposure_ms + readout_ms)
+    frame_s = 1e-3 * sum(one + readout_ms for one in exposures_ms)
     series_s = microscope.pattern.frames * frame_s
     if settings.single:
         series_s = frame_s + (series_s + BETWEEN_S) / CHECK_EVERY
@@ -125,10 +161,20 @@ def demo_plan(microscope: Microscope, settings: DemoSettings) -> Plan:
         name="demo",
         modality=SINGLE_FRAME if settings.single else None,
         check_every=CHECK_EVERY,
-        channels=(PlanChannel(name=channel.name, power_percent=power, exposure_ms=exposure_ms),),
+        channels=tuple(channels),
         time=TimePlan(points=max(1, round(settings.seconds / series_s))),
         roi=Region(x=corner, y=corner, width=settings.size, height=settings.size),
     )
+
+
+def lit_share(microscope: Microscope, channel: str) -> float:
+    """Return the share of the specimen's light that a channel of the demo sees: TIRF leaves most of a cell dark."""
+    from rdl_devices.sim.penetration import share_of
+
+    one = microscope.channel(channel)
+    if one.illumination is None:
+        return 1.0
+    return share_of(microscope.incidence(one), CELL_UM)
 
 
 def chip_region(roi: Region | None) -> "ChipRegion":
@@ -162,7 +208,7 @@ class Demo:
         """
         settings.check()
         self.settings = settings
-        self.microscope = load_microscope(config_file("demo.yaml"))
+        self.microscope = load_microscope(config_file(settings.scope_file))
         try:
             settings.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -180,6 +226,8 @@ class Demo:
         )
         self._overdue = False
         self._truth: TruthWatch | None = None
+        self._latest: dict[str, Result] = {}
+        """Of each channel."""
 
     def stop_if_overdue(self) -> None:
         """Stop a run that takes much longer than it was asked to."""
@@ -202,6 +250,8 @@ class Demo:
         report = demo_report(outcome, self.settings)
         report["checks"] = [one.record() for one in getattr(self.run, "checks", [])]
         report["truth"] = self._errors()
+        if self.settings.illumination:
+            report["illuminations"] = self._illuminations(outcome)
         if self._overdue:
             report["warnings"].append(
                 f"this computer could not keep the camera's pace: {outcome.raw_fps:.0f} raw frames a second came, and "
@@ -215,11 +265,10 @@ class Demo:
     def _prepare(self, core: "CMMCorePlus") -> None:
         from rdl_devices.sim import world_of  # loads torch
 
-        name = self.microscope.channels[0].name
         wishes = {
             "Refresh_ms": REFRESH_MS,
-            f"Specimen_{name}": self.settings.specimen,
-            f"SpecimenSeed_{name}": self.settings.seed,
+            f"Specimen_{LINE}": self.settings.specimen,
+            f"SpecimenSeed_{LINE}": self.settings.seed,
         }
         for what, value in wishes.items():
             if value is not None:
@@ -229,6 +278,7 @@ class Demo:
 
     def _see(self, result: Result) -> None:
         """In the pipeline's thread."""
+        self._latest[result.channel] = result
         if self._truth is not None:
             self._truth(result)
 
@@ -238,7 +288,42 @@ class Demo:
         errors = {f"error_{name}": found.get(name) for name in ("widefield", "sim", "denoised", "sr")}
         return {**{name: None if error is None else round(error, 4) for name, error in errors.items()}, "series": count}
 
+    def _illuminations(self, outcome: LiveOutcome) -> dict[str, Any]:
+        """Return of every illumination how it enters the sample, its dose, and the errors of its images."""
+        found = {}
+        for name in self.settings.illuminations:
+            lit, latest = self.microscope.incidence(self.microscope.channel(name)), self._latest.get(name)
+            errors = {} if self._truth is None else self._truth.errors_of(name)
+            found[name] = {
+                **({} if lit is None else lit.record()),
+                "dose_j_cm2": outcome.doses_j_cm2.get(name),
+                "photons_per_pixel": None if latest is None else latest.quality.photons_per_pixel,
+                "errors": {image: round(error, 4) for image, error in errors.items()},
+            }
+        return found
+
+    def _side_by_side(self) -> None:
+        """Write widefield, super-resolved and denoised image of each illumination, with what it is."""
+        panels = []
+        for name in self.settings.illuminations:
+            lit, result = self.microscope.incidence(self.microscope.channel(name)), self._latest.get(name)
+            if result is None or lit is None:
+                continue
+            depth = "whole cell" if lit.depth_um is None else f"to {lit.depth_um:.2g} um"
+            panels.append((f"{name}, {depth}: widefield", result.widefield.cpu().numpy()))
+            for image, title in (("sim", "SIM"), ("denoised", "denoised")):
+                if image in result.images:
+                    panels.append((f"{name}: {title}", result.images[image].cpu().numpy()))
+        if panels:
+            rows, columns = panels[0][1].shape
+            pixel_um = self.microscope.optics.pixel_size_um
+            with atomic_write(self.settings.out / PREVIEW, self.settings.overwrite) as path:
+                save_preview(path, panels, (rows * pixel_um, columns * pixel_um))
+
     def _picture(self, outcome: LiveOutcome) -> None:
+        if self.settings.illumination:
+            self._side_by_side()
+            return
         truth: Truth | None = None if self._truth is None else self._truth.latest
         latest = outcome.stats.latest if truth is None else truth.result
         if latest is None:

@@ -3,29 +3,32 @@
 import os
 import sys
 
-import typer
-from rich.console import Console
-
+from rdl_live._garbage import loading
 from rdl_live._version import __version__
-from rdl_live.cli._acquire import acquire
-from rdl_live.cli._assess import assess
-from rdl_live.cli._calibrate import calibrate
-from rdl_live.cli._compare import compare
-from rdl_live.cli._data import data
-from rdl_live.cli._demo import demo
-from rdl_live.cli._doctor import doctor
-from rdl_live.cli._estimate import estimate
-from rdl_live.cli._live import live
-from rdl_live.cli._models import models
-from rdl_live.cli._open import open_
-from rdl_live.cli._options import Verbs
-from rdl_live.cli._reconstruct import reconstruct
-from rdl_live.cli._recording import export, recover, verify
-from rdl_live.cli._restore import restore
-from rdl_live.cli._simulate import simulate
-from rdl_live.cli._terminal import lasting_streams
-from rdl_live.cli._train import train
 from rdl_live.errors import RdlError
+
+with loading():
+    import typer
+    from rich.console import Console
+
+    from rdl_live.cli._acquire import acquire
+    from rdl_live.cli._assess import assess
+    from rdl_live.cli._calibrate import calibrate
+    from rdl_live.cli._compare import compare
+    from rdl_live.cli._data import data
+    from rdl_live.cli._demo import demo
+    from rdl_live.cli._doctor import doctor
+    from rdl_live.cli._estimate import estimate
+    from rdl_live.cli._live import live
+    from rdl_live.cli._models import models
+    from rdl_live.cli._open import open_
+    from rdl_live.cli._options import Verbs
+    from rdl_live.cli._reconstruct import reconstruct
+    from rdl_live.cli._recording import export, recover, verify
+    from rdl_live.cli._restore import restore
+    from rdl_live.cli._simulate import simulate
+    from rdl_live.cli._terminal import lasting_streams
+    from rdl_live.cli._train import train
 
 USER_ERROR = 2
 """Exit code of everything that the user can mend."""

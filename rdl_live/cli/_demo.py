@@ -46,6 +46,12 @@ def demo(
         str | None,
         typer.Option(metavar="2d-sim|single-frame", help="What to acquire: SIM series (by default), or single frames."),
     ] = None,
+    illumination: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES", help="Of cells with depth, one after the other: from TIRF, GI and widefield, as TIRF,GI."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -54,7 +60,9 @@ def demo(
     and super-resolves while it runs. DIR then holds raw.ome.zarr, sr.ome.zarr, preview.png (raw, widefield,
     super-resolved and the true specimen side by side) and report.json, with each image's error against the truth.
     With --modality single-frame a network super-resolves each frame in even light, and a SIM series now and then
-    (checks.ome.zarr) says whether it agrees with SIM. Ctrl-C stops it early; what was taken until then is kept. The
+    (checks.ome.zarr) says whether it agrees with SIM. With --illumination the cells are 1.5 um thick, and are
+    lit by evanescent light (TIRF), by a thin sheet along the coverslip (GI) or through (widefield), side by side.
+    Ctrl-C stops it early; what was taken until then is kept. The
     exit code is 1 if no image was made.
 
     Examples:
@@ -62,6 +70,8 @@ def demo(
         rdl-live demo
 
         rdl-live demo --headless --seconds 30 --photons 20 --out dim
+
+        rdl-live demo --illumination TIRF,GI
     """
     console = Console(stderr=True, highlight=False)
     if not headless and seconds is None and out is None:
@@ -69,7 +79,7 @@ def demo(
 
         reason = no_screen()
         if reason is None:
-            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality))
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality, illumination))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
     from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings, usual_denoiser
@@ -88,6 +98,7 @@ def demo(
         overwrite,
         CAMERA if camera is None else camera,
         DEFAULT_MODALITY if modality is None else modality,
+        illumination or "",
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
@@ -116,6 +127,10 @@ def demo(
             if report["truth"][name] is not None
         )
         result.print(f"error against the true specimen (0 is perfect): {errors}", markup=False, soft_wrap=True)
+    for name, lit in report.get("illuminations", {}).items():
+        dose = "" if lit["dose_j_cm2"] is None else f", {lit['dose_j_cm2']:.3g} J/cm2"
+        depth = "through the whole cell" if lit["depth_um"] is None else f"light to {lit['depth_um']:.2g} um"
+        result.print(f"{name}: incidence NA {lit['incidence_na']:g}, {depth}{dose}", markup=False, soft_wrap=True)
     if report["sr_frames"]:
         result.print(f"the picture is {out / 'preview.png'}", markup=False, soft_wrap=True)
     if signal.SIGINT in signals:
@@ -143,13 +158,14 @@ def _window(
     seed: int | None,
     camera: str | None,
     modality: str | None,
+    illumination: str | None,
 ) -> int:
     """Show the window, and return the exit code."""
     from rdl_live.app.windows.demo import DEMO, DemoRequests, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality)
+    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality, illumination)
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

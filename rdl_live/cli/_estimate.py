@@ -70,7 +70,7 @@ def estimate(
         seconds = {name: round(value, 6) for name, value in run.watch.seconds.items()}
         record = {
             "patterns": pattern_records(found),
-            **run.channel_facts(),
+            **run.channel_facts(found),
             **run.facts(),
             "seconds": seconds,
             "warnings": warnings,

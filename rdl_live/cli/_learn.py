@@ -123,12 +123,13 @@ def verb(scheme: str) -> Callable[..., None]:
 
         from rdl_live.app.device import choose_device
         from rdl_live.files.raw import said
-        from rdl_live.train.loop.outputs import Outputs, check_outputs
+        from rdl_live.train.loop.outputs import Outputs, check_free, check_outputs
         from rdl_live.train.loop.processes import check_alone
 
         check_alone()
         torch.set_num_threads(threads)
         # Before minutes are spent on finding patterns.
+        check_free(Outputs(out))
         check_outputs(Outputs(out), resume=resume, overwrite=overwrite)
         chosen = choose_device(device)
         common = {

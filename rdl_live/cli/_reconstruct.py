@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.cli._options import (
     Channel,
     Device,
@@ -38,13 +39,19 @@ def reconstruct(
     preview: Annotated[
         Path | None, typer.Option(metavar="P.png", help="Also write a picture: raw, widefield, super-resolved.")
     ] = None,
-    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = "none",
+    denoise: Annotated[str, typer.Option(metavar="NAME", help="Denoiser: none, rdl, or a weight file.")] = NO_DENOISER,
     memory: Annotated[
-        float,
+        float | None,
         typer.Option(
-            metavar="N", min=1, max=64, help="With a denoiser: where nothing moves, use up to N series of a time-lapse."
+            metavar="N",
+            min=1,
+            max=64,
+            help="With a denoiser: where nothing changes, use up to N series of a time-lapse (6 by default).",
         ),
-    ] = 1.0,
+    ] = None,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Denoise each series of a time-lapse by itself, as --memory 1 does.")
+    ] = False,
     device: Device = "auto",
     channel: Channel = None,
     patterns: PatternsFrom = None,
@@ -108,11 +115,13 @@ def reconstruct(
         notch = None if attenuation is None else Attenuation(strength=attenuation)
     except ValueError as error:
         raise ConfigError(f"--attenuation {attenuation}: must be at least 0 and below 1 (0.9 is usual)") from error
+    if no_memory and memory is not None:
+        raise ConfigError(f"--memory {memory:g} and --no-memory exclude each other; leave one of them out")
     options = Options(
         channel=channel,
         reading=said(position=position, order=order, planes=planes, tiles=tiles),
         denoise=denoise,
-        memory=memory,
+        memory=1.0 if no_memory else memory,
         patterns=patterns,
         wiener=wiener,
         apodization=Apodization(apodization),

@@ -297,6 +297,7 @@ def _train(
             overwrite=overwrite,
             watch=watch,
             board=tensorboard,
+            notify=lambda text: progress.console.print(text, markup=False, soft_wrap=True),
         )
     error = card.scores["held_out"]
     Console(highlight=False).print(

@@ -119,6 +119,7 @@ def run_training(
             watch=watch,
             processes=processes,
             board=tensorboard,
+            notify=lambda text: progress.console.print(text, markup=False, soft_wrap=True),
         )
         leads = processes.leads
     if leads:

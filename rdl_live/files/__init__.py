@@ -6,7 +6,7 @@ from rdl_live.files.frame_checks import check_frames, saturated_fraction
 from rdl_live.files.microscope_file import load_microscope
 from rdl_live.files.outputs import atomic_write, check_output
 from rdl_live.files.raw import RawRecording, RawRequest, SeriesIndex, open_raw
-from rdl_live.files.raw_tiff import RawWriter, write_raw
+from rdl_live.files.raw_tiff import RawWriter
 from rdl_live.files.sr_tiff import SrWriter, read_provenance
 from rdl_live.files.volumes import VolumeRecording, VolumeWriter, open_volumes
 
@@ -31,5 +31,4 @@ __all__ = [
     "read_provenance",
     "saturated_fraction",
     "write_otf",
-    "write_raw",
 ]

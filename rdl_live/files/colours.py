@@ -46,45 +46,63 @@ def match(label: ChannelLabel, channels: Sequence[Channel]) -> Channel | None:
     lit = _nearest(label.excitation_nm, channels, "excitation_nm", _EXCITATION_NM)
     seen = _nearest(label.emission_nm, channels, "emission_nm", _EMISSION_NM)
     # DeltaVision files and others keep the laser's wavelength where that of the emission should be.
-    if seen is None and label.excitation_nm is None:
+    if not seen and label.excitation_nm is None:
         seen = _nearest(label.emission_nm, channels, "excitation_nm", _EXCITATION_NM)
-    found = list(dict.fromkeys(one.name for one in (named, lit, seen) if one is not None))
-    if len(found) > 1:
+    said = [one for one in (named, lit, seen) if one]
+    both = [channel for channel in channels if said and all(channel in one for one in said)]
+    if said and not both:
+        found = list(dict.fromkeys(one[0].name for one in said))
         raise DataError(
             f"a channel of the file is {label}: by its name or wavelengths it is both {' and '.join(found)} of the "
             "microscope file; correct one of them"
         )
-    return named or lit or seen
+    # Several illuminations of one colour have the same wavelengths: then a name must say which.
+    return both[0] if len(both) == 1 else None
 
 
-def _by_name(name: str, channels: Sequence[Channel]) -> Channel | None:
+def _by_name(name: str, channels: Sequence[Channel]) -> list[Channel]:
     plain = name.strip().lower()
     for channel in channels:
         if channel.name.strip().lower() == plain:
-            return channel
+            return [channel]
     numbers = {float(number) for number in _NUMBER.findall(plain)}
-    found = {
-        one.name: one
+    found = [
+        one
         for number in numbers
         for one in (
-            _nearest(number, channels, "excitation_nm", _EXCITATION_NM),
+            *_nearest(number, channels, "excitation_nm", _EXCITATION_NM),
             *(channel for channel in channels if number in {float(n) for n in _NUMBER.findall(channel.name)}),
         )
-        if one is not None
-    }
+    ]
     if not found:
         dyes = [nm for dye, nm in _DYES_NM.items() if re.search(rf"\b{dye}\b", plain)]
-        found = {one.name: one for nm in dyes if (one := _nearest(nm, channels, "emission_nm", _EMISSION_NM))}
+        found = [one for nm in dyes for one in _nearest(nm, channels, "emission_nm", _EMISSION_NM)]
     if not found:
-        found = {one.name: one for nm in numbers if (one := _nearest(nm, channels, "emission_nm", _EMISSION_NM))}
-    return next(iter(found.values())) if len(found) == 1 else None
+        found = [one for nm in numbers for one in _nearest(nm, channels, "emission_nm", _EMISSION_NM)]
+    if len({(one.excitation_nm, one.emission_nm) for one in found}) > 1:
+        return []
+    lit = [
+        one
+        for one in found
+        if one.illumination and re.search(rf"\b{re.escape(one.illumination.name.lower())}\b", plain)
+    ]
+    return lit or found
 
 
-def _nearest(nm: float | None, channels: Sequence[Channel], what: str, tolerance: float) -> Channel | None:
+def _nearest(nm: float | None, channels: Sequence[Channel], what: str, tolerance: float) -> list[Channel]:
+    """Return the channels of the nearest wavelength: several only where these are illuminations of one colour."""
     if nm is None:
-        return None
-    near = sorted(channels, key=lambda channel: abs(getattr(channel, what) - nm))
-    return near[0] if near and abs(getattr(near[0], what) - nm) <= tolerance else None
+        return []
+    near = min(channels, key=lambda channel: abs(getattr(channel, what) - nm), default=None)
+    if near is None or abs(getattr(near, what) - nm) > tolerance:
+        return []
+    return [near, *(one for one in channels if one is not near and _same_colour(one, near))]
+
+
+def _same_colour(one: Channel, other: Channel) -> bool:
+    """Whether two channels are illuminations of one colour."""
+    lit = one.illumination is not None and other.illumination is not None
+    return lit and (one.excitation_nm, one.emission_nm) == (other.excitation_nm, other.emission_nm)
 
 
 def says_something(label: ChannelLabel) -> bool:

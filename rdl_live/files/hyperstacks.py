@@ -1,7 +1,6 @@
 """Images and stacks of any microscope, (time, channel, z, y, x): read plane by plane, written plane by plane."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,14 +187,3 @@ class HyperStackWriter(OmeTiffFile):
         if not np.isfinite(array).all():
             raise DataError("the restored image has NaN or infinite values, which are never saved")
         self._pages.write(as_pages(array, (len(array), *self._plane), np.dtype(np.float32), "image"))
-
-
-@contextmanager
-def written(writers: Sequence[HyperStackWriter]) -> Iterator[None]:
-    """Put several files in place together when the block ends well, and none of them otherwise."""
-    from contextlib import ExitStack
-
-    with ExitStack() as opened:
-        for one in writers:
-            opened.enter_context(one)
-        yield

@@ -7,7 +7,7 @@ and time points can be appended.
 tifffile reads the file as (T, angle, phase, y, x), or (T, phase, angle, y, x).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,45 +97,3 @@ class RawWriter(OmeTiffFile):
             raise ValueError(f"series of shape {array.shape}, {self._shape} was announced")
         ordered = array if self._phase_fastest else array.swapaxes(0, 1)
         self._pages.write(as_pages(ordered, ordered.shape, self._dtype, "series"))
-
-
-def write_raw(
-    path: str | Path,
-    series: Iterable[npt.ArrayLike],
-    geometry: UnitGeometry,
-    pixel_size_um: float,
-    *,
-    channel_name: str = "channel 0",
-    dtype: npt.DTypeLike = np.uint16,
-    provenance: Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    excitation_nm: float | None = None,
-    emission_nm: float | None = None,
-) -> None:
-    """Write series (angle, phase, y, x), such as an array (T, A, P, Y, X) or a generator, to OME-TIFF.
-
-    The arguments are those of `RawWriter`.
-
-    Raises:
-        OutputError: as `RawWriter`, or no series at all.
-        ValueError: as `RawWriter`.
-    """
-    times = len(series) if isinstance(series, np.ndarray | list | tuple) else None
-    rest = iter(series)
-    first = np.asarray(next(rest, np.empty((0, 0, 0, 0))))
-    with RawWriter(
-        path,
-        (times, *first.shape[-2:]),
-        geometry,
-        pixel_size_um,
-        channel_name=channel_name,
-        dtype=dtype,
-        provenance=provenance,
-        overwrite=overwrite,
-        excitation_nm=excitation_nm,
-        emission_nm=emission_nm,
-    ) as writer:
-        if first.size:
-            writer.write(first)
-        for one in rest:
-            writer.write(one)

@@ -8,7 +8,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import zarr
 
 from rdl_live.errors import DataError
 from rdl_live.files._guard import naming, reading
@@ -165,6 +164,8 @@ def _opened(path: Path, folder: Path, attributes: dict[str, Any]) -> RawFile:
     scale = _Multiscale(attributes)
     array_folder = folder / scale.dataset if scale.dataset else folder
     codec, shards = _known_codec(array_folder)
+    import zarr  # a fifth of a second, which only those wait for who open one
+
     array = zarr.open_array(str(array_folder), mode="r")
     axes, notes, letters = _leading_axes(array, scale)
     _check(array)

@@ -62,6 +62,32 @@ class WatchdogRole(Description):
     """Time between two beats [s]; a third of the hardware's own time-out, or less."""
 
 
+class Travel(Description):
+    """How far stage and focus may go; drives have limits of their own besides."""
+
+    x_um: tuple[float, float] | None = None
+    y_um: tuple[float, float] | None = None
+    z_um: tuple[float, float] | None = None
+    """Lowest and highest position [um]; None: as far as the drive goes."""
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Self:
+        for axis in ("x_um", "y_um", "z_um"):
+            limits = getattr(self, axis)
+            if limits is not None and not limits[0] < limits[1]:
+                raise ValueError(f"hardware.travel.{axis}: {list(limits)}: give the lower limit first, then the higher")
+        return self
+
+    def beyond(self, **places_um: float) -> str:
+        """Say which of the places ("x_um", ...) lies outside; "" where none does."""
+        for axis, place in places_um.items():
+            limits = getattr(self, axis)
+            if limits is not None and not limits[0] <= place <= limits[1]:
+                name = axis.removesuffix("_um")
+                return f"{name} = {place:g} um is outside of hardware.travel, {limits[0]:g} to {limits[1]:g} um"
+        return ""
+
+
 class Hardware(Description):
     """The devices of a microscope, and its safe state."""
 
@@ -80,6 +106,8 @@ class Hardware(Description):
     """XY stage."""
     focus: Label | None = None
     """Z stage."""
+    travel: Travel = Travel()
+    """Where they may go."""
     watchdog: WatchdogRole | None = None
     """Hardware that goes dark where the program does not beat any more."""
     setup: tuple[Setting, ...] = ()

@@ -3,6 +3,7 @@
 Lengths in um (nm where a name says so), spatial frequency in cycles/um, light in photons (= photo-electrons).
 """
 
+import math
 from typing import Annotated, Any, Self
 
 from pydantic import Field, PositiveFloat, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -13,10 +14,14 @@ from rdl_live.optics.geometry import PatternGeometry as PatternGeometry
 from rdl_live.optics.geometry import SeriesOrder as SeriesOrder
 from rdl_live.optics.geometry import UnitGeometry as UnitGeometry
 from rdl_live.optics.geometry import frame_order as frame_order
-from rdl_live.optics.hardware import Hardware
+from rdl_live.optics.hardware import ChannelLight, Hardware
+from rdl_live.optics.incidence import Illumination as Illumination
+from rdl_live.optics.incidence import Incidence, na_of_period
 from rdl_live.optics.modality_kinds import DEFAULT, geometry_of, kind_of
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+_SAME_PERIOD = 0.05
+"""Relative difference within which the period that a file gives is that of its beams."""
 WavelengthNm = Annotated[float, Field(gt=100, lt=3000)]
 
 
@@ -47,6 +52,9 @@ class Optics(Description):
     """Refractive index of the immersion medium (oil 1.518, silicone 1.406, water 1.333, air 1)."""
     excitation_na: Annotated[float, Field(gt=0, lt=2.5)] | None = None
     """Largest NA at which the illumination enters, where known; it bounds the pattern search."""
+    sample_index: Annotated[float, Field(ge=1, lt=2.5)] = 1.38
+    """Refractive index of the sample at the coverslip (cells 1.36 to 1.38, water 1.333): light that enters at a larger
+    NA is totally reflected (TIRF)."""
     otf_file: str | None = None
     """Measured radial OTF (.mrc), relative to the microscope file; ideal OTF where absent."""
     otf: RadialOtf | None = None
@@ -58,6 +66,15 @@ class Optics(Description):
             raise ValueError(
                 f"na {self.na:g} is above the immersion index {self.immersion_index:g}: "
                 "no lens can do that; correct na, or set immersion_index to that of the medium"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _light_within_medium(self) -> Self:
+        if self.excitation_na is not None and self.excitation_na > self.immersion_index:
+            raise ValueError(
+                f"excitation_na {self.excitation_na:g} is above the immersion index {self.immersion_index:g}: "
+                "no beam can enter so; correct excitation_na, or set immersion_index to that of the medium"
             )
         return self
 
@@ -94,6 +111,10 @@ class Channel(Description):
     name: Name
     excitation_nm: WavelengthNm
     emission_nm: WavelengthNm
+    illumination: Illumination | None = None
+    """How it is lit, where the file says so."""
+    illuminations: tuple[Illumination, ...] = ()
+    """Several ways to light it: a microscope has one channel of each, `<name> <name of the illumination>`."""
     pattern: PatternGuess = PatternGuess()
     otf_file: str | None = None
     """Measured radial OTF of this colour; overrides that of the optics."""
@@ -102,6 +123,46 @@ class Channel(Description):
     otf_damping: tuple[float, float] = (0.0, 0.0)
     """(a, b) of a factor exp(-a f - b f^2) on the OTF, f in cycles/um [um, um^2]: by how much a recording shows it to
     pass less than the file's."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _as_lit(cls, guess: PatternGuess, info: ValidationInfo) -> PatternGuess:
+        """Expect the stripes of the illumination."""
+        lit = info.data.get("illumination")
+        if lit is None or lit.period_um is None:
+            return guess
+        if guess.period_um is None:
+            return guess.replace(period_um=lit.period_um)
+        if abs(guess.period_um / lit.period_um - 1) > _SAME_PERIOD:
+            raise ValueError(
+                f"pattern.period_um {guess.period_um:g} and illumination.period_um {lit.period_um:g} differ; leave one "
+                "out"
+            )
+        return guess
+
+    @model_validator(mode="after")
+    def _lit_once(self) -> Self:
+        names = [one.name for one in self.illuminations]
+        if self.illumination is not None and names:
+            raise ValueError("has both of illumination and illuminations; leave one out")
+        if len(set(names)) < len(names):
+            raise ValueError(f"an illumination stands twice: {', '.join(names)}; remove or rename one")
+        if names and self.pattern.period_um is not None:
+            raise ValueError(
+                "pattern.period_um is that of all illuminations; give each its own period_um or incidence_na instead"
+            )
+        return self
+
+    def each(self) -> "tuple[Channel, ...]":
+        """Return one channel for each illumination; itself where there is one."""
+        return tuple(
+            self.replace(
+                name=f"{self.name} {one.name}",
+                illumination=one.model_dump(),
+                illuminations=(),
+            )
+            for one in self.illuminations
+        ) or (self,)
 
     @model_validator(mode="after")
     def _stokes(self) -> Self:
@@ -130,6 +191,7 @@ class Microscope(Description):
     @field_validator("channels")
     @classmethod
     def _unique_names(cls, channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        channels = tuple(one for channel in channels for one in channel.each())
         names = [channel.name for channel in channels]
         if len(set(names)) < len(names):
             raise ValueError(f"channel names must differ, got {', '.join(names)}")
@@ -157,6 +219,45 @@ class Microscope(Description):
                     f"channel {channel.name!r}: pattern.angles_deg lists {len(guess)} angles, "
                     + ("but pattern.angles is " if not self.pattern.shared else "the directions of a lattice are ")
                     + f"{count}"
+                )
+        return self
+
+    @field_validator("hardware")
+    @classmethod
+    def _lit_alike(cls, hardware: Hardware | None, info: ValidationInfo) -> Hardware | None:
+        """Light all illuminations of a colour as its entry says, but for those with an entry of their own."""
+        channels = info.data.get("channels", ())
+        if hardware is None or all(one.illumination is None for one in channels):
+            return hardware
+        own = {one.channel for one in hardware.light}
+        light: list[ChannelLight] = []
+        for entry in hardware.light:
+            ways = [c.name for c in channels if c.illumination and c.name == f"{entry.channel} {c.illumination.name}"]
+            light += [entry.replace(channel=name) for name in ways if name not in own] if ways else [entry]
+        return hardware.replace(light=[one.model_dump() for one in light])
+
+    @model_validator(mode="after")
+    def _beams_make_the_stripes(self) -> Self:
+        """Two beams of an NA make stripes of one period: what says otherwise is a mistake."""
+        for channel in self.channels:
+            lit = channel.illumination
+            if lit is None or lit.incidence_na is None:
+                continue
+            if lit.incidence_na > self.optics.immersion_index:
+                raise ValueError(
+                    f"channel {channel.name!r}: illumination.incidence_na {lit.incidence_na:g} is above the immersion "
+                    f"index {self.optics.immersion_index:g}: no beam can enter so"
+                )
+            if lit.period_um is None or not kind_of(self.modality).patterned:
+                continue
+            # The beams of a lattice stand at the corners of a triangle; of three beams in a row the outer two count.
+            apart = (math.sqrt(3),) if self.pattern.shared else (2.0, 1.0)[: max(1, self.pattern.counts[1] // 2)]
+            periods = [channel.excitation_nm * 1e-3 / (share * lit.incidence_na) for share in apart]
+            if all(abs(lit.period_um / one - 1) > _SAME_PERIOD for one in periods):
+                raise ValueError(
+                    f"channel {channel.name!r}: illumination.period_um {lit.period_um:g} and incidence_na "
+                    f"{lit.incidence_na:g} contradict each other: beams of that NA make a period of {periods[0]:.4g} "
+                    "um; correct one, or leave one out"
                 )
         return self
 
@@ -219,6 +320,19 @@ class Microscope(Description):
     def image_name(self) -> str:
         """Name of the image of the physics among those of a result."""
         return kind_of(self.modality).image
+
+    def incidence(self, channel: Channel | None = None) -> Incidence | None:
+        """Return how the light of a channel enters the sample; None where the file does not say."""
+        channel = channel or self.channels[0]
+        lit, na = channel.illumination, self.optics.excitation_na
+        if lit is not None:
+            na = lit.incidence_na or na_of_period(channel.excitation_nm, lit.period_um or math.inf)
+        return None if na is None else Incidence(na, channel.excitation_nm, self.optics.sample_index)
+
+    def largest_na(self, channel: Channel) -> float | None:
+        """Return the largest NA at which the light of a channel enters; None where the file does not say."""
+        lit = channel.illumination
+        return lit.incidence_na if lit is not None and lit.incidence_na else self.optics.excitation_na
 
     def in_photons(self) -> Self:
         """Return the same microscope with a camera that gives photons: for frames that have been calibrated."""

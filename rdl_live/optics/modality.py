@@ -20,6 +20,7 @@ from rdl_live.errors import ConfigError
 from rdl_live.optics.estimate.damping import UNKNOWN, Damping
 from rdl_live.optics.estimate.joint import Refitted
 from rdl_live.optics.geometry import UnitGeometry
+from rdl_live.optics.incidence import Incidence
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality_kinds import ModalityKind, kind_of
 from rdl_live.optics.noise import CameraMaps
@@ -288,6 +289,11 @@ class Modality(ABC):
         """Return what one unit of a recording says of microscope file and recording, in sentences."""
         del series, scope, patterns, channel, maps
         return []
+
+    def incidence(self, scope: Microscope, patterns: PatternSet, channel: Channel) -> Incidence | None:
+        """Return how the light of a recording enters the sample; None where the microscope file says nothing of it."""
+        del patterns
+        return scope.incidence(channel)
 
     def quality(
         self, photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None

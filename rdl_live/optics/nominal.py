@@ -55,7 +55,8 @@ def nominal_patterns(
 
 def _finest_period(microscope: Microscope, channel: Channel) -> float:
     """Return the period [um] of two beams at the edge of the aperture, or coarser if the OTF ends before."""
-    optics = microscope.optics
-    aperture = optics.excitation_na or USED_APERTURE * optics.na
-    beams = 2 * aperture / (channel.excitation_nm * 1e-3)
-    return 1 / min(beams, WITHIN_OTF * microscope.cutoff(channel))
+    lit = channel.illumination
+    if lit is not None and lit.incidence_na is not None:
+        return channel.excitation_nm * 1e-3 / (2 * lit.incidence_na)  # TIRF is finer than the camera could see
+    beams = 2 * (microscope.optics.excitation_na or USED_APERTURE * microscope.optics.na)
+    return 1 / min(beams / (channel.excitation_nm * 1e-3), WITHIN_OTF * microscope.cutoff(channel))

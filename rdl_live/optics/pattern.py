@@ -33,6 +33,8 @@ class Pattern(Description):
     """Modulation depth of each harmonic, 0 to 1."""
     shifts_rad: tuple[float, ...] = ()
     """Phase c_h of each harmonic beyond that of the first one [rad]; all 0 where left out."""
+    axial_rad: float = 0.0
+    """Phase theta of the first harmonic's wave along z in focus, of three beams in a stack: cos(2 pi kz z - theta)."""
     intensity: tuple[float, ...] = ()
     """Brightness of each frame relative to the mean of the series; all 1 where left out."""
     local: tuple[tuple[float, ...], ...] = ()
@@ -72,8 +74,10 @@ class Pattern(Description):
 
     def canonical(self) -> "Pattern":
         """Return the same light described with k0 in the half-plane of angles [0, 180)."""
-        if self.ky > 0 or (self.ky == 0 and self.kx > 0):
-            return self
+        return self if self.ky > 0 or (self.ky == 0 and self.kx > 0) else self.reversed()
+
+    def reversed(self) -> "Pattern":
+        """Return the same light described with k0 the other way; its phases then step the other way."""
         phases = tuple(math.remainder(-phase, 2 * math.pi) for phase in self.phases_rad)
         shifts = tuple(-shift for shift in self.shifts_rad)
         return self.replace(kx=-self.kx, ky=-self.ky, phases_rad=phases, shifts_rad=shifts)

@@ -14,7 +14,7 @@ def extended_cutoff(cutoff: float, patterns: PatternSet) -> float:
     return cutoff + reach
 
 
-def sr_target(image: Tensor, otf: Otf, patterns: PatternSet, *, upsample: int, sr_factor: int = 2) -> Tensor:
+def sr_target(image: Tensor, otf: Otf, patterns: PatternSet, *, upsample: int, sr_factor: int) -> Tensor:
     """Return the object as a perfect, noise-free SR image would show it.
 
     Args:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from scipy import stats
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,6 +69,8 @@ def limit_of(card: Card) -> float:
     count = int(card.scores.get(COUNT, 0))
     if usual is None or spread is None or count < _LEAST:
         return NO_GAIN
+    from scipy import stats  # takes most of a second to load, and comparing comes late
+
     beyond = float(stats.t.ppf(1 - 1 / ONCE_IN, count - 1))
     return min(NO_GAIN, usual + beyond * spread * math.sqrt(1 + 1 / count))
 

@@ -11,6 +11,7 @@ Structures are moved in the image of white noise, M / sqrt(D): M itself is so bl
 would be torn out of each other's halo. Images are compared on a coarse grid and averaged on a fine one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +19,10 @@ from torch import Tensor
 
 from rdl_live.restore.displacement import TILE, Blur, displacement, pooled
 from rdl_live.restore.evidence import Evidence
-from rdl_live.restore.sampling import image_on, spectrum_of, working_grid
-from rdl_live.restore.warp import finer, moved, places, spline_transfer
+from rdl_live.restore.grids import Grids
+from rdl_live.restore.sampling import resized
+from rdl_live.restore.warp import Warp, places
 
-FINE, COARSE = 0.85, 1.8
-"""Cut-off relative to the Nyquist frequency of the grid on which things are moved, and of the one on which they are
-compared: there is little signal beyond half the cut-off, and it has a quarter of the samples."""
-WHITEST = 1e-3
-"""Damping of the image of white noise, relative to D at zero frequency."""
 SMOOTH = 3.0
 """Damping of the images that are compared, relative to the Wiener estimate's."""
 SMOOTHEST = 30.0
@@ -38,6 +35,8 @@ CERTAIN = 3.0
 """Standard deviations by which what changes at once must exceed noise."""
 JUMP = 1.05
 """How much more two images must be alike after a jump of the whole field than before it, to be taken for one."""
+NEW = 0.3
+"""Share of the newest series in what is known of the noise."""
 _DARKEST = 0.05
 """Relative to the mean: filters bring noise into darker places."""
 _LEAST = 1e-12
@@ -63,7 +62,7 @@ class Comparison:
     """Row and column of the tile from which each tile came, (2, ty, tx)."""
 
     def carried(self, map_: Tensor) -> Tensor:
-        """Return a map of tiles as things have moved since."""
+        """Return maps of tiles (n, ty, tx) as things have moved since."""
         at = [(one + 0.5) * (2 / size) - 1 for one, size in zip(self.sources, map_.shape[-2:], strict=True)]
         found: Tensor = torch.nn.functional.grid_sample(
             map_[None], torch.stack(at[::-1], dim=-1)[None], padding_mode="border", align_corners=False
@@ -71,83 +70,70 @@ class Comparison:
         return found[0]
 
 
-class Plan:
-    """Grids and filters of one geometry."""
+class Comparer:
+    """Compares the series of one place and colour."""
 
-    def __init__(self, evidence: Evidence, view: tuple[int, int]) -> None:
+    def __init__(self, grids: Grids, view: tuple[int, int], first: Evidence) -> None:
         """Prepare.
 
         Args:
-            evidence: any series of the geometry.
+            grids: of the geometry.
             view: (y, x) of the SR image, the first rows and columns of the evidence's grid.
+            first: the first series.
         """
-        target, device = evidence.target[0], evidence.power.device
-        self.full = evidence.grid
-        """(y, x) of the evidence."""
-        self._fine, self._coarse = (working_grid(target, share, 4 * TILE) for share in (FINE, COARSE))
-        self.tiles = (self._coarse[0] // TILE, self._coarse[1] // TILE)
-        """(y, x) of the tiles in which things are compared."""
-        inside = [size * tiles / full for size, tiles, full in zip(view, self.tiles, self.full, strict=True)]
+        device = grids.device
+        self._grids, self._tiles = grids, grids.tiles
+        inside = [size * tiles / full for size, tiles, full in zip(view, grids.tiles, grids.full, strict=True)]
         self._view = torch.tensor(inside, device=device)[:, None, None]
-        self._blur = Blur(self.tiles, device)
-        within = (places(self.tiles, device) + 1 <= self._view).all(0, keepdim=True)
-        self._within = within.float()
+        self._blur = Blur(grids.tiles, device)
+        self._floor = grids.floor(first)
+        self._places = places(grids.tiles, device)
+        self._within = (self._places + 1 <= self._view).all(0, keepdim=True).float()
         """1 for tiles of the view. Beyond it the grid holds mirror images, which move the other way."""
-        self._held = (evidence.power > 1e-2 * WHITEST) & (evidence.target > 0)
-        self._white = torch.where(self._held, 1 / (evidence.power + WHITEST).sqrt(), 1.0)
-        self._held[:, 0, 0] = False
-        self._fine_spline, self._coarse_spline = (
-            self._on_full(spline_transfer(grid, device)) for grid in (self._fine, self._coarse)
-        )
-        turns = (torch.fft.fftfreq(self.full[0], device=device), torch.fft.rfftfreq(self.full[1], device=device))
-        self._turns = [
-            (2 * torch.pi * turn * (full / coarse)).reshape(shape)
-            for turn, full, coarse, shape in zip(turns, self.full, self._coarse, ((-1, 1), (1, -1)), strict=True)
-        ]
-        """Phase by which a frequency turns from one sample of the coarse grid to the next, along y and along x."""
-        self._fine_places, self._coarse_places, self._tile_places = (
-            places(grid, device) for grid in (self._fine, self._coarse, self.tiles)
-        )
+        self._coarse, self._fine = Warp(grids.coarse, grids.tiles, device), Warp(grids.fine, grids.tiles, device)
 
-    def compare(self, evidence: Evidence, even: float, mean: Tensor, worth: Tensor) -> Comparison:
+    def finer(self, maps: Tensor) -> Tensor:
+        """Return maps of tiles (n, ty, tx) on the fine grid."""
+        return self._fine.finer(maps)
+
+    def compare(self, evidence: Evidence, even: float, white: Tensor, worth: Tensor) -> Comparison:
         """Bring what is remembered to where things are now, and compare.
 
         Args:
             evidence: the newest series in units of its mean.
             even: share of its noise that is the same everywhere.
-            mean: m, (1, rows, columns) complex64.
+            white: what is remembered, (1, rows, columns) complex64 on the fine half-plane (`Grids.white`).
             worth: number of series that it is worth, (1, ty, tx).
         """
-        gain, smooth = (
-            evidence.target / (evidence.power + scale * evidence.damping).clamp(min=_LEAST)
-            for scale in (SMOOTH, SMOOTHEST)
+        grids = self._grids
+        power, target, damping = grids.coarsely(evidence.power), grids.coarsely(evidence.target), evidence.damping
+        damping = grids.coarsely(damping)
+        gain, smooth = (target / (power + scale * damping).clamp(min=_LEAST) for scale in (SMOOTH, SMOOTHEST))
+        matched, mean = grids.coarsely(evidence.matched), grids.coarsely(white) * grids.coarse_unwhite
+        now, filtered = gain * matched, gain * mean
+        jump = self._jump(now, filtered)
+        turned = grids.coarse_phases(jump)
+        mean, filtered = mean * turned, filtered * turned
+        past, recent, light = grids.on_tiles(
+            torch.cat([smooth * mean, smooth * matched, mean / evidence.power[0, 0, 0]])
         )
-        now = gain * evidence.matched
-        jump = self._jump(now, gain * mean)
-        mean = mean * self._moving(jump)
-        mean = mean * self._bleaching(smooth * evidence.matched, smooth * mean)
-        light = pooled(self._small(mean / evidence.power[0, 0, 0])).clamp(min=_DARKEST)
+        faded = _bleaching(recent, past)
+        light = (faded * light).clamp(min=_DARKEST)[None]
         noise, usual = even + (1 - even) * light, 1 + 1 / worth
-        power = gain**2 * evidence.power
-        filtered = gain * mean
-        disturbing = noise[0] * usual[0] * self._coherent(evidence, power, filtered)
-        images = self._with_slopes(filtered)
-
-        def before(field: Tensor) -> tuple[Tensor, Tensor]:
-            found = moved(images, self._coarse_places - finer(field, self._coarse))
-            return found[0], found[1:]
-
-        current = self._small(now)[0]
-        field = displacement(current, before, disturbing, self._within[0], self._blur)
-        difference = pooled((current - before(field)[0])[None] ** 2)
-        difference = difference / evidence.deviation(evidence.noise[:, None, None] * power)[0] ** 2
-        chance = usual * self._chance(power)
-        found = self._quotient(difference, noise, VESICLE)
-        sources = self._tile_places - (field + jump[:, None, None]) / TILE
+        passed = gain**2 * power
+        self._floor = torch.lerp(self._floor, grids.floor(evidence), NEW)
+        floor = evidence.noise * self._floor
+        disturbing = noise[0] * usual[0] * grids.coherent(floor, passed, filtered)
+        found = self._followed(now, filtered * faded, disturbing)
+        field, difference = found
+        local = pooled(difference**2) / grids.variance(floor, passed)
+        chance = usual * grids.chance(passed)
+        quotient = self._quotients(local, noise, [VESICLE])[0]
+        sources = self._places - (field + jump[:, None, None]) / TILE
         return Comparison(
-            before=self._followed(mean, field, noise),
-            excess=difference - usual * noise,
-            sudden=(found - usual - CERTAIN * chance / VESICLE).clamp(min=0),
+            before=self._moved(white, faded, jump, field, noise),
+            excess=local - usual * noise,
+            sudden=(quotient - usual - CERTAIN * chance / VESICLE).clamp(min=0),
             chance=chance,
             noise=noise,
             visible=((sources > -0.5) & (sources < self._view - 0.5)).all(0, keepdim=True).float(),
@@ -164,97 +150,65 @@ class Plan:
         """
         lit = noise * self._within
         lit = lit / lit.mean()
-        found = ((change * self._within).mean() / (noise * self._within).mean()).expand_as(change)
-        for sigma in WINDOWS:
-            here = self._quotient(change, noise, sigma)
-            variance = (chance / sigma) ** 2
-            more = (((here - found) ** 2 - variance) * lit).mean().clamp(min=0)
+        first = self._blur.thinned(change, WINDOWS[0])
+        found = ((change * self._within).mean() / (noise * self._within).mean()).expand_as(first)
+        for sigma, here in zip(WINDOWS, self._quotients(change, noise, WINDOWS), strict=True):
+            found = resized(found, self._blur.size(sigma))
+            variance = (self._blur.thinned(chance, sigma) / sigma) ** 2
+            more = (((here - found) ** 2 - variance) * self._blur.thinned(lit, sigma)).mean().clamp(min=0)
             found = found + (here - found) * (more / (more + variance))
-        return found.clamp(min=0)
+        return resized(found, self._blur.grid).clamp(min=0)
 
-    def _quotient(self, power: Tensor, noise: Tensor, sigma: float) -> Tensor:
-        """Return power relative to noise in a window, of what is in the view."""
+    def _quotients(self, power: Tensor, noise: Tensor, sigmas: Sequence[float]) -> list[Tensor]:
+        """Return power relative to noise in windows, of what is in the view."""
         # The quotient of means is steadier than the mean of quotients.
-        found, usual = (self._blur(one * self._within, sigma) for one in (power, noise))
-        return found / usual.clamp(min=_LEAST)
+        spectra = self._blur.spectra(torch.cat([power, noise]) * self._within)
+        windows = [self._blur.window(spectra, sigma) for sigma in sigmas]
+        return [found[:1] / found[1:].clamp(min=_LEAST) for found in windows]
 
-    def averaged(self, matched: Tensor, before: Tensor, worth: Tensor) -> Tensor:
-        """Return the spectrum (1, rows, columns) of a series and those before it.
+    def _followed(self, now: Tensor, before: Tensor, disturbing: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far things have moved [samples of the coarse grid] and the difference that is left (1, y, x)."""
+        grids = self._grids
+        images = grids.coarse_images(torch.cat([now, before, *(turn * before for turn in grids.slopes)]))
+        splines = grids.coarse_images(before * grids.coarse_spline)
+        field, difference, added = displacement(
+            images[:1],
+            images[1:2],
+            images[2:],
+            lambda moved: self._coarse(splines, moved),
+            disturbing,
+            self._within[0],
+            self._blur,
+        )
+        # The last turn's share is so small that the image before is linear over it.
+        step = self._coarse.finer(added)
+        return field, difference.addcmul_(images[2:3], step[:1]).addcmul_(images[3:], step[1:])
 
-        Args:
-            matched: M of the series, (1, rows, columns).
-            before: `Comparison.before`.
-            worth: number of series that it is worth, (1, ty, tx).
-        """
-        now = image_on(matched * self._white, self.full, self._fine)
-        mean = torch.lerp(now, before, finer(worth / (1 + worth), self._fine))
-        # What the grid does not hold, and the mean, are those of the series.
-        return torch.where(self._held, spectrum_of(mean, self.full) / self._white, matched)
-
-    def _followed(self, mean: Tensor, field: Tensor, weight: Tensor) -> Tensor:
-        """Return the image of white noise of a mean, moved by a field of tiles, (1, y, x) on the fine grid.
+    def _moved(self, white: Tensor, faded: Tensor, jump: Tensor, field: Tensor, noise: Tensor) -> Tensor:
+        """Return the image of white noise of what is remembered, moved by a field of tiles, (1, y, x) on the fine grid.
 
         What all places have in common is a phase in the Fourier domain, which is exact; samples between samples lose
         some of what is finest, again with every series.
         """
-        weight = weight * self._within
+        weight = noise * self._within
         common = (field * weight).sum((-2, -1)) / weight.sum()
-        mean, field = mean * self._moving(common), field - common[:, None, None]
-        image = image_on(mean * self._white / self._fine_spline, self.full, self._fine)
-        scale = [fine / coarse for fine, coarse in zip(self._fine, self._coarse, strict=True)]
-        step = finer(field, self._fine) * torch.tensor(scale, device=field.device)[:, None, None]
-        return moved(image, self._fine_places - step)
+        grids = self._grids
+        splines = grids.fine_images(white * (grids.fine_spline * faded) * grids.fine_phases(jump + common))
+        return self._fine(splines, (field - common[:, None, None]) * grids.ratio)
 
     def _jump(self, now: Tensor, before: Tensor) -> Tensor:
         """Return by how many samples of the coarse grid the whole field has jumped along y and x."""
         product = now * before.conj()
         product[:, 0, 0] = 0
-        likeness = self._small(product)[0]
+        likeness = self._grids.coarse_images(product)[0]
         best = likeness.argmax()
-        if not likeness.flatten()[best] > JUMP * likeness[0, 0]:
-            return torch.zeros(2, device=now.device)
-        y, x = self._coarse
+        y, x = likeness.shape
         row, column = best // x, best % x
-        return torch.stack([row - y * (2 * row > y), column - x * (2 * column > x)]).float()
+        far = likeness.flatten()[best] > JUMP * likeness[0, 0]
+        return torch.stack([row - y * (2 * row > y), column - x * (2 * column > x)]) * far.float()
 
-    def _moving(self, jump: Tensor) -> Tensor:
-        """Return the phases that move a spectrum by samples of the coarse grid."""
-        turn = -(jump[0] * self._turns[0] + jump[1] * self._turns[1])
-        return torch.polar(torch.ones_like(turn), turn)
 
-    def _bleaching(self, now: Tensor, before: Tensor) -> float:
-        """Return how much brighter a series is than what is remembered, by the median over all bright places."""
-        current, past = self._small(now), self._small(before)
-        bright = past > past.mean()
-        return float((current[bright] / past[bright]).median()) if bright.any() else 1.0
-
-    def _with_slopes(self, spectrum: Tensor) -> Tensor:
-        """Return the B-splines of an image and its gradients along y and x, (3, y, x) on the coarse grid."""
-        spline = spectrum / self._coarse_spline
-        return self._small(torch.cat([spline, *(1j * turn * spline for turn in self._turns)]))
-
-    def _small(self, spectrum: Tensor) -> Tensor:
-        return image_on(spectrum, self.full, self._coarse)
-
-    def _on_full(self, transfer: Tensor) -> Tensor:
-        """Return a transfer of a smaller half-plane on the full one, 1 beyond."""
-        y, columns = transfer.shape
-        whole = torch.ones(self.full[0], self.full[1] // 2 + 1, device=transfer.device)
-        whole[: y // 2, :columns] = transfer[: y // 2]
-        whole[-(y - y // 2) :, :columns] = transfer[y // 2 :]
-        return whole
-
-    def _coherent(self, evidence: Evidence, power: Tensor, filtered: Tensor) -> Tensor:
-        """Return the variance per coarse sample of white noise that is like one series' where the gradients are."""
-        strength = (self._turns[0] ** 2 + self._turns[1] ** 2) * (filtered.real**2 + filtered.imag**2)
-        share = (strength * power).sum() / strength.sum().clamp(min=_LEAST)
-        # White noise of variance v has the power v y x on a grid of y x samples.
-        variance: Tensor = (
-            share * evidence.noise[0] * (self._coarse[0] * self._coarse[1] / (self.full[0] * self.full[1]) ** 2)
-        )
-        return variance
-
-    def _chance(self, power: Tensor) -> Tensor:
-        """Return the relative standard deviation of the power of such noise in a Gaussian window of one tile."""
-        independent = 2 * power.sum() ** 2 / (power**2).sum() / (self.tiles[0] * self.tiles[1])
-        return (2 / (4 * torch.pi * independent)).sqrt()
+def _bleaching(now: Tensor, before: Tensor) -> Tensor:
+    """Return how much brighter an image is than the one before, by the median over all bright places."""
+    found = torch.where(before > before.mean(), now / before, torch.nan).nanmedian()
+    return found.nan_to_num(1.0)

@@ -91,21 +91,6 @@ def trust(evidence: Evidence, spectrum: Tensor, rings: Tensor, least_error: floa
     return (noise * target**2 / error[:, rings]).clamp(max=_MOST)
 
 
-def excess_power(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor) -> Tensor:
-    """Return the power of what a misfit is more than noise, ring by ring, on the half-plane.
-
-    Args:
-        misfit: D e + noise, where e is what is sought; (n, rows, columns) complex64.
-        expected: power of that noise.
-        power: D.
-        rings: `rings_of` the half-plane.
-
-    Returns:
-        |e|^2, at least 0, (n, rows, columns) float32.
-    """
-    return _ring_excess(misfit, expected, power, rings, ring_count(*power.shape[-2:]))[:, rings]
-
-
 def _ring_excess(misfit: Tensor, expected: Tensor, power: Tensor, rings: Tensor, count: int) -> Tensor:
     excess = misfit.real**2 + misfit.imag**2 - expected
     # The sum over a ring scatters by the root of the sum of squares: noise has an exponential distribution of power.

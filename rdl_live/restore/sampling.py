@@ -45,10 +45,17 @@ def image_on(spectrum: Tensor, full: tuple[int, int], grid: tuple[int, int]) -> 
     if grid == full:
         image: Tensor = torch.fft.irfft2(spectrum, s=full)
         return image
-    y, x = grid
-    kept = torch.cat([spectrum[..., : y // 2, : x // 2 + 1], spectrum[..., -(y - y // 2) :, : x // 2 + 1]], dim=-2)
-    smaller: Tensor = torch.fft.irfft2(kept, s=grid) * (math.prod(grid) / math.prod(full))
+    smaller: Tensor = torch.fft.irfft2(cut(spectrum, grid), s=grid) * (math.prod(grid) / math.prod(full))
     return smaller
+
+
+def cut(half_plane: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return what a grid (y, x) holds of a half-plane (..., rows, columns) of a grid that is no smaller."""
+    y, x = grid
+    if half_plane.shape[-2:] == (y, x // 2 + 1):
+        return half_plane
+    columns = half_plane[..., : x // 2 + 1]
+    return torch.cat([columns[..., : y // 2, :], columns[..., -(y - y // 2) :, :]], dim=-2)
 
 
 def spectrum_of(image: Tensor, full: tuple[int, int]) -> Tensor:
@@ -75,6 +82,12 @@ def resized(image: Tensor, grid: tuple[int, int]) -> Tensor:
     size = (grid[0] + 1, grid[1] + 1)
     finer = torch.nn.functional.interpolate(closed, size, mode="bilinear", align_corners=True)
     return finer[:, 0, :-1, :-1]
+
+
+def interpolated(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return maps (n, ty, tx) of tiles on the grid (y, x) that the tiles cover, linear between their centres."""
+    found: Tensor = torch.nn.functional.interpolate(maps[None], size=grid, mode="bilinear", align_corners=False)
+    return found[0]
 
 
 def _size(least: float, most: int, multiple: int) -> int:

@@ -30,6 +30,8 @@ class Trajectories:
     def __init__(self, cloud: Cloud, domain: Domain, speed_um_s: float) -> None:
         """Prepare for a cloud in a domain; `speed_um_s` is the root-mean-square speed [um/s]."""
         self.moves = speed_um_s > 0
+        self.height_um: Tensor | None = None
+        """Of every fluorophore above the coverslip, (n,) [um]; None: all lie on it."""
         self._rest = torch.as_tensor(cloud.position_um).to(torch.float32)  # (n, 2)
         self.weight = torch.as_tensor(cloud.brightness).to(torch.float32)  # (n,)
         if self.moves:

@@ -32,6 +32,8 @@ class SpecimenSettings(Description):
     """Share of the field that a cell covers; beyond its edge there is next to nothing. 1: the edge is out of view."""
     glow: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of all light that is not patterned and has no detail: autofluorescence, stray light, medium."""
+    depth_um: Annotated[float, Field(ge=0, le=20)] = 0.0
+    """Structures lie at any distance from the coverslip up to this [um]; 0: all lie on it, in focus."""
     speed_um_s: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Root-mean-square speed of the structures [um/s]; 0 keeps them still."""
     bleach_time_s: PositiveFloat | None = None

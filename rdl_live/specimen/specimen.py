@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from rdl_live.specimen.aggregates import aggregates
+from rdl_live.specimen.cloud import Cloud
+from rdl_live.specimen.depth import Falls, heights, mean_share, slabs
 from rdl_live.specimen.domain import Domain
 from rdl_live.specimen.motion import Trajectories
 from rdl_live.specimen.registry import builder
@@ -30,6 +32,8 @@ GLOW_BLUR_UM = 2.5
 CELL_BLUR_UM = 2.0
 CELL_EDGE = 0.08
 """Steepness of a cell's edge, in deviations of the noise whose level it is: some tenths of a um."""
+DEFOCUS_BLUR = 0.35
+"""Growth of the blur with distance from focus [um standard deviation per um]: the ray cone's, softened."""
 BEYOND = 0.01
 """What is left beyond the edge, relative to the cell."""
 COARSE_UM = 0.1
@@ -80,25 +84,58 @@ class Specimen:
 
         Mean at time 0: (1 - haze) (1 - glow), or less where a cell covers only part of the field.
         """
-        (share, layer), *more = self._focus
-        image = layer.at(time_s) * share
-        for share, layer in more:
-            image = image.add(layer.at(time_s), alpha=share)
+        return self._in_focus([layer.at(time_s) for _, layer in self._focus], time_s)
+
+    @property
+    def slabs_um(self) -> list[tuple[float, float]]:
+        """Lower and upper edge of the slabs that are drawn apart [um]; one where there is no depth."""
+        return slabs(self.settings.depth_um)
+
+    def slab(self, number: int, time_s: float = 0.0, falls: Falls | None = None) -> Tensor:
+        """Return what of structures and dye lies in a slab, as it is lit there, (y, x) float32.
+
+        In even light all slabs together are what `density` gives.
+
+        Args:
+            number: of the slab, from the coverslip.
+            time_s: time [s].
+            falls: how the light falls with depth; None: it does not.
+        """
+        if self.settings.depth_um == 0:
+            return self.density(time_s)
+        low, high = self.slabs_um[number]
+        images = [layer.at(time_s, (low, high), falls) for _, layer in self._focus]
+        return self._in_focus(images, time_s, self._dye_share(low, high, falls))
+
+    def _dye_share(self, low: float, high: float, falls: Falls | None) -> float:
+        """Return the share of the dye in the cytosol that lies in a slab, as it is lit there."""
+        thick = (high - low) / self.settings.depth_um
+        return thick * mean_share(None if falls is None else lambda z: falls(low + z), high - low)
+
+    def _in_focus(self, layers: list[Tensor], time_s: float, dye: float = 1.0) -> Tensor:
+        """Return layers as one image, with their shares, the dye and the cell."""
+        image = layers[0] * self._focus[0][0]
+        for (share, _), layer in zip(self._focus[1:], layers[1:], strict=True):
+            image = image.add(layer, alpha=share)
         if self._dye is not None:
-            image = torch.lerp(image, self._dye, self.settings.background)
+            image = torch.lerp(image, self._dye * dye, self.settings.background)
         if self._cell is not None:
             image = image * self._cell
         return image * ((1 - self.settings.haze) * (1 - self.settings.glow) * self._bleaching(time_s))
 
-    def haze(self, time_s: float = 0.0) -> Tensor:
+    def haze(self, time_s: float = 0.0, falls: Falls | None = None) -> Tensor:
         """Return the light without detail at a time [s], (y, x) float32: what is out of focus, and the glow.
 
         Defocus leaves nothing of a fine pattern, so this is to be imaged without one. Mean at time 0: what `density`
-        leaves of 1, or less where a cell covers only part of the field.
+        leaves of 1, or less where a cell covers only part of the field. Where the specimen has depth, the planes out
+        of focus are lit as the light falls with it.
         """
         image = torch.zeros(self.shape)
-        for share, plane in self._planes:
-            image += share * plane.at(time_s)
+        for (share, plane), (sigma_um, _) in zip(self._planes, DEFOCUS_UM, strict=False):
+            lit = 1.0
+            if falls is not None and self.settings.depth_um > 0:
+                lit = float(falls(torch.tensor(sigma_um / DEFOCUS_BLUR)))
+            image += share * lit * plane.at(time_s)
         if self._cell is not None:
             image *= self._cell
         image *= self.settings.haze * (1 - self.settings.glow) * self._bleaching(time_s)
@@ -123,14 +160,20 @@ class Specimen:
             layers = _diluted(layers, settings.also_share, self._grow("also", settings.also), self._draw_sharp)
         if settings.aggregates > 0:
             domain = Domain(self._size_um, self._rng("aggregates"))
-            clumps = [Trajectories(aggregates(domain), domain, settings.speed_um_s)]
+            clumps = [self._trajectories(aggregates(domain), domain, "aggregates")]
             layers = _diluted(layers, settings.aggregates, clumps, self._draw_sharp)
         return layers
 
     def _grow(self, part: str, kind: str | None = None) -> list[Trajectories]:
         domain = Domain(self._size_um, self._rng(part), self.settings.density)
         clouds = builder(kind or self.settings.kind)(domain)
-        return [Trajectories(cloud, domain, self.settings.speed_um_s) for cloud in clouds]
+        return [self._trajectories(cloud, domain, part) for cloud in clouds]
+
+    def _trajectories(self, cloud: Cloud, domain: Domain, part: str) -> Trajectories:
+        depth, grown = self.settings.depth_um, Trajectories(cloud, domain, self.settings.speed_um_s)
+        if depth > 0:
+            grown.height_um = heights(cloud, domain, depth, self._rng(f"{part} heights"))
+        return grown
 
     def _draw_sharp(self, position_um: Tensor, weight: Tensor) -> Tensor:
         """Draw fluorophores on the whole domain and return the view of it."""
@@ -200,9 +243,20 @@ class _Layer:
         if not any(part.moves for part in parts):
             self._still = first * self._scale
 
-    def at(self, time_s: float) -> Tensor:
-        """Return the layer at a time, (y, x)."""
-        if self._still is not None:
+    def at(self, time_s: float, slab: tuple[float, float] | None = None, falls: Falls | None = None) -> Tensor:
+        """Return the layer at a time, (y, x); or what of it lies in a slab [um], as it is lit there."""
+        if self._still is not None and slab is None:
             return self._still
-        images = [self._draw(part.positions(time_s), part.weight) for part in self._parts]
+        images = [self._draw(*self._of(part, time_s, slab, falls)) for part in self._parts]
         return torch.stack(images).sum(0) * self._scale if len(images) > 1 else images[0] * self._scale
+
+    def _of(
+        self, part: Trajectories, time_s: float, slab: tuple[float, float] | None, falls: Falls | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return positions and weights of what is to be drawn of a part."""
+        positions, height = part.positions(time_s), part.height_um
+        if slab is None or height is None:
+            return positions, part.weight
+        inside = (height >= slab[0]) & (height <= slab[1]) if slab[0] == 0 else (height > slab[0]) & (height <= slab[1])
+        weight = part.weight[inside]
+        return positions[inside], weight if falls is None else weight * falls(height[inside])

@@ -116,7 +116,7 @@ class VolumeSimulation:
         """Return places (n, 3), x, y and z [um], brightness (n,) and the member that each belongs to."""
         rng, box = np.random.default_rng([self.settings.seed, 0]), self._box_um
         threads = max(1, round(THREADS_PER_UM2 * self.settings.density * box[0] * box[1]))
-        places, member = _threads(threads, box, rng)
+        places, member = random_threads(threads, box, rng)
         weight = rng.gamma(2.0, 0.5, len(places))
         vesicles = max(1, round(VESICLES_PER_UM3 * self.settings.density * float(np.prod(box))))
         dots = rng.random((vesicles, 3)) * box
@@ -132,7 +132,7 @@ class VolumeSimulation:
         z, y, x = self.settings.shape
         depth, rows, columns = self._grid
         fine = (depth, FINE * rows, FINE * columns)
-        drawn = _splat(self._moved(time_s), self._weight, fine, self._box_um)
+        drawn = splat_volume(self._moved(time_s), self._weight, fine, self._box_um)
         spectrum = torch.fft.rfftn(drawn) * self._transfer
         image = torch.fft.irfftn(spectrum, s=fine).clamp(min=0)
         # The OTF holds the pixel's own area, so its values at every FINE-th point are the voxels'.
@@ -201,7 +201,7 @@ def simulate_volume(
     return VolumeSimulation(microscope, (settings or VolumeSettings()).replace(**more), channel)
 
 
-def _threads(count: int, box_um: Floats, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int64]]:
+def random_threads(count: int, box_um: Floats, rng: np.random.Generator) -> tuple[Floats, NDArray[np.int64]]:
     """Return labels (n, 3) [um] along random walks in space, and the thread of each."""
     places, members = [], []
     for index in range(count):
@@ -215,7 +215,7 @@ def _threads(count: int, box_um: Floats, rng: np.random.Generator) -> tuple[Floa
     return np.concatenate(places), np.concatenate(members)
 
 
-def _splat(place_um: Floats, weight: Floats, grid: tuple[int, int, int], box_um: Floats) -> Tensor:
+def splat_volume(place_um: Floats, weight: Floats, grid: tuple[int, int, int], box_um: Floats) -> Tensor:
     """Return labels on a periodic grid (z, y, x), each shared among the eight nearest samples."""
     scale = np.array([grid[2], grid[1], grid[0]]) / box_um
     place = torch.from_numpy(place_um * scale)  # (n, 3), x, y, z

@@ -184,7 +184,10 @@ class PatternEstimation:
         camera, maps = self._scope.camera, self._maps
         offset = camera.offset_adu if maps is None else float(maps.offset_adu[::ROWS].mean())
         gain = camera.gain_e_per_adu if maps is None else float(maps.gain_e_per_adu[::ROWS].mean())
-        means: npt.NDArray[np.float64] = frames[..., ::ROWS, :].mean(axis=(-2, -1), dtype=np.float64)
+        # Whole numbers are summed row by row as such: half the time, and exact. A row holds fewer than 65 000 pixels.
+        kind = np.uint32 if frames.dtype.kind == "u" and frames.itemsize <= 2 else np.float64
+        rows = frames[..., ::ROWS, :].sum(axis=-1, dtype=kind)
+        means: npt.NDArray[np.float64] = rows.mean(axis=-1, dtype=np.float64) / frames.shape[-1]
         return (means - offset) * gain
 
     def _serves(self, series: Series) -> bool:

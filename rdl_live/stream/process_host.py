@@ -25,6 +25,7 @@ from rdl_live.stream.recipe import PipelineRecipe
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
+from rdl_live.stream.turnover import Turnover
 from rdl_live.stream.worker_messages import (
     DenoiserChanged,
     Done,
@@ -48,10 +49,6 @@ HANG_S = 20.0
 """A worker that does not answer for a frame in this time hangs; images of 2048 x 2048 with a network take seconds."""
 START_S = 90.0
 """Likewise for the start of one: a busy computer with a slow disk loads for long."""
-TRIES = 5
-"""Workers in a row that may end without a series done, before the processing is disabled."""
-ON_PROCESSOR = 2
-"""After so many of them the graphics card is suspected, and the next one computes on the processor."""
 POLL_S = 0.05
 
 
@@ -86,10 +83,10 @@ class ProcessHost:
         self._no_more = self._abandoned = self._ended = False
         self._was_ready = threading.Event()
         self._before = PipelineStatus()
-        self._restarts = self._lost = self._fruitless = 0
+        self._lost, self._denoise = 0, recipe.denoise
         self._progress = 0
         """Messages of workers."""
-        self._device, self._denoise = recipe.device, recipe.denoise
+        self._turnover = Turnover(recipe.device, self._failures, warn)
         self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
         self._denoisers = DenoiserRequests()
         # Daemons, so that a program that forgets to stop them can end.
@@ -102,7 +99,7 @@ class ProcessHost:
     def status(self) -> HostStatus:
         """How the processing fares; any thread."""
         failures = self._failures
-        return HostStatus(failures.count, failures.given_up, failures.first, self._restarts, self._lost)
+        return HostStatus(failures.count, failures.given_up, failures.first, self._turnover.restarts, self._lost)
 
     @property
     def pipeline_status(self) -> PipelineStatus:
@@ -251,7 +248,10 @@ class ProcessHost:
         link.close()
         self._denoisers.refuse_sent()
         if not finished and not self._abandoned:
-            self._replace(f"process {fault or ended}", lost)
+            pause_s = self._turnover.replace(f"process {fault or ended}", lost, last=self._no_more)
+            if pause_s:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._abandoned, pause_s)
 
     def _hired(self) -> Link:
         """Return a worker that has been set up.
@@ -264,7 +264,7 @@ class ProcessHost:
         images = SharedSlots(IMAGES, ImageSlots(recipe.shape, recipe.factor).nbytes)
         setup = Setup(
             recipe,
-            self._device,
+            self._turnover.device,
             self._denoise,
             tuple(self._patterns),
             self._queue.blocks.key,
@@ -343,7 +343,7 @@ class ProcessHost:
     def _note(self, link: Link, status: PipelineStatus) -> None:
         with self._changed:
             if status.series > link.status.series:
-                self._fruitless = 0
+                self._turnover.fruitful()
             link.status = status
 
     def _answered(self, link: Link, released: tuple[SeriesKey, ...]) -> None:
@@ -376,29 +376,3 @@ class ProcessHost:
             return
         self._queue.release((key,), lost=True)
         self._failures.add(error, key)
-
-    # When something goes wrong --------------------------------------------------------------------------
-
-    def _replace(self, what: str, lost: int) -> None:
-        """After a worker's end: say so, and see whether another one is worth it."""
-        if self._failures.given_up:
-            return
-        self._fruitless += 1
-        series = f"; {lost} series lost" if lost else ""
-        if self._no_more:
-            self._warn(f"processing: its {what}, before its last images{series}; the recording is complete")
-            return
-        if self._fruitless >= TRIES:
-            self._failures.give_up(f"after {TRIES} processes in a row ended without an image (the last one {what})")
-            return
-        self._restarts += 1
-        where = ""
-        if self._fruitless > ON_PROCESSOR and self._device != "cpu":
-            self._device, where = "cpu", ", on the processor instead of the graphics card"
-        self._warn(
-            f"processing: its {what}{series}; it is started again{where} (restart {self._restarts}), "
-            "and the recording goes on"
-        )
-        if self._fruitless > 1:  # at once after a run of good ones, slower where it goes on
-            with self._changed:
-                self._changed.wait_for(lambda: self._abandoned, 0.25 * 2**self._fruitless)

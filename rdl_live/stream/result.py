@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.files.recorder import FrameFlag
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality.in_step import SeriesVerdict
@@ -62,7 +63,7 @@ class Result:
     """Of the OTF that it was made with; see `Channel`."""
     computed_s: float = 0.0
     """How long computing the image took, once the series was whole [s]."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     guards: Guards | None = None
     """What the guards say of the denoised image, where they were asked for this series."""
     seen: PatternSet | None = None

@@ -8,15 +8,17 @@ import torch
 
 from rdl_live.errors import DataError
 from rdl_live.files.recorder import FrameTag
+from rdl_live.files.recorder.recycled import Recycled
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.stream.blocks import BlocksKey
 from rdl_live.stream.pipeline import PipelineStatus
 from rdl_live.stream.recipe import PipelineRecipe
-from rdl_live.stream.recycled import Recycled
 from rdl_live.stream.result import Result
 from rdl_live.stream.series import SeriesKey
 from rdl_live.stream.shared_slots import SharedSlots
 
+MOST = 12
+"""Arrays that are remembered: four images with their three companions, more than viewers hold at a time."""
 MOST_FINE = 4
 """Super-resolved images that a stage may give at a time."""
 
@@ -136,7 +138,7 @@ class ImageSlots:
             shape: (y, x) of a raw frame.
             factor: pixels of an SR image for one of these, each way.
         """
-        self._recycled = Recycled()
+        self._recycled = Recycled(MOST)
         self.nbytes = 4 * shape[0] * shape[1] * (1 + MOST_FINE * factor**2)
 
     def put(self, slots: SharedSlots, slot: int, result: Result) -> tuple[Result, tuple[Placed, ...]]:

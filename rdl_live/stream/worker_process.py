@@ -9,7 +9,6 @@ import multiprocessing
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -47,7 +46,6 @@ class WorkerProcess:
         self._send_lock = threading.Lock()
         self._started = threading.Event()
         self._error: OSError | None = None
-        self._launch_s = time.perf_counter()
         self._launcher = threading.Thread(target=self._start, name="rdl-launch", daemon=True)
         self._launcher.start()
 
@@ -55,11 +53,6 @@ class WorkerProcess:
     def pid(self) -> int | None:
         """Its number; None before it is started."""
         return self._process.pid if self._started.is_set() else None
-
-    @property
-    def age_s(self) -> float:
-        """Since its launch [s]."""
-        return time.perf_counter() - self._launch_s
 
     def wait_started(self, timeout_s: float) -> bool:
         """Return whether the process exists.
@@ -199,17 +192,6 @@ def keep_reserve(method: str) -> None:
     with _reserve_lock:
         if method not in _reserve:
             _reserve[method] = WorkerProcess(method)
-
-
-def drop_reserve() -> None:
-    """End what is in reserve."""
-    with _reserve_lock:
-        workers = list(_reserve.values())
-        _reserve.clear()
-    for worker in workers:
-        worker.wait_started(30.0)
-        worker.kill()
-        worker.end(5.0)
 
 
 def ending(code: int) -> str:

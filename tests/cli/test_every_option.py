@@ -106,6 +106,7 @@ RUNS = [
             "reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --memory 2",
             ("film-sr.tif", "film-sr-worth.tif"),
         ),
+        Case("reconstruct film.tif -m M.yaml --denoise object-plane.safetensors --no-memory", ("film-sr.tif",)),
         Case("restore raw.tif -m M.yaml --weights object-plane.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore raw.tif -m M.yaml --weights rdl-sim.safetensors --out o.tif --threads 1", ("o.tif",)),
         Case("restore image.tif -m M.yaml --weights dfcan.safetensors --out o.tif", ("o.tif",)),
@@ -242,6 +243,7 @@ RUNS = [
             "demo --headless --seconds 3 --size 64 --out d --modality single-frame --denoise dfcan.safetensors",
             ("d/report.json", "d/preview.png", "d/checks.ome.zarr"),
         ),
+        Case("demo --headless --seconds 4 --size 64 --out d --denoise none --illumination TIRF,GI", ("d/preview.png",)),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
         Case("reconstruct film.tif -m M.yaml --cluster local:1", ("film-sr.tif",)),
         Case("restore image.tif --weights care.safetensors --out o.tif --cluster local:1", ("o.tif", "o-sigma.tif")),
@@ -508,6 +510,7 @@ PLANS = {
     "plan-collect.yaml": ("demo.yaml",),
     "plan-multicolour.yaml": ("demo-multicolour.yaml",),
     "demo-timelapse.yaml": ("demo.yaml",),
+    "plan-tirf.yaml": ("demo-tirf.yaml",),
 }
 
 
@@ -524,7 +527,12 @@ def test_every_verb_that_is_named_is_there() -> None:
 
 def test_every_file_in_configs_is_tried() -> None:
     assert {path.name for path in CONFIGS.glob("*.yaml")} == {*MICROSCOPES, *PLANS}
-    assert {path.name for path in CONFIGS.glob("*.cfg")} == {"demo.cfg", "demo-widefield.cfg", "mm-demo.cfg"}
+    assert {path.name for path in CONFIGS.glob("*.cfg")} == {
+        "demo.cfg",
+        "demo-tirf.cfg",
+        "demo-widefield.cfg",
+        "mm-demo.cfg",
+    }
 
 
 @pytest.mark.parametrize("name", MICROSCOPES)

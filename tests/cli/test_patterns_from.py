@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from rdl_live.cli import app
 from rdl_live.errors import RdlError
-from rdl_live.files import write_raw
 from rdl_live.optics import PatternGeometry
 from tests.optics.estimate.test_joint import STEPS, light, recorded
+from tests.raw_files import write_raw
 
 SCOPE = """
 name: known

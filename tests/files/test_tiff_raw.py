@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdl_live.errors import DataError, RdlError
-from rdl_live.files import open_raw, write_raw
+from rdl_live.files import open_raw
 from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
+from tests.raw_files import write_raw
 
 GEOMETRY = PatternGeometry(angles=3, phases=5)
 REAL = Path(__file__).parents[3] / "shared" / "data" / "b-sim-mitochondria" / "bsim2_hela_mito_120_raw.tif"

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdl_live.errors import OutputError
-from rdl_live.files import RawWriter, SrWriter, open_raw, page_writer, read_provenance, write_raw
+from rdl_live.files import RawWriter, SrWriter, open_raw, page_writer, read_provenance
 from rdl_live.optics.microscope import PatternGeometry, SeriesOrder
+from tests.raw_files import write_raw
 
 IMAGES = np.random.default_rng(1).normal(50, 20, (3, 12, 14)).astype(np.float32)
 PROVENANCE = {"software": "rdl-live", "patterns": [{"angle_deg": 5.5, "trusted": True}], "wiener": None}

@@ -17,7 +17,7 @@ import zarr
 
 from rdl_live.acquire.plan import load_plan
 from rdl_live.errors import DataError, RdlError
-from rdl_live.files import load_microscope, open_raw, read_map, read_otf, read_provenance, write_raw
+from rdl_live.files import load_microscope, open_raw, read_map, read_otf, read_provenance
 from rdl_live.files.ome_xml import parse_ome
 from rdl_live.files.recorder import (
     FrameTag,
@@ -32,6 +32,7 @@ from rdl_live.files.recorder.journal import decode_line, encode_line
 from rdl_live.optics.microscope import PatternGeometry
 from rdl_live.train import SceneSettings, TrainSettings, scene_training
 from rdl_models import Card, ObjectPlane, ObjectPlaneConfig, load_weights, read_card, save_weights
+from tests.raw_files import write_raw
 
 from . import NAMES
 from .harness import Target, blow_up

@@ -66,7 +66,7 @@ def test_nothing_beyond_the_cutoff(shape: tuple[int, int], upsample: int) -> Non
 
 def test_target_reaches_the_extended_cutoff() -> None:
     image = random(128, 128)
-    target = sr_target(image, FINE_CAMERA, LINEAR, upsample=4)
+    target = sr_target(image, FINE_CAMERA, LINEAR, upsample=4, sr_factor=2)
     spectrum = torch.fft.fft2(target.double()).abs()
     k = torch.hypot(*frequencies((64, 64), FINE_CAMERA.pixel_um / 2))
     reach = extended_cutoff(FINE_CAMERA.cutoff, LINEAR)
@@ -83,7 +83,7 @@ def test_a_flat_object_keeps_its_photons(otf: Otf, upsample: int) -> None:
     flat = torch.full(imaging.fine_shape, 37.0)
     torch.testing.assert_close(imaging.forward(flat), torch.full((15, 22), 37.0))
     if upsample % 2 == 0:
-        sr = sr_target(flat, otf, LINEAR, upsample=upsample)
+        sr = sr_target(flat, otf, LINEAR, upsample=upsample, sr_factor=2)
         torch.testing.assert_close(sr, torch.full((30, 44), 37.0))
 
 
@@ -91,7 +91,7 @@ def test_a_flat_object_keeps_its_photons(otf: Otf, upsample: int) -> None:
 def test_mean_is_kept(upsample: int) -> None:
     image = random(20 * upsample, 26 * upsample)
     raw = Imaging(FINE_CAMERA, (20, 26), upsample=upsample).forward(image)
-    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=upsample)
+    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=upsample, sr_factor=2)
     assert raw.mean().item() == pytest.approx(image.mean().item(), rel=1e-5)
     assert sr.mean().item() == pytest.approx(image.mean().item(), rel=1e-5)
     assert sr.shape == (40, 52)
@@ -174,7 +174,7 @@ def test_pixels_are_areas(upsample: int) -> None:
     fine = pixel / upsample
     expected = ((7 * upsample + 1.5) * fine, (20 * upsample + 0.5) * fine)
     raw = Imaging(FINE_CAMERA, shape, upsample=upsample).forward(image)
-    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=upsample)
+    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=upsample, sr_factor=2)
     assert centroid(raw, pixel) == pytest.approx(expected, abs=1e-4)
     assert centroid(sr, pixel / 2) == pytest.approx(expected, abs=1e-4)
 
@@ -183,7 +183,7 @@ def test_target_is_finer_than_widefield() -> None:
     image = torch.zeros(128, 128)
     image[64, 64] = 1.0
     raw = Imaging(FINE_CAMERA, (32, 32), upsample=4).forward(image)
-    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=4)
+    sr = sr_target(image, FINE_CAMERA, LINEAR, upsample=4, sr_factor=2)
     assert sr.max() > 2.5 * raw.max()
 
 
@@ -199,6 +199,6 @@ def test_geometry_is_checked() -> None:
     with pytest.raises(ConfigError, match="5 angles x 5 phases"):
         LINEAR.check(5, 5)
     with pytest.raises(ValueError, match="multiple"):
-        sr_target(random(9, 9), FINE_CAMERA, LINEAR, upsample=3)
+        sr_target(random(9, 9), FINE_CAMERA, LINEAR, upsample=3, sr_factor=2)
     with pytest.raises(ValueError, match="upsample"):
         Imaging(FINE_CAMERA, (8, 8), upsample=0)

@@ -55,7 +55,9 @@ def nrmse(image: torch.Tensor, truth: torch.Tensor) -> float:
 def seen(scope: Microscope, series: SimulatedSeries) -> tuple[Geometry, torch.Tensor, torch.Tensor, Evidence]:
     """Return geometry, target, photons (1, A, P, y, x) and evidence of a series."""
     adu = series.adu.to(torch.float32)[None]
-    geometry = build_geometry(Otf.of(scope), series.patterns, (adu.shape[-2], adu.shape[-1]))
+    geometry = build_geometry(
+        Otf.of(scope), series.patterns, (adu.shape[-2], adu.shape[-1]), factor=scope.pattern.sr_factor
+    )
     transform = BandTransform(geometry, scope.camera, None)
     photons, read = transform.photons(adu), scope.camera.read_noise_e
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)

@@ -15,8 +15,8 @@ from rdl_live.files.recorder import FrameTag
 from rdl_live.restore.live import GUARD_EVERY_S
 from rdl_live.stream import PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost
 from rdl_live.stream.host import Host
-from rdl_live.stream.process_host import TRIES
-from rdl_live.stream.worker_process import SPAWN, drop_reserve, ending
+from rdl_live.stream.turnover import TRIES
+from rdl_live.stream.worker_process import SPAWN, ending, take_worker
 
 from .conftest import Scene, frames_of
 
@@ -422,7 +422,10 @@ def test_a_process_that_is_a_fresh_python(scene: Scene) -> None:
         assert host.stop()
         assert [result.key.time for result in hosted.results] == [0, 1]
     finally:
-        drop_reserve()
+        reserve = take_worker(SPAWN)
+        reserve.wait_started(30.0)
+        reserve.kill()
+        reserve.end(5.0)
 
 
 def test_ends_are_told_in_words() -> None:

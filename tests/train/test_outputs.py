@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rdl_live.errors import DataError, OutputError
-from rdl_live.train.loop.outputs import Outputs, check_outputs, exclusive, locked
+from rdl_live.train.loop.outputs import Outputs, check_free, check_outputs, exclusive, locked
 
 
 def test_a_second_training_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
@@ -22,6 +22,16 @@ def test_a_second_training_is_refused_until_the_first_has_ended(tmp_path: Path) 
     with locked(outputs):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_checkpoint_of_a_running_training_is_not_called_left(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path / "w.safetensors")
+    outputs.checkpoint.touch()
+    with locked(outputs), pytest.raises(OutputError, match="another training writes there now"):
+        check_free(outputs)
+    check_free(outputs)
+    check_free(Outputs(tmp_path / "none" / "w.safetensors"))
+    assert list(tmp_path.iterdir()) == [outputs.checkpoint]
 
 
 def test_what_a_killed_training_left_locks_nothing(tmp_path: Path) -> None:

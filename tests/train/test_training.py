@@ -1,7 +1,9 @@
 """Training: scenes are repeatable, a step helps, a training that was interrupted goes on as if it had not been."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.specimen import kind_names
 from rdl_live.train import SceneSettings, Training, TrainSettings, scene_training, train_denoiser
 from rdl_live.train.loop.processes import Processes
+from rdl_live.train.loop.trial import fitting
 from rdl_live.train.simulated import evaluate as evaluation
 from rdl_live.train.simulated.loss import judge
 from rdl_live.train.simulated.run import maker
@@ -103,6 +106,43 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     assert first + losses(resumed) == straight
     for one, two in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
         assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("first", "next_one", "side"), [(0.1, 0.1, 128), (1.9, 0.1, 128), (1.9, 1.8, 64), (90, 90, 32)]
+)
+def test_a_step_that_is_too_slow_for_the_minutes_is_made_smaller(first: float, next_one: float, side: int) -> None:
+    """32 s are left, of which a step may take a quarter; it is tried on 32 x 32 pixels."""
+    now, trials = 0.0, [first, next_one]
+
+    class Slow(SimulatedTask):
+        def judge(self, *_: Any) -> Any:
+            nonlocal now
+            now += trials.pop(0)
+            return SimpleNamespace(loss=torch.zeros((), requires_grad=True))
+
+    task = Slow(tiny, SETTINGS)
+    asked: list[int] = []
+    fit = fitting(task, task.networks(), asked.append, 128, 32.0, clock=lambda: now)
+    assert fit.side == side
+    if side < 128:  # so many minutes make a quarter of them long enough for a step on 128 x 128
+        assert fit.minutes == pytest.approx(16 * next_one / 0.25 / 60)
+        assert f"--minutes {math.ceil(fit.minutes)} or more" in fit.words("n", 0.5)
+    assert asked == [32]
+
+
+def test_minutes_that_are_far_too_few_make_scenes_small_and_it_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    settings = SETTINGS.replace(steps=None, minutes=1e-4, scenes=SCENES.replace(size=64))
+    train_denoiser(tmp_path / "w.safetensors", settings.replace(network={"width": 8}), notify=said.append)
+    assert len(said) == 1
+    assert "so it learns from 32 x 32 pixels" in said[0]
+    recorded = load_weights(str(tmp_path / "w.safetensors")).card.trained_on
+    assert recorded["scenes"]["size"] == 32
+    plenty = SimulatedTask(tiny, settings.replace(minutes=1e4), notify=said.append)
+    plenty.begun(plenty.networks(), 6e5)
+    assert plenty.scenes.size == 64
+    assert len(said) == 1
 
 
 def test_a_checkpoint_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A session without a microscope: tests say how it is, and read what it was asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,9 @@ class FakeSession:
 
     def record(self, folder: Path, plan: Plan | None = None) -> None:
         self.asked.append(("record", (folder, plan)))
+
+    def move(self, places_um: Mapping[str, float], *, by: bool = False) -> None:
+        self.asked.append(("move by" if by else "move", dict(places_um)))
 
     def stop(self) -> None:
         self.asked.append(("stop", None))

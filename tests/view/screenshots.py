@@ -26,6 +26,7 @@ from rdl_live.view.live.main_window import MainWindow
 from rdl_live.view.live.session import Activity
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.retrain.panel import RetrainPanel
+from rdl_live.view.stage.panel import StagePanel
 
 if TYPE_CHECKING:
     from rdl_devices.sim import World
@@ -259,6 +260,24 @@ def large(folder: Path) -> None:
     scene.end()
 
 
+def stage(folder: Path) -> None:
+    """Stage and focus: where it was, marked places, moving in the image."""
+    scene = Scene(folder, (1366, 728))
+    scene.image()
+    scene.widget.commands["stage"].trigger()
+    panel = scene.widget.panels.get("stage")
+    assert isinstance(panel, StagePanel)
+    panel.by_mouse.click()
+    for x, y in ((0.0, 0.0), (14.0, 0.0), (14.0, 14.0), (0.0, 14.0)):
+        scene.session.move({"x": x, "y": y})
+        scene.wait(6)
+        if x == y:
+            panel.table.mark_button.click()
+    panel.window().grab().save(str(folder / "stage-panel.png"))
+    scene.shoot("stage-window")
+    scene.end()
+
+
 def readme(folder: Path) -> None:
     """The README's pictures: the demo at its defaults, dark and light, and a laser that refuses a power."""
     scene = Scene(folder, (1500, 900), recordings=Path("/data/recordings"))  # nothing is recorded here
@@ -289,6 +308,7 @@ SCENES: dict[str, Callable[[Path], None]] = {
         falling_score,
         retraining,
         large,
+        stage,
         readme,
     )
 }

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rdl_live.optics.incidence import Incidence
+
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -75,6 +77,8 @@ class Fringe:
     modulation: float
     brightness: float
     """Mean light relative to a perfect binary grating; 0 in the dark."""
+    incidence: Incidence | None = None
+    """How its beams enter the sample; None: straight through it."""
 
     @property
     def k(self) -> float:

@@ -60,6 +60,7 @@ class SimHub(SimDevice, HubDevice):
             ("Haze", "haze", (0, 1)),
             ("Background", "background", (0, 1)),
             ("Speed_um_s", "speed_um_s", (0, 100)),
+            ("Depth_um", "depth_um", (0, 20)),
         ):
             self.add(
                 f"Specimen{name}_{nm}",

@@ -16,9 +16,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from rdl_devices.sim.penetration import falls_of
 from rdl_devices.sim.settings import WorldSettings
 from rdl_devices.sim.tiles import tile
+from rdl_live.optics.incidence import Incidence
 from rdl_live.specimen import Specimen, SpecimenSettings
+from rdl_live.specimen.depth import slabs
 from rdl_live.specimen.specimen import MARGIN_UM
 
 Tile = tuple[int, int, int]
@@ -29,7 +32,11 @@ HAZE_EVERY = 20
 """Refreshes of the focus per refresh of the haze."""
 KEPT = 8
 """Windows that are kept as they were seen: some refreshes of the focus and of the haze, for whoever asks for the
-truth a little later."""
+truth a little later; so many of each slab."""
+DRAWN = 32
+"""Tiles that are kept as they were drawn; so many of each slab."""
+HAZE = -1
+"""Stands for the haze where there is a number of a slab."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ class Window:
     shape: tuple[int, int]
 
 
-_Seen = tuple[int, Window, int, bool]
-"""Laser line, window, epoch, whether it is the haze."""
+_Seen = tuple[int, Window, int, int, Incidence | None]
+"""Laser line, window, epoch, number of the slab, how the light falls with depth."""
 
 
 class Scene:
@@ -62,37 +69,47 @@ class Scene:
         self._weight = torch.cat([ramp, torch.ones(tile_px), ramp.flip(0)])
         """Of a tile in the whole, along either axis; those of neighbours add up to 1."""
         self._grown: OrderedDict[Tile, Specimen] = OrderedDict()
-        self._drawn: OrderedDict[tuple[Tile, bool], tuple[int, Tensor]] = OrderedDict()
+        self._drawn: OrderedDict[tuple[Tile, int, Incidence | None], tuple[int, Tensor]] = OrderedDict()
         self._seen: OrderedDict[_Seen, Tensor] = OrderedDict()
 
-    def density(self, nm: int, window: Window, time_s: float) -> Tensor:
-        """Return what is in focus, (y, x) float32; not to be changed."""
-        return self._look(nm, window, time_s, haze=False)
+    def slabs_um(self, nm: int) -> list[float]:
+        """Return how far the middle of every slab of a dye lies from the coverslip [um]; 0 where it has no depth."""
+        return [0.5 * (low + high) for low, high in slabs(self._settings.dye(nm).specimen.depth_um)]
 
-    def haze(self, nm: int, window: Window, time_s: float) -> Tensor | None:
+    def density(self, nm: int, window: Window, time_s: float, slab: int = 0, light: Incidence | None = None) -> Tensor:
+        """Return the structures in a slab as they are lit there, (y, x) float32; not to be changed."""
+        return self._look(nm, window, time_s, slab, light)
+
+    def haze(self, nm: int, window: Window, time_s: float, light: Incidence | None = None) -> Tensor | None:
         """Return the light from out of focus, (y, x) float32; None where there is none."""
         if not self.has_haze(nm):
             return None
-        return self._look(nm, window, time_s, haze=True)
+        return self._look(nm, window, time_s, HAZE, light)
 
     def has_haze(self, nm: int) -> bool:
         """Whether a dye has light without detail."""
         specimen = self._settings.dye(nm).specimen
         return specimen.haze > 0 or specimen.glow > 0
 
-    def seen(self, nm: int, window: Window, time_s: float, *, haze: bool = False) -> Tensor | None:
-        """Return what `density` or `haze` gave for this time, None if they were not asked or it is forgotten.
+    def seen(
+        self, nm: int, window: Window, time_s: float, slab: int = 0, light: Incidence | None = None
+    ) -> Tensor | None:
+        """Return what `density` (or, with `HAZE`, `haze`) gave for this time, None if it was not asked or is forgotten.
 
         Any thread; draws nothing.
         """
-        return self._seen.get((nm, window, self.epoch(time_s, haze=haze), haze))
+        return self._seen.get(self._key(nm, window, time_s, slab, light))
 
-    def _look(self, nm: int, window: Window, time_s: float, *, haze: bool) -> Tensor:
-        key = (nm, window, self.epoch(time_s, haze=haze), haze)
+    def _key(self, nm: int, window: Window, time_s: float, slab: int, light: Incidence | None) -> _Seen:
+        deep = self._settings.dye(nm).specimen.depth_um > 0
+        return nm, window, self.epoch(time_s, haze=slab == HAZE), slab, light if deep else None
+
+    def _look(self, nm: int, window: Window, time_s: float, slab: int, light: Incidence | None) -> Tensor:
+        key = self._key(nm, window, time_s, slab, light)
         image = self._seen.get(key)
         if image is None:
-            image = self._collect(window, lambda x, y: self._draw((nm, x, y), time_s, haze=haze))
-            _remember(self._seen, key, image, KEPT)
+            image = self._collect(window, lambda x, y: self._draw((nm, x, y), time_s, slab, key[-1]))
+            _remember(self._seen, key, image, KEPT * (len(self.slabs_um(nm)) if key[-1] else 1))
         return image
 
     def epoch(self, time_s: float, *, haze: bool = False) -> int:
@@ -119,14 +136,15 @@ class Scene:
                 image[y, x] += drawn(column, row)[tile_y, tile_x] * weight
         return image
 
-    def _draw(self, place: Tile, time_s: float, *, haze: bool) -> Tensor:
-        epoch, key = self.epoch(time_s, haze=haze), (place, haze)
+    def _draw(self, place: Tile, time_s: float, slab: int, light: Incidence | None) -> Tensor:
+        haze = slab == HAZE
+        epoch, key = self.epoch(time_s, haze=haze), (place, slab, light)
         if key in self._drawn and self._drawn[key][0] == epoch:
             return self._drawn[key][1]
-        specimen = self._specimen(place)
+        specimen, falls = self._specimen(place), falls_of(light)
         moment = epoch * (HAZE_EVERY if haze else 1) * self._settings.refresh_ms * 1e-3
-        image = specimen.haze(moment) if haze else specimen.density(moment)
-        _remember(self._drawn, key, (epoch, image), 32)
+        image = specimen.haze(moment, falls) if haze else specimen.slab(slab, moment, falls)
+        _remember(self._drawn, key, (epoch, image), DRAWN * (len(specimen.slabs_um) if light else 1))
         return image
 
     def _specimen(self, place: Tile) -> Specimen:

@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from rdl_devices.sim.grating import Fringe
-from rdl_devices.sim.scene import Scene, Window
+from rdl_devices.sim.scene import HAZE, Scene, Window
 from rdl_devices.sim.settings import WorldSettings
 from rdl_live.optics.forward import Imaging
 from rdl_live.optics.fourier import good_size
+from rdl_live.optics.incidence import Incidence
 from rdl_live.optics.otf import Otf
+from rdl_live.specimen.specimen import DEFOCUS_BLUR
 
 UPSAMPLE = 2
 """Fine pixels per raw pixel; enough, since fringes and OTF both end below the raw sampling frequency."""
 MARGIN_PX = 8
 """Least margin around the region [raw pixels], about two widths of the PSF."""
-DEFOCUS_BLUR = 0.35
-"""Growth of the blur with distance from focus [um standard deviation per um]: the ray cone's, softened."""
 FOCUS_STEP_UM = 0.02
 """Focus positions closer than this share an OTF [um]."""
 
@@ -62,7 +62,7 @@ class View:
         self.scene = Scene(settings, padded * UPSAMPLE, self._fine_um)
         self._imaging: dict[tuple[int, tuple[int, int], int], Imaging] = {}
         self._hazes: dict[int, tuple[object, Tensor]] = {}
-        self._ideal: dict[tuple[float, tuple[int, int]], Imaging] = {}
+        self._ideal: dict[tuple[float, tuple[int, int], float], Imaging] = {}
 
     def expected(
         self, nm: int, region: Region, light: Fringe, stage_um: tuple[float, float, float], time_s: float
@@ -78,17 +78,25 @@ class View:
         """
         top, left, shape = self._padded(region)
         window = self._window(region, stage_um)
-        imaging = self._imager(nm, shape, stage_um[2])
         fringes = self._fringes(light, top, left, window.shape)
-        seen = imaging.forward(fringes.mul_(self.scene.density(nm, window, time_s)))
-        haze = self._haze(nm, window, imaging, time_s)
+        seen = torch.zeros(shape)
+        for slab, z_um in enumerate(self.scene.slabs_um(nm)):
+            structures = self.scene.density(nm, window, time_s, slab, light.incidence)
+            seen += self._imager(nm, shape, stage_um[2] - z_um).forward(fringes * structures)
+        haze = self._haze(nm, window, self._imager(nm, shape, stage_um[2]), time_s, light.incidence)
         if haze is not None:
             seen = seen + light.brightness * haze
         first_y, first_x = region.top - top, region.left - left
         return seen[first_y : first_y + region.height, first_x : first_x + region.width]
 
     def truth(
-        self, nm: int, region: Region, stage_um: tuple[float, float, float], time_s: float, cutoff: float
+        self,
+        nm: int,
+        region: Region,
+        stage_um: tuple[float, float, float],
+        time_s: float,
+        cutoff: float,
+        light: Incidence | None = None,
     ) -> Tensor | None:
         """Return what a perfect image would show of a region as it was seen at a time; one thread beside the camera's.
 
@@ -99,6 +107,7 @@ class View:
             time_s: world time of an exposure of late [s].
             cutoff: of the image's transfer, an ideal OTF without pixels [cycles/um]; light from out of focus has its
                 place in it.
+            light: how that exposure's light entered the sample: what it did not reach is dark.
 
         Returns:
             (2 height, 2 width) float32 on the pixel areas of a super-resolved image, mean about 1; None if it was not
@@ -106,28 +115,46 @@ class View:
         """
         top, left, _ = self._padded(region)
         window = self._window(region, stage_um)
-        seen = self.scene.seen(nm, window, time_s)
-        if seen is None:
-            return None
-        if self.scene.has_haze(nm):
-            haze = self.scene.seen(nm, window, time_s, haze=True)
-            if haze is None:
+        parts = list(enumerate(self.scene.slabs_um(nm)))
+        planes: dict[float, Tensor] = {}
+        for slab, z_um in [*parts, (HAZE, 0.0)] if self.scene.has_haze(nm) else parts:
+            seen = self.scene.seen(nm, window, time_s, slab, light)
+            if seen is None:
                 return None
-            seen = seen + haze
-        key = (cutoff, window.shape)
-        imaging = self._ideal.get(key)
-        if imaging is None:
-            ideal = Otf(cutoff=cutoff, pixel_um=self._fine_um, integrates=False)
-            self._ideal = {key: (imaging := Imaging(ideal, window.shape, upsample=1))}
+            # A specimen without depth is what it is, wherever the focus.
+            out_um = 0.0 if len(parts) == 1 or slab == HAZE else stage_um[2] - z_um
+            planes[out_um] = seen + planes[out_um] if out_um in planes else seen
+        images = [self._perfect(cutoff, window.shape, out_um).forward(seen) for out_um, seen in planes.items()]
+        image = images[0] if len(images) == 1 else torch.stack(images).sum(0)
         first_y, first_x = UPSAMPLE * (region.top - top), UPSAMPLE * (region.left - left)
         rows, columns = UPSAMPLE * region.height, UPSAMPLE * region.width
-        return imaging.forward(seen)[first_y : first_y + rows, first_x : first_x + columns]
+        return image[first_y : first_y + rows, first_x : first_x + columns]
 
-    def prepare(self, nm: int, region: Region, stage_um: tuple[float, float, float], time_s: float) -> None:
+    def _perfect(self, cutoff: float, shape: tuple[int, int], out_um: float) -> Imaging:
+        """Return the ideal image of what lies some way out of focus [um]."""
+        blur_um = DEFOCUS_BLUR * round(abs(out_um) / FOCUS_STEP_UM) * FOCUS_STEP_UM
+        key = (cutoff, shape, blur_um)
+        imaging = self._ideal.get(key)
+        if imaging is None:
+            if len(self._ideal) >= 48:
+                self._ideal.clear()
+            ideal = DefocusedOtf(cutoff=cutoff, pixel_um=self._fine_um, integrates=False, blur_um=blur_um)
+            self._ideal[key] = imaging = Imaging(ideal, shape, upsample=1)
+        return imaging
+
+    def prepare(
+        self,
+        nm: int,
+        region: Region,
+        stage_um: tuple[float, float, float],
+        time_s: float,
+        light: Incidence | None = None,
+    ) -> None:
         """Grow and draw what the next exposure will see; the first time takes up to a second."""
         window = self._window(region, stage_um)
-        self.scene.density(nm, window, time_s)
-        self.scene.haze(nm, window, time_s)
+        for slab, _ in enumerate(self.scene.slabs_um(nm)):
+            self.scene.density(nm, window, time_s, slab, light)
+        self.scene.haze(nm, window, time_s, light)
 
     def _window(self, region: Region, stage_um: tuple[float, float, float]) -> Window:
         """Return the part of the sample that is computed for a region."""
@@ -165,13 +192,13 @@ class View:
             self._imaging[key] = Imaging(otf, shape, upsample=UPSAMPLE)
         return self._imaging[key]
 
-    def _haze(self, nm: int, window: Window, imaging: Imaging, time_s: float) -> Tensor | None:
+    def _haze(self, nm: int, window: Window, imaging: Imaging, time_s: float, light: Incidence | None) -> Tensor | None:
         """Return the imaged light from out of focus, no pattern in it; computed when it is drawn anew."""
-        key = (window, imaging, self.scene.epoch(time_s, haze=True))
+        key = (window, imaging, self.scene.epoch(time_s, haze=True), light)
         kept = self._hazes.get(nm)
         if kept is not None and kept[0] == key:
             return kept[1]
-        haze = self.scene.haze(nm, window, time_s)
+        haze = self.scene.haze(nm, window, time_s, light)
         if haze is None:
             return None
         image = imaging.forward(haze)

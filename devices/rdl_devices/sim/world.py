@@ -9,7 +9,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from rdl_devices.sim.light import LightPath
 from rdl_devices.sim.sensor import Sensor
 from rdl_devices.sim.settings import WorldSettings
 from rdl_devices.sim.view import Region, View
+from rdl_live.optics.incidence import Incidence, na_of_period
 
 log = logging.getLogger(__name__)
 
@@ -171,14 +172,23 @@ class World:
         if key not in self._fringes:
             if len(self._fringes) > 1000:
                 self._fringes.clear()
-            self._fringes[key] = fringe(
+            found = fringe(
                 grating,
                 self.geometry,
                 modulation=self.settings.modulation,
                 # Both orders must enter through the objective: k0 <= 2 NA / excitation wavelength.
                 largest_k=2 * self.settings.optics.na / (nm * 1e-3),
             )
+            self._fringes[key] = replace(found, incidence=self._incidence(nm, found))
         return self._fringes[key]
+
+    def _incidence(self, nm: int, light: Fringe) -> Incidence | None:
+        """Return how the two beams of stripes enter the sample; None in even light, which goes straight through it."""
+        if not light.k:
+            return None
+        # Rounded: what is drawn for one orientation serves the others, whose gratings are a little finer or coarser.
+        na = round(na_of_period(nm, light.period_um), 2)
+        return Incidence(na, nm, self.settings.optics.sample_index)
 
     def irradiance(self, nm: int, *, exposing: bool = True) -> float:
         """Return the mean light of a line on the sample [W/cm2], by default as if the camera exposed."""
@@ -213,8 +223,9 @@ class World:
         with self._lock:
             lines = [nm for nm, line in self.light.lines.items() if line.enabled]
             view, stage_um, now, _ = self.view, self.stage_um, self.clock.now(), self.sensor
-        for nm in lines:
-            view.prepare(nm, region, stage_um, now)
+            lights = [self.fringe(nm).incidence for nm in lines]
+        for nm, light in zip(lines, lights, strict=True):
+            view.prepare(nm, region, stage_um, now, light)
 
     def expose(
         self, region: Region, exposure_ms: float, binning: int, *, start_s: float | None = None
@@ -308,7 +319,7 @@ class World:
             return None
         middle_s, image = found.start_s + 0.5e-3 * found.exposure_ms, None
         for nm, photons in found.brightness.items():
-            one = self.view.truth(nm, region, found.stage_um, middle_s, cutoff)
+            one = self.view.truth(nm, region, found.stage_um, middle_s, cutoff, found.light[nm].incidence)
             if one is None:
                 return None
             image = one * photons if image is None else image.add_(one, alpha=photons)

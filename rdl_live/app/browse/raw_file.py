@@ -1,4 +1,4 @@
-"""A raw file of another program as something to browse."""
+"""A raw file, of another program or exported by this one, as something to browse."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rdl_live.errors import DataError
 from rdl_live.files.raw import RawRecording, RawRequest, open_raw, request_for
 from rdl_live.files.recorder.layout import ImageAddress
+from rdl_live.files.sr_tiff import read_provenance
 from rdl_live.optics.microscope import Microscope
 from rdl_live.view.browse.source import Sizes, Stored, Where
 
 
 @dataclass
 class FileSource:
-    """A raw file of another program."""
+    """A raw file."""
 
     path: Path
     microscope: Microscope | None
     reading: RawRequest = field(default_factory=RawRequest)
     sizes: Sizes = field(init=False)
     notes: tuple[str, ...] = field(init=False)
-    provenance: Mapping[str, Any] = field(init=False, default_factory=dict)
+    provenance: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         """Open it.
@@ -40,6 +42,7 @@ class FileSource:
         positions, times, planes = recording.grid
         names = tuple(recording.channel_names) or ((recording.channel or scope.channels[0]).name,)
         self.notes = (*recording.notes, *([recording.assumed] if recording.assumed else []))
+        self.provenance = _provenance(self.path)
         pixel = scope.optics.pixel_size_um
         places = tuple(recording.positions)
         self.sizes = Sizes(
@@ -79,3 +82,11 @@ class FileSource:
         """Close the file."""
         for recording in self._open.values():
             recording.close()
+
+
+def _provenance(path: Path) -> Mapping[str, Any]:
+    """Return how a TIFF file was made, if this program made it; what other files hold is not needed to show them."""
+    try:
+        return read_provenance(path)
+    except DataError:
+        return {}

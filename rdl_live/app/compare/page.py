@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.app.compare.candidate import label
 from rdl_live.app.compare.run import Comparison, Verdict
 from rdl_live.app.reconstruct.preview import FloatImage, render_preview
@@ -62,7 +63,7 @@ def panels(found: Comparison, time: int) -> list[tuple[str, FloatImage]]:
     shown: list[tuple[str, FloatImage]] = [("widefield", film.photons(time).mean(dim=(0, 1)).numpy())]
     plain = trained.restorer(film, trained).restore(series).sim
     if plain is not None:
-        shown.append((label("none"), plain.numpy()))
+        shown.append((label(NO_DENOISER), plain.numpy()))
     denoisers = [one.model for one in found.verdicts if one.model.weights is not None]
     shown += [(label(one.name), one.restorer(film, trained).restore(series).sr.numpy()) for one in denoisers]
     return shown

@@ -11,24 +11,26 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
 
+from rdl_live._garbage import passing_over_what_is_there
 from rdl_live._heaps import few_arenas, give_back
-from rdl_live._names import RAW_RECORDING, SR_RECORDING
 from rdl_live.acquire import Acquisition, Plan, Progress, RunReport, SafeLight, open_core, recording_layout, shutdown
 from rdl_live.acquire.fan_out import Calls, FrameListener
 from rdl_live.acquire.faults import raise_all, tried
 from rdl_live.acquire.run_status import RunStatus
 from rdl_live.app.denoiser import check_denoiser
-from rdl_live.app.live.parts import host_of, live_threads, provenance_of, queue_of, recipe_of, sr_layout
+from rdl_live.app.live.parts import host_of, live_threads, queue_of, recipe_of
+from rdl_live.app.live.recordings import LiveRecordings
 from rdl_live.app.live.stats import FrameRate, ResultStats
 from rdl_live.app.live.values import LiveOptions, LiveOutcome, LiveStatus
 from rdl_live.errors import ConfigError, DeviceError
-from rdl_live.files.recorder import FrameTag, Recorder, SrRecorder
+from rdl_live.files.recorder import FrameTag
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.optics.pattern import PatternSet
@@ -85,13 +87,13 @@ class LiveRun:
         self._stop = threading.Event()
         self._warnings: dict[str, None] = {}
         self._warnings_lock = threading.Lock()
-        self._threads = torch.get_num_threads()
+        self._undo = ExitStack()
+        """What holds for the run alone."""
         self.light = SafeLight()
         """Whether it is on, what lights, and how to turn it off; any thread, at any time."""
         self._core: CMMCorePlus | None = None
         self._acquisition: Acquisition | None = None
-        self._raw: Recorder | None = None
-        self._sr: SrRecorder | None = None
+        self._recordings: LiveRecordings | None = None
         self._host: Host | None = None
         self._acquiring = self._host_ended = False
         self._nominal: dict[str, PatternSet | None] = {}
@@ -113,6 +115,7 @@ class LiveRun:
         """
         # The simulated camera, the pipeline and the estimation run side by side; threads of threads only get in
         # each other's way: with two each, on two cores, an estimation took thirty times as long.
+        self._undo.callback(torch.set_num_threads, torch.get_num_threads())
         torch.set_num_threads(live_threads())
         if self.options.processing == "process":
             give_back()
@@ -120,6 +123,7 @@ class LiveRun:
             few_arenas()  # images are computed here, where every millisecond counts
         try:
             self._open()
+            self._undo.enter_context(passing_over_what_is_there())
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -134,7 +138,7 @@ class LiveRun:
         core, self._core = self._core, None
         if core is not None and self._given_core is None:
             errors += tried(lambda: shutdown(core, self.microscope.hardware))
-        torch.set_num_threads(self._threads)
+        self._undo.close()
         if error is None:
             raise_all(errors)
             return
@@ -225,17 +229,19 @@ class LiveRun:
             RdlError: whatever ended the run early, or went wrong in closing; all of it.
         """
         self.end()
-        if self._acquisition is None or self._raw is None or self._sr is None or self._host is None:
+        if self._acquisition is None or self._recordings is None or self._host is None:
             raise DeviceError(NOT_OPEN)
+        raw, sr = self._recordings.summaries()
         return LiveOutcome(
             run=self._report,
-            raw=self._raw.close(),
-            sr=self._sr.close(),
+            raw=raw,
+            sr=sr,
             pipeline=self._host.pipeline_status,
             sr_dropped=self._dropped,
             stats=self.stats,
             raw_fps=self._rate.mean,
             dose_j_cm2=self._dose_j_cm2,
+            doses_j_cm2=self._doses_j_cm2,
             warnings=self.warnings,
             denoiser=self.options.denoise,
             restarts=self._host.status.restarts,
@@ -314,10 +320,12 @@ class LiveRun:
         return self._acquisition.dose_j_cm2 if self._acquisition is not None else None
 
     @property
+    def _doses_j_cm2(self) -> dict[str, float | None]:
+        return self._acquisition.doses_j_cm2 if self._acquisition is not None else {}
+
+    @property
     def _written(self) -> int:
-        if self._raw is None:
-            return 0
-        return self._raw.status.written_bytes if self._raw.summary is None else self._raw.summary.bytes
+        return 0 if self._recordings is None else self._recordings.written_bytes
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -349,27 +357,15 @@ class LiveRun:
             self._acquisition.listen(listener)
         if self.out is not None:
             overwrite = self.options.overwrite
-            self._raw = Recorder(self.out / RAW_RECORDING, layout, overwrite, on_warning=self._warn)
-            self._acquisition.record_to(self._raw)
-            fine = sr_layout(layout, self._factor)
-            self._sr = SrRecorder(self.out / SR_RECORDING, fine, overwrite, on_warning=self._warn)
+            self._recordings = LiveRecordings(self.out, layout, self._factor, overwrite=overwrite, warn=self._warn)
+            self._acquisition.record_to(self._recordings.raw)
         if not self._host.wait_ready(READY_S) and not self._host.status.failed:
             self._warn(f"the processing is not ready after {READY_S:g} s; the run begins without images")
 
     def _record(self, result: Result) -> None:
         """In the pipeline's thread: keep an image."""
-        if self._sr is None:
-            return
-        self._sr.append(
-            result.sr.cpu().numpy(),
-            result.key.time,
-            timestamp_s=result.exposed_s,
-            channel=result.key.channel,
-            z=result.key.z,
-            position=result.key.position,
-            flags=result.flags,
-            provenance=provenance_of(result),
-        )
+        if self._recordings is not None:
+            self._recordings.add(result)
 
     def _warn(self, text: str) -> None:
         with self._warnings_lock:
@@ -393,8 +389,7 @@ class LiveRun:
                 self._warn("the processing stopped answering: its last images are missing; raw frames are not affected")
         progress = self.progress
         remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
-        for recorder in (self._sr, self._raw):
-            if recorder is not None and recorder.summary is None:
-                recorder.remarks.update(remarks)
-                errors += [e for e in tried(recorder.close) if str(e) not in {str(known) for known in errors}]
+        if self._recordings is not None:
+            known = {str(error) for error in errors}
+            errors += [error for error in self._recordings.finish(remarks) if str(error) not in known]
         return errors

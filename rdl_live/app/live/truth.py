@@ -66,10 +66,13 @@ class TruthWatch:
         self._changed = threading.Condition()
         self._waiting: Result | None = None
         self._closing = False
-        self._epoch: int | None = None
+        self._epochs: dict[str, int] = {}
+        """Of each channel: the drawing of the specimen that was compared last."""
         self.latest: Truth | None = None
-        self._sums: dict[str, tuple[float, int]] = {}
-        """Sum and number of the errors of each image."""
+        self.latest_of: dict[str, Truth] = {}
+        """Of each channel."""
+        self._sums: dict[tuple[str, str], tuple[float, int]] = {}
+        """Sum and number of the errors of each image of each channel."""
         self._thread = threading.Thread(target=self._work, name="rdl-truth", daemon=True)
         self._thread.start()
 
@@ -89,12 +92,21 @@ class TruthWatch:
     @property
     def errors(self) -> dict[str, float]:
         """Mean error of each image over all comparisons."""
-        return {name: total / count for name, (total, count) in self._sums.items()}
+        return self.errors_of(None)
+
+    def errors_of(self, channel: str | None) -> dict[str, float]:
+        """Return the mean error of each image of a channel, or of all."""
+        found: dict[str, tuple[float, int]] = {}
+        for (name, image), (total, count) in self._sums.items():
+            if channel in (None, name):
+                before = found.get(image, (0.0, 0))
+                found[image] = (before[0] + total, before[1] + count)
+        return {image: total / count for image, (total, count) in found.items()}
 
     @property
     def compared(self) -> int:
         """How many series were compared."""
-        return self._sums.get(WIDEFIELD, (0.0, 0))[1]
+        return sum(count for (_, image), (_, count) in self._sums.items() if image == WIDEFIELD)
 
     def _work(self) -> None:
         while True:
@@ -110,7 +122,9 @@ class TruthWatch:
                 _LOG.exception("the truth could not be compared")
 
     def _compare(self, result: Result) -> None:
-        if result.exposed_s is None or (epoch := self._world.epoch(result.exposed_s)) == self._epoch:
+        if result.exposed_s is None or (epoch := self._world.epoch(result.exposed_s)) == self._epochs.get(
+            result.channel
+        ):
             return
         channel = next(c for c in self._microscope.channels if c.name == result.channel)
         # A single frame is asked for what SIM would show of the same specimen on the same microscope.
@@ -123,12 +137,12 @@ class TruthWatch:
         image = self._world.truth(self._region, result.exposed_s, cutoff)
         if image is None or image.shape[0] % result.sr.shape[0] or image.shape[1] % result.sr.shape[1]:
             return
-        self._epoch = epoch
+        self._epochs[result.channel] = epoch
         errors = errors_of(result, image)
         for name, error in errors.items():
-            total, count = self._sums.get(name, (0.0, 0))
-            self._sums[name] = (total + error, count + 1)
-        self.latest = Truth(image, errors, result)
+            total, count = self._sums.get((result.channel, name), (0.0, 0))
+            self._sums[result.channel, name] = (total + error, count + 1)
+        self.latest = self.latest_of[result.channel] = Truth(image, errors, result)
         if self._receive is not None:
             self._receive(self.latest)
 

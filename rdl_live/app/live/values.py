@@ -1,6 +1,6 @@
 """What a live run is given, and what it reports."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rdl_live._names import NO_DENOISER
@@ -69,6 +69,8 @@ class LiveOutcome:
     dose_j_cm2: float | None
     warnings: tuple[str, ...]
     denoiser: str
+    doses_j_cm2: dict[str, float | None] = field(default_factory=dict)
+    """Of each channel; empty where parts of a run take different ones."""
     restarts: int = 0
     """How often the processing was started anew."""
 

@@ -32,12 +32,13 @@ def check_options(options: Options, scope: Microscope) -> None:
             f"--denoise {options.denoise}: it decides on Wiener parameter and apodization; leave out --wiener, "
             "--apodization and --attenuation, or use --denoise none"
         )
-    if options.memory > 1 and options.cluster is not None:
-        raise ConfigError(f"--memory {options.memory:g}: series that remember each other cannot go to a --cluster")
-    if options.memory > 1 and not denoises:
-        raise ConfigError(f"--memory {options.memory:g}: it is a part of denoising; add --denoise rdl")
-    if options.memory > 1 and not modality.shaped:
-        raise ConfigError(f"--memory {options.memory:g}: frames of modality {modality.name} are denoised one by one")
+    memory = options.memory or 1.0
+    if memory > 1 and options.cluster is not None:
+        raise ConfigError(f"--memory {memory:g}: series that remember each other cannot go to a --cluster")
+    if memory > 1 and not denoises:
+        raise ConfigError(f"--memory {memory:g}: it is a part of denoising; add --denoise rdl")
+    if memory > 1 and not modality.shaped:
+        raise ConfigError(f"--memory {memory:g}: frames of modality {modality.name} are denoised one by one")
     if options.cluster is not None:
         check_cluster(options.cluster)
 

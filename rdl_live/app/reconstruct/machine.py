@@ -12,6 +12,7 @@ from rdl_live.app.reconstruct.series_stream import Images
 from rdl_live.optics import PatternSet
 from rdl_live.restore import Restored, Restorer
 from rdl_live.restore.memory import Memory
+from rdl_live.restore.restored import Guards
 
 
 def calibrate(rec: Maker, first: npt.NDArray[np.generic]) -> Maker:
@@ -33,7 +34,12 @@ class Machine:
     """Makes the image of one series after another; belongs to one thread at a time."""
 
     def __init__(
-        self, maker: Maker, blurred: Callable[[], Maker], judge: SeriesJudge, memories: Sequence[Memory] = ()
+        self,
+        maker: Maker,
+        blurred: Callable[[], Maker],
+        judge: SeriesJudge,
+        memories: Sequence[Memory] = (),
+        guarded: int | None = None,
     ) -> None:
         """Take the parts.
 
@@ -42,15 +48,22 @@ class Machine:
             blurred: makes what is used for those that do not: an image without super-resolution, and without ghosts.
             judge: whether a series fits.
             memories: of the series before, one for each plane; series come plane by plane, then time by time.
+            guarded: number of the series, as they come, whose image the guards are to judge as it is delivered.
         """
         self.maker, self._blurred, self._judge = maker, blurred, judge
         self._memories = itertools.cycle(memories or (None,))
         self._other: Maker | None = None
+        self._come, self._guarded = 0, guarded
+        self.guards: Callable[[], Guards] | None = None
+        """Asks the guards about the image of the series `guarded`; None until it was made from the patterns."""
 
     def __call__(self, series: npt.NDArray[np.generic]) -> Images:
         """Return the image of a raw series (angle, phase, y, x) in ADU, its standard error, and the verdict."""
         verdict, memory = self._judge(series), next(self._memories)
-        if verdict.trusted:
+        asked, self._come = self._come == self._guarded, self._come + 1
+        if verdict.trusted and asked and isinstance(self.maker, Restorer):
+            made, self.guards = self.maker.restore_first(series, memory=memory)
+        elif verdict.trusted:
             made = _restored(self.maker, series, memory)
         else:
             self._other = self._other or self._blurred()

@@ -16,6 +16,9 @@ from rdl_live.restore import Restored, Restorer
 from rdl_live.restore.stage import Context, Stage, Unit
 from rdl_live.restore.stages import factor_of, load_stage
 
+USUAL_MEMORY = 6.0
+"""Series of a time-lapse that an image is made of at most, unless another number is said."""
+
 Raw = npt.NDArray[np.generic]
 
 
@@ -100,6 +103,16 @@ def maker_of(run: OpenRecording, patterns: PatternSet, tell: Callable[[str], Non
     stage = load_stage(options.denoise, Context(scope, (run.channel,), run.frame, run.device, tell))
     physics = run.modality.reconstruction(scope, patterns, run.frame, run.device, channel=run.channel)
     return Staged(stage, physics, run.scope, patterns, run.channel.name, run.device, run.maps)
+
+
+def memory_of(run: OpenRecording) -> float:
+    """Return the series that an image may be made of where nothing moves: as is said, or by default of a time-lapse."""
+    options = run.options
+    if options.memory is not None:
+        return options.memory
+    denoised = options.denoise != NO_DENOISER and not made_by_stages(run.scope) and run.modality.shaped
+    film = len(run.recording) > run.recording.grid[2]
+    return USUAL_MEMORY if denoised and film and options.cluster is None else 1.0
 
 
 def image_factor(run: OpenRecording) -> int:

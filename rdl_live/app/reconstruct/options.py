@@ -31,8 +31,8 @@ class Options:
     reading: RawRequest = field(default_factory=RawRequest)
     """Which position is read, and what the user says of the order of its frames."""
     denoise: str = NO_DENOISER
-    memory: float = 1.0
-    """Series that an image may be made of where nothing moves, itself included."""
+    memory: float | None = None
+    """Series that an image may be made of where nothing moves, itself included; None: the usual number."""
     wiener: float | None = None
     apodization: Apodization = Apodization.OTF
     attenuation: Attenuation | None = None

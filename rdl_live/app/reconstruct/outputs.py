@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from rdl_live._version import __version__
-from rdl_live.app.reconstruct.makers import image_factor
+from rdl_live.app.reconstruct.makers import image_factor, memory_of
 from rdl_live.app.reconstruct.preview import save_preview
 from rdl_live.app.reconstruct.recording import OpenRecording
 from rdl_live.app.reconstruct.report import pattern_records
@@ -54,7 +54,7 @@ def image_writer(
         "microscope": run.scope.model_dump(mode="json", exclude={"optics": {"otf"}}),
         "patterns": pattern_records(patterns),
         "denoiser": run.options.denoise,
-        "memory_series": run.options.memory,
+        "memory_series": memory_of(run),
         "what": what or _shown(run),
         "unit": unit,
     }

@@ -19,7 +19,7 @@ from rdl_live.app.reconstruct.judge import patterns_in_force
 from rdl_live.app.reconstruct.known_patterns import USED, Elsewhere, KnownPatterns, known_patterns
 from rdl_live.app.reconstruct.ledger import Ledger
 from rdl_live.app.reconstruct.machine import Machine, calibrate, without_stripes
-from rdl_live.app.reconstruct.makers import Maker, Staged, image_factor, maker_of, plain_maker
+from rdl_live.app.reconstruct.makers import Maker, Staged, image_factor, maker_of, memory_of, plain_maker
 from rdl_live.app.reconstruct.options import Options, Progress, Stopwatch, sigma_path, silent, worth_path
 from rdl_live.app.reconstruct.outputs import Writers, image_writer, picture
 from rdl_live.app.reconstruct.recording import OpenRecording, several_frames
@@ -79,6 +79,8 @@ class OfflineRun(OpenRecording):
         self._told: list[str] = []
         """What stages warn of."""
         self._looked_at: dict[int, SeriesVerdict] = {}
+        self._machine: Machine | None = None
+        """Makes the first images; known when they are asked for."""
         self._photons = 0.0
         """Mean of all series [photons a pixel]; known when they have been reconstructed."""
 
@@ -206,9 +208,12 @@ class OfflineRun(OpenRecording):
             patterns, _ = other.estimate()
             return Elsewhere(patterns, other.channel.otf_damping)
 
-    def channel_facts(self) -> dict[str, Any]:
-        """Return which colour is read, and whether it had to be assumed because nothing names it, for reports."""
-        return {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+    def channel_facts(self, patterns: PatternSet) -> dict[str, Any]:
+        """Return which colour is read, whether it had to be assumed because nothing names it, and how it was lit."""
+        facts = {"channel": self.channel.name, "channel_assumed": bool(self.recording.assumed)}
+        lit = self.modality.incidence(self.scope, patterns, self.channel)
+        name = self.channel.illumination.name if self.channel.illumination else None
+        return facts if lit is None else {**facts, "illumination": {"name": name, **lit.record()}}
 
     def facts(self) -> dict[str, Any]:
         """Return what the estimation found besides patterns, for reports."""
@@ -246,7 +251,7 @@ class OfflineRun(OpenRecording):
         if not out.name.lower().endswith(SUFFIXES):
             raise OutputError(f"{out}: a TIFF file is written, so its name must end in {' or '.join(SUFFIXES)}")
         sigma = sigma_path(out) if tells_sigma(self.options.denoise) else None
-        worth = worth_path(out) if self.options.memory > 1 else None
+        worth = worth_path(out) if memory_of(self) > 1 else None
         outputs = [path for path in (out, sigma, worth, report, preview) if path is not None]
         for path in outputs:
             check_output(path, self.options.overwrite, inputs=inputs)
@@ -315,12 +320,12 @@ class OfflineRun(OpenRecording):
         if total == 0:
             raise DataError(f"{self.raw}: holds no time point")
         first = self.series(self.model)
-        machine = self.machine(patterns, first, rec)
+        self._machine = machine = self.machine(patterns, first, rec)
         if options.cluster is not None:
             if self.spread is None:
                 raise ConfigError(f"--cluster {options.cluster}: this command computes on this computer only")
             return self.spread(self, patterns, options.cluster)
-        remembers = isinstance(rec, Restorer) and options.memory > 1
+        remembers = isinstance(rec, Restorer) and memory_of(self) > 1
         workers = 1 if remembers else options.workers or usual_workers(self.device, total)
         stream: SeriesStream[Machine] = SeriesStream(
             self.series,
@@ -335,11 +340,17 @@ class OfflineRun(OpenRecording):
         """Return what makes and judges the images of series, with weights as `first` decides; any thread."""
         rec = calibrate(rec or maker_of(self, patterns, self._heard), first)
         memories: list[Memory] = []
-        if isinstance(rec, Restorer) and self.options.memory > 1:
-            memories = [rec.memory(self.options.memory) for _ in range(self.recording.grid[2])]
+        if isinstance(rec, Restorer) and memory_of(self) > 1:
+            memories = [rec.memory(memory_of(self)) for _ in range(self.recording.grid[2])]
         blurred = without_stripes(patterns)
+        # What is remembered is judged, too: the guards are asked about a late image.
+        guarded = max((index for index, one in self._looked_at.items() if one.trusted), default=None)
         return Machine(
-            rec, lambda: calibrate(maker_of(self, blurred, self._heard), first), self.judge(patterns), memories
+            rec,
+            lambda: calibrate(maker_of(self, blurred, self._heard), first),
+            self.judge(patterns),
+            memories,
+            guarded if memories else None,
         )
 
     def _heard(self, text: str) -> None:
@@ -375,7 +386,7 @@ class OfflineRun(OpenRecording):
             "program": f"rdl-live {__version__}",
             "microscope": self.scope.name,
             "modality": self.scope.modality,
-            **self.channel_facts(),
+            **self.channel_facts(result.patterns),
             "frame_order": self.recording.order,
             "denoiser": self.options.denoise,
             "photons_per_pixel": self._photons,
@@ -384,10 +395,11 @@ class OfflineRun(OpenRecording):
         }
 
     def _guard(self, result: Report, rec: Restorer, series: np.ndarray) -> None:
-        """Ask the guards on the first time point and add what they say to the report."""
+        """Ask the guards about the first image, or a late one of a memory, and add what they say to the report."""
         result.warn(rec.warnings)
+        judge = None if self._machine is None else self._machine.guards
         with self.watch.timed("quality"):
-            guards = rec.restore(series, guards=True).guards
+            guards = judge() if judge is not None else rec.restore(series, guards=True).guards
         if guards is None:
             return
         result.warn(list(guards.doubts))

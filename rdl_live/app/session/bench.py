@@ -13,12 +13,13 @@ from rdl_live.app.disk import disk_free
 from rdl_live.app.session.goals import Requests
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.app.session.notices import Notices
+from rdl_live.app.session.stage_mover import StageMover
 from rdl_live.app.session.stage_watch import StageWatch
 from rdl_live.errors import DeviceError
 from rdl_live.files import load_microscope
 from rdl_live.optics.microscope import Microscope
 from rdl_live.specimen import kind_names
-from rdl_live.view.live.session import Activity, DemoKnobs, Light, Severity, Snapshot
+from rdl_live.view.live.session import Activity, DemoKnobs, Light, Severity, Snapshot, StagePlace
 from rdl_models import shipped
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ class MicroscopeContext:
         self._turned: dict[str, object] = {}
         self._simulated = False
         self._at_first: dict[str, dict[str, str]] = {}
+        self._depths: dict[str, float] = {}
+        """Of the simulated specimen of each channel [um]."""
         self._last = Snapshot()
         self._stage: StageWatch | None = None
-        self._field: object = None
+        self.mover: StageMover | None = None
+        """Moves stage and focus; None where the microscope has neither."""
+        self._field: tuple[str, object] | None = None
         self.known: dict[object, PatternSet] = {}
         """Patterns found last, by channel and camera region: with them a single series gives an image."""
 
@@ -106,8 +111,9 @@ class MicroscopeContext:
         if self._prepare is not None:
             self._prepare(core)
         # Last: nobody would end its thread if anything above had failed.
-        if hardware.stage is not None:
-            self._stage = StageWatch(core, hardware.stage)
+        if hardware.stage is not None or hardware.focus is not None:
+            self._stage = StageWatch(core, hardware.stage, hardware.focus)
+            self.mover = StageMover(core, hardware, self._stage, self.notices)
 
     def close(self) -> None:
         """Go dark and unload the devices of its own core.
@@ -116,6 +122,8 @@ class MicroscopeContext:
             DeviceError: something is not dark.
         """
         core, self.core = self.core, None
+        if self.mover is not None:
+            self.mover.close()
         if self._stage is not None:
             self._stage.close()
         if core is not None and self._given_core is None and self.microscope is not None:
@@ -123,7 +131,7 @@ class MicroscopeContext:
 
     def complete(self, wishes: Requests) -> Requests:
         """Return the wishes with what only the devices know filled in."""
-        core, scope = self._opened()
+        core, scope = self.loaded()
         settings = wishes.settings
         names = [one.channel for one in hardware_of(scope).light]
         if settings.channel not in names:
@@ -140,6 +148,7 @@ class MicroscopeContext:
             region = (before[0], before[1], before[2], before[3])
         self._last = Snapshot(
             channels=tuple(names),
+            illuminations=tuple(lit.words if (lit := scope.incidence(scope.channel(n))) else "" for n in names),
             powers_w_cm2=tuple(light_of(scope, name).full_irradiance_w_cm2 for name in names),
             denoisers=(NO_DENOISER, *shipped()),
             chip=(width, height),
@@ -157,8 +166,9 @@ class MicroscopeContext:
         self.turn(wishes.knobs)
         settings = wishes.settings
         if (field := (settings.channel, settings.region)) != self._field:
+            moved = self._field is None or field[1] != self._field[1]
             self._field = field
-            self.mailbox.clear()
+            self.mailbox.clear(beside=moved)
 
     def after(self, run: Run) -> None:
         """Keep what a run leaves behind, and see that it is dark."""
@@ -219,13 +229,15 @@ class MicroscopeContext:
             recording=recording,
             disk_free_bytes=disk_free(wishes.folder),
             demo=self.knobs(wishes),
-            stage_um=self.stage_um,
+            stage=self.stage,
         )
 
     @property
-    def stage_um(self) -> tuple[float, float] | None:
-        """Where the stage is; None where there is none, or it does not answer."""
-        return None if self._stage is None else self._stage.position_um
+    def stage(self) -> StagePlace:
+        """Where stage and focus are."""
+        if self._stage is None or self.mover is None:
+            return StagePlace()
+        return StagePlace(self._stage.position_um, self._stage.focus_um, moving=self.mover.moving)
 
     def base(self) -> Snapshot:
         """Return what all snapshots share."""
@@ -244,12 +256,23 @@ class MicroscopeContext:
         if (camera := fresh.pop("camera", None)) is not None:
             self._turn(self._camera, CHIP, camera)
         for name, value in fresh.items():
-            for channel in self._last.channels:
-                self._turn(WORLD, f"{_KNOBS[name]}_{channel}", value)
+            for line in dict.fromkeys(map(self._line, self._last.channels)):
+                self._turn(WORLD, f"{_KNOBS[name]}_{line}", value)
         self.mailbox.forget_brightness()
 
+    def _lit(self, channel: str) -> float:
+        """Return the share of a simulated specimen's light that a channel sees."""
+        from rdl_devices.sim.penetration import share_of
+
+        scope, depth_um = self.microscope, self._depths.get(channel, 0.0)
+        return share_of(scope.incidence(scope.channel(channel)), depth_um) if scope and depth_um else 1.0
+
+    def _line(self, channel: str) -> str:
+        """Return the laser line of a channel, as the simulated microscope names it."""
+        return f"{self.loaded()[1].channel(channel).excitation_nm:g}"
+
     def _turn(self, device: str, name: str, value: object) -> None:
-        core, _ = self._opened()
+        core, _ = self.loaded()
         if not core.hasProperty(device, name):
             return
         try:
@@ -259,7 +282,7 @@ class MicroscopeContext:
 
     @property
     def _camera(self) -> str:
-        return hardware_of(self._opened()[1]).camera.device
+        return hardware_of(self.loaded()[1]).camera.device
 
     @property
     def simulated(self) -> bool:
@@ -276,24 +299,28 @@ class MicroscopeContext:
             kind=str(found["kind"]),
             photons_per_ms=float(str(found["photons_per_ms"])),
             speed_um_s=float(str(found["speed_um_s"])),
+            lit=self._lit(wishes.settings.channel),
             camera=str(found.get("camera", "")),
         )
 
     def _read_knobs(self, channels: list[str]) -> None:
         """Read the knobs once: what is shown must not ask devices again and again."""
-        core, _ = self._opened()
+        core, _ = self.loaded()
         self._simulated = WORLD in core.getLoadedDevices()
         self._at_first = {
-            channel: {field: core.getProperty(WORLD, f"{name}_{channel}") for field, name in _KNOBS.items()}
+            channel: {field: core.getProperty(WORLD, f"{name}_{self._line(channel)}") for field, name in _KNOBS.items()}
             for channel in channels
-            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{channel}")
+            if self._simulated and core.hasProperty(WORLD, f"{_KNOBS['kind']}_{self._line(channel)}")
         }
         self._simulated = self._simulated and set(self._at_first) == set(channels)
+        if self._simulated:
+            depth = "SpecimenDepth_um_"
+            self._depths = {name: float(core.getProperty(WORLD, f"{depth}{self._line(name)}")) for name in channels}
         if self._simulated and core.hasProperty(self._camera, CHIP):
             for found in self._at_first.values():
                 found["camera"] = core.getProperty(self._camera, CHIP)
 
-    def _opened(self) -> "tuple[CMMCorePlus, Microscope]":
+    def loaded(self) -> "tuple[CMMCorePlus, Microscope]":
         if self.core is None or self.microscope is None:
             raise DeviceError("the devices are not loaded; choose Reconnect")
         return self.core, self.microscope

@@ -10,7 +10,7 @@ import torch
 
 from rdl_live.optics.microscope import Microscope
 from rdl_live.optics.noise import CameraMaps, to_photons
-from rdl_live.view.live.session import TRUTH, Images
+from rdl_live.view.live.session import BESIDE, TRUTH, Images
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Mailbox:
         self._taken = 0
         self._reference: tuple[str, float] | None = None
         self._brightness: float | None = None
+        self._beside: dict[str, Picture] = {}
+        """The newest image of each illumination of one colour, by channel."""
 
     def open(self, scope: Microscope, names: tuple[str, ...], pixel_um: float) -> None:
         """Take what frames of the next run are: their microscope, channels, and pixel [um]; older ones stay."""
@@ -56,9 +58,11 @@ class Mailbox:
         with self._lock:
             self._maps = maps
 
-    def clear(self) -> None:
-        """Forget all images: they are of another field."""
+    def clear(self, *, beside: bool = True) -> None:
+        """Forget all images: they are of another field; or of another channel, then not those `beside`."""
         with self._lock:
+            if beside:
+                self._beside.clear()
             self._latest = Images(self._latest.number + 1, self._latest.channel)
             self._raw = self._result = self._truth = None
             self._reference = self._brightness = None
@@ -130,16 +134,27 @@ class Mailbox:
         if result is None:
             keep = before if same else Images(0, channel)
             return replace(keep, number=before.number + 1, pictures={**keep.pictures, **camera})
+        made = _pictures(result, pixel_um)
         return Images(
             before.number + 1,
             channel,
-            {**camera, **_pictures(result, pixel_um), **self._true(channel, pixel_um)},
+            {**camera, **made, **self._true(channel, pixel_um), **self._side_by_side(channel, made[result.main])},
             result.patterns,
             result.denoiser,
             result.seen,
             {} if self._truth is None else self._truth.errors,
             "" if result.verdict is None else result.verdict.why,
         )
+
+    def _side_by_side(self, channel: str, image: Picture) -> dict[str, Picture]:
+        """Return the newest images of all illuminations of a colour, once there are several."""
+        scope = self._scope
+        if scope is None or (here := scope.channel(channel)).illumination is None:
+            return {}
+        self._beside[channel] = image
+        same = [c.name for c in scope.channels if c.illumination and c.excitation_nm == here.excitation_nm]
+        shown = {f"{BESIDE}{name}": self._beside[name] for name in same if name in self._beside}
+        return shown if len(shown) > 1 else {}
 
     def _true(self, channel: str, pixel_um: float) -> dict[str, Picture]:
         truth = self._truth

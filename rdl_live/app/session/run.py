@@ -43,7 +43,7 @@ class SessionRun:
             ConfigError: a denoiser that there is not, or a plan that does not hold together.
             OutputError: the recording's folder cannot be made.
         """
-        core, microscope = bench._opened()
+        core, microscope = bench.loaded()
         self._bench, self.goal, self.wishes = bench, goal, wishes
         self._modality = modality_of(microscope)
         settings = wishes.settings
@@ -103,7 +103,7 @@ class SessionRun:
         from rdl_devices.sim.view import Region as ChipRegion
         from rdl_live.app.live.truth import TruthWatch
 
-        core, microscope = self._bench._opened()
+        core, microscope = self._bench.loaded()
         left, top, width, height = core.getROI()
         region = ChipRegion(top, left, height, width)
         return TruthWatch(world_of(core), microscope, region, self._bench.mailbox.put_truth)
@@ -218,7 +218,7 @@ class SessionRun:
             doubts=(*self._run.doubts, *self._doubts),
             recording=None,
             demo=self._bench.knobs(wishes),
-            stage_um=self._bench.stage_um,
+            stage=self._bench.stage,
             plan=self.goal.plan.name if self.goal.plan is not None else "",
             light=Light.ON if self.light.lit else Light.OFF,
             lamps=self.light.lamps,
@@ -227,6 +227,7 @@ class SessionRun:
         if not self._run.opened:
             return replace(base, activity=activity, says="starting …", counts=Counts(), readings=Readings())
         status, latest = self._run.status, self._latest
+        shown = latest.channel if latest else wishes.settings.channel
         if not self.stopped:  # the series that a stop cuts off is no fault
             self._refused = status.refused
         return replace(
@@ -238,7 +239,8 @@ class SessionRun:
             counts=Counts(status.raw_frames, status.missing, status.sr_frames, status.dropped, self._refused),
             readings=self._readings(status),
             patterns=latest.newest if latest else None,
-            nominal=self._run.nominal(wishes.settings.channel),
+            nominal=self._run.nominal(shown),
+            patterns_of=shown,
             dose_j_cm2=self._bench.dose(self.dose_j_cm2),
             disk_free_bytes=disk_free(self.goal.folder or wishes.folder),
         )
@@ -298,13 +300,14 @@ class SessionRun:
 def plan_for(wishes: Requests, points: int | None = None, interval_s: float = 0.0) -> Plan:
     """Return the plan of live view; `points` time points, or until it is stopped."""
     settings = wishes.settings
-    region = settings.region
+    region, here = settings.region, (settings.power_percent, settings.exposure_ms)
+    names = settings.beside if settings.channel in settings.beside else (settings.channel,)
+    lights = {**wishes.lights, settings.channel: here}
+    channels = [(name, *lights.get(name, here)) for name in names]
     return Plan(
         name="live",
         modality=single_frames(settings.modality),
-        channels=(
-            PlanChannel(name=settings.channel, power_percent=settings.power_percent, exposure_ms=settings.exposure_ms),
-        ),
+        channels=tuple(PlanChannel(name=name, power_percent=power, exposure_ms=ms) for name, power, ms in channels),
         time=TimePlan(points=points, interval_s=interval_s),
         roi=None if region is None else Region(x=region[0], y=region[1], width=region[2], height=region[3]),
     )

@@ -9,13 +9,13 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdl_live._garbage import collect
-from rdl_live._heaps import few_arenas, loading
+from rdl_live._garbage import collect, loading
+from rdl_live._heaps import few_arenas
 from rdl_live.app.session.goals import Goal, Kind, Requests
 from rdl_live.app.session.notices import Notices
 from rdl_live.errors import RdlError
@@ -125,6 +125,14 @@ class LiveSession:
         """Record to a folder that is made: a plan, or what live view shows until it is stopped."""
         self._want(Goal(Kind.RECORD, folder, plan))
 
+    def move(self, places_um: Mapping[str, float], *, by: bool = False) -> None:
+        """Drive "x", "y", "z" to places, or by distances [um]; refused, with a notice, while something is recorded."""
+        mover = None if self._bench is None else self._bench.mover
+        if mover is None:
+            self._told.warn("there is nothing to move: the microscope has neither stage nor focus, or they are loading")
+        else:
+            mover.move(dict(places_um), by=by)
+
     def stop(self) -> None:
         """Stop whatever runs. Any thread, any number of times; the light is off within a second."""
         with self._changed:
@@ -132,6 +140,8 @@ class LiveSession:
             self._stops += 1
             run = self._run
             self._changed.notify_all()
+        if self._bench is not None and self._bench.mover is not None:
+            self._bench.mover.stop()
         if run is not None:
             run.stop()
             self._show(replace(self._snapshot, activity=Activity.STOPPING, says="stopping …"))
@@ -251,6 +261,16 @@ class LiveSession:
         if bench is None or bench.broken:
             self._told.add(Severity.ERROR, "the devices are not connected; choose Reconnect first")
             return
+        mover = bench.mover if goal.kind is not Kind.LIVE else None  # what is recorded is taken where it is
+        if mover is not None:
+            mover.hold()
+        try:
+            self._follow(bench, goal, stops)
+        finally:
+            if mover is not None:
+                mover.release()
+
+    def _follow(self, bench: "MicroscopeContext", goal: Goal, stops: int) -> None:
         following: Goal | None = goal
         while following is not None:
             with self._changed:

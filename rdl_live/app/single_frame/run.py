@@ -219,8 +219,8 @@ class SingleFrameRun(LiveRun):
             return
         for listener in self._listeners:
             part.listen(ShiftedListener(listener, self._points, self._seconds))
-        if self._raw is not None:
-            part.record_to(ShiftedSink(self._raw, self._points, self._seconds))
+        if self._recordings is not None:
+            part.record_to(ShiftedSink(self._recordings.raw, self._points, self._seconds))
         self._done(part, count)
 
     def _take_check(self) -> None:
@@ -322,6 +322,10 @@ class SingleFrameRun(LiveRun):
         now = self._now
         here = 0.0 if now is None else now.dose_j_cm2
         return None if self._dose_unknown or here is None else self._dose_before + here
+
+    @property
+    def _doses_j_cm2(self) -> dict[str, float | None]:
+        return {}  # its parts light every channel with and without patterns
 
     @property
     def progress(self) -> Progress | None:

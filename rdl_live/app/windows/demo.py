@@ -39,6 +39,7 @@ class DemoRequests:
     seed: int | None = None
     camera: str | None = None
     modality: str | None = None
+    illumination: str | None = None
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened; loads more than the window where
@@ -67,6 +68,23 @@ def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
         settings = replace(settings, modality=wishes.modality, denoiser=usual_denoiser(wishes.modality))
     if wishes.denoise is not None:
         settings = replace(settings, denoiser=wishes.denoise)
+    scope, lights = "demo.yaml", {}
+    if wishes.illumination is not None:
+        from rdl_live.app.live_demo import DemoSettings, demo_plan
+        from rdl_live.files import load_microscope
+
+        asked = DemoSettings(Path(), photons=wishes.photons or 5.0, illumination=wishes.illumination)
+        scope = asked.scope_file
+        channels = demo_plan(load_microscope(config_file(scope)), asked).channels
+        lights = {one.name: (one.power_percent, one.exposure_ms) for one in channels}
+        first = channels[0]
+        settings = replace(
+            settings,
+            channel=first.name,
+            beside=tuple(lights),
+            power_percent=first.power_percent,
+            exposure_ms=first.exposure_ms,
+        )
 
     def prepare(core: "CMMCorePlus") -> None:
         quiet_micro_manager()
@@ -78,7 +96,7 @@ def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
                 core.setProperty("World", name, value)
         threading.Thread(target=_grow, args=(core, settings), name="rdl-specimen").start()
 
-    session = LiveSession(config_file("demo.yaml"), Requests(settings), prepare=prepare)
+    session = LiveSession(config_file(scope), Requests(settings, lights=lights), prepare=prepare)
     session.live()
     return session
 
@@ -91,6 +109,6 @@ def _grow(core: "CMMCorePlus", settings: Settings) -> None:
     world, region = world_of(core), settings.region or (0, 0, 512, 512)
     try:
         seen = Region(region[1], region[0], region[3], region[2])
-        world.view.prepare(int(settings.channel), seen, world.stage_um, world.clock.now())
+        world.view.prepare(int(settings.channel.split()[0]), seen, world.stage_um, world.clock.now())
     except (ValueError, RuntimeError):  # the first exposure will say what is wrong
         _LOG.debug("the specimen was not grown beforehand", exc_info=True)

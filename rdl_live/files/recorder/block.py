@@ -20,10 +20,17 @@ from rdl_live.files.recorder.zarr_tree import write_shape
 class OpenBlock:
     """One time point of one image: slots that are filled by index, in any order."""
 
-    def __init__(self, layout: StreamLayout, image: ImageAddress, time_point: int) -> None:
-        """Start with all slots empty."""
+    def __init__(self, layout: StreamLayout, image: ImageAddress, time_point: int, memory: Block | None = None) -> None:
+        """Start with all slots empty.
+
+        Args:
+            layout: what is recorded.
+            image: address of the image.
+            time_point: index of the series.
+            memory: array to be filled, of the layout's block; whatever it holds.
+        """
         self.image, self.time = image, time_point
-        self.values: Block = np.zeros(layout.block_shape, layout.dtype)
+        self.values: Block = np.empty(layout.block_shape, layout.dtype) if memory is None else memory
         self._inner = tuple(size for _, size in layout.inner)
         self._tags: list[FrameTag | None] = [None] * layout.slots
         self._numbers: list[int | None] = [None] * layout.slots
@@ -60,6 +67,13 @@ class OpenBlock:
             return False
         self._tags[slot] = replace(before, flags=before.flags | tag.flags)
         return True
+
+    def blank(self) -> None:
+        """Put zeros where no frame came."""
+        frames = self.values.reshape(-1, *self.values.shape[-2:])
+        for slot, number in enumerate(self._numbers):
+            if number is None:
+                frames[slot] = 0
 
     def _place(self, tag: FrameTag) -> tuple[tuple[int, ...], int]:
         """Return the indices of a frame within its series, and the slot that it has."""
@@ -125,6 +139,7 @@ class BlockWriter:
             OSError: the disk refuses; the block is lost, and nothing says otherwise.
         """
         frames = block.frames
+        block.blank()
         content = encode_block(self._layout, block.values) if frames else memoryview(b"")
         chunk = self._layout.chunk(block.image, block.time)
         record = BlockRecord(block.image, block.time, block.records(), content.nbytes, zlib.crc32(content))

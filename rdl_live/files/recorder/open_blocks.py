@@ -4,7 +4,11 @@ from rdl_live.errors import DataError
 from rdl_live.files.recorder.block import OpenBlock
 from rdl_live.files.recorder.codec import Block
 from rdl_live.files.recorder.layout import MAX_HOLES, MAX_TIME_POINTS, ImageAddress, StreamLayout
+from rdl_live.files.recorder.recycled import Recycled
 from rdl_live.files.recorder.tags import FrameTag
+
+KEPT = 3
+"""Blocks whose memory is used again: one is filled, one is written, one waits. New memory costs more than the copy."""
 
 
 class OpenBlocks:
@@ -17,6 +21,7 @@ class OpenBlocks:
     def __init__(self, layout: StreamLayout, limit: int) -> None:
         """Keep at most `limit` series open."""
         self._layout, self._limit = layout, limit
+        self._recycled = Recycled(KEPT)
         self._open: dict[ImageAddress, OpenBlock] = {}
         self._done: dict[ImageAddress, set[int]] = {image: set() for image in layout.images}
         # Once, and not for each frame.
@@ -60,7 +65,8 @@ class OpenBlocks:
         ready = [self._take(image)] if image in self._open else []
         if len(self._open) >= self._limit:
             ready.append(self._take(next(iter(self._open))))
-        self._open[image] = OpenBlock(self._layout, image, time)
+        memory = self._recycled.array(self._layout.block_shape, self._layout.dtype)
+        self._open[image] = OpenBlock(self._layout, image, time, memory)
         return ready
 
     def _take(self, image: ImageAddress) -> OpenBlock:

@@ -71,11 +71,6 @@ class RecordingSummary:
     verified: int
     """Frames whose checksum was computed from the disk."""
 
-    @property
-    def rate_mb_s(self) -> float:
-        """Frames in memory, MB a second."""
-        return self.raw_bytes / 1e6 / self.seconds if self.seconds > 0 else 0.0
-
 
 class StreamRecorder:
     """Takes frames by index, and writes each series as one chunk, in threads of its own.

@@ -159,7 +159,7 @@ def _peaks(bands: Bands, lowest: float, highest: float, guess: PatternGuess) -> 
 def search_range(scope: Microscope, channel: Channel) -> tuple[float, float]:
     """Return the smallest and largest |k0| [cycles/um] worth searching."""
     optics = scope.optics
-    reach = optics.excitation_na or min(optics.immersion_index, _BEYOND_NA * optics.na)
+    reach = scope.largest_na(channel) or min(optics.immersion_index, _BEYOND_NA * optics.na)
     highest = 1.02 * 2 * reach / (channel.excitation_nm * 1e-3)
     lowest = _LOWEST * highest
     if channel.pattern.period_um is not None:

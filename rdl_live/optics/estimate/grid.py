@@ -22,6 +22,10 @@ _KEPT = 4
 """Grids kept: two colours and two frame sizes."""
 
 
+_FOLDED = 4
+"""Power of the share of a sample that is its own frequency's: a tenth of another one's is hardly used."""
+
+
 def high_pass(kx: Tensor, ky: Tensor, cutoff: float) -> Tensor:
     """Return the weight that fades out low frequencies: 0 at 0, above 0.9 from `HIGH_PASS` x cut-off on.
 
@@ -81,6 +85,24 @@ class Annulus:
     """The rings of those, (m,)."""
     some_sizes: Tensor
     """How many of those lie in every ring, (rings,) float32."""
+
+
+def unmixed(kx: Tensor, ky: Tensor, otf: Otf) -> Tensor | None:
+    """Return how far samples of a spectrum hold the frequency (kx, ky) alone, 0 to 1; None where all do.
+
+    Pixels coarser than the OTF needs fold higher frequencies onto lower ones. What is folded raises the power of the
+    widefield but not its correlation with the sideband, so that a contrast would be found too low: H^2 over the sum of
+    that of all frequencies in a sample, steeply.
+    """
+    sampling = 1 / otf.pixel_um
+    if otf.cutoff <= 0.5 * sampling:
+        return None
+    own = otf(kx, ky).square()
+    every = torch.zeros_like(own)
+    for x in (-1, 0, 1):
+        for y in (-1, 0, 1):
+            every += otf(kx + x * sampling, ky + y * sampling).square()
+    return (own / every.clamp(min=1e-12)) ** _FOLDED
 
 
 @lru_cache(maxsize=_KEPT)

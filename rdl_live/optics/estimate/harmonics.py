@@ -32,9 +32,11 @@ _SPREAD = 0.2
 
 
 NO_SECOND = (
-    "the stripes have no second harmonic, though pattern.harmonics in the microscope file asks for one: set it to 1 "
-    "for linear SIM, or check that the dye is saturated or switched (light, exposure), or that three beams interfere"
+    "the stripes have no second harmonic, though pattern.harmonics in the microscope file asks for one, so the image "
+    "has the resolution of linear SIM: set it to 1 for linear SIM, or check that the dye is saturated or switched "
+    "(light, exposure), or that three beams interfere"
 )
+"""`doubt` of trusted stripes whose first harmonic is used alone."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class _Contrast:
 
 
 def with_harmonics(bands: Bands, patterns: Sequence[Pattern], seen: Mapping[int, Seen]) -> list[Pattern]:
-    """Return the patterns with the contrast of all their harmonics; those without a second one are not trusted.
+    """Return the patterns with the contrast of all their harmonics; 0 for a second one that is not there.
 
     Args:
         bands: separated bands.
@@ -140,6 +142,5 @@ def _added(pattern: Pattern, contrast: complex, *, absent: bool) -> Pattern:
     return pattern.replace(
         modulation=(*pattern.modulation, min(abs(contrast), 1.0)),
         shifts_rad=(*shifts, turn),
-        trusted=pattern.trusted and not absent,
         doubt=NO_SECOND if absent else pattern.doubt,
     )

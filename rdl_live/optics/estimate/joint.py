@@ -108,6 +108,7 @@ def refit_patterns(
         ConfigError: the known patterns have another number of orientations or phases.
     """
     known.check(scope.pattern.angles, scope.pattern.phases)
+    known = PatternSet(patterns=tuple(_of_order_1(pattern) for pattern in known))
     bands = bands_of(series, scope, channel, maps, device)
     found = [_joint(bands, number, pattern) if pattern.trusted else None for number, pattern in enumerate(known)]
     blind: PatternSet | None = None
@@ -129,6 +130,12 @@ def refit_patterns(
                 "microscope, channel and camera region"
             )
     return Refitted(PatternSet(patterns=tuple(patterns)), tuple(fits), tuple(warnings))
+
+
+def _of_order_1(pattern: Pattern) -> Pattern:
+    """Return the same light with k0 where the separated order 1 has it: there phases step forwards."""
+    steps = zip(pattern.phases_rad[:-1], pattern.phases_rad[1:], strict=True)
+    return pattern if sum(math.sin(after - before) for before, after in steps) >= 0 else pattern.reversed()
 
 
 def _joint(bands: Bands, orientation: int, known: Pattern) -> tuple[Pattern, JointFit] | None:

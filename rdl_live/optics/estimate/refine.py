@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from rdl_live.optics.estimate.bands import Bands, over_time
-from rdl_live.optics.estimate.grid import high_pass
+from rdl_live.optics.estimate.grid import high_pass, unmixed
 
 
 class Overlap:
@@ -46,6 +46,9 @@ class Overlap:
         self.there = otf(moved_x, moved_y)
         noise = self.there.square().addcmul_(self.here, self.here, value=ratio**2 * bands.phases / bands.frame_count)
         self.weight = high_pass(kx, ky, otf.cutoff).mul_(high_pass(moved_x, moved_y, otf.cutoff))
+        if (clean := unmixed(kx, ky, otf)) is not None:
+            alone = unmixed(moved_x, moved_y, otf)
+            self.weight.mul_(clean * alone if alone is not None else clean)
         self.weight.div_(noise.clamp_(min=1e-6)).mul_(((self.here > 0) & (self.there > 0)).to(torch.float32))
         root = self.weight.sqrt()
         # Complex, because the product of a real and a complex tensor takes three times as long.

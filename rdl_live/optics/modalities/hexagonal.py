@@ -61,12 +61,11 @@ def _reordered(patterns: PatternSet, *, taken: bool) -> PatternSet:
 
 def _of_one_light(patterns: PatternSet) -> PatternSet:
     """Return the patterns with one brightness for each frame, as far as the carriers agree that it differs."""
-    found = torch.tensor([pattern.gains for pattern in patterns if pattern.trusted], dtype=torch.float64)
-    if len(found) < 2:
-        return patterns
+    seen = [pattern.gains for pattern in patterns if pattern.trusted] or [pattern.gains for pattern in patterns]
+    found = torch.tensor(seen, dtype=torch.float64)
     levels = found / found.mean(dim=1, keepdim=True)
     change = levels.mean(dim=0) - 1
-    error = float(levels.var(dim=0).sum()) / len(found)
+    error = float(levels.var(dim=0).sum()) / len(found) if len(found) > 1 else 0.0
     total = float(change.square().sum())
     # Shrunk by what chance explains of it (James and Stein 1961).
     change = change * max(0.0, 1 - error / total) if total > 0 else change
@@ -91,7 +90,7 @@ class Hexagonal(WienerModality):
         """Return the lattice of three equal beams in the aperture; a modulation of 1 is that of full interference."""
         channel = channel or scope.channels[0]
         rng = np.random.default_rng([seed, 0x4E8])
-        aperture = scope.optics.excitation_na or USED_APERTURE * scope.optics.na
+        aperture = scope.largest_na(channel) or USED_APERTURE * scope.optics.na
         # The corners of a triangle lie closer to each other than opposite ends of the aperture.
         beams = math.sqrt(3) * aperture / (channel.excitation_nm * 1e-3)
         length = 1 / (channel.pattern.period_um or 1 / min(beams, WITHIN_OTF * scope.cutoff(channel)))

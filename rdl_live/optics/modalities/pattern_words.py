@@ -4,6 +4,7 @@ import math
 import re
 from typing import Any
 
+from rdl_live.optics.estimate.harmonics import NO_SECOND
 from rdl_live.optics.pattern import Pattern, PatternSet
 from rdl_live.optics.quality.dim_frames import dim_frames
 
@@ -28,13 +29,14 @@ def pattern_records(patterns: PatternSet) -> list[dict[str, Any]]:
     ]
 
 
-def harmonic_records(pattern: Pattern) -> dict[str, list[float]]:
+def harmonic_records(pattern: Pattern) -> dict[str, list[float] | list[bool]]:
     """Return periods of all harmonics and their phases beyond that of the first, where there is more than one."""
     count = len(pattern.modulation)
     if count == 1:
         return {}
     return {
         "periods_um": [pattern.period_um / harmonic for harmonic in range(1, count + 1)],
+        "harmonics_trusted": [pattern.trusted and depth > 0 for depth in pattern.modulation],
         "harmonic_shifts_deg": [math.degrees(pattern.shift_rad(order)) % 360.0 for order in range(1, count + 1)],
     }
 
@@ -68,8 +70,8 @@ def _uneven(patterns: PatternSet) -> list[str]:
             lacking = sum(share < _CARRIED for share in parts) / len(parts)
             found.append(
                 f"orientation {index}: its stripes are missing or out of step in {lacking:.0%} of the field, where the "
-                "image takes less fine detail from them: check that the beams overlap in the whole field, and that "
-                "nothing drifts during a series"
+                "image takes less fine detail from them: check that the beams overlap in the whole field, that its "
+                "structures are in focus, and that nothing drifts during a series"
             )
     return found
 
@@ -98,6 +100,8 @@ def _lacking(patterns: PatternSet) -> list[str]:
     if not lacking:
         return []
     named = _orientations(lacking, len(patterns))
+    if all(patterns[number].doubt == NO_SECOND for number in lacking):
+        return [f"{named}: {NO_SECOND}"]
     return [
         f"{named}: the second harmonic does not stand out of the noise, so the image has the resolution of linear SIM "
         "there: use more light or average several time points; check that the dye is saturated or switched"

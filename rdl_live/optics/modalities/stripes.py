@@ -1,15 +1,13 @@
 """2D-SIM: stripes of two beams in several orientations and phases, with one harmonic or more."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from rdl_live.optics.arrays import as_tensor
 from rdl_live.optics.estimate.harmonic import second_harmonic
+from rdl_live.optics.incidence import Incidence, na_of_period
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modalities.pattern_words import pattern_warnings
 from rdl_live.optics.modalities.stripe_quality import raw_quality, raw_warnings
@@ -20,33 +18,11 @@ from rdl_live.optics.nominal import nominal_patterns
 from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
 from rdl_live.optics.quality import modulation_contrast
-from rdl_live.optics.quality.in_step import InStep, Levels, SeriesVerdict, begins_late
-from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
+from rdl_live.optics.quality.in_step import begins_late
+from rdl_live.optics.quality.stripes import StripeProbe
 
-
-class StripeJudge:
-    """See `rdl_live.optics.modality.UnitJudge`."""
-
-    def __init__(self, probe: StripeProbe, in_step: InStep) -> None:
-        """Judge by what the probe measures."""
-        self._probe, self._in_step = probe, in_step
-
-    def judge(
-        self, photons: Tensor, light: npt.NDArray[np.float64] | None = None, usual: Levels | None = None
-    ) -> SeriesVerdict:
-        """Judge one series (angle, phase, y, x); see `UnitJudge`."""
-        stripes = self._probe(photons)
-        if light is not None:
-            stripes = replace(stripes, levels=light, level_error=2 * stripes.level_error)
-        return self._in_step.judge(stripes, usual)
-
-    def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:
-        """Return the mean of each frame, (angle, phase)."""
-        return self._probe(photons).levels
-
-    def contrast(self, photons: Tensor) -> tuple[float, ...]:
-        """Return the contrast of every orientation."""
-        return self._in_step.contrast_of(self._probe(photons))
+_OTHER_BEAMS = 0.03
+"""Relative difference of incidence from which stripes are those of another illumination."""
 
 
 class StripeSeries(WienerModality):
@@ -78,22 +54,6 @@ class StripeSeries(WienerModality):
         """Return the patterns as they are."""
         return patterns
 
-    def judge(
-        self,
-        patterns: PatternSet,
-        scope: Microscope,
-        channel: Channel,
-        shape: tuple[int, int],
-        *,
-        levels: npt.NDArray[np.float64] | None = None,
-        contrast: Sequence[float] | None = None,
-        largest_px: int | None = None,
-    ) -> StripeJudge:
-        """Return what finds frames out of step, dim ones, and stripes that moved."""
-        largest = LARGEST if largest_px is None else largest_px
-        probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e, largest=largest)
-        return StripeJudge(probe, InStep(patterns, scope.pattern, levels, contrast))
-
     def remarks(
         self,
         series: Frames,
@@ -115,7 +75,28 @@ class StripeSeries(WienerModality):
                     f"the recording begins with phase {late} of an orientation (counted from 0): frames are missing at "
                     f"its start; remove its first {scope.pattern.phases - late} frame(s)"
                 )
+        found += _too_coarse(scope, patterns, channel)
+        found += self._lit_otherwise(scope, patterns, channel)
         return found + second_harmonic(series, scope, patterns, channel, maps)
+
+    def incidence(self, scope: Microscope, patterns: PatternSet, channel: Channel) -> Incidence | None:
+        """Return the light as the stripes show it where two beams make them: NA = wavelength / (2 period)."""
+        said = super().incidence(scope, patterns, channel)
+        periods = [one.period_um for one in patterns if one.trusted]
+        if said is None or scope.pattern.harmonics > 1 or not periods:
+            return said
+        return replace(said, na=na_of_period(channel.excitation_nm, sum(periods) / len(periods)))
+
+    def _lit_otherwise(self, scope: Microscope, patterns: PatternSet, channel: Channel) -> list[str]:
+        """Say where stripes are not those of the illumination that the file names."""
+        said, seen = scope.incidence(channel), self.incidence(scope, patterns, channel)
+        if channel.illumination is None or said is None or seen is None or abs(seen.na / said.na - 1) < _OTHER_BEAMS:
+            return []
+        return [
+            f"the stripes are not those of illumination {channel.illumination.name!r}: their period is that of two "
+            f"beams at NA {seen.na:.3f} ({seen.mode.words}), not {said.na:.3f} ({said.mode.words}); correct the "
+            "illumination in the microscope file, or choose another one with --channel"
+        ]
 
     def quality(
         self, photons: Tensor, scope: Microscope, patterns: PatternSet, channel: Channel | None = None
@@ -137,6 +118,18 @@ class StripeSeries(WienerModality):
     def doubts(self, patterns: PatternSet) -> list[str]:
         """Say which orientations are not trusted, and which frames are dim."""
         return pattern_warnings(patterns)
+
+
+def _too_coarse(scope: Microscope, patterns: PatternSet, channel: Channel) -> list[str]:
+    """Say that pixels fold fine detail onto coarse, where that may be why patterns are not found."""
+    pixel_um, needed_um = scope.optics.pixel_size_um, 0.5 / scope.cutoff(channel)
+    if pixel_um <= needed_um or all(pattern.trusted for pattern in patterns):
+        return []
+    return [
+        f"the pixel of {1e3 * pixel_um:.0f} nm is coarser than the {1e3 * needed_um:.0f} nm that the objective needs, "
+        "so that fine detail is folded onto coarse, and not every pattern can be taken apart: use a higher "
+        "magnification, or less binning"
+    ]
 
 
 STRIPES = StripeSeries()

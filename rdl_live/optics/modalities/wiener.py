@@ -1,8 +1,13 @@
 """What every modality of periodic light has in common: carriers found as stripes are, and a Wiener reconstruction."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from rdl_live.optics.estimate import estimate_patterns
 from rdl_live.optics.estimate.damping import Damping, damped_channel
@@ -10,8 +15,36 @@ from rdl_live.optics.estimate.joint import Refitted, refit_patterns
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.optics.modality import Frames, Modality, Shaping
 from rdl_live.optics.noise import CameraMaps
+from rdl_live.optics.otf import Otf
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.optics.quality.in_step import InStep, Levels, SeriesVerdict
+from rdl_live.optics.quality.stripes import LARGEST, StripeProbe
 from rdl_live.optics.reconstruct import Reconstructor
+
+
+class StripeJudge:
+    """See `rdl_live.optics.modality.UnitJudge`."""
+
+    def __init__(self, probe: StripeProbe, in_step: InStep) -> None:
+        """Judge by what the probe measures."""
+        self._probe, self._in_step = probe, in_step
+
+    def judge(
+        self, photons: Tensor, light: npt.NDArray[np.float64] | None = None, usual: Levels | None = None
+    ) -> SeriesVerdict:
+        """Judge one series (angle, phase, y, x); see `UnitJudge`."""
+        stripes = self._probe(photons)
+        if light is not None:
+            stripes = replace(stripes, levels=light, level_error=2 * stripes.level_error)
+        return self._in_step.judge(stripes, usual)
+
+    def levels(self, photons: Tensor) -> npt.NDArray[np.float64]:
+        """Return the mean of each frame, (angle, phase)."""
+        return self._probe(photons).levels
+
+    def contrast(self, photons: Tensor) -> tuple[float, ...]:
+        """Return the contrast of every orientation."""
+        return self._in_step.contrast_of(self._probe(photons))
 
 
 class WienerModality(Modality):
@@ -105,3 +138,19 @@ class WienerModality(Modality):
             apodization=said.apodization,
             attenuation=said.attenuation,
         )
+
+    def judge(
+        self,
+        patterns: PatternSet,
+        scope: Microscope,
+        channel: Channel,
+        shape: tuple[int, int],
+        *,
+        levels: npt.NDArray[np.float64] | None = None,
+        contrast: Sequence[float] | None = None,
+        largest_px: int | None = None,
+    ) -> StripeJudge:
+        """Return what finds frames out of step, dim ones, and stripes that moved."""
+        largest = LARGEST if largest_px is None else largest_px
+        probe = StripeProbe(patterns, Otf.of(scope, channel), shape, scope.camera.read_noise_e, largest=largest)
+        return StripeJudge(probe, InStep(patterns, scope.pattern, levels, contrast))

@@ -126,14 +126,16 @@ class InStep:
         self._usual = None if usual_levels is None else Levels(usual_levels)
         self._places = geometry.slots
         self._judged = [index for index, pattern in enumerate(patterns) if pattern.trusted]
-        shape = (len(patterns), patterns.phases, len(patterns))
-        expected = np.zeros(shape, np.complex128)
+        self._geometry = geometry
+        expected = np.zeros((*geometry.counts, len(patterns)), np.complex128)
         for index in self._judged:
             pattern = patterns[index]
             usual = pattern.modulation[0]
             if contrast is not None and 0 < contrast[index] < usual:
                 usual = contrast[index]
-            expected[index, :, index] = 0.5 * usual * np.exp(1j * np.array(pattern.phases_rad))
+            expected[0 if geometry.shared else index, :, index] = (
+                0.5 * usual * np.exp(1j * np.array(pattern.phases_rad))
+            )
         self._expected = self._in_order(expected)[:, self._judged]  # (frame, judged orientation)
 
     def contrast_of(self, stripes: Stripes) -> tuple[float, ...]:
@@ -155,8 +157,8 @@ class InStep:
         if not usable:
             nothing = np.zeros(len(self._places))
             return SeriesVerdict("", False, (0.0,) * len(self._patterns), nothing)
-        sigma = np.maximum(sigma, self._chance(found))
         fitted = self._fitted(found)
+        sigma = np.maximum(sigma, self._chance(found, fitted))
         contrast = [0.0] * len(self._patterns)
         for index, value in zip(self._judged, fitted, strict=True):
             contrast[index] = float(abs(value)) * self._usual_contrast(index)
@@ -190,14 +192,15 @@ class InStep:
         noise = _SURE * (stripes.level_error / max(float(np.median(stripes.levels)), 1e-9) + usual.spread)
         angle, phase = np.unravel_index(int(share.argmin()), share.shape)
         least = float(share.min())
+        name = self._named((int(angle), int(phase)))
         if least < _DARK - noise:
-            return f"frame {_named((int(angle), int(phase)))} is dark ({max(least, 0):.0%} of the light of the others)"
+            return f"frame {name} is dark ({max(least, 0):.0%} of the light of the others)"
         if least < _DIM - noise:
-            return f"frame {_named((int(angle), int(phase)))} is {1 - least:.0%} dimmer than the others"
+            return f"frame {name} is {1 - least:.0%} dimmer than the others"
         angle, phase = np.unravel_index(int(share.argmax()), share.shape)
         most = float(share.max())
         if most > 1 / _DIM + noise:
-            return f"frame {_named((int(angle), int(phase)))} is {most - 1:.0%} brighter than the others"
+            return f"frame {self._named((int(angle), int(phase)))} is {most - 1:.0%} brighter than the others"
         return ""
 
     def _moved_places(self, found: Complexes, sigma: Costs) -> "_Moved":
@@ -218,7 +221,9 @@ class InStep:
         place, places = self._places[start], shift % count
         if start:
             what = "is missing" if shift == 1 else "came twice"
-            return _Moved(f"a frame {what} at {_named(place)}: from there on the frames are out of step", place, places)
+            return _Moved(
+                f"a frame {what} at {self._named(place)}: from there on the frames are out of step", place, places
+            )
         shift = shift if shift <= count // 2 else shift - count
         ahead = f"{abs(shift)} {'frame' if abs(shift) == 1 else 'frames'} {'early' if shift > 0 else 'late'}"
         return _Moved(f"all frames come {ahead}: they are out of step with the patterns", place, places)
@@ -232,9 +237,10 @@ class InStep:
         turned = np.where(agree, fitted, own / size)
         for column, index in enumerate(self._judged):
             usual = self._usual_contrast(index)
+            where = f"carrier {index}" if self._geometry.shared else f"angle {index}"
             if own[column] < _WEAK * size[column] and size[column] - own[column] > _SURE * sigma[column]:
                 return (
-                    f"the stripes of angle {index} {_WEAKER} (contrast "
+                    f"the stripes of {where} {_WEAKER} (contrast "
                     f"{usual * own[column] / size[column]:.2f}, not {usual:.2f}): out of focus, or the pattern was off"
                 )
         wrong = self._wrong_frames(found, self._expected * turned, own, sigma)
@@ -244,7 +250,8 @@ class InStep:
             turn = float(np.angle(fitted[column]))
             error = sigma[column] / max(own[column], 1e-12)
             if abs(turn) > _MOVED_RAD + _SURE * error:
-                return f"the stripes of angle {index} moved by {math.degrees(abs(turn)):.0f} degrees of their period"
+                where = f"carrier {index}" if self._geometry.shared else f"angle {index}"
+                return f"the stripes of {where} moved by {math.degrees(abs(turn)):.0f} degrees of their period"
         return ""
 
     def _wrong_frames(self, found: Complexes, model: Complexes, own: Costs, sigma: Costs) -> list[str]:
@@ -255,8 +262,12 @@ class InStep:
         for number in np.flatnonzero(wrong.any(axis=1)).tolist():
             place = self._places[number]
             other = self._held(found[number], model)
-            held = f"holds the pattern of {_named(self._places[other])}" if other is not None else "holds other stripes"
-            texts.append(f"frame {_named(place)} {held}")
+            held = (
+                f"holds the pattern of {self._named(self._places[other])}"
+                if other is not None
+                else "holds other stripes"
+            )
+            texts.append(f"frame {self._named(place)} {held}")
         if len(texts) > 3:
             return [f"{len(texts)} of {len(self._places)} frames hold other patterns than they should; {texts[0]}"]
         return texts
@@ -274,6 +285,10 @@ class InStep:
         best = int(misfit.argmin())
         return best if misfit[best] < _WRONG * np.abs(model[best]).max() else None
 
+    def _named(self, place: Place) -> str:
+        """Return what a message calls a frame."""
+        return f"phase {place[1]}" if self._geometry.shared else _named(place)
+
     # Arithmetic -----------------------------------------------------------------------------------------
 
     def _in_order(self, table: npt.NDArray[np.complex128]) -> Complexes:
@@ -290,14 +305,17 @@ class InStep:
             factors.append(complex(np.median(ratio.real), np.median(ratio.imag)) if len(rows) else 0j)
         return np.array(factors)
 
-    def _chance(self, found: Complexes) -> Costs:
+    def _chance(self, found: Complexes, fitted: Complexes) -> Costs:
         """Return by how much the stripes of each orientation are wrong by the chance of few structures, (orientation,).
 
-        So far they show in frames that have none of that orientation; few of which may hold other patterns.
+        So far they show in frames that have none of that orientation; few of which may hold other patterns. Where every
+        frame holds all carriers, chance is what the fit of each leaves.
         """
         chance = np.zeros(len(self._judged))
+        if self._geometry.shared:
+            found = found - self._expected * fitted
         for column in range(len(self._judged)):
-            rows = np.flatnonzero(self._expected[:, column] == 0)
+            rows = np.flatnonzero((self._expected[:, column] == 0) | self._geometry.shared)
             if len(rows):
                 chance[column] = float(np.quantile(np.abs(found[rows, column]), _QUARTER)) / _RAYLEIGH
         most: Costs = _MOST_CHANCE * np.abs(self._expected).max(axis=0)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from rdl_live.optics.estimate.grid import Grid, grid_of, high_pass
+from rdl_live.optics.estimate.grid import Grid, grid_of, high_pass, unmixed
 from rdl_live.optics.estimate.refine import plane_wave
 from rdl_live.optics.fourier import frequencies
 from rdl_live.optics.noise_floor import power_beyond
@@ -84,12 +84,14 @@ class StripeProbe:
         for x, y in self._k0:
             there = otf(kx - x, ky - y)
             weight = high_pass(kx, ky, otf.cutoff) * high_pass(kx - x, ky - y, otf.cutoff)
+            if (clean := unmixed(kx, ky, otf)) is not None:
+                alone = unmixed(kx - x, ky - y, otf)
+                weight = weight * (clean * alone if alone is not None else clean)
             weight = weight / (there**2 + _RATIO**2 / len(patterns) * here**2).clamp(min=1e-6)
             weight = weight * ((here > 0) & (there > 0))
             self._waves.append(plane_wave((x, y), self._part, pixel, self._device))
             self._filters.append((here * there * weight).to(torch.complex64))
             self._powers.append(here**2 * weight)
-        self._noise_power = [float(one.sum()) for one in self._powers]
         self._pixel_um = pixel
 
     def __call__(self, photons: Tensor) -> Stripes:

@@ -118,7 +118,7 @@ def build_geometry(
     patterns: PatternSet,
     shape: tuple[int, int],
     *,
-    factor: int = 2,
+    factor: int,
     shared: bool = False,
     attenuation: Attenuation | None = None,
     device: torch.device | str = "cpu",

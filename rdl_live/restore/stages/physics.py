@@ -1,11 +1,12 @@
 """The physics alone: classical SIM, or what else the modality makes."""
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import ConfigError
 from rdl_live.restore.restored import Restored
 from rdl_live.restore.stage import Context, StageKind, Unit
 from rdl_models import Weights
 
-NAME = "none"
+NAME = NO_DENOISER
 """No denoiser."""
 
 

@@ -20,7 +20,7 @@ from rdl_models import Card, Care, Task, Weights
 from rdl_models.care import parts_of
 from rdl_models.care_tiles import by_blocks, tile_for
 
-RESTORED, LAST_STACK, DISAGREEMENT = "restored", "last stack restored", "disagreement"
+RESTORED, LAST_STACK = "restored", "last stack restored"
 FREE_BYTES = 2**30
 """Memory for features; larger fields are computed in blocks."""
 MOST_PLANES = 256

@@ -137,7 +137,10 @@ class Training(Generic[Batch]):
 
     def run(self) -> Generator[Step, None, None]:
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
-        saved = time.perf_counter()
+        saved, start = time.perf_counter(), self._clock()
+        if self.settings.steps is None:
+            self.task.begun(self.state.networks, max(0.0, 60 * self.settings.minutes - self.state.seconds))
+            self.state.seconds = self._processes.leaders(self.state.seconds + self._clock() - start)
         with self.task.batches(self._processes) as draw, Batches(draw, ahead=self.task.ahead) as batches:
             try:
                 while self._done() < 1 and not self._too_late() and not self._exhausted():

@@ -92,6 +92,17 @@ def locked(outputs: Outputs) -> Iterator[None]:
             _removed(path)
 
 
+def check_free(outputs: Outputs) -> None:
+    """Raise where a training writes there now, before its checkpoint is taken for one that was left.
+
+    Raises:
+        OutputError: another one does so now.
+    """
+    if outputs.weights.parent.is_dir():  # what is wrong with the name is said by `check_outputs`
+        with locked(outputs):
+            return
+
+
 def _same(descriptor: int, path: Path) -> bool:
     """Whether an open file still is the one of this name: whoever had it before may have removed it."""
     try:

@@ -63,6 +63,10 @@ class Rehearsed(TrainingTask[Drawn]):
         """That of the task."""
         return self._task.rate(name)
 
+    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+        """Told to the task."""
+        self._task.begun(networks, left)
+
     def paced(self, seconds: float, left: float) -> None:
         """Told to the task."""
         self._task.paced(seconds, left)

@@ -36,6 +36,7 @@ def train_on_pairs(
     overwrite: bool = False,
     watch: Callable[[Step], bool | None] = lambda _: None,
     board: Path | None = None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Card:
     """Train a network that super-resolves on pairs, and write its weights.
 
@@ -51,6 +52,7 @@ def train_on_pairs(
         overwrite: replace what is there.
         watch: called with every step.
         board: folder for TensorBoard.
+        notify: called with a sentence where the minutes ask for smaller patches than the settings say.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -65,10 +67,10 @@ def train_on_pairs(
     make = _maker(architecture, settings, start)
     learnt, held = divided(fields)
     half = settings.half_precision and quick_half(torch.device(device))
-    task = PairTask(make, architecture, learnt, held, settings, half=half)
+    task = PairTask(make, architecture, learnt, held, settings, half=half, notify=notify)
     training = Training(task, device, checkpoint=outputs.checkpoint, resume=resume)
     finished(training, outputs, watch, board=board)
-    card = _card(outputs.card_name, training, settings, source, valid, learnt, held)
+    card = _card(outputs.card_name, training, settings.replace(patch=task.side), source, valid, learnt, held)
     save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
 

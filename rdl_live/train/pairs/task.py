@@ -13,6 +13,7 @@ from rdl_live.errors import DataError
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.super_resolution import CRITIC, SrBatch, judge_sr, judge_turn, turns_of
 from rdl_live.train.loop.task import MAIN, Judged, Pictures, TrainingTask
+from rdl_live.train.loop.trial import fitting
 from rdl_live.train.pairs.field import PairField
 from rdl_live.train.pairs.settings import PairSettings
 from rdl_models import Architecture, Network
@@ -39,6 +40,7 @@ class PairTask(TrainingTask[SrBatch]):
         settings: PairSettings,
         *,
         half: bool = False,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Prepare.
 
@@ -49,12 +51,15 @@ class PairTask(TrainingTask[SrBatch]):
             held: fields that judge.
             settings: how.
             half: mixed precision.
+            notify: called with a sentence where patches are made smaller than the settings say, to keep the minutes.
 
         Raises:
             DataError: a field is smaller than a patch.
         """
         self.settings: PairSettings = settings
-        self._network, self._half = network, half
+        self._network, self._half, self._notify = network, half, notify
+        self.side = settings.patch
+        """Pixels each way of what is learnt from: that of the settings, or fewer."""
         self._recipe = architecture.recipe or Recipe()
         self._learnt, self._held = list(learnt), list(held)
         smallest = min(min(one.shape) for one in self._learnt)
@@ -82,6 +87,19 @@ class PairTask(TrainingTask[SrBatch]):
             return _joined([self._patch(rng) for _ in range(self.settings.batch)], rng)
 
         yield draw
+
+    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+        """Make patches as small as the minutes ask for."""
+        settings = self.settings
+
+        def patch(side: int) -> SrBatch:
+            frames, target = self._load(0, 0)
+            return _batch([_cut(frames, target, 0, 0, side)])
+
+        fit = fitting(self, networks, patch, settings.patch, left)
+        self.side = fit.side
+        if fit.side < fit.wanted:
+            self._notify(fit.words(settings.architecture, settings.minutes))
 
     def turns(self, step: int) -> Sequence[str]:
         """See `TrainingTask`."""
@@ -122,8 +140,8 @@ class PairTask(TrainingTask[SrBatch]):
         frames, target = self._load(index, int(rng.integers(self._learnt[index].levels)))
         drawn = []
         for _ in range(_TRIES):
-            top, left = (int(rng.integers(length - self.settings.patch + 1)) for length in frames.shape[-2:])
-            drawn.append(_cut(frames, target, top, left, self.settings.patch))
+            top, left = (int(rng.integers(length - self.side + 1)) for length in frames.shape[-2:])
+            drawn.append(_cut(frames, target, top, left, self.side))
         return max(drawn, key=lambda pair: float(pair[1].var()))
 
 

@@ -134,7 +134,7 @@ class Reference:
             one.hidden * blocks((image - one.halves[0]) * (image - one.halves[1]), one.tile).mean()
             for one, image in zip(asked, self._first, strict=True)
         ]
-        self._error = max(float(torch.stack(errors).mean()), 1e-12) if errors else 1.0
+        self._error = _known_error(torch.stack(errors)) if errors else 1.0
 
     @torch.no_grad()
     def errors(self, network: nn.Module) -> Tensor:
@@ -149,6 +149,16 @@ class Reference:
     @staticmethod
     def _image(network: nn.Module, question: Question) -> Tensor:
         return question.image(answer(network, question.tile, question.photons, question.evidence))
+
+
+def _known_error(errors: Tensor) -> float:
+    """Return the mean square error of some questions, two standard errors of it at least.
+
+    In little light its estimate is about 0 or below by chance. Changes relative to that would seem to be enormous; what
+    is so little known is taken to be as large as it may be, which makes a change look small rather than large.
+    """
+    chance = float(errors.std()) / math.sqrt(len(errors)) if len(errors) > 1 else 0.0
+    return max(float(errors.mean()), 2 * chance, 1e-12)
 
 
 @torch.no_grad()

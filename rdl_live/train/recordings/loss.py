@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.inputs import ask
 from rdl_live.train.recordings.pairs import Pairs
@@ -71,11 +70,6 @@ def error_ratio(pairs: Pairs, spectrum: Tensor) -> Tensor:
     found = (pairs.inside * evidence.image(misfit).square()).sum(dim=(-2, -1)) / area
     chance = evidence.deviation(torch.where(evidence.power > _SUPPORT, target**2 / damped, 0)).square()
     return (found - pairs.noise * chance) / (evidence.noise * chance)
-
-
-def plain_spectrum(evidence: Evidence) -> Tensor:
-    """Return the spectrum of the Wiener estimate, (n, rows, columns)."""
-    return evidence.matched * (evidence.target / (evidence.power + evidence.damping).clamp(min=1e-12))
 
 
 def _sum(half_plane: Tensor) -> Tensor:

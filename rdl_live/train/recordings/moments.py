@@ -56,8 +56,6 @@ class Moments:
         shapes = {one[0].shape for one in self._tiles.values()}
         if len(shapes) > 1:
             raise DataError(f"recordings of different sizes, {sorted(shapes)}: train on those of one size")
-        self.tile_shape = next(iter(shapes), (0, 0))
-        """Raw pixels (y, x) of all tiles."""
         self.learnt, self.held = divide(films, settings.scheme)
         self._inside: dict[int, Tensor] = {}
         self._known: OrderedDict[tuple[int, int], Evidence] = OrderedDict()

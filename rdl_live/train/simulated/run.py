@@ -18,7 +18,7 @@ from rdl_live.train.loop.run import finished, make_card, trained_further
 from rdl_live.train.simulated.evaluate import held_out_scores
 from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.task import new_network, source_of
-from rdl_live.train.simulated.trainer import scene_training
+from rdl_live.train.simulated.trainer import SimulatedTask, scene_training
 from rdl_models import Card, Network, Span, find_architecture, find_weights, read_card, save_weights
 from rdl_models.architecture import EstimatesError, Grows, Image, Scenes
 
@@ -40,6 +40,7 @@ def train_denoiser(
     watch: Callable[[Step], bool | None] = lambda _: None,
     processes: Processes | None = None,
     board: Path | None = None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Card:
     """Train a network and write its weights: our fast denoiser, or what `settings.architecture` says.
 
@@ -53,6 +54,7 @@ def train_denoiser(
         watch: called with every step.
         processes: those that train together, joined; only the first one writes.
         board: folder for TensorBoard.
+        notify: called with a sentence where the minutes ask for smaller scenes than the settings say.
 
     Raises:
         OutputError: something cannot be written, or is there already.
@@ -76,9 +78,10 @@ def train_denoiser(
         resume=resume,
         half=half,
         processes=processes,
+        notify=notify,
     )
     finished(training, outputs, watch, processes=processes, board=board)
-    card = _card(name or outputs.card_name, training, settings)
+    card = _card(name or outputs.card_name, training, _kept(training, settings))
     if processes.leads:
         save_weights(out, training.result, card, overwrite=overwrite or resume)
     return card
@@ -144,6 +147,12 @@ def _changed(network: Network, settings: TrainSettings) -> Network:
         except ValueError as error:
             raise ConfigError(f"--network sampling: {error}") from error
     return network
+
+
+def _kept(training: Training[Any], settings: TrainSettings) -> TrainSettings:
+    """Return the settings with the scenes that were learnt from: smaller ones, where the minutes asked for them."""
+    task = training.task
+    return settings.replace(scenes=task.scenes) if isinstance(task, SimulatedTask) else settings
 
 
 def _card(name: str, training: Training[Any], settings: TrainSettings) -> Card:

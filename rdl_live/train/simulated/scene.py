@@ -119,7 +119,7 @@ def set_up(rng: np.random.Generator, settings: SceneSettings) -> Setup:
     if conditions.damping_um > 0:
         otf = aberrated(otf, AberrationSettings(damping_um=conditions.damping_um), scope)
     patterns = estimated(recorded.patterns, rng, settings.size * otf.pixel_um, conditions)
-    geometry = build_geometry(otf, patterns, shape)
+    geometry = build_geometry(otf, patterns, shape, factor=scope.pattern.sr_factor)
     transform = BandTransform(geometry, scope.camera, None)
     target = apodization(Apodization.OTF, geometry.radius(), geometry.cutoff)
     return Setup(scope, conditions, simulation, recorded, patterns, geometry, transform, target)

@@ -12,7 +12,8 @@ from rdl_live.train.loop.loop import Training
 from rdl_live.train.loop.processes import Processes
 from rdl_live.train.loop.super_resolution import CRITIC, judge_turn, turns_of
 from rdl_live.train.loop.task import MAIN, Judged, Pictures, TrainingTask
-from rdl_live.train.simulated.settings import TrainSettings
+from rdl_live.train.loop.trial import SHARE, fitting
+from rdl_live.train.simulated.settings import SceneSettings, TrainSettings
 from rdl_live.train.simulated.task import source_of
 from rdl_live.train.simulated.window import SceneWindow
 from rdl_models import Network, find_architecture
@@ -20,8 +21,6 @@ from rdl_models.recipe import Recipe
 
 _MOST = 4
 """Rows of the preview."""
-_SHARE = 0.25
-"""Of the time that is left: a step that takes longer is made of fewer series."""
 
 
 class SimulatedTask(TrainingTask[Any]):
@@ -29,15 +28,26 @@ class SimulatedTask(TrainingTask[Any]):
 
     ahead = False  # the window has processes of its own
 
-    def __init__(self, network: Callable[[], Network], settings: TrainSettings, *, half: bool = False) -> None:
+    def __init__(
+        self,
+        network: Callable[[], Network],
+        settings: TrainSettings,
+        *,
+        half: bool = False,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Prepare.
 
         Args:
             network: makes it; is called after the seed is set.
             settings: how to train.
             half: mixed precision.
+            notify: called with a sentence where scenes are made smaller than the settings say, to keep the minutes.
         """
         self.settings: TrainSettings = settings
+        self.scenes: SceneSettings = settings.scenes
+        """What is learnt from: that of the settings, or smaller."""
+        self._notify = notify
         self._network, self._half = network, half
         self._judge = source_of(settings.architecture).judge
         # How long a series takes is not known before there was one.
@@ -62,13 +72,28 @@ class SimulatedTask(TrainingTask[Any]):
     @contextmanager
     def batches(self, processes: Processes) -> Iterator[Callable[[int], Any]]:
         """From a window of scenes that moves on."""
-        with SceneWindow(self.settings, rank=processes.rank, world=processes.world) as window:
+        with SceneWindow(
+            self.settings.replace(scenes=self.scenes), rank=processes.rank, world=processes.world
+        ) as window:
             yield lambda step: window.batch(step, self._series)
+
+    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+        """Make scenes as small as the minutes ask for."""
+        source, scenes = source_of(self.settings.architecture), self.settings.scenes
+
+        def patch(side: int) -> Any:
+            scene = source.make_scene(self.settings.seed, 0, scenes.replace(size=side, exposures=1))
+            return source.make_batch([(scene, 0)])
+
+        fit = fitting(self, networks, patch, scenes.size, left)
+        self.scenes = scenes.replace(size=fit.side)
+        if fit.side < fit.wanted:
+            self._notify(fit.words(self.settings.architecture, self.settings.minutes))
 
     def paced(self, seconds: float, left: float) -> None:
         """Take as many series a step as there is time for, up to the batch of the settings."""
         if self.settings.steps is None:
-            fitting = _SHARE * left * self._series / max(seconds, 1e-9)
+            fitting = SHARE * left * self._series / max(seconds, 1e-9)
             self._series = int(min(max(fitting, 1), self.settings.batch))
 
     def judge(self, turn: str, networks: Mapping[str, Network], batch: Any) -> Judged:
@@ -95,11 +120,12 @@ def scene_training(
     half: bool = False,
     processes: Processes | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Training[Any]:
     """Return the training of a network on simulated scenes; see `SimulatedTask` and `Training`.
 
     Raises:
         DataError: the checkpoint to resume from is missing, damaged or of another training.
     """
-    task = SimulatedTask(network, settings, half=half)
+    task = SimulatedTask(network, settings, half=half, notify=notify)
     return Training(task, device, checkpoint=checkpoint, resume=resume, processes=processes, clock=clock)

@@ -33,7 +33,8 @@ def about_recording(source: Source) -> Lines:
     for key, title in (("software", "Software"), ("denoiser", "Denoiser")):
         if key in made:
             lines.append((title, str(made[key])))
-    lines += [("Warning", str(text)) for text in made.get("warnings", [])]
+    warnings = made.get("warnings")
+    lines += [("Warning", str(text)) for text in (warnings if isinstance(warnings, list | tuple) else ())]
     return lines + [("Note", note) for note in source.notes]
 
 

@@ -189,7 +189,7 @@ class ControlPanel(QWidget):
         self._show_demo(snapshot.demo)
         self.demo_light.setEnabled(not planned)
         if snapshot.demo is not None:
-            self.demo_light.show_photons(photons_of(settings, snapshot.demo.photons_per_ms))
+            self.demo_light.show_photons(photons_of(settings, snapshot.demo.seen_per_ms))
 
     def _show_denoisers(self, names: tuple[str, ...]) -> None:
         found = tuple(dict.fromkeys(names))
@@ -254,7 +254,7 @@ class ControlPanel(QWidget):
     def _light_wanted(self, photons: float) -> None:
         snapshot = self._session.snapshot
         if snapshot.demo is not None:
-            self._session.change(**light_for(photons, snapshot.settings, snapshot.demo.photons_per_ms))
+            self._session.change(**light_for(photons, snapshot.settings, snapshot.demo.seen_per_ms))
 
     def _choose_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Where recordings go", str(self.folder))

@@ -48,11 +48,16 @@ class FactsPanel(QWidget):
         self._zero = QPushButton("Reset dose")
         self._zero.setToolTip("Set the dose to zero, for another place on the sample")
         self._zero.clicked.connect(self.dose_reset)
+        self.light = wrapped()
+        self.light.setObjectName("illumination")
+        self.light.setToolTip("How the light enters the sample, by its NA and the sample's refractive index")
+        self.light.setVisible(False)
         self.doubts = wrapped()
         self.doubts.setObjectName("doubts")
         self.doubts.setVisible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.light)
         column.addLayout(grid)
         column.addWidget(self._zero, 0, Qt.AlignmentFlag.AlignRight)
         column.addWidget(self.doubts)
@@ -60,6 +65,12 @@ class FactsPanel(QWidget):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show how it is."""
         counts, free = snapshot.counts, snapshot.disk_free_bytes
+        lit = dict(zip(snapshot.channels, snapshot.illuminations, strict=False))
+        named = [one for one in snapshot.settings.beside if one in lit] or [snapshot.settings.channel]
+        said = "<br>".join(f"<b>{name}</b>: {lit[name]}" for name in named if lit.get(name))
+        if said != self.light.text():
+            self.light.setText(said)
+            self.light.setVisible(bool(said))
         self._say("dose", words.dose(snapshot.dose_j_cm2))
         colour = "" if free is None or free > LITTLE_DISK else RED if free < NO_DISK else AMBER
         self._say("disk", "unknown" if free is None else words.size(free), colour)

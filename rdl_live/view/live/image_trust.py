@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.common.banner import Caution
 from rdl_live.view.live.session import Activity, Images, Snapshot
 from rdl_live.view.patterns.health import pattern_health, remedy
@@ -37,8 +38,9 @@ class ImageTrust:
         images = self._images
         if images is None or images.patterns is None:
             return {"sim": Caution(), "denoised": Caution()}
-        doubts = snapshot.doubts if images.denoiser != "none" else ()
-        found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=snapshot.nominal)
+        doubts = snapshot.doubts if images.denoiser != NO_DENOISER else ()
+        nominal = snapshot.nominal if images.channel == snapshot.patterns_of else None
+        found = cautions_of(images.patterns, doubts, seen=images.seen, nominal=nominal)
         found |= dict.fromkeys(images.by_network, found["denoised"])
         if images.misfit:
             why = images.misfit[0].upper() + images.misfit[1:]

@@ -4,7 +4,7 @@ The panels stand in one table, `rdl_live.view.live.panels.PANELS`; another packa
 group `rdl_live.panels`. A panel knows what stands here, and nothing of the window that it is in.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from qtpy.QtWidgets import QWidget
 
-from rdl_live.view.live.session import Images, Session, Severity, Snapshot
+from rdl_live.view.common.memory import Memory
+from rdl_live.view.live.session import Images, Notice, Session, Severity, Snapshot
+from rdl_live.view.panes.grid import PaneGrid
 
 if TYPE_CHECKING:
     from rdl_live.view.retrain.state import Retrainer
@@ -34,6 +36,10 @@ class PanelHost(Protocol):
     session: Session
     images: Images | None
     """What is shown."""
+    memory: Memory
+    """What is remembered for the next start."""
+    grid: PaneGrid
+    """The panes."""
     retrainer: "Retrainer | None"
     """Trains the denoiser on what was recorded; None where there is none."""
 
@@ -46,6 +52,9 @@ class PanelHost(Protocol):
 
     def notify(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice."""
+
+    def plan_places(self, places: Sequence[tuple[float, float, float | None, str]]) -> None:
+        """Open the plan, and add places to it: x, y, z [um] and name of each."""
 
     def offer_denoiser(self, weights: str) -> None:
         """Add weights to the denoisers that the user can choose."""
@@ -65,6 +74,22 @@ class ShowsImages(Protocol):
 
     def show_images(self, images: Images) -> None:
         """Show new images; called at the screen's rate at most."""
+
+
+@runtime_checkable
+class ShowsNotices(Protocol):
+    """A panel that wants to know what the user is told."""
+
+    def show_notice(self, notice: Notice) -> None:
+        """Take note of one; called once for each."""
+
+
+@runtime_checkable
+class TakesPlaces(Protocol):
+    """A panel that plans places."""
+
+    def add_places(self, places: Sequence[tuple[float, float, float | None, str]]) -> None:
+        """Add places: x, y, z [um] and name of each."""
 
 
 @dataclass(frozen=True)

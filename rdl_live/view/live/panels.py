@@ -6,8 +6,17 @@ from qtpy.QtWidgets import QDialog, QVBoxLayout, QWidget
 from rdl_live._tables import Table
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
-from rdl_live.view.live.panel import Opened, PanelHost, PanelKind, ShowsImages, ShowsSnapshots, Where, later
-from rdl_live.view.live.session import Images, Snapshot
+from rdl_live.view.live.panel import (
+    Opened,
+    PanelHost,
+    PanelKind,
+    ShowsImages,
+    ShowsNotices,
+    ShowsSnapshots,
+    Where,
+    later,
+)
+from rdl_live.view.live.session import Images, Notice, Snapshot
 from rdl_live.view.live.trace_panel import TracePanel
 
 
@@ -36,6 +45,33 @@ PANELS = Table(
                 "Plan a time-lapse, a stack, several places or colours, and see what it takes before any light is on",
             ),
             order=40,
+        ),
+        PanelKind(
+            "stage",
+            "Stage and focus",
+            Where.WINDOW,
+            later("rdl_live.view.stage.panel"),
+            Opened(
+                "acquire",
+                "Stage and focus …",
+                "Ctrl+G",
+                "Move stage and focus by buttons, keys or in the image; mark places; see where you have been",
+            ),
+            order=45,
+        ),
+        PanelKind(
+            "log",
+            "Acquisition log",
+            Where.WINDOW,
+            later("rdl_live.view.log.panel"),
+            Opened(
+                "view",
+                "Acquisition log …",
+                "Ctrl+J",
+                "Every event with its time; each recording has its own as log.tsv",
+            ),
+            eager=True,
+            order=47,
         ),
         PanelKind(
             "spectrum",
@@ -128,6 +164,12 @@ class Panels(QObject):
         for panel in self._made.values():
             if isinstance(panel, ShowsSnapshots):
                 panel.show_snapshot(snapshot)
+
+    def show_notice(self, notice: Notice) -> None:
+        """Pass on what the user is told."""
+        for panel in self._made.values():
+            if isinstance(panel, ShowsNotices):
+                panel.show_notice(notice)
 
     def show_images(self, images: Images) -> None:
         """Pass new images on."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.view.panes.picture import Picture
 
 if TYPE_CHECKING:  # loads torch, which the window must not wait for
@@ -23,6 +24,8 @@ KINDS = {"raw": "Raw", "widefield": "Widefield", "sim": "SIM", "denoised": "Deno
 """Names and titles of the images of a series, from the least to the most that was made of it."""
 TRUTH = "truth"
 """Name of the picture of the specimen as it is: a simulated microscope knows it."""
+BESIDE = "beside: "
+"""Begins the names of pictures of other channels: the newest image of each illumination of a colour, side by side."""
 CLASSICAL = ("raw", "widefield", "sim", TRUTH)
 """Those that no denoiser has touched."""
 MORE = {"sr": "By network, fine detail inferred", "disagreement": "Disagreement", TRUTH: "Truth (simulated)"}
@@ -39,6 +42,8 @@ def kinds_of(scope: "Microscope | None") -> dict[str, str]:
 
 def title_of(name: str) -> str:
     """Return the title of an image."""
+    if name.startswith(BESIDE):
+        return name.removeprefix(BESIDE)
     return KINDS.get(name) or MORE.get(name) or name.replace("_", " ").replace("-", " ").capitalize()
 
 
@@ -102,7 +107,9 @@ class Settings:
     """Of each raw frame."""
     region: tuple[int, int, int, int] | None = None
     """x, y, width, height on the camera chip [pixels]; None: as the session starts."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
+    beside: tuple[str, ...] = ()
+    """Channels that live view takes in turn, where `channel` is one of them."""
     modality: str = ""
     """What is taken, as in plans: single-frame, or "" for what the microscope file describes."""
 
@@ -118,8 +125,15 @@ class DemoKnobs:
     """Brightness of the dye: mean photons per raw pixel and ms at full power."""
     speed_um_s: float
     """Motion of the specimen."""
+    lit: float = 1.0
+    """Share of the specimen's light that the channel's illumination leaves: TIRF keeps most of a thick cell dark."""
     camera: str = ""
     """What the chip's pixels are like; "" where that cannot be chosen."""
+
+    @property
+    def seen_per_ms(self) -> float:
+        """Mean photons per raw pixel and ms at full power, in the channel's light."""
+        return self.photons_per_ms * self.lit
 
 
 @dataclass(frozen=True)
@@ -172,6 +186,18 @@ class Readings:
 
 
 @dataclass(frozen=True)
+class StagePlace:
+    """Where stage and focus are, as they were read last."""
+
+    xy_um: tuple[float, float] | None = None
+    """x and y of the stage; None where there is none, or it does not answer."""
+    z_um: float | None = None
+    """Of the focus; None where there is none, or it does not answer."""
+    moving: bool = False
+    """Whether the window is moving one of them."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """How the microscope is; made by the session, not by devices being asked."""
 
@@ -188,9 +214,11 @@ class Snapshot:
     """Name of the plan that runs; "" where live view, a snap or a recording of live view does."""
     settings: Settings = field(default_factory=Settings)
     channels: tuple[str, ...] = ()
+    illuminations: tuple[str, ...] = ()
+    """How the light of each channel enters the sample, in words; "" where the microscope file does not say."""
     powers_w_cm2: tuple[float | None, ...] = ()
     """Light on the sample at full power, of each channel."""
-    denoisers: tuple[str, ...] = ("none",)
+    denoisers: tuple[str, ...] = (NO_DENOISER,)
     chip: tuple[int, int] | None = None
     """Width and height of the whole camera chip [pixels]."""
     recording: Recording | None = None
@@ -199,14 +227,16 @@ class Snapshot:
     patterns: "PatternSet | None" = None
     """As estimated last, trusted or not."""
     nominal: "PatternSet | None" = None
-    """The patterns that were planned; None where that is not known."""
+    """The patterns that were planned for the same channel; None where that is not known."""
+    patterns_of: str = ""
+    """That channel."""
     dose_j_cm2: float | None = None
     """Since the window was opened, or the dose was set to zero."""
     disk_free_bytes: int | None = None
     doubts: tuple[str, ...] = ()
     """What the guards say of the denoised image; empty where nothing is wrong, or nothing was asked."""
-    stage_um: tuple[float, float] | None = None
-    """Where the stage is, x and y; None where there is none, or it does not answer."""
+    stage: StagePlace = field(default_factory=StagePlace)
+    """Where stage and focus are."""
     demo: DemoKnobs | None = None
     """None for a real microscope."""
     at_s: float = 0.0
@@ -224,7 +254,7 @@ class Images:
     """By name: those of `KINDS`, and whatever else the stage gives."""
     patterns: "PatternSet | None" = None
     """The image was made with these."""
-    denoiser: str = "none"
+    denoiser: str = NO_DENOISER
     seen: "PatternSet | None" = None
     """As estimated last when it was made, trusted or not: what the light was like; None if none was estimated."""
     errors: Mapping[str, float] = field(default_factory=dict)
@@ -239,7 +269,7 @@ class Images:
     @property
     def by_network(self) -> list[str]:
         """Names of the images that a denoiser or another stage has made."""
-        return [name for name in self.pictures if name not in CLASSICAL]
+        return [name for name in self.pictures if name not in CLASSICAL and not name.startswith(BESIDE)]
 
 
 class Session(Protocol):
@@ -268,8 +298,11 @@ class Session(Protocol):
     def record(self, folder: Path, plan: "Plan | None" = None) -> None:
         """Record to a folder that is made: a plan, or what live view shows until it is stopped."""
 
+    def move(self, places_um: Mapping[str, float], *, by: bool = False) -> None:
+        """Drive "x", "y", "z" to places, or by distances [um]; refused, with a notice, while something is recorded."""
+
     def stop(self) -> None:
-        """Stop whatever runs; the light is off within a second, also where a device hangs."""
+        """Stop whatever runs or moves; the light is off within a second, also where a device hangs."""
 
     def change(self, **settings: object) -> None:
         """Change fields of `Settings`; light follows at once, the rest with a short pause of live view."""

@@ -1,5 +1,6 @@
 """The whole of it as one dockable widget: images, controls, lamps, curves, bars, the large stop."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
@@ -25,6 +26,7 @@ from rdl_live.view.live.image_trust import ImageTrust
 from rdl_live.view.live.live_panes import LivePanes
 from rdl_live.view.live.notice_strip import NoticeStrip
 from rdl_live.view.live.pane_commands import PaneCommands
+from rdl_live.view.live.panel import TakesPlaces
 from rdl_live.view.live.panels import Panels
 from rdl_live.view.live.picture_commands import PictureCommands
 from rdl_live.view.live.region_tool import RegionTool
@@ -179,7 +181,7 @@ class SimWidget(QWidget):
             self.session.stop()  # light that nobody sees
         for notice in self.session.notices(self._notice):
             self._notice = notice.number
-            self.notices.add(notice)
+            self._tell(notice)
         if snapshot is not self._seen:
             self._show_snapshot(snapshot)
         images = self.session.take_images()
@@ -237,9 +239,20 @@ class SimWidget(QWidget):
         """Add weights to the denoisers that the user can choose."""
         self.controls.offer(weights)
 
+    def plan_places(self, places: Sequence[tuple[float, float, float | None, str]]) -> None:
+        """Open the plan, and add places to it: x, y, z [um] and name of each."""
+        self.panels.open("plan")
+        plan = self.panels.get("plan")
+        if isinstance(plan, TakesPlaces):
+            plan.add_places(places)
+
     def notify(self, text: str, severity: Severity = Severity.INFO) -> None:
         """Show a notice of the window's own."""
-        self.notices.add(Notice(0, severity, text))
+        self._tell(Notice(0, severity, text))
+
+    def _tell(self, notice: Notice) -> None:
+        self.notices.add(notice)
+        self.panels.show_notice(notice)
 
     def _shot(self) -> "Shot | None":
         from rdl_live.view.live.shot import shot_of

@@ -31,6 +31,8 @@ from rdl_live.view.panes.viewport import Mapping, Viewport
 BACKGROUND = QColor(16, 16, 18)
 INK, SHADOW = QColor(255, 255, 255), QColor(0, 0, 0, 150)
 CROSS = QColor(255, 210, 60)
+CLICK_PX = 5
+"""A press that moves less is a click."""
 GRAB_PX = 6
 """How near to the splitting line the mouse must be to move it."""
 
@@ -70,6 +72,10 @@ class ImageCanvas(QWidget):
     region_dragged = Signal(float, float, float, float)
     """Left, top, width, height of a region that was dragged [um]."""
     double_clicked = Signal()
+    place_clicked = Signal(float, float)
+    """x, y of a place that was clicked while `moves` [um]."""
+    dragged = Signal(float, float)
+    """Way to the right and down of a drag while `moves` [um]."""
 
     def __init__(self, viewport: Viewport, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +85,12 @@ class ImageCanvas(QWidget):
         """Where the line is, 0 (left) to 1 (right); None: the first layer alone."""
         self.choosing_region = False
         """Whether the next drag chooses a region."""
+        self.moves = False
+        """Whether clicks and drags move the sample, and not the picture on the screen."""
+        self._began: QPoint | None = None
+        """Where a click or drag that moves the sample began,"""
+        self._here: QPoint | None = None
+        """and where it is."""
         self.busy_text = ""
         """Shown in the middle where there is no picture."""
         self._pressed: QPoint | None = None
@@ -132,6 +144,7 @@ class ImageCanvas(QWidget):
         self._paint_region(painter)
         if cursor:
             self._paint_cross(painter)
+            self._paint_move(painter)
 
     def _paint_ground(self, painter: QPainter) -> None:
         """Paint what no picture covers."""
@@ -231,6 +244,25 @@ class ImageCanvas(QWidget):
         painter.drawLine(QPointF(x - 9, y), QPointF(x + 9, y))
         painter.drawLine(QPointF(x, y - 9), QPointF(x, y + 9))
 
+    def _paint_move(self, painter: QPainter) -> None:
+        """Show that a click moves the stage, and the way of a drag."""
+        if not self.moves:
+            return
+        painter.setPen(QPen(CROSS, 1, Qt.PenStyle.DashLine))
+        painter.drawRect(QRectF(self.rect()).adjusted(1, 1, -2, -2))
+        metrics, text = painter.fontMetrics(), "Click: centre here. Drag: move"
+        box = QRectF(
+            6, self.height() - metrics.height() - 10, metrics.horizontalAdvance(text) + 10, metrics.height() + 4
+        )
+        if box.right() < self.width():
+            painter.fillRect(box, SHADOW)
+            painter.setPen(CROSS)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+        if self._began is not None and self._here is not None:
+            painter.setPen(QPen(CROSS, 2))
+            painter.drawLine(self._began, self._here)
+            painter.drawEllipse(self._here, 4, 4)
+
     # The mouse ------------------------------------------------------------------------------------------
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
@@ -245,6 +277,9 @@ class ImageCanvas(QWidget):
         """Begin to pan, to move the line, or to drag a region."""
         if event is None or event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
             return
+        if self.moves and event.button() == Qt.MouseButton.LeftButton and not self._near_split(event.pos()):
+            self._began = self._here = event.pos()
+            return
         self._pressed = event.pos()
         self._dragging_split = self._near_split(event.pos())
         if self.choosing_region:
@@ -255,7 +290,10 @@ class ImageCanvas(QWidget):
         if event is None:
             return
         here = event.pos()
-        if self._pressed is None:
+        if self._began is not None:
+            self._here = here
+            self.update()
+        elif self._pressed is None:
             self._cursor_shape(here)
         elif self._dragging_split:
             self.split = min(max(here.x() / max(self.width(), 1), 0.02), 0.98)
@@ -271,7 +309,9 @@ class ImageCanvas(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """End a drag."""
-        del event
+        if self._began is not None and event is not None:
+            self._end_move(self._began, event.pos())
+            return
         self._pressed, self._dragging_split = None, False
         corner, far, self._corner_um, self._far_um = self._corner_um, self._far_um, None, None
         if corner is None or far is None:
@@ -282,9 +322,24 @@ class ImageCanvas(QWidget):
         if min(width, height) > 0:
             self.region_dragged.emit(min(corner[0], far[0]), min(corner[1], far[1]), width, height)
 
+    def _end_move(self, began: QPoint, here: QPoint) -> None:
+        """Tell what a click or drag asks for; where the picture ends, so does the sample."""
+        self._began = self._here = None
+        self.update()
+        way = here - began
+        if way.manhattanLength() >= CLICK_PX:
+            self.dragged.emit(way.x() / self.mapping.scale, way.y() / self.mapping.scale)
+        elif self.viewport.field_um[0] > 0:
+            self.place_clicked.emit(*self._within(here))
+
+    def cancel_move(self) -> None:
+        """Move nothing after all."""
+        self._began = self._here = None
+        self.update()
+
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
         """Tell it: the pane is to be maximised."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
+        if not self.moves and event is not None and event.button() == Qt.MouseButton.LeftButton:
             self.double_clicked.emit()
 
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802

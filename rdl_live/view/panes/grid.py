@@ -22,6 +22,10 @@ class PaneGrid(QWidget):
 
     region_dragged = Signal(float, float, float, float)
     """Left, top, width, height of a region that was dragged in any pane [um]."""
+    place_clicked = Signal(float, float)
+    """x, y of a place that was clicked in any pane while clicks move the sample [um from the image's corner]."""
+    dragged = Signal(float, float)
+    """Way to the right and down of such a drag [um]."""
     layout_changed = Signal()
     """Other panes are shown than before."""
 
@@ -54,6 +58,8 @@ class PaneGrid(QWidget):
         for name, title in kinds:
             self._made_pane(name, title)
         self._split.canvas.region_dragged.connect(self._region_dragged)
+        self._split.canvas.place_clicked.connect(self.place_clicked)
+        self._split.canvas.dragged.connect(self.dragged)
         self._arrange()
 
     def add_pane(self, name: str, title: str) -> None:
@@ -72,6 +78,9 @@ class PaneGrid(QWidget):
         pane.maximise_wanted.connect(lambda n=name: self.show_alone(None if self._alone == n else n))
         pane.hide_wanted.connect(lambda n=name: self.show_pane(n, False))
         pane.region_dragged.connect(self._region_dragged)
+        pane.canvas.moves = self._split.canvas.moves
+        pane.canvas.place_clicked.connect(self.place_clicked)
+        pane.canvas.dragged.connect(self.dragged)
 
     # Pictures and contrasts -----------------------------------------------------------------------------
 
@@ -116,6 +125,12 @@ class PaneGrid(QWidget):
         for pane in self.panes.values():
             pane.show_doubt(wanted)
         self._refresh_split()
+
+    def move_by_mouse(self, wanted: bool) -> None:
+        """Let clicks and drags in the panes move the sample, or the picture on the screen again."""
+        for canvas in self.canvases:
+            canvas.moves = wanted
+            canvas.cancel_move()
 
     @property
     def canvases(self) -> list[ImageCanvas]:

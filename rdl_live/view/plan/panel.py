@@ -1,5 +1,6 @@
 """The plan editor as a panel: it knows the session's light, region and place, and runs plans there."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rdl_live.view.live.panel import PanelHost
@@ -42,15 +43,20 @@ class PlanPanel(PlanEditor):
         lights = {name: one for name, one in self.model.lights.items() if one[0] > 0 and one[1] > 0}  # may be a draft
         return _presets(self._host, lights)
 
+    def add_places(self, places: Sequence[tuple[float, float, float | None, str]]) -> None:
+        """Add places: x, y, z [um] and name of each."""
+        for x_um, y_um, z_um, name in places:
+            self.model.add_place(x_um, y_um, z_um, name)
+
     def _record(self, plan: "Plan") -> None:
         self._host.session.record(self._host.new_folder(plan.name), plan)
 
     def _add_place(self) -> None:
-        place = self._host.session.snapshot.stage_um
-        if place is None:
+        stage = self._host.session.snapshot.stage
+        if stage.xy_um is None:
             self._host.notify("no stage answers: type the position", Severity.WARNING)
         else:
-            self.model.add_place(*place)
+            self.model.add_place(*stage.xy_um, stage.z_um)
 
 
 def make(host: PanelHost) -> PlanPanel | None:
@@ -70,4 +76,4 @@ def _presets(host: PanelHost, lights: dict[str, tuple[float, float]]) -> tuple[P
     pixel_um, region = microscope.optics.pixel_size_um, settings.region or (0, 0, 512, 512)
     field_um = (region[3] * pixel_um, region[2] * pixel_um)
     light = (settings.channel, settings.power_percent, settings.exposure_ms)
-    return presets(microscope, Now(*light, field_um, snapshot.stage_um, lights))
+    return presets(microscope, Now(*light, field_um, snapshot.stage.xy_um, lights))

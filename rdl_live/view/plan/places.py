@@ -42,7 +42,9 @@ class PlaceTable(QWidget):
         rows.setDefaultSectionSize(round(1.7 * self.fontMetrics().height()))
         self.table.itemChanged.connect(self._edited)
         row = QHBoxLayout()
-        row.addWidget(self._button("Add this place", "Add where the stage is now", self.place_wanted.emit, "here"))
+        row.addWidget(
+            self._button("Add this place", "Add where stage and focus are now", self.place_wanted.emit, "here")
+        )
         row.addWidget(
             self._button("Add row", "Add a position to be typed in", lambda: model.add_place(0.0, 0.0), "row")
         )

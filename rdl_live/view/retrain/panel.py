@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from rdl_live._names import NO_DENOISER
 from rdl_live.errors import RdlError
 from rdl_live.view.common.theme import AMBER, GREEN
 from rdl_live.view.common.wrapped import wrapped
@@ -266,7 +267,7 @@ def _told(progress: Progress) -> str:
 
 
 def _called(denoiser: str) -> str:
-    return {"none": "no denoising"}.get(denoiser, Path(denoiser).stem)
+    return {NO_DENOISER: "no denoising"}.get(denoiser, Path(denoiser).stem)
 
 
 def _button(text: str, name: str, tip: str, do: Callable[[], object]) -> QPushButton:

@@ -12,7 +12,6 @@ import tifffile
 from rdl_live.app.browse.images import Light, RecordingImages
 from rdl_live.app.browse.source import open_source
 from rdl_live.errors import DataError
-from rdl_live.files import write_raw
 from rdl_live.files.recorder.layout import ImageAddress
 from rdl_live.optics.reconstruct import Reconstructor
 from rdl_live.view.browse.about import about_image, about_recording
@@ -21,6 +20,7 @@ from rdl_live.view.browse.latest_worker import LatestWorker
 from rdl_live.view.browse.marks import Marks
 from rdl_live.view.browse.source import Where
 from rdl_live.view.patterns.verdicts import Verdict
+from tests.raw_files import write_raw
 from tests.view import recordings as rec
 
 
@@ -193,6 +193,28 @@ def test_files_of_other_programs_need_a_microscope(tmp_path: Path) -> None:
     assert source.sizes.times == 2
     assert np.array_equal(source.series(Where(1)), stack[1])
     source.close()
+
+
+def test_a_tiff_that_this_program_wrote_shows_how_it_was_made(tmp_path: Path) -> None:
+    path, made = tmp_path / "cells.tif", {"software": "rdl-live 1.2", "warnings": ["dim"], "plan": {"name": "night"}}
+    write_raw(path, rec.raw_series(0, 0)[None], rec.SCOPE.pattern, rec.PIXEL_UM, provenance=made)
+    source = open_source(path, rec.SCOPE)
+    try:
+        shown = about_recording(source)
+    finally:
+        source.close()
+    assert {("Software", "rdl-live 1.2"), ("Warning", "dim"), ("Plan", "night")} <= set(shown)
+
+
+@pytest.mark.parametrize("warnings", [3, "all", {"a": 1}, None])
+def test_what_a_foreign_file_calls_warnings_is_passed_over(tmp_path: Path, warnings: object) -> None:
+    path = tmp_path / "cells.tif"
+    write_raw(path, rec.raw_series(0, 0)[None], rec.SCOPE.pattern, rec.PIXEL_UM, provenance={"warnings": warnings})
+    source = open_source(path, rec.SCOPE)
+    try:
+        assert "Warning" not in dict(about_recording(source))
+    finally:
+        source.close()
 
 
 def test_a_place_to_begin_with_is_found_by_name_or_number(folder: Path) -> None:

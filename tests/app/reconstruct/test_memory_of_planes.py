@@ -1,13 +1,19 @@
-"""A z-stack time-lapse: each plane remembers itself, and nothing of the planes beside it."""
+"""Time-lapses are remembered by default: each plane has its own past, and the guards judge what is delivered."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import tifffile
 from typer.testing import CliRunner
 
+from rdl_live.app.reconstruct.judge import SeriesJudge
+from rdl_live.app.reconstruct.machine import Machine, calibrate
+from rdl_live.app.reconstruct.makers import USUAL_MEMORY
 from rdl_live.cli import app
 from rdl_live.files import load_microscope
+from rdl_live.optics.quality.in_step import SeriesVerdict
+from rdl_live.restore import Restorer
 from rdl_live.specimen import SpecimenSettings, simulate
 
 SIDE, TIMES, PLANES = 96, 3, 2
@@ -45,8 +51,6 @@ def test_each_plane_gains_from_its_own_past_alone(root: Path, tmp_path: Path) ->
             str(out),
             "--denoise",
             "rdl",
-            "--memory",
-            "3",
         ]
         result = CliRunner().invoke(app, [*command, *(["--planes", str(planes)] if planes > 1 else [])])
         assert result.exit_code in (0, 3), result.output
@@ -54,3 +58,29 @@ def test_each_plane_gains_from_its_own_past_alone(root: Path, tmp_path: Path) ->
     assert (worth[PLANES][0] == 1).all()
     assert (worth[PLANES][-1] > 1.5).all()
     assert (worth[1][-1] < 1.3).all()  # one after the other they are no film
+
+
+def test_the_guards_judge_the_image_that_is_delivered(root: Path) -> None:
+    scope = load_microscope(root / "configs" / "demo.yaml")
+    recorded = simulate(
+        scope, SpecimenSettings(kind="filaments", seed=4), photons=10.0, shape=(SIDE, SIDE), seed=2, time_points=TIMES
+    )
+    frames = [recorded.series(t).adu.numpy() for t in range(TIMES)]
+
+    def restorer() -> Restorer:
+        return Restorer(scope, recorded.patterns, (SIDE, SIDE), "rdl")
+
+    made, other = restorer(), restorer()
+    calibrate(made, frames[0])
+    judge = cast(SeriesJudge, lambda _: SeriesVerdict(why="", checked=True, contrast=(), evidence=np.zeros(9)))
+    machine = Machine(made, restorer, judge, [made.memory(USUAL_MEMORY)], guarded=TIMES - 1)
+    memory = other.memory(USUAL_MEMORY)
+    for series in frames:
+        image, expected = machine(series).sr, other.restore(series, guards=True, memory=memory)
+    assert np.array_equal(image, expected.sr.numpy())
+    assert machine.guards is not None
+    found = machine.guards()
+    assert found == expected.guards
+    assert found != made.restore(frames[-1], guards=True).guards
+    machine(frames[0])
+    assert machine.guards() == found  # of the series that was asked about, whatever comes after it

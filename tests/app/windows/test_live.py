@@ -232,8 +232,18 @@ def test_a_screen_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_window_needs_neither_torch_nor_micro_manager() -> None:
     code = (
-        "import sys; import rdl_live.app.windows.live, rdl_live.view.live.main_window, rdl_live.view.live.sim_widget; "
-        "print(sorted({'torch', 'pymmcore', 'zarr', 'pyqtgraph'} & set(sys.modules)))"
+        "import sys; import rdl_live.app.windows.live, rdl_live.app.windows.demo; "
+        "import rdl_live.view.live.main_window, rdl_live.view.live.sim_widget; "
+        "print(sorted({'torch', 'pymmcore', 'zarr', 'pyqtgraph', 'pydantic', 'tifffile'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_paths(), check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_going_live_loads_no_statistics_and_no_file_formats() -> None:
+    code = (
+        "import sys; import rdl_live.app.session.run, rdl_live.app.session.bench, rdl_live.app.live.run; "
+        "print(sorted({'scipy', 'zarr'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_paths(), check=True)
     assert done.stdout.strip() == "[]"

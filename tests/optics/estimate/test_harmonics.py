@@ -67,10 +67,24 @@ def test_a_weak_second_harmonic_is_found_with_its_sign(curve: dict[str, float], 
     assert record["harmonic_shifts_deg"] == [0.0, 180.0]
 
 
-def test_where_there_is_none_the_patterns_are_not_trusted() -> None:
-    found = estimate_patterns(linear(500.0).adu, SCOPE)
+def test_where_there_is_none_it_is_said_and_the_first_is_used_alone() -> None:
+    """A linear recording that is declared nonlinear keeps the resolution of linear SIM."""
+    series = linear(500.0)
+    found = estimate_patterns(series.adu, SCOPE)
     assert [pattern.doubt for pattern in found] == [NO_SECOND] * 5
+    assert found.trusted
     assert all(pattern.modulation[1] == 0 for pattern in found)
+    assert [record["harmonics_trusted"] for record in pattern_records(found)] == [[True, False]] * 5
+    assert pattern_warnings(found) == [f"all orientations: {NO_SECOND}"]
+    image, rim = Reconstructor(SCOPE, found, (SIDE, SIDE))(series.adu), (slice(48, -48), slice(48, -48))
+    error, wide = ((one - series.total)[rim].square().mean().sqrt().item() for one in (image, widefield(series)))
+    assert error < 0.35 * wide  # with none trusted it was no better than the widefield image
+
+
+def widefield(series: SimulatedSeries) -> torch.Tensor:
+    mean = series.expected.mean(dim=(0, 1))
+    finest = tuple(series.total.shape)
+    return torch.nn.functional.interpolate(mean[None, None], finest, mode="bicubic")[0, 0]
 
 
 def test_where_light_is_too_dim_to_say_the_first_harmonic_is_used() -> None:

@@ -137,3 +137,48 @@ def test_a_second_harmonic_of_its_light_is_refused() -> None:
     """Of a sum of three carriers it is not 2 cos^2 - 1: the light would not be kept."""
     with pytest.raises(ConfigError, match="modality hexagonal: a second harmonic"):
         recorded(50.0, light=LightSettings(second_harmonic=0.1))
+
+
+WRONG = {
+    "lost": ([0, 1, 2, 4, 5, 6, 7], "a frame is missing at phase 3"),
+    "all early": ([1, 2, 3, 4, 5, 6, 7], "all frames come 1 frame early"),
+    "exchanged": ([0, 1, 4, 3, 2, 5, 6], "frame phase 2 holds the pattern of phase 4"),
+    "twice": ([0, 1, 2, 3, 3, 5, 6], "frame phase 4 holds the pattern of phase 3"),
+}
+"""Which frames of two series come as one, and what is said."""
+
+
+@pytest.mark.parametrize(("kind", "photons"), [("filaments", 1000.0), ("filaments", 10.0), ("mitochondria", 100.0)])
+def test_a_series_that_is_out_of_step_is_named_and_a_good_one_is_not(kind: str, photons: float) -> None:
+    specimen = SpecimenSettings(kind=kind, seed=1, speed_um_s=0.05)
+    times = {"time_points": 3, "interval_s": 0.5, "frame_time_s": 0.02}
+    film = simulate(SCOPE, specimen, photons=photons, shape=SHAPE, seed=1, upsample=2, **times)
+    first, *others = (series.adu for series in film)
+    found = HEXAGONAL.estimate(first, SCOPE)
+    judge = HEXAGONAL.judge(found, SCOPE, SCOPE.channels[0], SHAPE)
+    for series in (first, *others):
+        good = judge.judge(to_photons(series.float(), SCOPE.camera))
+        assert good.why == ""
+        assert good.checked
+    frames = to_photons(torch.cat([one[0] for one in others]).float(), SCOPE.camera)
+    for taken, why in WRONG.values():
+        assert why in judge.judge(frames[taken][None]).why
+    last = judge.judge(frames[WRONG["lost"][0]][None])
+    assert (last.lost, last.shift) == ((0, 3), 1)
+
+
+def test_a_dim_frame_is_named_once_and_counts_for_all_carriers() -> None:
+    pattern = recorded(100.0).patterns
+    gains = (1.0, 1.0, 1.0, 0.7, 1.0, 1.0, 1.0)
+    dim = [one.replace(intensity=gains) for one in pattern]
+    said = [text for text in HEXAGONAL.doubts(PatternSet(patterns=tuple(dim))) if "dimmer" in text]
+    assert len(said) == 1
+    assert said[0].startswith("frame phase 3 (counted from 0) is 30% dimmer than the others,")
+    # What one trusted carrier says of the light counts for the frames, whatever those that are not trusted say.
+    steps = [
+        one.replace(trusted=place == 0)
+        for place, one in enumerate(HEXAGONAL.to_stripes(PatternSet(patterns=tuple(dim))))
+    ]
+    steps[1] = steps[1].replace(intensity=(2.0,) * 7)
+    for one in HEXAGONAL.of_stripes(PatternSet(patterns=tuple(steps))):
+        assert one.gains == pytest.approx([gain / (sum(gains) / 7) for gain in gains], rel=1e-3)

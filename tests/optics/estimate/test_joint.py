@@ -100,6 +100,21 @@ def test_phases_move_as_far_as_the_series_carries_them() -> None:
         assert pattern.modulation[0] == pytest.approx(DEPTH, rel=0.1)
 
 
+def test_orientations_that_step_backwards_are_fitted_alike() -> None:
+    """The same frames in the other order: one light, whichever way its phases step."""
+    backwards = STEPS.copy()
+    backwards[1] = STEPS[1, ::-1]
+    dim = recorded(light(STEPS), 2.0, 2)
+    fits = refit_patterns(dim, SCOPE, known(STEPS)).patterns
+    turned = dim.copy()
+    turned[1] = dim[1, ::-1]
+    found = refit_patterns(turned, SCOPE, known(backwards)).patterns
+    assert found.trusted
+    assert off_deg(found, backwards) == pytest.approx(off_deg(fits, STEPS), abs=0.1)
+    assert off_deg(found, backwards) < 20  # as dim series are: see above
+    assert found[1].phases_rad == pytest.approx(fits[1].phases_rad[::-1], abs=1e-3)
+
+
 def test_in_the_dark_known_patterns_stay_where_they_were() -> None:
     rng = np.random.default_rng(5)
     series = rng.normal(0.05, 1, (3, 3, 128, 128)).astype(np.float32)

@@ -153,6 +153,22 @@ def test_the_reference_is_1_and_worse_networks_are_above(make_film: MakeFilm) ->
     assert float(reference.errors(wild).mean()) > 1.2
 
 
+def test_an_error_that_is_not_known_makes_no_change_enormous(make_film: MakeFilm) -> None:
+    """In little light the estimate of the error is below 0 by chance; no network is a million times better then."""
+    film = make_film(photons=4.0, times=6, size=80)
+    put, plain = asked(film), Smoother(0.0)
+    pictures = [one.image(answer(plain, one.tile, one.photons, one.evidence)) for one in put]
+    # Each estimate of the error is a tenth of a photon, by chance above or below nothing; their mean is below.
+    by_chance = (-0.1, 0.1, -0.1, 0.1, -0.05)
+    unlucky = [
+        replace(one, halves=(image + 1, image - value))
+        for one, image, value in zip(put, pictures, by_chance, strict=True)
+    ]
+    found, known = (Reference(plain, each).errors(Smoother(0.5)) for each in (unlucky, put))
+    assert torch.equal(Reference(plain, unlucky).errors(plain), torch.ones(FOLDS))
+    assert float((found - 1).abs().max()) < 100 * float((known - 1).abs().max())
+
+
 @pytest.mark.parametrize(
     ("low", "high", "standing"),
     [(0.85, 0.95, "better"), (1.05, 1.2, "worse"), (0.99, 1.01, "equal"), (0.95, 1.01, "unknown")],

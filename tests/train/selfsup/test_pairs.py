@@ -3,15 +3,22 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from rdl_live.optics import Otf
 from rdl_live.optics.pattern import illumination
+from rdl_live.restore.evidence import Evidence
 from rdl_live.train.loop.held_out import neighbours
 from rdl_live.train.recordings.film import Tile, shifted, tiles
-from rdl_live.train.recordings.loss import error_ratio, plain_spectrum
+from rdl_live.train.recordings.loss import error_ratio
 from rdl_live.train.recordings.pairs import Pairs, joined, mirrored, split_pair, tis_pair
 
 from .conftest import SCOPE, MakeFilm, truth_of
+
+
+def plain_spectrum(evidence: Evidence) -> Tensor:
+    """Return the spectrum of the Wiener estimate, (n, rows, columns)."""
+    return evidence.matched * (evidence.target / (evidence.power + evidence.damping).clamp(min=1e-12))
 
 
 def whole(film: object) -> Tile:

@@ -17,7 +17,17 @@ from rdl_live.view.common.theme import RED, Theme
 from rdl_live.view.live.facts_panel import FactsPanel
 from rdl_live.view.live.health_panel import HealthPanel
 from rdl_live.view.live.main_window import MainWindow
-from rdl_live.view.live.session import Activity, Counts, Light, Readings, Recording, Settings, Severity, Snapshot
+from rdl_live.view.live.session import (
+    Activity,
+    Counts,
+    Light,
+    Readings,
+    Recording,
+    Settings,
+    Severity,
+    Snapshot,
+    StagePlace,
+)
 from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.live.state_bars import light_words
 from rdl_live.view.live.trace_panel import TracePanel
@@ -464,11 +474,11 @@ def test_the_place_of_the_stage_can_be_planned(qtbot: QtBot, widget: SimWidget, 
     editor.place_requested.emit()
     assert not editor.model.get("positions")
     assert "no stage answers" in text_of(widget, "notice-text")
-    session.be(Activity.LIVE, stage_um=(12.5, -3.0))
+    session.be(Activity.LIVE, stage=StagePlace((12.5, -3.0), 4.5))
     widget.refresh()
     editor.place_requested.emit()
     (place,) = editor.model.get("positions")
-    assert (place["x_um"], place["y_um"]) == (12.5, -3.0)
+    assert (place["x_um"], place["y_um"], place["z_um"]) == (12.5, -3.0, 4.5)
     collect = next(one for one in editor.presets() if one.name.startswith("Collect"))
     assert collect.plan is not None
     assert len(collect.plan.positions) == 9

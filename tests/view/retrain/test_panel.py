@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
 
+from rdl_live.app.retrain.process import taken
 from rdl_live.errors import ConfigError
 from rdl_live.view.common.memory import Memory
 from rdl_live.view.live.session import Activity, Recording, Severity
@@ -17,6 +18,7 @@ from rdl_live.view.live.sim_widget import SimWidget
 from rdl_live.view.retrain.model import LEAST_SERIES, RetrainModel, headline
 from rdl_live.view.retrain.panel import RetrainPanel
 from rdl_live.view.retrain.state import Phase, Progress
+from tests.app.retrain.test_sentences import RUNS
 from tests.view.fake_session import FakeSession
 
 LEFT = Qt.MouseButton.LeftButton
@@ -197,6 +199,31 @@ def test_a_worse_denoiser_is_not_offered_without_saying_so(
     assert "the old denoiser is kept" in told[0][1]
     assert button(panel, "retrain-use").text() == "Use it anyway"
     assert "not offered for use" in panel.words.text()
+
+
+def test_what_is_read_after_a_dozen_scripted_runs(
+    widget: SimWidget, panel: RetrainPanel, retrainer: FakeRetrainer
+) -> None:
+    """One after the other in the same window: headline, list, button and notice are those of the run at hand."""
+    assert len(RUNS) >= 10
+    for lines, short, long in RUNS:
+        retrainer.progress = Progress()
+        panel.refresh()
+        progress = Progress()
+        for line in lines:
+            progress = taken(progress, line)
+        retrainer.progress = progress
+        panel.refresh()
+        assert short in panel.where.text()
+        assert (progress.verdict or progress.words[-1]) in panel.words.text()
+        notice = widget.findChild(QLabel, "notice-text")
+        assert notice is not None
+        assert long in notice.text()
+        # Nothing is called better that was not found better, and only that is offered without a warning.
+        use = button(panel, "retrain-use")
+        assert use.isEnabled() == (progress.weights is not None)
+        assert (use.text() == "Use it anyway") == (progress.weights is not None and not progress.offered)
+        assert ("is better" in panel.where.text()) == progress.offered
 
 
 @pytest.mark.parametrize(

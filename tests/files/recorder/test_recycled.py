@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdl_live.stream.recycled import Recycled
+from rdl_live.files.recorder.recycled import Recycled
 
 
 def values(number: float) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_what_is_held_keeps_its_values(steps: list[tuple[int, str]]) -> None:
 
 
 def test_what_was_let_go_is_used_again() -> None:
-    recycled, places = Recycled(), set()
+    recycled, places = Recycled(12), set()
     for number in range(5):
         tensor = torch.from_numpy(recycled.copy_of(values(number)))
         places.add(tensor.data_ptr())

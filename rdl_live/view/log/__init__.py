@@ -1,0 +1,1 @@
+"""The acquisition log: every event with its time, in a window, and saved with each recording."""
