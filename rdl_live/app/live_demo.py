@@ -85,6 +85,8 @@ class DemoSettings:
     """What is taken: series of patterns, or `SINGLE_FRAME`."""
     illumination: str = ""
     """Names of illuminations of `TIRF_SCOPE`, separated by commas, one after the other; "": the usual demo."""
+    memory: bool = True
+    """Whether denoised images remember the series before."""
 
     @property
     def illuminations(self) -> tuple[str, ...]:
@@ -219,7 +221,7 @@ class Demo:
             self.microscope,
             demo_plan(self.microscope, settings),
             settings.out,
-            LiveOptions(denoise=settings.denoise, overwrite=settings.overwrite),
+            LiveOptions(denoise=settings.denoise, memory=settings.memory, overwrite=settings.overwrite),
             prepare=self._prepare,
             receivers=(self._see, *receivers),
             on_warning=on_warning,

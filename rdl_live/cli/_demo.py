@@ -52,6 +52,9 @@ def demo(
             metavar="NAMES", help="Of cells with depth, one after the other: from TIRF, GI and widefield, as TIRF,GI."
         ),
     ] = None,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Denoise each series by itself, without those before it.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier demo left in DIR.")] = False,
 ) -> None:
     """Run a simulated SIM microscope live, in a window.
@@ -79,7 +82,7 @@ def demo(
 
         reason = no_screen()
         if reason is None:
-            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality, illumination))
+            raise typer.Exit(_window(photons, size, denoise, specimen, seed, camera, modality, illumination, no_memory))
         console.print(f"no window: {reason}; running headless", markup=False)
     from rdl_live.acquire import stopped_by_signals
     from rdl_live.app.live_demo import CAMERA, PHOTONS, Demo, DemoSettings, usual_denoiser
@@ -99,6 +102,7 @@ def demo(
         CAMERA if camera is None else camera,
         DEFAULT_MODALITY if modality is None else modality,
         illumination or "",
+        not no_memory,
     )
     demo = Demo(settings, lambda text: console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True))
     quiet_micro_manager()
@@ -159,13 +163,16 @@ def _window(
     camera: str | None,
     modality: str | None,
     illumination: str | None,
+    no_memory: bool,
 ) -> int:
     """Show the window, and return the exit code."""
     from rdl_live.app.windows.demo import DEMO, DemoRequests, demo_session
     from rdl_live.app.windows.live import run_window
     from rdl_live.view.common.memory import Memory
 
-    wishes = DemoRequests(photons, size, denoise, specimen, seed, camera, modality, illumination)
+    wishes = DemoRequests(
+        photons, size, denoise, specimen, seed, camera, modality, illumination, False if no_memory else None
+    )
     wishes.check()
     memory = Memory("demo")
     return run_window(demo_session(wishes, memory), "rdl-live: demo microscope", memory, defaults=DEMO)

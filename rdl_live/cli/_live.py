@@ -17,6 +17,9 @@ def live(
     denoise: Annotated[
         str | None, typer.Option(metavar="NAME", help="Denoiser to begin with: none, rdl, or a weight file.")
     ] = None,
+    no_memory: Annotated[
+        bool, typer.Option("--no-memory", help="Begin with each series denoised by itself, without those before it.")
+    ] = False,
 ) -> None:
     """Open the live window on your microscope: live view, snaps, recordings. The light stays off until you turn it on.
 
@@ -47,5 +50,5 @@ def live(
 
     # Each microscope has its own memory: the power of one is not that of another.
     memory = Memory(f"live-{microscope.resolve().stem}")
-    session = microscope_session(microscope, memory, denoise)
+    session = microscope_session(microscope, memory, denoise, series_memory=False if no_memory else None)
     raise typer.Exit(run_window(session, f"rdl-live: {microscope.stem}", memory, folder))

@@ -54,6 +54,8 @@ class Comparison:
     """The same relative to the local noise, where it is more than chance, else 0."""
     chance: Tensor
     """Standard deviation of `excess` by chance, relative to the local noise, of a Gaussian window of one tile."""
+    light: Tensor
+    """Local light relative to its mean."""
     noise: Tensor
     """Local variance of noise relative to its mean."""
     visible: Tensor
@@ -135,6 +137,7 @@ class Comparer:
             excess=local - usual * noise,
             sudden=(quotient - usual - CERTAIN * chance / VESICLE).clamp(min=0),
             chance=chance,
+            light=light,
             noise=noise,
             visible=((sources > -0.5) & (sources < self._view - 0.5)).all(0, keepdim=True).float(),
             sources=sources,

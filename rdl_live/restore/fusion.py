@@ -72,8 +72,8 @@ def fused_spectrum(
     if weight is None:
         weight = trust(evidence, spectrum.detach(), rings, least_error)
     damped = (evidence.power + torch.maximum(weight, evidence.damping)).clamp(min=1e-12)
-    fused = (evidence.target * evidence.matched + weight * spectrum) / damped
-    fused = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), fused, 0)
+    shown = torch.where((evidence.power > _SUPPORT) & (evidence.target > 0), 1 / damped, 0.0)
+    fused = (evidence.target * evidence.matched + weight * spectrum) * shown
     fused[:, 0, 0] = evidence.matched[:, 0, 0] / evidence.power[:, 0, 0]
     return fused
 

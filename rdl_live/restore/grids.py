@@ -24,7 +24,7 @@ WEAK = 0.3
 """Share of the damping that D has at most where a series shows next to no object."""
 _USUAL = 30
 """So many samples' worth is believed of the noise that is expected."""
-_SKIPPED = 2
+_SKIPPED = 4
 """Every so many rows of a half-plane are asked for its noise."""
 _LEAST = 1e-12
 

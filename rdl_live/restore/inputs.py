@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.memory import Recalled
-from rdl_live.restore.sampling import MULTIPLE, image_on, resized, spectrum_of, working_grid
+from rdl_live.restore.sampling import MULTIPLE, image_on, interpolated, resized, spectrum_of, working_grid
 from rdl_models.architecture import EstimatesError
 
 PLAIN, NOISE = 1, 3
@@ -60,7 +60,7 @@ def _remembered_inputs(recalled: Recalled, grid: tuple[int, int]) -> Tensor:
     the worth's logarithm; the noise falls with its root.
     """
     one, most = (network_inputs(each, grid) for each in (recalled.evidence, recalled.best()))
-    worth = resized(recalled.worth, grid)
+    worth = interpolated(recalled.tiles, grid)
     one[:, NOISE] /= worth.sqrt()
     most[:, NOISE] *= (recalled.most / worth).sqrt()
     return torch.lerp(one, most, recalled.nearness(grid)[:, None])

@@ -10,6 +10,7 @@ import torch
 
 from rdl_live.optics.microscope import Channel, Microscope
 from rdl_live.restore.memory import Memory
+from rdl_live.restore.pace import Pace
 from rdl_live.restore.ranges import check_microscope
 from rdl_live.restore.restored import Guards, Restored
 from rdl_live.restore.restorer import Restorer
@@ -45,7 +46,8 @@ class LiveRestorer:
             weights: name of shipped weights, a file, or what was loaded from one.
             device: where to compute.
             half: see `Restorer`; by default where the chip has instructions for it.
-            memory: series that an image may be made of where nothing moves, itself included; 1 for itself alone.
+            memory: series that an image may be made of where nothing moves, itself included; 1 for itself alone. Where
+                series come faster than the computer can remember them (`Pace`) images are of themselves alone.
             warn: gets warnings.
 
         Raises:
@@ -59,7 +61,7 @@ class LiveRestorer:
         self._half = quick_half(self._device) if half is None else half
         self._weights = weights if isinstance(weights, Weights) else load_weights(weights, self._device)
         check_suited(self._weights.card, f"weights {self._weights.card.name!r}")
-        self._worth = memory
+        self._worth, self._pace = memory, Pace()
         self._memories: dict[tuple[str, tuple[int, int]], Memory] = {}
         self._restorers: dict[str, Restorer] = {}
         self._guarded_s: dict[str, float] = {}
@@ -103,7 +105,9 @@ class LiveRestorer:
         if due:
             # Whoever shares the memory of `photons` may have changed them by the time they are judged.
             photons = photons.clone()
-        restored, judge = restorer.restore_first(photons, memory=self._memory(restorer, name, place))
+        with self._pace.series() as time_for_more:
+            memory = self._memory(restorer, name, place) if time_for_more else None
+            restored, judge = restorer.restore_first(photons, memory=memory)
         if due:
             overdue = name in self._pending
             self._guarded_s[name], self._pending[name] = now_s, judge

@@ -11,6 +11,7 @@ denoised image, not of the data: denoising takes most noise away, but what lies 
 and stays.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -20,16 +21,15 @@ from rdl_live.restore.comparison import Comparer
 from rdl_live.restore.evidence import Evidence
 from rdl_live.restore.fusion import fused_spectrum, trust
 from rdl_live.restore.grids import Grids
-from rdl_live.restore.sampling import interpolated, resized
+from rdl_live.restore.sampling import interpolated
 
 DENOISED = 1.2
 """Error of a denoised image relative to the noise of the images that are compared (powers). Measured on films: of 0.1,
 0.2, 0.4, 0.8, 1.2, 1.5 and 2 it gave the least error over all films, within 2 %."""
+USUAL_MEMORY = 6.0
+"""Series that an image is made of at most, unless another number is said."""
 NEW = 0.3
 """Share of the newest series in what is known of lasting change."""
-LIGHT = 30.0
-"""Damping of the image that gives the light, relative to the Wiener estimate's."""
-_LEAST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,17 @@ class Recalled:
 
     evidence: Evidence
     """The mean of all of them, with the noise and the damping of one series, in units of the mean."""
-    worth: Tensor
-    """Number of series that each place is worth, (1, y, x) on the evidence's grid, at least 1."""
+    tiles: Tensor
+    """Number of series that each tile of the evidence's grid is worth, (1, ty, tx), at least 1."""
+    usual: Tensor
+    """Mean of 1 / that over the light."""
     most: float
     """Largest worth that there may be."""
+
+    @property
+    def worth(self) -> Tensor:
+        """Number of series that each place is worth, (1, y, x) on the evidence's grid, at least 1."""
+        return interpolated(self.tiles, self.evidence.grid)
 
     def best(self) -> Evidence:
         """Return the mean as if every place were worth `most` series."""
@@ -50,8 +57,7 @@ class Recalled:
 
     def nearness(self, grid: tuple[int, int] | None = None) -> Tensor:
         """Return how near each place is to the largest worth, from 0 (worth one series) to 1, (1, y, x)."""
-        near = self.worth.log() / torch.log(torch.tensor(self.most))
-        return near if grid is None else resized(near, grid)
+        return interpolated(self.tiles.log() / math.log(self.most), grid or self.evidence.grid)
 
     def fused(self, spectrum: Tensor, rings: Tensor) -> Tensor:
         """Weigh the spectrum of an image against the data, as `fused_spectrum` does, but place by place.
@@ -63,9 +69,7 @@ class Recalled:
         Returns:
             Image (1, y, x) on the evidence's grid.
         """
-        one = self.evidence
-        light = one.wiener(LIGHT).clamp(min=0)
-        usual = (light / self.worth).sum() / light.sum().clamp(min=_LEAST)
+        one, usual = self.evidence, self.usual
         usually = Evidence(one.matched, one.power, one.target, one.damping * usual, one.noise * usual)
         weight = trust(usually, spectrum, rings) / usual
         far = one.image(fused_spectrum(one, spectrum, rings, weight=weight))
@@ -120,7 +124,8 @@ class Memory:
         change = (lasting + found.sudden) / DENOISED
         worth = (1 / (1 / carried[1:] + change)).clamp(max=self._most - 1) * found.visible
         self._worth = 1 + worth
-        shares = comparer.finer(torch.cat([worth / (1 + worth), self._worth]))
-        mean, self._white = grids.averaged(evidence.matched, found.before, shares[:1])
+        share = comparer.finer(worth / (1 + worth))
+        mean, self._white = grids.averaged(evidence.matched, found.before, share)
         shown = Evidence(mean, evidence.power, evidence.target, evidence.damping, evidence.noise)
-        return Recalled(shown, interpolated(self._worth, grids.full), self._most)
+        usual = (found.light / self._worth).sum() / found.light.sum()
+        return Recalled(shown, self._worth, usual, self._most)

@@ -67,6 +67,8 @@ class Context:
     device: torch.device
     warn: Callable[[str], None] = lambda _: None
     """Gets warnings."""
+    memory: float = 1.0
+    """Series that an image may be made of where nothing changes, itself included."""
 
 
 def as_physics(_card: Card | None, scope: Microscope) -> int:

@@ -38,6 +38,8 @@ class PipelineRecipe:
     patterns: tuple[PatternSet, ...] | None = None
     """Fixed patterns for each colour; by default they are estimated."""
     estimate_every_s: float = 5.0
+    memory: float = 1.0
+    """Series that a denoised image may be made of where nothing changes, itself included."""
     threads: int = 1
     """How many the computation may take."""
 
@@ -119,5 +121,5 @@ class PipelineRecipe:
 
     def _loader(self, device: torch.device, warn: Warn) -> Callable[[str], Stage]:
         """Return what makes a stage by its name and checks that it fits."""
-        context = Context(self.scope, self.channels, self.shape, device, warn)
+        context = Context(self.scope, self.channels, self.shape, device, warn, self.memory)
         return lambda name: load_stage(name, context)

@@ -49,7 +49,7 @@ class Result:
     """The patterns that it was reconstructed with."""
     calibrated_on: SeriesKey
     """The series from which its damping was measured; with `patterns`, `otf_damping` and the raw series it makes the
-    same image."""
+    same image, unless that remembers those before."""
     quality: Quality
     flags: FrameFlag
     """What the raw frames were flagged with."""

@@ -233,7 +233,7 @@ RUNS = [
         ),
     ),
     *runs(  # demos, trainings and comparisons of many seconds; each verb has a fast test in this folder
-        Case("demo --headless --seconds 3 --size 64 --out d", ("d/report.json", "d/preview.png")),
+        Case("demo --headless --seconds 3 --size 64 --out d --no-memory", ("d/report.json", "d/preview.png")),
         Case(
             "demo --headless --seconds 6 --size 64 --out d --photons 50 --denoise none --specimen beads --seed 4 "
             "--camera emccd --overwrite",
@@ -569,7 +569,7 @@ def test_every_plan_in_configs_is_possible(run: Run, place: Path, plan: str, sco
         f"open mosaics.tif -m M.yaml {READING.removesuffix(' --position 0')}",
         "open cells.ome.zarr --microscope configs/demo.yaml",
         "live -m configs/demo.yaml --folder .",
-        "live --microscope configs/demo.yaml --denoise none",
+        "live --microscope configs/demo.yaml --denoise none --no-memory",
     ],
 )
 def test_windows_end_at_ctrl_c(place: Path, line: str) -> None:

@@ -1,14 +1,21 @@
 """Memory: less noise where nothing moves, no traces of what did, and nothing of another place or colour."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
+from rdl_live.app.live.parts import provenance_of
+from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.optics import Microscope, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, Unit
 from rdl_live.specimen import SimulationSettings, SpecimenSettings, simulate
 from rdl_live.specimen.simulation import Simulation
+from rdl_live.stream.recipe import PipelineRecipe
 from rdl_models import Weights, shipped
+from tests.stream.conftest import frames_of, scene_of
 
 from .conftest import Recorder
 
@@ -125,6 +132,38 @@ def test_a_vesicle_that_moves_is_where_it_is_and_nowhere_else(scope: Microscope,
     assert float(restored.worth.max()) > 2.0
 
 
+class Changing(Moving):
+    """A specimen that changes without going anywhere."""
+
+    def __init__(self, still: torch.Tensor, how: str) -> None:
+        super().__init__(still, 0)
+        self._how = how
+
+    def density(self, time_s: float = 0.0) -> torch.Tensor:
+        """Return the picture at a time: half of it blinks, another one comes in from the side, or focus is lost."""
+        at, image = int(time_s + 1e-6), self._still.numpy().copy()
+        if self._how == "blinks":
+            image[: len(image) // 2] *= 1 - 0.9 * (at % 2)
+        elif self._how == "comes in":
+            image[:, : 30 * at] += np.roll(self._still.numpy(), 57, 0)[:, : 30 * at]
+        else:
+            image = ndimage.gaussian_filter(image, 2.0 * at, mode="wrap")
+        return torch.from_numpy(image)
+
+
+@pytest.mark.parametrize("how", ["blinks", "comes in", "loses focus"])
+def test_what_changes_in_its_place_is_as_it_is_now(scope: Microscope, untrained: Weights, how: str) -> None:
+    simulation = film(scope, 0)
+    simulation.specimen = Changing(simulation.specimen.density(), how)  # type: ignore[assignment]
+    restorer = Restorer(scope, simulation.patterns, SHAPE, untrained)
+    memory = restorer.memory(6)
+    for index, series in enumerate(simulation):
+        image = restorer.restore(series.adu, memory=memory).sr
+        if index:
+            with_memory, alone = (float((one - series.truth).square().mean()) for one in (image, restorer(series.adu)))
+            assert with_memory < 1.05 * alone
+
+
 @pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
 def test_places_do_not_remember_each_other(scope: Microscope, record: Recorder) -> None:
     here, there = record(20.0, SHAPE, seed=3), record(20.0, SHAPE, seed=8)
@@ -140,7 +179,54 @@ def test_places_do_not_remember_each_other(scope: Microscope, record: Recorder) 
     assert torch.equal(apart, alone)
 
 
+@pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
+def test_colours_do_not_remember_each_other(scope: Microscope, record: Recorder) -> None:
+    green, other = record(20.0, SHAPE, seed=3), record(20.0, SHAPE, seed=8)
+    channel = scope.channels[0]
+    red = channel.replace(name="other")
+    two = scope.replace(channels=[channel.model_dump(), red.model_dump()])
+    live = LiveRestorer(two, SHAPE, "rdl", memory=4, half=False)
+    worth = []
+    for series, colour in ((green, channel), (other, red), (green, channel), (other, red)):
+        found = live.restore(Unit(to_photons(series.adu, scope.camera), series.patterns, colour)).worth
+        assert found is not None
+        worth.append(float(found.mean()))
+    assert worth[:2] == [1, 1]
+    assert min(worth[2:]) > 1.5
+
+
 def test_a_memory_of_less_than_one_series_is_refused(scope: Microscope, record: Recorder, untrained: Weights) -> None:
     restorer = Restorer(scope, record(20.0).patterns, (64, 64), untrained)
     with pytest.raises(ValueError, match="at least"):
         restorer.memory(0.5)
+
+
+@pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
+@pytest.mark.parametrize("most", [1.0, 6.0])
+def test_a_live_image_says_of_how_many_series_it_is(most: float) -> None:
+    scene = scene_of(64)
+    recipe = PipelineRecipe(
+        scene.scope, scene.scope.channels[:1], (64, 64), denoise="rdl", memory=most, patterns=(scene.patterns,)
+    )
+    mailbox = Mailbox()
+    mailbox.open(scene.scope, ("488",), 0.1)
+    with ThreadPoolExecutor(1) as executor:
+        pipeline = recipe.build(executor, lambda _: None)
+        for number in range(2):
+            result = [pipeline.push(frame, tag) for frame, tag in frames_of(scene.series(1), number)][-1]
+    assert result is not None
+    mailbox.put_result(result)
+    images = mailbox.take()
+    assert images is not None
+    picture = images["denoised"]
+    assert picture is not None
+    worth, said = picture.worth, provenance_of(result)["series_worth"]
+    assert "worth" not in images.pictures  # it is a shade on another
+    if most == 1:
+        assert worth is None
+        assert said is None
+    else:
+        assert worth is not None
+        assert worth.shape == picture.pixels.shape
+        assert said == pytest.approx(float(worth.mean()), rel=1e-5)
+        assert 1.2 < said <= 2.001

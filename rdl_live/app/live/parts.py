@@ -11,6 +11,8 @@ from rdl_live.app.reconstruct.report import pattern_records
 from rdl_live.files.recorder import RecordingLayout, SrLayout
 from rdl_live.optics.microscope import Channel, Microscope, PatternGuess
 from rdl_live.optics.pattern import PatternSet
+from rdl_live.restore.memory import USUAL_MEMORY
+from rdl_live.restore.restored import WORTH
 from rdl_live.stream import Host, PipelineRecipe, ProcessHost, Processing, Result, SeriesQueue, ThreadHost, Warn
 from rdl_live.stream.queue import IN_HAND
 
@@ -40,6 +42,7 @@ def recipe_of(
         dtype=str(layout.dtype),
         device=str(choose_device(options.device)),
         denoise=options.denoise,
+        memory=USUAL_MEMORY if options.memory else 1.0,
         patterns=options.patterns,
         estimate_every_s=options.estimate_every_s,
         threads=live_threads(),
@@ -107,13 +110,19 @@ def sr_layout(raw: RecordingLayout, factor: int) -> SrLayout:
 
 
 def provenance_of(result: Result) -> dict[str, Any]:
-    """Return what an image's journal line says: with the raw series it is enough to make the image again."""
+    """Return what an image's journal line says.
+
+    With the raw series it is enough to make the image again, unless it was made of those before as well: then
+    `series_worth`, the mean number of series that its pixels are worth, is more than 1.
+    """
+    worth = result.images.get(WORTH)
     return {
         "patterns": pattern_records(result.patterns),
         "pattern_set": result.patterns.model_dump(mode="json"),
         "calibrated_on": result.calibrated_on._asdict(),
         "otf_damping": list(result.otf_damping),
         "denoiser": result.denoiser,
+        "series_worth": None if worth is None else float(worth.mean()),
         "image": result.main,
         "latency_ms": 1e3 * result.latency_s,
         "photons_per_pixel": result.quality.photons_per_pixel,

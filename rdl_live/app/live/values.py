@@ -16,6 +16,8 @@ class LiveOptions:
     """How a run is processed."""
 
     denoise: str = NO_DENOISER
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     overwrite: bool = False
     queue_series: int = 3
     """Whole series that may wait for the pipeline; more would only show what is long past."""

@@ -13,11 +13,9 @@ from rdl_live.optics import Microscope, PatternSet, to_photons
 from rdl_live.optics.modality import Reconstruction
 from rdl_live.optics.noise import CameraMaps
 from rdl_live.restore import Restored, Restorer
+from rdl_live.restore.memory import USUAL_MEMORY
 from rdl_live.restore.stage import Context, Stage, Unit
 from rdl_live.restore.stages import factor_of, load_stage
-
-USUAL_MEMORY = 6.0
-"""Series of a time-lapse that an image is made of at most, unless another number is said."""
 
 Raw = npt.NDArray[np.generic]
 

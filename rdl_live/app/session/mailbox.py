@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rdl_live.files.recorder import FrameTag
     from rdl_live.stream import Frame, Result
 
-SIGMA = "sigma"
-"""The image that is shown as the shade on another."""
+SIGMA, WORTH = "sigma", "worth"
+"""The images that are shown as shades on another."""
 SMOOTHED = 0.1
 """Weight of the newest frame in the brightness."""
 
@@ -165,11 +165,15 @@ class Mailbox:
 
 
 def _pictures(result: "Result", pixel_um: float) -> dict[str, Picture]:
-    """Return the images of a result by name; the main one's standard error goes with it."""
+    """Return the images of a result by name; the main one's standard error and worth go with it."""
     rows = result.widefield.shape[0]
-    sigma = None if result.sigma is None else result.sigma.cpu().numpy()
-    return {
-        name: Picture(image.cpu().numpy(), pixel_um * rows / image.shape[0], sigma if name == result.main else None)
+    shades = (result.images.get(name) for name in (SIGMA, WORTH))
+    sigma, worth = (None if one is None else one.cpu().numpy() for one in shades)
+    found = {
+        name: Picture(image.cpu().numpy(), pixel_um * rows / image.shape[0])
         for name, image in result.images.items()
-        if name != SIGMA
+        if name not in (SIGMA, WORTH)
     }
+    if result.main in found:
+        found[result.main] = replace(found[result.main], sigma=sigma, worth=worth)
+    return found

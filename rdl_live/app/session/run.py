@@ -73,6 +73,7 @@ class SessionRun:
             out,
             LiveOptions(
                 denoise=settings.denoiser,
+                memory=settings.memory,
                 patterns=None if known is None else (known,),
                 # What is only looked at shall be fresh, and there at once: a process of its own takes seconds to
                 # start, and there is no recording for it to spare.
@@ -151,7 +152,7 @@ class SessionRun:
             self._exchange(new.denoiser)
         if old == new or not self.plan.endless or self.goal.plan is not None:
             return
-        if (new.channel, new.region) != (old.channel, old.region):
+        if (new.channel, new.region, new.memory) != (old.channel, old.region, old.memory):
             if self.goal.kind is Kind.LIVE:
                 self.restarts = True
                 self.stop()

@@ -40,6 +40,7 @@ class DemoRequests:
     camera: str | None = None
     modality: str | None = None
     illumination: str | None = None
+    memory: bool | None = None
 
     def check(self) -> None:
         """Raise ConfigError for what cannot be shown, before anything is opened; loads more than the window where
@@ -66,6 +67,8 @@ def demo_session(wishes: DemoRequests, memory: Memory) -> LiveSession:
         from rdl_live.app.live_demo import usual_denoiser
 
         settings = replace(settings, modality=wishes.modality, denoiser=usual_denoiser(wishes.modality))
+    if wishes.memory is not None:
+        settings = replace(settings, memory=wishes.memory)
     if wishes.denoise is not None:
         settings = replace(settings, denoiser=wishes.denoise)
     scope, lights = "demo.yaml", {}

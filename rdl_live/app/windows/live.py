@@ -35,11 +35,15 @@ END_S = 15.0
 """How long devices may take to go dark and be unloaded when the window has been closed."""
 
 
-def microscope_session(microscope: "Path | Microscope", memory: Memory, denoise: str | None = None) -> LiveSession:
+def microscope_session(
+    microscope: "Path | Microscope", memory: Memory, denoise: str | None = None, *, series_memory: bool | None = None
+) -> LiveSession:
     """Return the session of a microscope; the light stays off until the user asks for it."""
     settings = recalled(memory, CAUTIOUS)
     if denoise is not None:
         settings = replace(settings, denoiser=denoise)
+    if series_memory is not None:
+        settings = replace(settings, memory=series_memory)
     return LiveSession(microscope, Requests(settings), prepare=lambda _: quiet_micro_manager())
 
 

@@ -19,6 +19,7 @@ def recalled(memory: Memory, default: Settings) -> Settings:
         exposure_ms=_number(found.get("exposure_ms"), default.exposure_ms, 0.5, 1000.0),
         region=(region[0], region[1], region[2], region[3]) if whole and region else default.region,
         denoiser=_denoiser(found.get("denoiser"), default.denoiser),
+        memory=bool(found.get("memory", default.memory)),
     )
 
 

@@ -9,7 +9,9 @@ from rdl_models import Task, Weights
 def _make(weights: Weights | None, context: Context) -> LiveRestorer:
     if weights is None:
         raise ConfigError("denoising SIM series needs weights")
-    stage = LiveRestorer(context.scope, context.shape, weights, context.device, warn=context.warn)
+    stage = LiveRestorer(
+        context.scope, context.shape, weights, context.device, warn=context.warn, memory=context.memory
+    )
     stage.check(context.channels)
     return stage
 

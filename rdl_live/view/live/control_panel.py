@@ -4,6 +4,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -92,7 +93,15 @@ class ControlPanel(QWidget):
             "A network that denoises dim images. The SIM pane beside it never uses one, so you can compare."
         )
         self.denoiser.activated.connect(lambda _: self._session.change(denoiser=str(self.denoiser.currentData())))
-        return _filled(group, self.denoiser)
+        self.memory = QCheckBox("Use earlier series where nothing changes")
+        self.memory.setObjectName("use-memory")
+        self.memory.setToolTip(
+            "Less noise where the sample is at rest or moves slowly: up to six series make a denoised image. What has "
+            "changed is shown from the newest series alone. Left out while series come faster than this computer can "
+            "remember them. The view menu can shade where earlier series are used."
+        )
+        self.memory.clicked.connect(lambda wanted: self._session.change(memory=bool(wanted)))
+        return _filled(group, self.denoiser, self.memory)
 
     def _region(self) -> QGroupBox:
         group = QGroupBox("Camera region")
@@ -175,6 +184,7 @@ class ControlPanel(QWidget):
         self.channel.setCurrentText(settings.channel)
         if (index := self.denoiser.findData(settings.denoiser)) >= 0 and not self.denoiser.hasFocus():
             self.denoiser.setCurrentIndex(index)
+        self.memory.setChecked(settings.memory)
         self.power.show_value(settings.power_percent)
         self.exposure.show_value(settings.exposure_ms)
         region = settings.region
@@ -182,7 +192,7 @@ class ControlPanel(QWidget):
         _say(self.light_words, self._light_in_words(snapshot))
         # A recording stays what it was begun as: what cannot be changed now does not pretend to be.
         planned, recording = bool(snapshot.plan), snapshot.activity is Activity.RECORDING
-        for widget in (self.channel, self.drag, self.whole):
+        for widget in (self.channel, self.drag, self.whole, self.memory):
             widget.setEnabled(not recording and not planned)
         for row in (self.power, self.exposure):
             row.setEnabled(not planned)

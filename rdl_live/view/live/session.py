@@ -110,6 +110,8 @@ class Settings:
     denoiser: str = NO_DENOISER
     beside: tuple[str, ...] = ()
     """Channels that live view takes in turn, where `channel` is one of them."""
+    memory: bool = True
+    """Whether denoised images remember the series before, where nothing changes."""
     modality: str = ""
     """What is taken, as in plans: single-frame, or "" for what the microscope file describes."""
 

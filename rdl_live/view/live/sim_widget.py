@@ -280,6 +280,7 @@ class SimWidget(QWidget):
                 "exposure_ms": settings.exposure_ms,
                 "region": settings.region,
                 "denoiser": settings.denoiser,
+                "memory": settings.memory,
             },
             **self.panes.to_remember(),
         )

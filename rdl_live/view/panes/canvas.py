@@ -44,6 +44,7 @@ class Layer:
     picture: Picture | None = None
     contrast: Contrast = field(default_factory=Contrast)
     doubt: bool = False
+    worth: bool = False
     title: str = ""
     caution: Caution = field(default_factory=Caution)
     """Why the picture is not to be believed, if it is not."""
@@ -52,12 +53,14 @@ class Layer:
 
     def image(self, mapping: Mapping, size: tuple[float, float]) -> tuple[QImage, Shaded] | None:
         """Return what is to be painted; computed anew only where something has changed."""
-        key = (self.picture, self.contrast, self.doubt, mapping, size)
+        key = (self.picture, self.contrast, self.doubt, self.worth, mapping, size)
         if key != self._key:
             room = None if self._image is None else self._image[1].colours
             self._key, self._image, shaded = key, None, None
             if self.picture is not None:
-                shaded = shade(self.picture, self.contrast, mapping, size, doubt=self.doubt, room=room)
+                shaded = shade(
+                    self.picture, self.contrast, mapping, size, doubt=self.doubt, worth=self.worth, room=room
+                )
             if shaded is not None:
                 rows, columns = shaded.colours.shape
                 # The image borrows the array's memory; both are kept together.

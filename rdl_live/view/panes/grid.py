@@ -126,6 +126,12 @@ class PaneGrid(QWidget):
             pane.show_doubt(wanted)
         self._refresh_split()
 
+    def show_worth(self, wanted: bool) -> None:
+        """Shade where several series make an image, as far as that is known."""
+        for pane in self.panes.values():
+            pane.show_worth(wanted)
+        self._refresh_split()
+
     def move_by_mouse(self, wanted: bool) -> None:
         """Let clicks and drags in the panes move the sample, or the picture on the screen again."""
         for canvas in self.canvases:

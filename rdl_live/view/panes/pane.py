@@ -148,6 +148,11 @@ class ImagePane(QWidget):
         self.canvas.layer.doubt = wanted
         self.canvas.update()
 
+    def show_worth(self, wanted: bool) -> None:
+        """Shade where several series make the image, as far as that is known."""
+        self.canvas.layer.worth = wanted
+        self.canvas.update()
+
     def show_caution(self, caution: Caution) -> None:
         """Say on the image that it is not to be believed, until it is cleared."""
         if caution != self.canvas.layer.caution:
@@ -172,6 +177,9 @@ class ImagePane(QWidget):
         cursor = self.viewport.cursor_um
         value = None if cursor is None or self.picture is None else self.picture.at(*cursor)
         text = "" if value is None or self.picture is None else f"{value:.1f} {self.picture.unit}"
+        worth = None if cursor is None or self.picture is None else self.picture.worth_at(*cursor)
+        if worth is not None:
+            text += f", of {worth:.1f} series"
         if text != self._value.text():
             self._value.setText(text)
 
@@ -221,7 +229,7 @@ class ImagePane(QWidget):
 def layers_of(pane: ImagePane) -> Layer:
     """Return a layer that shows what a pane shows, for a split view."""
     layer = pane.canvas.layer
-    return Layer(pane.picture, pane.contrast, layer.doubt, pane.title, layer.caution)
+    return Layer(pane.picture, pane.contrast, layer.doubt, layer.worth, pane.title, layer.caution)
 
 
 def rendered_canvas(canvas: ImageCanvas, scale: float = 1.0) -> QImage:

@@ -21,6 +21,8 @@ class Picture:
     sigma: npt.NDArray[Any] | None = None
     """Standard error expected of `pixels`, in their shape and unit; None where it is not known."""
     unit: str = "photons"
+    worth: npt.NDArray[Any] | None = None
+    """Number of series that each of the `pixels` is worth, in their shape, at least 1; None where it is not known."""
 
     @property
     def field_um(self) -> tuple[float, float]:
@@ -30,9 +32,16 @@ class Picture:
 
     def at(self, x_um: float, y_um: float) -> float | None:
         """Return the value at a place of the sample, counted from the image's corner; None outside of it."""
+        return self._of(self.pixels, x_um, y_um)
+
+    def worth_at(self, x_um: float, y_um: float) -> float | None:
+        """Return the number of series that such a place is worth; None outside, or where it is not known."""
+        return None if self.worth is None else self._of(self.worth, x_um, y_um)
+
+    def _of(self, pixels: npt.NDArray[Any], x_um: float, y_um: float) -> float | None:
         column, row = int(x_um // self.pixel_um), int(y_um // self.pixel_um)
-        rows, columns = self.pixels.shape
-        return float(self.pixels[row, column]) if 0 <= row < rows and 0 <= column < columns else None
+        rows, columns = pixels.shape
+        return float(pixels[row, column]) if 0 <= row < rows and 0 <= column < columns else None
 
     def sample(self) -> npt.NDArray[np.float32]:
         """Return some of the values, evenly spread over the image (1-d)."""

@@ -20,6 +20,10 @@ DOUBT_FROM, DOUBT_TO = 0.25, 0.75
 """Relative standard errors between which the shading of doubt grows from nothing to its full strength."""
 DOUBT_COLOUR = (255, 140, 0)
 DOUBT_STRENGTH = 0.6
+WORTH_FULL = 6.0
+"""Number of series from which on the shading of places that are known from several is at its full strength."""
+WORTH_COLOUR = (40, 170, 255)
+WORTH_STRENGTH = 0.5
 OPAQUE = np.uint32(0xFF000000)
 BLOCK = 65536
 """Pixels that are taken through all steps at a time: so they stay in the processor's cache."""
@@ -44,6 +48,7 @@ def shade(
     size: tuple[float, float],
     *,
     doubt: bool = False,
+    worth: bool = False,
     room: npt.NDArray[np.uint32] | None = None,
 ) -> Shaded | None:
     """Return the part of a picture that a pane shows.
@@ -54,6 +59,7 @@ def shade(
         mapping: from the sample to the pane [device pixels].
         size: width and height of the pane [device pixels].
         doubt: shade where the standard error is large, if the picture knows it.
+        worth: shade where several series make the image, the more the stronger, if the picture knows it.
         room: colours that nobody needs any more; theirs is the memory of the new ones, if it fits. (New memory costs
             as much as all the arithmetic.)
 
@@ -71,6 +77,9 @@ def shade(
     if doubt and picture.sigma is not None:
         floor = max(float(picture.sample().mean()), 1e-6)
         colours = _doubted(colours, part, reduced(picture.sigma[rows, columns], step), floor)
+    if worth and picture.worth is not None:
+        known = np.log(np.maximum(reduced(picture.worth[rows, columns], step), 1)) / np.log(WORTH_FULL)
+        colours = _tinted(colours, np.minimum(known, 1) * WORTH_STRENGTH, WORTH_COLOUR)
     return Shaded(colours, columns.start * picture.pixel_um, rows.start * picture.pixel_um, step * picture.pixel_um)
 
 
@@ -156,8 +165,15 @@ def _doubted(
     """
     relative = sigma / np.maximum(values, floor)
     share = np.clip((relative - DOUBT_FROM) / (DOUBT_TO - DOUBT_FROM), 0, 1) * DOUBT_STRENGTH
+    return _tinted(colours, share, DOUBT_COLOUR)
+
+
+def _tinted(
+    colours: npt.NDArray[np.uint32], share: npt.NDArray[Any], tint: tuple[int, int, int]
+) -> npt.NDArray[np.uint32]:
+    """Return colours 0xFFRRGGBB mixed with another one (red, green, blue), of which each gets a share of 0 to 1."""
     mixed = np.full(colours.shape, 0xFF000000, np.uint32)
-    for shift, doubt in zip((16, 8, 0), DOUBT_COLOUR, strict=True):
+    for shift, other in zip((16, 8, 0), tint, strict=True):
         one = (colours >> shift & 0xFF).astype(np.float32)
-        mixed |= (one + (doubt - one) * share).astype(np.uint32) << shift
+        mixed |= (one + (other - one) * share).astype(np.uint32) << shift
     return mixed

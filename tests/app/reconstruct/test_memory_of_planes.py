@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from rdl_live.app.reconstruct.judge import SeriesJudge
 from rdl_live.app.reconstruct.machine import Machine, calibrate
-from rdl_live.app.reconstruct.makers import USUAL_MEMORY
 from rdl_live.cli import app
 from rdl_live.files import load_microscope
 from rdl_live.optics.quality.in_step import SeriesVerdict
 from rdl_live.restore import Restorer
+from rdl_live.restore.memory import USUAL_MEMORY
 from rdl_live.specimen import SpecimenSettings, simulate
 
 SIDE, TIMES, PLANES = 96, 3, 2

@@ -194,6 +194,16 @@ def test_images_fill_the_panes(widget: SimWidget, session: FakeSession) -> None:
     assert widget.grid.shown == ["raw", "widefield", "sim"]
 
 
+def test_earlier_series_can_be_left_out(qtbot: QtBot, widget: SimWidget, session: FakeSession) -> None:
+    box = widget.controls.memory
+    assert box.isChecked()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    assert session.last("change") == {"memory": False}
+    session.be(Activity.RECORDING)
+    widget.refresh()
+    assert not box.isEnabled()  # a recording stays what it was begun as
+
+
 def test_the_denoised_pane_comes_and_goes_with_the_denoiser(
     qtbot: QtBot, widget: SimWidget, session: FakeSession
 ) -> None:

@@ -142,6 +142,23 @@ def test_doubt_colours_only_where_the_error_is_large() -> None:
     assert (plain.colours[:16] != doubted.colours[:16]).all()
 
 
+def test_places_of_several_series_are_coloured_the_more_the_stronger() -> None:
+    pixels, worth = np.full((32, 32), 10, np.float32), np.ones((32, 32), np.float32)
+    worth[:8], worth[8:16] = 6, 2
+    picture, viewport = Picture(pixels, 0.1, worth=worth), Viewport()
+    viewport.set_field(picture.field_um)
+    plain, tinted = (
+        shade(picture, Contrast(0, 20), viewport.mapping(32, 32), (32, 32), worth=wanted) for wanted in (False, True)
+    )
+    assert plain is not None
+    assert tinted is not None
+    blue = [(int(tinted.colours[row, 4]) & 0xFF) - (int(plain.colours[row, 4]) & 0xFF) for row in (4, 12, 24)]
+    assert blue[0] > blue[1] > blue[2] == 0
+    assert picture.worth_at(0.05, 1.0) == 2
+    assert picture.worth_at(-1.0, 1.0) is None
+    assert Picture(pixels, 0.1).worth_at(0.05, 1.0) is None
+
+
 @pytest.mark.parametrize("name", COLOURS)
 def test_colours_are_opaque_and_grow_brighter(name: str) -> None:
     table = colour_table(name)[1:255]
