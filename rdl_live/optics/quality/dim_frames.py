@@ -11,7 +11,8 @@ DIM = 0.9
 def dim_frames(patterns: PatternSet) -> dict[tuple[int, int], str]:
     """Return a sentence for every orientation with a frame that is dimmer or brighter than its others.
 
-    By (angle, phase). Where all patterns are in every frame (a lattice), they have the same light, and such a frame is named once.
+    By (angle, phase). Where all patterns are in every frame (a lattice), they have the same light, and such a frame is
+    named once.
     """
     found = {}
     shared = len(patterns) > 1 and len({pattern.gains for pattern in patterns}) == 1
