@@ -94,7 +94,7 @@ def make_scene(
     total = size + 2 * MARGIN_PX
     fine = torch.from_numpy(photons * (make_object(total, random) if image is None else image)).float()
     seen = ForwardModel(otf, _moved(patterns, otf.pixel_um), (total, total), upsample=UPSAMPLE).forward(fine)
-    target = sr_target(fine, otf, patterns, upsample=UPSAMPLE)
+    target = sr_target(fine, otf, patterns, upsample=UPSAMPLE, sr_factor=scope.pattern.sr_factor)
     view = slice(MARGIN_PX, -MARGIN_PX)
     sr_view = slice(2 * MARGIN_PX, -2 * MARGIN_PX)
     expected = seen[..., view, view].clamp(min=0)

@@ -25,7 +25,7 @@ from rdl_live.optics.stack.transfer import StackOtf
 
 FACTOR = 2
 """Pixels of the image for one of the camera's, each way in the plane."""
-_RANGE = (2.5e-3, 10.0)
+_RANGE = (4e-4, 10.0)
 """Bounds of w^2, relative to the denominator of well-transferred frequencies. The lower one is not one of noise: what
 lies above the first plane and below the last is not known, and without it what it left in the stack would be amplified.
 """

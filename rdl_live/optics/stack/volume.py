@@ -48,6 +48,7 @@ def reconstruct_stack(
     wiener: float | None = None,
     apodization: Apodization = Apodization.OTF,
     measured: MeasuredBands | None = None,
+    known: PatternSet | None = None,
 ) -> StackImage:
     """Reconstruct a z stack under three beams.
 
@@ -60,6 +61,7 @@ def reconstruct_stack(
         wiener: fixed Wiener parameter (0.01 to 0.3); None: measured.
         apodization: shape of the image's transfer.
         measured: OTF of beads; None: the ideal one.
+        known: patterns where the fit begins, of a stack that shows them better; None: they are searched for.
 
     Raises:
         DataError: too few planes, other axes, or planes too far apart for what the objective passes along z.
@@ -68,7 +70,9 @@ def reconstruct_stack(
     raw, channel = as_tensor(stack), channel or scope.channels[0]
     _check(raw, scope, channel, step_um)
     chosen = np.unique(np.linspace(0, len(raw) - 1, min(len(raw), _ESTIMATED)).round().astype(int))
-    found = estimate_patterns(raw[torch.from_numpy(chosen)], scope, channel=channel, maps=maps)
+    if known is not None:
+        known.check(*scope.pattern.pattern_counts)
+    found = known or estimate_patterns(raw[torch.from_numpy(chosen)], scope, channel=channel, maps=maps)
     index, excitation = scope.optics.immersion_index, channel.excitation_nm * 1e-3
     grid = StackGrid.of((len(raw), raw.shape[-2], raw.shape[-1]), scope.optics.pixel_size_um, step_um)
     # Without any stripes that are sure there is nothing that the axial wave would act on.

@@ -99,3 +99,27 @@ def test_what_cannot_be(scope: Microscope, stack: SimulatedStack) -> None:
     one = scope.replace(pattern={"angles": 3, "phases": 5, "harmonics": 1})
     with pytest.raises(DataError, match="harmonics"):
         reconstruct_stack(stack.adu, one, STEP)
+
+
+def test_beads_are_sharper_along_z_and_the_missing_cone_is_filled(scope: Microscope) -> None:
+    beads = simulate_stack(scope, kind="beads", shape=(16, 48, 48), clear_um=0.6, photons=200, density=4, seed=2)
+    made = reconstruct_stack(beads.adu, scope, STEP, known=beads.patterns)
+    widefield = beads.expected.mean(dim=(1, 2)).repeat_interleave(2, -2).repeat_interleave(2, -1)
+    kz = torch.fft.fftfreq(16, STEP).abs()[:, None, None]
+    kx = torch.fft.fftfreq(96, 0.04)
+    cone = (kz > 0.9) & (kz < 2) & (torch.hypot(kx[:, None], kx[None, :]) < 0.6)[None]
+
+    def within(image: Tensor) -> float:
+        return float(torch.fft.fftn(image).abs()[cone].norm())
+
+    assert within(widefield) < 0.2 * within(beads.truth)
+    assert within(made.image) > 0.5 * within(beads.truth)
+    z, y, x = (int(one) for one in torch.nonzero(beads.truth == beads.truth.max())[0])
+    assert 3 <= z < 13
+
+    def falls(image: Tensor) -> float:
+        """Return what is left three planes from a bead's, relative to it."""
+        line = image[:, y, x] - image.median()
+        return float((line[z - 3] + line[z + 3]) / (2 * line[z]))
+
+    assert falls(made.image) < falls(widefield)
