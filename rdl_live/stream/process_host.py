@@ -49,6 +49,8 @@ HANG_S = 20.0
 """A worker that does not answer for a frame in this time hangs; images of 2048 x 2048 with a network take seconds."""
 START_S = 90.0
 """Likewise for the start of one: a busy computer with a slow disk loads for long."""
+ENDS_S = 5.0
+"""Within this a worker that was killed has ended."""
 POLL_S = 0.05
 
 
@@ -147,7 +149,8 @@ class ProcessHost:
             with self._changed:
                 ready = self._link is not None and self._link.ready
             starts = not ready and not self._queue.finished
-            patience_s = max(timeout_s, START_S) if starts else max(timeout_s, self._hang_s)
+            # One that hangs is ended by the listener, which takes a moment besides.
+            patience_s = max(timeout_s, START_S if starts else self._hang_s + ENDS_S)
             if time.monotonic() > since_s + patience_s:
                 return False
             self._listener.join(POLL_S)
