@@ -14,6 +14,7 @@ from rdl_live.train.care.settings import CareLoss, CareSettings, SceneSettings
 from rdl_live.train.care.simulated import SimulatedPairs
 from rdl_models import find_architecture
 
+RATE = 2e-3
 JOBS: dict[str, tuple[CareSettings, SceneSettings]] = {}
 """By name: `image` a confocal's planes, `ensemble` the same by five networks, `stack` a light sheet in space."""
 
@@ -23,7 +24,7 @@ def _job(name: str, dims: int, instrument: Instrument, members: int, patch: int,
     settings = CareSettings(
         dims=dims,
         network=dict(small.fields) if small else {},
-        learning_rate=small.learning_rate if small else 4e-4,
+        learning_rate=RATE,
         loss=CareLoss.LAPLACE,
         members=members,
         patch=patch,
@@ -34,8 +35,8 @@ def _job(name: str, dims: int, instrument: Instrument, members: int, patch: int,
     JOBS[name] = settings, SceneSettings(instruments=(instrument,))
 
 
-_job("image", 2, Instrument.CONFOCAL, 1, 128, 4)
-_job("ensemble", 2, Instrument.CONFOCAL, 5, 96, 2)
+_job("image", 2, Instrument.CONFOCAL, 1, 64, 4)
+_job("ensemble", 2, Instrument.CONFOCAL, 5, 64, 2)
 _job("stack", 3, Instrument.LIGHT_SHEET, 1, 64, 1)
 
 

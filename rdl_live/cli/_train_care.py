@@ -65,7 +65,7 @@ def care(
     structure: Structure = "both",
     photons: Annotated[
         tuple[float, float],
-        typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel in simulated pairs."),
+        typer.Option(metavar="LOW HIGH", help="Range of mean photons per pixel of structure in simulated pairs."),
     ] = (1.0, 50.0),
     probabilistic: Probabilistic = False,
     ensemble: Ensemble = 1,
@@ -90,9 +90,10 @@ def care(
     """Train a network that restores dim images of any microscope, from pairs taken in low and high light.
 
     Pairs are files of the same names in two folders. They are checked (size, values, shift, magnification, order of the
-    files, which folder is the noisy one) and registered. The last fifth is held out and decides when training ends; a
-    picture (noisy, restored, wanted) and a checkpoint are kept beside the weights. Without --low and --high it learns
-    from simulated tubes and granules under a light sheet or a confocal.
+    files, which folder is the noisy one) and registered. The last fifth of the files (of
+    a single file: the right fifth of its field) is held out and decides when training ends; a picture (noisy, restored,
+    wanted) and a checkpoint are kept beside the weights. Without --low and --high it learns from simulated tubes and
+    granules under a light sheet or a confocal.
 
     Use the result with `rdl-live restore`. With --probabilistic it also writes the confidence of each pixel, with
     --ensemble 5 where the networks disagree.

@@ -13,13 +13,15 @@ from rdl_live.errors import OutputError
 
 IN_MEMORY_BYTES = 128 * 2**20
 """Up to so many bytes a stack is kept in memory."""
+_ROWS_BYTES = 4 * 2**20
+"""Of rows that are read at a time for some of their columns."""
 
 
 class Voxels:
     """Voxels (z, y, x) of one type, read and written by blocks. A context manager."""
 
     def __init__(
-        self, shape: Sequence[int], dtype: npt.DTypeLike, folder: Path, *, in_memory: int = IN_MEMORY_BYTES
+        self, shape: Sequence[int], dtype: npt.DTypeLike, folder: Path, *, in_memory: int | None = None
     ) -> None:
         """Make room, of no particular values.
 
@@ -27,14 +29,15 @@ class Voxels:
             shape: (z, y, x).
             dtype: number type.
             folder: where the file lies, if there is to be one; the system removes it whatever happens.
-            in_memory: bytes up to which there is none.
+            in_memory: bytes up to which there is none; `IN_MEMORY_BYTES` where left out.
 
         Raises:
             OutputError: the file cannot be made.
         """
         self.shape, self.dtype = tuple(int(length) for length in shape), np.dtype(dtype)
         size = prod(self.shape) * self.dtype.itemsize
-        self._array: npt.NDArray[Any] | None = np.empty(self.shape, self.dtype) if size <= in_memory else None
+        limit = IN_MEMORY_BYTES if in_memory is None else in_memory
+        self._array: npt.NDArray[Any] | None = None if size > limit else np.empty(self.shape, self.dtype)
         self._file: Any = None
         if self._array is None:
             try:
@@ -56,17 +59,31 @@ class Voxels:
         if self._array is not None:
             return self._array[tuple(block)]
         z, y, x = block
-        rows = np.empty((z.stop - z.start, y.stop - y.start, self.shape[2]), self.dtype)
-        for plane, into in zip(range(z.start, z.stop), rows, strict=True):
-            self._file.seek(self._place(plane, y.start))
-            view = into.reshape(-1).view(np.uint8).data
-            done = 0
-            while done < len(view):
-                got = self._file.readinto(view[done:])
-                if not got:
-                    raise OutputError(f"{self._folder}: a temporary file was cut; free space on the disk")
-                done += got
-        return rows[:, :, x]
+        out = np.empty(tuple(part.stop - part.start for part in block), self.dtype)
+        if x.start == 0 and x.stop == self.shape[2]:
+            for plane, into in zip(range(z.start, z.stop), out, strict=True):
+                self._fill(self._place(plane, y.start), into)
+            return out
+        # Whole rows, but only some at a time: a block of a few columns needs no more memory than itself.
+        some = max(1, _ROWS_BYTES // (self.shape[2] * self.dtype.itemsize))
+        rows = np.empty((min(some, out.shape[1]), self.shape[2]), self.dtype)
+        for plane, into in zip(range(z.start, z.stop), out, strict=True):
+            for first in range(0, len(into), some):
+                part = rows[: min(some, len(into) - first)]
+                self._fill(self._place(plane, y.start + first), part)
+                into[first : first + len(part)] = part[:, x]
+        return out
+
+    def _fill(self, place: int, into: npt.NDArray[Any]) -> None:
+        """Read what lies from a place on."""
+        self._file.seek(place)
+        view = into.reshape(-1).view(np.uint8).data
+        done = 0
+        while done < len(view):
+            got = self._file.readinto(view[done:])
+            if not got:
+                raise OutputError(f"{self._folder}: a temporary file was cut; free space on the disk")
+            done += got
 
     def write(self, block: Sequence[slice], values: npt.NDArray[Any]) -> None:
         """Put a block in place.
@@ -79,15 +96,21 @@ class Voxels:
             return
         z, y, x = block
         whole = x.start == 0 and x.stop == self.shape[2]
-        rows = np.ascontiguousarray(values, self.dtype) if whole else self.read((z, y, slice(0, self.shape[2])))
-        if not whole:
-            rows[:, :, x] = values
+        some = max(1, _ROWS_BYTES // (self.shape[2] * self.dtype.itemsize))
         try:
-            for plane, row in zip(range(z.start, z.stop), rows, strict=True):
-                self._file.seek(self._place(plane, y.start))
-                view = np.ascontiguousarray(row).reshape(-1).view(np.uint8).data
-                while len(view):
-                    view = view[self._file.write(view) :]
+            for plane, given in zip(range(z.start, z.stop), values, strict=True):
+                for first in range(0, len(given), some):
+                    part, row = given[first : first + some], y.start + first
+                    if whole:
+                        rows = np.ascontiguousarray(part, self.dtype)
+                    else:
+                        here = (slice(plane, plane + 1), slice(row, row + len(part)), slice(0, self.shape[2]))
+                        rows = self.read(here)[0]
+                        rows[:, x] = part
+                    self._file.seek(self._place(plane, row))
+                    view = rows.reshape(-1).view(np.uint8).data
+                    while len(view):
+                        view = view[self._file.write(view) :]
         except OSError as error:
             raise _refused(self._folder, self._size, error) from error
 

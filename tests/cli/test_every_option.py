@@ -243,7 +243,10 @@ RUNS = [
             "demo --headless --seconds 3 --size 64 --out d --modality single-frame --denoise dfcan.safetensors",
             ("d/report.json", "d/preview.png", "d/checks.ome.zarr"),
         ),
-        Case("demo --headless --seconds 4 --size 64 --out d --denoise none --illumination TIRF,GI", ("d/preview.png",)),
+        Case(
+            "demo --headless --seconds 20 --size 128 --photons 50 --out d --denoise none --illumination TIRF,GI",
+            ("d/preview.png",),
+        ),
         Case("demo --headless", ("demo-out/report.json", "demo-out/preview.png")),
         Case("reconstruct film.tif -m M.yaml --cluster local:1", ("film-sr.tif",)),
         Case("restore image.tif --weights care.safetensors --out o.tif --cluster local:1", ("o.tif", "o-sigma.tif")),

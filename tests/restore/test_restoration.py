@@ -84,6 +84,36 @@ def test_a_stack_is_shown_when_it_is_whole_and_what_is_recorded_is_the_camera(tm
     assert "need not be photons" in told[0]
 
 
+def test_the_last_stack_is_shown_with_its_last_plane(tmp_path: Path) -> None:
+    network = made(tmp_path / "w.safetensors", dims=3)
+    stage = load_stage(str(tmp_path / "w.safetensors"), context(microscope("widefield")))
+    for plane in range(4):
+        stage.restore(unit(plane, plane))
+    units = [unit(10 + plane, plane) for plane in range(4)]
+    found = [stage.restore(one).images for one in units][-1]
+    values = torch.stack([one.photons[0, 0] for one in units]) / 0.5 + 100
+    with torch.no_grad():
+        whole = network(values[None, None])[0, 0]
+    torch.testing.assert_close(found["last stack restored"], whole[3])
+
+
+def test_after_a_lost_plane_no_other_plane_is_shown_in_its_place(tmp_path: Path) -> None:
+    network = made(tmp_path / "w.safetensors", dims=3)
+    stage = load_stage(str(tmp_path / "w.safetensors"), context(microscope("widefield")))
+    units = {plane: unit(plane, plane) for plane in (0, 1, 3)}
+    for one in units.values():
+        stage.restore(one)
+    found = [stage.restore(unit(10 + plane, plane)).images.get("last stack restored") for plane in range(3)]
+    frames = {plane: one.photons[0, 0] for plane, one in units.items()}
+    frames[2] = (frames[1] + frames[3]) / 2
+    values = torch.stack([frames[plane] for plane in range(4)]) / 0.5 + 100
+    with torch.no_grad():
+        whole = network(values[None, None])[0, 0]
+    assert found[2] is None
+    for plane in (0, 1):
+        torch.testing.assert_close(found[plane], whole[plane])
+
+
 def test_series_of_stripes_are_refused_by_name(tmp_path: Path) -> None:
     made(tmp_path / "w.safetensors")
     with pytest.raises(ConfigError, match=r"restore single frames, .* gives 9 a series .*modality: widefield"):

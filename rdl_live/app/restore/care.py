@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from rdl_live._version import __version__
-from rdl_live.app.restore.care_worker import Order, block_of_file
+from rdl_live.app.restore.care_worker import Order, block_of_file, stamp
 from rdl_live.app.restore.values import photons_of
 from rdl_live.errors import DeviceError, OutputError
 from rdl_live.files import RawRequest, atomic_write, check_output
@@ -241,6 +241,7 @@ def _computing(job: Job) -> Iterator[_Compute]:
         None if job.microscope is None else str(job.microscope.resolve()),
         str(Path(job.weights).resolve()) if Path(job.weights).exists() else job.weights,
         job.reading,
+        (stamp(job.raw), stamp(job.weights)),
     )
     with open_client(job.cluster) as client:
         workers = len(client.scheduler_info(n_workers=-1)["workers"])

@@ -1,7 +1,8 @@
 """What a worker of a cluster does: one block of a file that it opens itself."""
 
+import threading
+import weakref
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,6 +24,17 @@ class Order:
     microscope: str | None
     weights: str
     reading: RawRequest
+    stamps: tuple[tuple[int, int], ...] = ()
+    """Size and time of change of file and weights, so that no worker goes on with what was there before."""
+
+
+def stamp(path: str | Path) -> tuple[int, int]:
+    """Return size and time of change [ns] of a file, or 0 of what is none here, such as shipped weights."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block, unit: float | None) -> Values:
@@ -53,13 +65,29 @@ def block_of_file(order: Order, place: tuple[int, int, int | None], block: Block
         raise DataError(f"worker on {socket.gethostname()}: {error}") from error
 
 
-@lru_cache(maxsize=1)
+_local = threading.local()
+
+
+class _Held:
+    """What a thread keeps for its next block; the file is closed with it."""
+
+    def __init__(self, order: Order) -> None:
+        """Open file and weights."""
+        self.order, self.weights, reading = order, load_weights(order.weights), order.reading
+        self.stack = open_hyperstack(
+            order.raw,
+            stacked=self.weights.network.config.dims == 3,
+            planes=reading.planes,
+            position=reading.position,
+            tiles=reading.tiles,
+        )
+        weakref.finalize(self, self.stack.close)
+
+
 def _opened(order: Order) -> tuple[HyperStack, Weights]:
-    """Return file and weights; kept for the next block."""
-    weights = load_weights(order.weights)
-    reading = order.reading
-    stacked = weights.network.config.dims == 3
-    stack = open_hyperstack(
-        order.raw, stacked=stacked, planes=reading.planes, position=reading.position, tiles=reading.tiles
-    )
-    return stack, weights
+    """Return file and weights, kept for the thread's next block: a file is not shared between threads."""
+    held: _Held | None = getattr(_local, "held", None)
+    if held is None or held.order != order:
+        held = _local.held = None
+        held = _local.held = _Held(order)
+    return held.stack, held.weights

@@ -29,6 +29,8 @@ _FAR = 1.3
 _SLICES = 8
 """Slices that are restored at a time."""
 _PLANES = 8
+SLAB_BYTES = 128 * 2**20
+"""Of the slices that are read, made and combined at a time."""
 
 
 def restore_isotropic(job: Job) -> list[str]:
@@ -127,10 +129,12 @@ def _stack(
             values = convert(stack.read(*place, slice(plane, plane + 1)))
             given.write((slice(plane, plane + 1), slice(0, rows), slice(0, columns)), values)
         for axis, length in ((1, rows), (2, columns)):
-            for first in range(0, length, _SLICES):
+            # Rows of the file are whole: the fewer slabs, the less often it is read.
+            wide = max(_SLICES, SLAB_BYTES // (4 * depth * shape[3 - axis] * (2 * len(made) + 1)))
+            for first in range(0, length, wide):
                 cut = [slice(0, planes), slice(0, rows), slice(0, columns)]
-                cut[axis] = slice(first, min(first + _SLICES, length))
-                said = _slices(network, given.read(cut), axis, depth)
+                cut[axis] = slice(first, min(first + wide, length))
+                said = _slab(network, given.read(cut), axis, depth)
                 cut[0] = slice(0, depth)
                 if axis == 2:
                     said = combined(np.stack([one.read(cut) for one in made]), said)
@@ -141,6 +145,12 @@ def _stack(
             for first in range(0, depth, _PLANES):
                 last = min(first + _PLANES, depth)
                 writer.write(into.read((slice(first, last), slice(0, rows), slice(0, columns))))
+
+
+def _slab(network: Care, values: Values, axis: int, depth: int) -> Values:
+    """Return what the networks say of all slices of a slab across `axis`, (parts, z, y, x)."""
+    parts = np.split(values, range(_SLICES, values.shape[axis], _SLICES), axis=axis)
+    return np.concatenate([_slices(network, part, axis, depth) for part in parts], axis=axis + 1)
 
 
 def _slices(network: Care, values: Values, axis: int, depth: int) -> Values:

@@ -1,11 +1,13 @@
 """CARE in a live run: single frames at once, with how sure it is of each pixel; z-stacks when they are complete.
 
 An image of a stack is not there before its last plane. So with weights for stacks the recorded image is what the camera
-gave, and beside it stands the restored plane of the last whole stack.
+gave, and beside it stands the restored plane of the last whole stack: with the last plane of a stack that stack, from
+the second one on, as the first one tells which plane is the last.
 """
 
 import math
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,7 +52,9 @@ class Restoration:
         if not self._network.config.relative:
             self._warn([f"weights {self.name!r} give values in the unit of their pairs, which need not be photons"])
         self._stacks: dict[tuple[str, int], dict[int, Tensor]] = {}
-        self._whole: dict[tuple[str, int], Tensor] = {}
+        self._whole: dict[tuple[str, int], dict[int, Tensor]] = {}
+        self._last: dict[tuple[str, int], int] = {}
+        """Number of the last plane of a stack, as far as it is known."""
 
     @property
     def name(self) -> str:
@@ -76,19 +80,30 @@ class Restoration:
         return {name: math.sqrt(2) * part if name == SIGMA else part for name, part in parts.items()}
 
     def _of_stack(self, unit: Unit, frame: Tensor) -> Mapping[str, Tensor]:
-        """Collect planes; a stack is whole when its first plane comes again."""
+        """Collect planes; a stack is whole with its last plane, or when an earlier plane comes again."""
         position, plane = unit.place
         key = (unit.channel.name, position)
         planes = self._stacks.setdefault(key, {})
         if planes and plane <= max(planes):
-            if len(planes) > 1:
-                ordered = torch.stack([planes[number] for number in sorted(planes)])
-                self._whole[key] = self._said(ordered)[0]
-            planes.clear()
+            self._ends(key)
         if len(planes) < MOST_PLANES:
             planes[plane] = frame.clone()
-        whole = self._whole.get(key)
-        return {} if whole is None or plane >= len(whole) else {LAST_STACK: whole[plane]}
+        if plane == self._last.get(key):
+            self._ends(key)
+        image = self._whole.get(key, {}).get(plane)
+        return {} if image is None else {LAST_STACK: image}
+
+    def _ends(self, key: tuple[str, int]) -> None:
+        """Restore a stack; a plane that was lost counts as what lies between its neighbours, and is not shown."""
+        planes = self._stacks[key]
+        first, last = min(planes), max(planes)
+        self._last[key] = max(last, self._last.get(key, 0))
+        if last > first:
+            there = sorted(planes)
+            numbers = range(first, last + 1)
+            said = self._said(torch.stack([_between(planes, there, number) for number in numbers]))[0]
+            self._whole[key] = {number: said[number - first] for number in there}
+        planes.clear()
 
     @torch.no_grad()
     def _said(self, photons: Tensor) -> Tensor:
@@ -100,6 +115,15 @@ class Restoration:
             values = values / (camera.gain_e_per_adu or 1.0) + camera.offset_adu
         tile = tile_for(config, tuple(values.shape), FREE_BYTES)
         return by_blocks(self._network, values[None, None], tile)[0]
+
+
+def _between(planes: Mapping[int, Tensor], there: Sequence[int], number: int) -> Tensor:
+    """Return a plane, or the line between its nearest neighbours on both sides."""
+    if number in planes:
+        return planes[number]
+    after = bisect_left(there, number)
+    low, high = there[after - 1], there[after]
+    return torch.lerp(planes[low], planes[high], (number - low) / (high - low))
 
 
 def _make(weights: Weights | None, context: Context) -> Restoration:

@@ -41,7 +41,11 @@ class DrawnPairs(PairSource):
     def held(self) -> Sequence[Pair]:
         """Scenes that no step of a training draws: a spawned seed is none that a training makes of step and rank."""
         seeds = [np.random.SeedSequence(self._settings.seed, spawn_key=(number,)) for number in range(HELD)]
-        return [self.patch(np.random.default_rng(seed)) for seed in seeds]
+        return [self.fresh(np.random.default_rng(seed)) for seed in seeds]
+
+    def fresh(self, rng: np.random.Generator) -> Pair:
+        """Return a patch of a scene that no other patch shows."""
+        return self.patch(rng)
 
 
 def drawn_light(rng: Rng, box: Box, kinds: Sequence[str]) -> Tensor:
@@ -61,10 +65,19 @@ def exposed(
     Args:
         rng: draws light and background.
         image: of the structures, in any unit.
-        photons: mean a pixel, least and most.
-        background: its share of the light, least and most.
+        photons: mean of a voxel of the structures, least and most; see `structure_mean`.
+        background: its share of that light, least and most.
     """
     share, level = float(rng.uniform(*background)), float(np.exp(rng.uniform(*np.log(photons))))
-    unit = (1 - share) * level / image.mean().clamp(min=1e-6)
+    unit = (1 - share) * level / structure_mean(image)
     glow = uneven(rng, (image.shape[-2], image.shape[-1]))
     return image * unit + share * level * glow, unit
+
+
+def structure_mean(image: Tensor) -> Tensor:
+    """Return the mean where there is structure: of the voxels above the mean, as Qiao et al. 2021 give light.
+
+    The mean of a field says little of its noise where most of it is empty: a few granules then take all the light.
+    """
+    above = image[image > image.mean()]
+    return (above.mean() if above.numel() else image.mean()).clamp(min=1e-6)

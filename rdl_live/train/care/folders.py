@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,13 @@ class CarePair:
     fingerprint: str
     moved_px: tuple[float, float] = (0.0, 0.0)
     """By how much the high image was moved, (y, x)."""
+    file: str = ""
+    """Name that planes and time points of one file share."""
+
+    @property
+    def source(self) -> str:
+        """Name of the file, or of the pair, if it is by itself."""
+        return self.file or self.name
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def _pair(
                 place = f" (time {time})" if volume else f" (time {time}, plane {plane})"
                 mark = "" if one.shape[0] * len(fields) == 1 else place
                 looks.append(look(name, a, b, f"{low}{mark}", f"{high}{mark}"))
-                pairs.append(CarePair(f"{name}{mark}", a, b, _fingerprint(a, b)))
+                pairs.append(CarePair(f"{name}{mark}", a, b, _fingerprint(a, b), file=name))
         return pairs, looks, one.pixel_um
 
 
@@ -168,7 +175,7 @@ def _registered(pair: CarePair, seen: Look) -> CarePair:
     top, left = (int(np.ceil(max(one, 0))) for one in (y, x))
     bottom, right = (int(np.ceil(max(-one, 0))) for one in (y, x))
     inner = (..., slice(top, high.shape[-2] - bottom), slice(left, high.shape[-1] - right))
-    return CarePair(pair.name, pair.low[inner].contiguous(), high[inner].contiguous(), pair.fingerprint, (y, x))
+    return replace(pair, low=pair.low[inner].contiguous(), high=high[inner].contiguous(), moved_px=(y, x))
 
 
 def _without_doubles(pairs: Sequence[CarePair]) -> tuple[list[CarePair], list[str]]:

@@ -1,7 +1,8 @@
-"""Patches of pairs that are in memory: most of them where there is signal, some anywhere; the last fields held out."""
+"""Patches of pairs in memory: where there is signal, some anywhere; the last files, or a part of one, held out."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,9 @@ from rdl_live.train.care.settings import CareSettings
 from rdl_live.train.care.source import Normalisation, Pair, PairSource, spans
 
 HELD_OUT = 0.2
-"""Share of the fields, or of the columns of a single one."""
+"""Share of the files, or of the columns of a single one."""
+GAP_PX = 16
+"""Columns between both parts of a single file that are used for neither."""
 MOST_HELD = 12
 ANYWHERE = 0.1
 """Share of the patches that are taken wherever they lie, so that empty places are learnt, too."""
@@ -32,7 +35,7 @@ class FolderPairs(PairSource):
     def __init__(
         self, pairs: Sequence[CarePair], settings: CareSettings, held: Sequence[CarePair] | None = None
     ) -> None:
-        """Take fields to learn from, and those that are held out: the last of `pairs`, where `held` is left out.
+        """Take fields to learn from, and those that are held out: see `_divided`, where `held` is left out.
 
         Raises:
             DataError: there are none, or they are smaller than a patch.
@@ -123,16 +126,23 @@ def fitting(pairs: Sequence[CarePair], settings: CareSettings, fixed: tuple[bool
 
 
 def _divided(pairs: Sequence[CarePair]) -> tuple[list[CarePair], list[CarePair]]:
-    if len(pairs) > 1:
-        count = max(1, round(HELD_OUT * len(pairs)))
-        return list(pairs[:-count]), list(pairs[-count:])
-    one = pairs[0]
-    edge = round((1 - HELD_OUT) * one.low.shape[-1])
-    parts = [
-        CarePair(f"{one.name} ({side})", one.low[..., part], one.high[..., part], one.fingerprint, one.moved_px)
-        for side, part in (("left", slice(0, edge)), ("right", slice(edge, None)))
-    ]
-    return parts[:1], parts[1:]
+    """Return what is learnt from and what is held out: the last files, or a part of the field of a single one.
+
+    Planes and time points of a file show one place, so that some of them would judge what others have taught.
+    """
+    files = list(dict.fromkeys(one.source for one in pairs))
+    if len(files) > 1:
+        last = set(files[-max(1, round(HELD_OUT * len(files))) :])
+        return [one for one in pairs if one.source not in last], [one for one in pairs if one.source in last]
+    return [_part(one, "left") for one in pairs], [_part(one, "right") for one in pairs]
+
+
+def _part(one: CarePair, side: str) -> CarePair:
+    """Return the left of a field, or its right end beyond a gap, so that no structure reaches from one to the other."""
+    width = one.low.shape[-1]
+    edge = round((1 - HELD_OUT) * width)
+    part = slice(0, edge - min(GAP_PX, width // 16)) if side == "left" else slice(edge, None)
+    return replace(one, name=f"{one.name} ({side})", low=one.low[..., part], high=one.high[..., part])
 
 
 def _check_patch(pair: CarePair, settings: CareSettings) -> None:

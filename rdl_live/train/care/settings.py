@@ -70,8 +70,8 @@ class SceneSettings(Description):
     instruments: tuple[Instrument, ...] = (Instrument.LIGHT_SHEET, Instrument.CONFOCAL)
     structures: tuple[str, ...] = ("tubes", "granules")
     photons: tuple[float, float] = (1.0, 50.0)
-    """Mean of a voxel, from and to."""
+    """Mean of a voxel where there is structure, from and to; see `rdl_live.train.care.drawn.structure_mean`."""
     background: tuple[float, float] = (0.05, 0.5)
-    """Share of the light that is uneven background."""
+    """Uneven background, as a share of the light of a voxel of structure."""
     read_noise: tuple[float, float] = (0.5, 2.0)
     """Electrons."""

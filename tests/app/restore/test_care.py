@@ -1,6 +1,9 @@
 """Files through CARE: any axes, in blocks, with what the networks are sure of beside."""
 
 import json
+import os
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +13,13 @@ import torch
 import zarr
 
 from rdl_live.app.restore import care as restoring
+from rdl_live.app.restore import care_worker
 from rdl_live.app.restore.run import restore_file
 from rdl_live.errors import ConfigError, DataError, OutputError
 from rdl_live.files import RawRequest, voxels
 from rdl_live.restore import care_blocks
 from rdl_models import Card, Care, CareConfig, Span, save_weights
+from rdl_models.care_tiles import Block
 
 
 def weights(path: Path, task: str = "", scores: dict[str, float] | None = None, **fields: object) -> Care:
@@ -170,3 +175,50 @@ def test_no_stack_goes_on_at_the_next_position(tmp_path: Path) -> None:
     weights(tmp_path / "w.safetensors", dims=3)
     with pytest.raises(DataError, match=r"3 frames a position are no whole number of stacks of 2"):
         restore_file(path, None, str(tmp_path / "w.safetensors"), tmp_path / "out.tif", reading=RawRequest(planes=2))
+
+
+def test_blocks_of_some_columns_take_no_more_memory_than_themselves(tmp_path: Path) -> None:
+    shape = (4, 2048, 2048)  # 64 MiB
+    values = np.random.default_rng(2).random((4, 2048, 8)).astype(np.float32)
+    block = (slice(0, 4), slice(0, 2048), slice(100, 108))
+    with voxels.Voxels(shape, np.float32, tmp_path, in_memory=0) as there:
+        tracemalloc.start()
+        there.write(block, values)
+        found = there.read(block)
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert not there.read((slice(0, 4), slice(0, 2048), slice(108, 110))).any()
+    assert np.array_equal(found, values)
+    assert most < 16 * 2**20
+
+
+def test_a_worker_takes_new_weights_of_the_same_name_and_shares_no_file_between_threads(tmp_path: Path) -> None:
+    image = np.random.default_rng(3).random((32, 32)).astype(np.float32)
+    raw, file = tmp_path / "raw.tif", tmp_path / "w.safetensors"
+    tifffile.imwrite(raw, image)
+    block = Block((slice(0, 32), slice(0, 32)), (slice(0, 32), slice(0, 32)))
+
+    def ordered() -> care_worker.Order:
+        return care_worker.Order(
+            str(raw), None, str(file), RawRequest(), (care_worker.stamp(raw), care_worker.stamp(file))
+        )
+
+    first = weights(file, input_scale=2.0)
+    threads = torch.get_num_threads()
+    try:
+        one = care_worker.block_of_file(ordered(), (0, 0, 0), block, None)
+        other = weights(tmp_path / "other.safetensors", output_scale=3.0)
+        file.unlink()
+        (tmp_path / "other.safetensors").rename(file)
+        os.utime(file, ns=(1, 1))
+        two = care_worker.block_of_file(ordered(), (0, 0, 0), block, None)
+        order = ordered()
+        here = care_worker._opened(order)[0]
+        with ThreadPoolExecutor(1) as pool:
+            there = pool.submit(lambda: care_worker._opened(order)[0]).result()
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_allclose(one, expected(first, image), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(two, expected(other, image), rtol=1e-5, atol=1e-5)
+    assert here is not there
+    assert care_worker._opened(order)[0] is here

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -145,8 +146,48 @@ def test_patches_lie_where_there_is_signal_and_the_last_field_is_held_out(good: 
     source = FolderPairs([one, found[2]], CareSettings(patch=32))
     means = [float(source.patch(np.random.default_rng(seed))[1].mean()) for seed in range(60)]
     assert sum(mean > float(dark.mean()) for mean in means) > 40
-    assert all(float((low - found[2].low.mean()).abs().mean()) > 0 for low, _ in source.held)
+    windows = found[2].low.unfold(0, 32, 1).unfold(1, 32, 1)
+    assert all(bool((windows == low).all(dim=(-1, -2)).any()) for low, _ in source.held)
     assert source.record()["held_out"] == ["f2"]
+
+
+def numbered(file: str, first: int, planes: int, width: int = 128) -> list[CarePair]:
+    """Planes of a file, each voxel a number of its own: 1000 x plane + column."""
+    columns = torch.arange(width, dtype=torch.float32).expand(32, width)
+    return [
+        CarePair(f"{file} (plane {p})", 1000.0 * (first + p) + columns, 1000.0 * (first + p) + columns, f"{file}{p}")
+        for p in range(planes)
+    ]
+
+
+def test_planes_of_a_file_are_learnt_from_or_held_out_together() -> None:
+    pairs = [replace(one, file=file) for n, file in enumerate("abc") for one in numbered(file, 10 * n, 10)]
+    source = FolderPairs(pairs, CareSettings(patch=16))
+    assert {int(low.min() // 10_000) for low, _ in source.held} == {2}
+    learnt = {int(source.patch(np.random.default_rng(seed))[0].min() // 10_000) for seed in range(60)}
+    assert learnt == {0, 1}
+
+
+@pytest.mark.parametrize("planes", [1, 10])
+def test_of_a_single_file_a_part_of_the_field_is_held_out_beyond_a_gap(planes: int) -> None:
+    pairs = [replace(one, file="a") for one in numbered("a", 0, planes, 320)]
+    source = FolderPairs(pairs, CareSettings(patch=16))
+    held = min(float((low % 1000).min()) for low, _ in source.held)
+    learnt = max(float((source.patch(np.random.default_rng(seed))[0] % 1000).max()) for seed in range(200))
+    assert held >= 256
+    assert learnt < 256 - 15
+    assert {int(low.min() // 1000) for low, _ in source.held} <= set(range(planes))
+
+
+def test_planes_and_time_points_of_a_file_have_its_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    for part, noise in (("low", 30.0), ("high", 1.0)):
+        (tmp_path / part).mkdir()
+        clean = gaussian_filter(np.random.default_rng(4).random((3, 64, 64)), (0, 2, 2)) * 1000
+        image = (clean + rng.normal(0, noise, clean.shape)).astype(np.float32)
+        tifffile.imwrite(tmp_path / part / "cell.tif", image, photometric="minisblack")
+    found = open_pairs(tmp_path / "low", tmp_path / "high", volume=False).pairs
+    assert [one.source for one in found] == ["cell"] * 3
 
 
 def test_too_small_fields_name_the_option(good: Path) -> None:

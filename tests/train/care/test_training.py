@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from rdl_live.optics import Otf
-from rdl_live.train.care.drawn import DrawnPairs
+from rdl_live.train.care.certainty import measured
+from rdl_live.train.care.drawn import DrawnPairs, exposed
 from rdl_live.train.care.instruments import Instrument, Optics, pupil_psf, seen
 from rdl_live.train.care.isotropic import Axial, as_along_z, measured_blur
 from rdl_live.train.care.run import train_care
@@ -89,10 +90,38 @@ def test_members_of_an_ensemble_differ_and_the_card_says_what_counts_as_unusual(
     result = train_care(SimulatedPairs(how), whole / "e.safetensors", how, trained_on={}, overwrite=True)
     assert result is not None
     assert {"sigma_limit", "disagreement_limit", "coverage_90_uncalibrated"} <= result.card.scores.keys()
-    assert 0.25 <= result.card.config["sigma_factor"] <= 4
     state = load_weights(whole / "e.safetensors").network.state_dict()
     assert not torch.equal(state["members.0.last.weight"], state["members.1.last.weight"])
     assert "no photon count" in " ".join(result.words)
+
+
+@pytest.mark.parametrize("wrong", [0.5, 1.0, 2.0])
+def test_the_scale_is_calibrated_so_that_nine_tenths_lie_within_the_interval(wrong: float) -> None:
+    rng = torch.Generator().manual_seed(1)
+    sign = torch.where(torch.rand(200, 200, generator=rng) < 0.5, -1.0, 1.0)
+    target = 0.3 * sign * -torch.log1p(-torch.rand(200, 200, generator=rng))
+    said = torch.stack([torch.zeros_like(target), torch.full_like(target, 0.3 * wrong)])
+    found = measured([(said, target)])
+    assert found.factor == pytest.approx(1 / wrong, rel=0.03)
+    # Of a Laplace distribution, 1 - 10 ** -wrong lies within ln(10) x wrong scales.
+    assert found.coverage == pytest.approx(1 - 10**-wrong, abs=0.005)
+
+
+def test_light_is_that_of_the_structure_whatever_is_empty_around_it() -> None:
+    field = torch.zeros(64, 64)
+    field[10:20, 10:20] = 7.0
+    for image in (field, field[:24, :24]):
+        expected, unit = exposed(np.random.default_rng(1), image, (20.0, 20.0), (1e-9, 1e-9))
+        assert float(expected[10:20, 10:20].mean()) == pytest.approx(20, rel=1e-3)
+        assert float(unit) == pytest.approx(20 / 7, rel=1e-3)
+
+
+def test_a_kept_scene_is_shown_in_other_light_each_time_and_the_same_after_a_restart() -> None:
+    how = settings()
+    first, again = (SimulatedPairs(how).patch(np.random.default_rng([1, 5])) for _ in range(2))
+    assert torch.equal(first[0], again[0])
+    other = SimulatedPairs(how).patch(np.random.default_rng([1, 6]))
+    assert not torch.equal(first[1], other[1])
 
 
 class _Numbers(DrawnPairs):
