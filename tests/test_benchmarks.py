@@ -347,4 +347,5 @@ def test_mixed_weights_lie_between(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_film_is_measured_with_and_without_memory() -> None:
     film = measure_memory("filaments", 0, 5, 77, series=5, size=64)
     assert 0.2 < film.ratio < 1  # nothing moves: five series know more than one
-    assert 0.5 < film.held_with <= 1 and 0.5 < film.held_without <= 1
+    assert 0.5 < film.held_with <= 1
+    assert 0.5 < film.held_without <= 1
