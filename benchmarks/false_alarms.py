@@ -1,4 +1,5 @@
-"""Which sentences do good recordings draw? 200 simulated series over specimens, light and contrast; all are listed.
+"""Which sentences do good recordings draw? 200 simulated series over specimens, light, contrast, period, direction,
+objective and pixel; all are listed.
 
 python -m benchmarks.false_alarms [--count 200] [--side 128]
 """
@@ -20,17 +21,20 @@ from rdl_live.optics.pattern import evenly_spaced
 from rdl_live.specimen import SpecimenSettings, simulate
 
 KINDS = ("actin", "beads", "collage", "filaments", "mitochondria", "mixed", "reticulum", "rings")
-PHOTONS = (5.0, 15.0, 50.0, 200.0, 1000.0)
+PHOTONS = (3.0, 10.0, 30.0, 100.0, 300.0)
+OBJECTIVES = ((1.49, 0.065), (1.4, 0.07), (1.3, 0.08), (1.45, 0.06), (1.2, 0.085))
+"""NA and pixel [um], all fine enough for the cut-off at 525 nm."""
 CONTRASTS = (0.4, 0.6, 0.8, 1.0)
 FULL = 65535
 CAMERA = Camera(offset_adu=100, gain_e_per_adu=0.46, read_noise_e=1.6)
 
 
-def scope() -> Microscope:
+def scope(number: int) -> Microscope:
     """Return a usual microscope."""
+    na, pixel_um = OBJECTIVES[number % len(OBJECTIVES)]
     return Microscope(
         name="good",
-        optics=Optics(na=1.49, pixel_size_um=0.065),
+        optics=Optics(na=na, pixel_size_um=pixel_um),
         channels=(Channel(name="488", excitation_nm=488, emission_nm=525),),
         camera=CAMERA,
     )
@@ -41,7 +45,12 @@ def sentences(folder: Path, number: int, side: int) -> tuple[str, list[str], lis
     random = np.random.default_rng(number)
     kind, photons = KINDS[number % len(KINDS)], PHOTONS[(number // len(KINDS)) % len(PHOTONS)]
     contrast = CONTRASTS[(number // (len(KINDS) * len(PHOTONS))) % len(CONTRASTS)]
-    period = float(random.uniform(0.18, 0.24))
+    microscope = scope(int(random.integers(len(OBJECTIVES))))
+    # Stripes finer than the objective's own limit cannot be projected; the coarsest are those of a careful setting.
+    finest = 0.488 / (2 * microscope.optics.na)
+    period = float(random.uniform(1.1, 1.4)) * finest
+    plain = microscope.model_dump(mode="json", exclude_none=True, exclude={"optics": {"otf"}})
+    (folder / "M.yaml").write_text(yaml.safe_dump(plain))
     patterns = evenly_spaced(
         period,
         first_angle_deg=float(random.uniform(0, 60)),
@@ -51,7 +60,7 @@ def sentences(folder: Path, number: int, side: int) -> tuple[str, list[str], lis
     raw = np.full((1, side, side), FULL, np.uint16)
     while raw.max() >= FULL:  # a saturated recording is none of the good ones
         made = simulate(
-            scope(),
+            microscope,
             SpecimenSettings.model_validate({"kind": kind, "seed": number}),
             patterns=patterns,
             photons=photons,
@@ -64,7 +73,7 @@ def sentences(folder: Path, number: int, side: int) -> tuple[str, list[str], lis
     tifffile.imwrite(folder / "raw.tif", raw, photometric="minisblack")
     with OfflineRun(folder / "raw.tif", folder / "M.yaml", torch.device("cpu"), Options(overwrite=True)) as run:
         report = run.reconstruct(folder / "sr.tif")
-    what = f"{kind}, {photons:g} photons, contrast {contrast:g}, period {1000 * period:.0f} nm"
+    what = f"{kind}, {photons:g} photons, contrast {contrast:g}, {1000 * period:.0f} nm, NA {microscope.optics.na:g}"
     return what, report.warnings, [pattern.trusted for pattern in report.patterns]
 
 
@@ -79,8 +88,6 @@ def main() -> None:
     quiet = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plain = scope().model_dump(mode="json", exclude_none=True, exclude={"optics": {"otf"}})
-        (folder / "M.yaml").write_text(yaml.safe_dump(plain))
         for number in range(chosen.count):
             what, warnings, trusted = sentences(folder, number, chosen.side)
             quiet += not warnings

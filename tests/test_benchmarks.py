@@ -13,6 +13,7 @@ from benchmarks import mix as mixing
 from benchmarks.__main__ import main
 from benchmarks.card import measure_card, measure_small_card
 from benchmarks.grids import doubled, shifted
+from benchmarks.memory import measure as measure_memory
 from benchmarks.phasors import Eye, Points, ideal, seen
 from benchmarks.rates import Rate, rate
 from benchmarks.real_light import GAIN, OFFSET_ADU, record, thinned
@@ -341,3 +342,10 @@ def test_mixed_weights_lie_between(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, value in one.network.named_parameters():
         # The file holds half the digits.
         torch.testing.assert_close(found.network.get_parameter(name), 1.2 * value, rtol=2e-3, atol=1e-5)
+
+
+def test_a_film_is_measured_with_and_without_memory() -> None:
+    film = measure_memory("filaments", 0, 5, 77, series=5, size=64)
+    assert 0.2 < film.ratio < 1  # nothing moves: five series know more than one
+    assert 0.5 < film.held_with <= 1
+    assert 0.5 < film.held_without <= 1

@@ -19,7 +19,7 @@ from rdl_live.cli._options import (
     Threads,
     Tiles,
 )
-from rdl_live.cli._show import progress_bar, show_warnings
+from rdl_live.cli._show import progress_bar, show_assumed, show_warnings
 from rdl_live.errors import ConfigError
 
 if TYPE_CHECKING:  # torch takes a second to load
@@ -80,11 +80,14 @@ def compare(
     with progress_bar() as progress:
         progress("finding the patterns", 0, 1)
         opened = open_film(raw, microscope, channel=channel, reading=reading, patterns=patterns)
-        found = compared(opened.film, chosen, progress=progress, warnings=opened.warnings)
+        found = compared(
+            opened.film, chosen, progress=progress, warnings=opened.warnings, channel_assumed=bool(opened.assumed)
+        )
     write_page(target, found, overwrite=overwrite)
     if report is not None:
         with atomic_write(report, overwrite) as temporary:
             temporary.write_text(json.dumps(found.record(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    show_assumed(opened.assumed)
     _show(found)
     Console(highlight=False).print(f"wrote {target}", markup=False, soft_wrap=True)
 

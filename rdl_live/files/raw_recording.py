@@ -71,6 +71,7 @@ class RawRecording(ClosedAtEnd):
         self._source, self._frames = raw.source, frames
         self._grid = grid or (1, len(frames), 1)
         self._rest = np.empty(0, np.int64) if rest is None else rest
+        self._taken = frames.size + len(self._rest)
         self._channel_index, self._first_position = channel_index, first_position
 
     @property
@@ -141,6 +142,11 @@ class RawRecording(ClosedAtEnd):
         if numbers is None:
             raise DataError(f"{self.path}: its series do not follow each other, so they cannot be realigned")
         return numbers
+
+    @property
+    def frames_taken(self) -> int:
+        """All frames of the file, those of no whole series included."""
+        return self._taken
 
     @property
     def rest(self) -> int:

@@ -6,6 +6,7 @@ hears of it.
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
@@ -72,7 +73,11 @@ class Host(Protocol):
         """Wait until frames can be processed; return whether they can."""
 
     def stop(self, timeout_s: float = 10.0) -> bool:
-        """Close the queue, finish what waits in it, and return whether that was done in time."""
+        """Close the queue, finish what waits in it, and return whether all of it was.
+
+        Args:
+            timeout_s: it is left when it makes no progress for so long [s]; a slow computer gets its time.
+        """
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """Exchange the denoiser between two images; returns at once, any thread.
@@ -127,20 +132,24 @@ class ThreadHost:
         return True
 
     def stop(self, timeout_s: float = 10.0) -> bool:
-        """Close the queue, let the thread finish what waits in it, and return whether it has ended in time."""
+        """See `Host`. A queue holds few series, so that this ends."""
         self._queue.close()
         if self._thread.ident is None:
             self._pipeline.finish()
             self._queue.blocks.close()
             return True
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
+        series, since_s = self._pipeline.status.series, time.monotonic()
+        while self._thread.is_alive() and time.monotonic() < since_s + timeout_s:
+            self._thread.join(min(timeout_s, 0.1))
+            if (now := self._pipeline.status.series) != series:
+                series, since_s = now, time.monotonic()
+        finished = not self._thread.is_alive()
+        if not finished:
             self._queue.discard()
             self._thread.join(timeout_s)
-        ended = not self._thread.is_alive()
-        if ended:
+        if not self._thread.is_alive():
             self._queue.blocks.close()
-        return ended
+        return finished
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""

@@ -49,6 +49,8 @@ HANG_S = 20.0
 """A worker that does not answer for a frame in this time hangs; images of 2048 x 2048 with a network take seconds."""
 START_S = 90.0
 """Likewise for the start of one: a busy computer with a slow disk loads for long."""
+ENDS_S = 5.0
+"""Within this a worker that was killed has ended."""
 POLL_S = 0.05
 
 
@@ -84,6 +86,8 @@ class ProcessHost:
         self._was_ready = threading.Event()
         self._before = PipelineStatus()
         self._lost, self._denoise = 0, recipe.denoise
+        self._progress = 0
+        """Messages of workers."""
         self._turnover = Turnover(recipe.device, self._failures, warn)
         self._patterns: list[PatternSet | None] = [None] * len(recipe.channels)
         self._denoisers = DenoiserRequests()
@@ -122,14 +126,13 @@ class ProcessHost:
         return self.worker_pid is not None
 
     def stop(self, timeout_s: float = 10.0) -> bool:
-        """Close the queue, let the worker finish what waits in it, and return whether it did in time."""
+        """See `Host`. A worker that starts has the time of a start; one that hangs is ended as ever."""
         self._queue.close()
         if self._listener.ident is None:
             self._queue.blocks.close()
             return True
-        self._listener.join(timeout_s)
-        in_time = not self._listener.is_alive()
-        if not in_time:
+        finished = self._finishes(timeout_s)
+        if not finished:
             self._queue.discard()
             with self._changed:
                 self._abandoned = True
@@ -137,7 +140,23 @@ class ProcessHost:
         self._listener.join(timeout_s)
         self._feeder.join(timeout_s)
         self._queue.blocks.close()
-        return in_time
+        return finished
+
+    def _finishes(self, timeout_s: float) -> bool:
+        """Wait as long as there is progress; return whether the listener has ended."""
+        progress, since_s = self._progress, time.monotonic()
+        while self._listener.is_alive():
+            with self._changed:
+                ready = self._link is not None and self._link.ready
+            starts = not ready and not self._queue.finished
+            # One that hangs is ended by the listener, which takes a moment besides.
+            patience_s = max(timeout_s, START_S if starts else self._hang_s + ENDS_S)
+            if time.monotonic() > since_s + patience_s:
+                return False
+            self._listener.join(POLL_S)
+            if self._progress != progress:
+                progress, since_s = self._progress, time.monotonic()
+        return True
 
     def use_denoiser(self, name: str) -> "Future[None]":
         """See `Host`."""
@@ -276,6 +295,7 @@ class ProcessHost:
             try:
                 if connection.poll(POLL_S):
                     message = connection.recv()
+                    self._progress += 1
                     if isinstance(message, Finished):
                         self._note(link, message.status)
                         return ""

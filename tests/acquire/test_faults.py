@@ -1,5 +1,6 @@
 """What goes wrong ends before the exposure or at it, is told with device and value, and the light goes off in time."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from rdl_live.acquire import Acquisition, IlluminationGuard, ManyProblemsError, Region, hardware_of
+from rdl_live.acquire.guard import side_by_side
 from rdl_live.errors import DeviceError, OutputError
 from rdl_live.files.recorder import FrameFlag, FrameTag
 from rdl_live.optics.microscope import Microscope
@@ -226,6 +228,31 @@ def test_every_step_of_the_guard_runs(core: "UniMMCore", world: "World", microsc
     guard.make_safe()
     assert is_dark(core, world)
     guard.release()
+
+
+def test_a_busy_computer_is_no_device_that_hangs() -> None:
+    """Threads that compute take the turns of the device's thread, and those in which it is waited for."""
+    over = threading.Event()
+
+    def busy() -> None:
+        while not over.is_set():
+            sum(range(1000))
+
+    def answers() -> None:
+        for _ in range(20):  # a fifth of a second, where nothing else runs
+            time.sleep(0.01)
+
+    interval, threads = sys.getswitchinterval(), [threading.Thread(target=busy) for _ in range(4)]
+    sys.setswitchinterval(0.02)
+    try:
+        for thread in threads:
+            thread.start()
+        assert side_by_side({"AOTF": [answers]}) == []
+    finally:
+        over.set()
+        sys.setswitchinterval(interval)
+        for thread in threads:
+            thread.join()
 
 
 def test_a_device_that_hangs_keeps_no_other_waiting(core: "UniMMCore", world: "World", microscope: Microscope) -> None:

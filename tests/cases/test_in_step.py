@@ -40,7 +40,8 @@ def untrusted(report: dict[str, Any]) -> list[int]:
 
 def agreement(image: np.ndarray, other: np.ndarray, pixel_um: float = 0.0325) -> float:
     """Return the correlation in the band that only SIM gives (5 to 9 cycles/um)."""
-    k = np.hypot(*np.meshgrid(np.fft.fftfreq(image.shape[0], pixel_um), np.fft.fftfreq(image.shape[1], pixel_um)))
+    y, x = (np.fft.fftfreq(n, pixel_um) for n in image.shape)
+    k = np.hypot(y[:, None], x[None])
     a, b = (np.fft.fft2(one)[(k > 5) & (k < 9)] for one in (image, other))
     return float((a * b.conj()).real.sum() / np.sqrt((abs(a) ** 2).sum() * (abs(b) ** 2).sum()))
 

@@ -206,6 +206,24 @@ def test_a_host_that_is_stuck_is_left_in_time(scene: Scene) -> None:
     go_on.set()
 
 
+def test_a_slow_computer_gets_the_time_for_its_last_images(scene: Scene) -> None:
+    hosted = Hosted(scene, lambda _: time.sleep(0.3), capacity=8)
+    host = hosted.host()
+    hosted.offer(0, 8)
+    assert host.stop(timeout_s=1.5)  # 2.4 s, with an image every 0.3 s
+    assert hosted.queue.status.dropped_series == 0
+    assert len(hosted.results) == 8
+
+
+def test_images_that_are_missing_at_the_end_are_no_good_end(scene: Scene) -> None:
+    go_on = threading.Event()
+    hosted = Hosted(scene, lambda _: go_on.wait(PATIENCE_S), capacity=5)
+    host = hosted.host()
+    hosted.offer(0, 4)
+    threading.Timer(0.6, go_on.set).start()  # after it is given up
+    assert not host.stop(timeout_s=0.3)
+
+
 def test_the_background_computes_beside_the_stream() -> None:
     with background() as executor:
         assert executor.submit(lambda: float(torch.from_numpy(np.ones(4)).sum())).result(PATIENCE_S) == 4.0

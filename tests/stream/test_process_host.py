@@ -219,6 +219,23 @@ def test_a_slow_receiver_is_no_hang(scene: Scene) -> None:
     assert host.status.restarts == 0
 
 
+def test_a_slow_computer_gets_the_time_for_its_last_images(scene: Scene) -> None:
+    hosted = Hosted(scene, hang_s=1.5)
+    host = hosted.host(lambda _: time.sleep(0.5))
+    hosted.offer(0, 5)
+    assert host.stop(timeout_s=1.5)  # 2.5 s, with an image every 0.5 s
+    assert len(hosted.results) == 5
+
+
+def test_a_worker_that_is_stopped_at_the_end_is_ended(scene: Scene) -> None:
+    hosted = Hosted(scene, hang_s=1.0)
+    host = hosted.host()
+    _kill(host, signal.SIGSTOP)
+    hosted.offer(0)
+    assert host.stop(timeout_s=0.5)
+    assert "did not answer for 1 s" in hosted.told[0]
+
+
 def test_a_hungry_worker_that_is_killed_again_and_again_is_given_up(scene: Scene) -> None:
     hosted = Hosted(scene)
     host = hosted.host()

@@ -88,6 +88,8 @@ class Comparison:
     left_out: bool
     """Whether time points that a model was trained on were left out."""
     warnings: tuple[str, ...] = ()
+    channel_assumed: bool = False
+    """Whether neither file nor user names the colour, so that the first of the microscope file was taken."""
 
     @property
     def best(self) -> Verdict:
@@ -116,6 +118,8 @@ class Comparison:
         return {
             "raw": self.film.name,
             "microscope": self.film.scope.name,
+            "channel": self.film.channel.name,
+            "channel_assumed": self.channel_assumed,
             "time_points": [self.film.first + time for time in self.times],
             "trained_time_points_left_out": self.left_out,
             "models": [one.record() for one in self.verdicts],
@@ -137,6 +141,7 @@ def compare(
     *,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
     warnings: Sequence[str] = (),
+    channel_assumed: bool = False,
 ) -> Comparison:
     """Compare models on a recording; the first one is what the others are measured against.
 
@@ -163,7 +168,7 @@ def compare(
         restorer = model.restorer(film, trained)
         health = examine(film, restorer, spread(times, EXAMINED), plain=model.weights is None)
         verdicts.append(_verdict(sample, apart, number, model, health, verdicts[0] if verdicts else None))
-    return Comparison(film, tuple(verdicts), tuple(times), left_out, tuple(warnings))
+    return Comparison(film, tuple(verdicts), tuple(times), left_out, tuple(warnings), channel_assumed)
 
 
 def _verdict(

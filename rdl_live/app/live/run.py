@@ -386,7 +386,7 @@ class LiveRun:
         if host is not None and not self._host_ended:
             self._host_ended = True
             if not host.stop():
-                self._warn("the processing does not end; its last images are missing")
+                self._warn("the processing stopped answering: its last images are missing; raw frames are not affected")
         progress = self.progress
         remarks = {"warnings": list(self.warnings), "progress": None if progress is None else progress.as_record()}
         if self._recordings is not None:

@@ -116,6 +116,10 @@ class Ledger:
                 "remove the rest of that series from the file, so that the next one begins with its first frame again, "
                 "or cut the recording there; check for frames that the camera dropped"
             )
+        if "torn" in why:
+            return "check the camera's cable, interface and driver"
+        if "brighter" in why:
+            return "check the laser, and the exposure of that pattern"
         if "dimmer" in why or "dark" in why:
             return "check the laser, the shutter and the first exposure of a burst"
         if "weaker" in why:

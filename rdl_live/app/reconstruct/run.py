@@ -153,8 +153,13 @@ class OfflineRun(OpenRecording):
         if not rest:
             return []
         good = sum(one.trusted for one in self._looked_at.values())
-        if not patterns.trusted or 2 * good < len(self._looked_at):
-            found = len(self.recording) * each + rest
+        if not patterns.trusted or 3 * good < len(self._looked_at):
+            found = self.recording.frames_taken
+            if found % each == 0:
+                raise DataError(
+                    f"{self.raw}: frames are missing or too many in several of its series, and too few good ones are "
+                    "left: cut out a part without gaps, or take the patterns of another recording (--patterns)"
+                )
             stack = Stack((Axis.FRAME,), np.arange(found))
             raise DataError(f"{self.raw}: {wrong_count(stack, self.scope.pattern)}")
         last = "frame is" if rest == 1 else f"{rest} frames are"

@@ -28,6 +28,8 @@ class Opened:
     warnings: tuple[str, ...]
     trusted: bool
     """Whether every pattern is."""
+    assumed: str = ""
+    """Sentence that says which channel was assumed, where neither file nor user names it."""
 
 
 def open_film(
@@ -81,7 +83,7 @@ def open_films(
         one, share = reading or RawRequest(), most_bytes // len(raws)
         for opened in _opened(raw, microscope, device or torch.device("cpu"), channel, one, patterns, share):
             name = opened.film.name
-            for warning in opened.warnings:
+            for warning in (*opened.warnings, *([opened.assumed] if opened.assumed else [])):
                 notify(warning if warning.startswith(name) else f"{name}: {warning}")
             films.append(opened.film)
     return films
@@ -127,7 +129,7 @@ def _opened(
             frames = np.stack([run.series(index) for index in series[:count]])
             name = raw.name if places == 1 else f"{raw.name}, {_place(number, planes)}"
             film = Film(name, run.scope, run.channel, found, frames, run.maps)
-            yield Opened(film, tuple(notes), found.trusted)
+            yield Opened(film, tuple(notes), found.trusted, run.recording.assumed)
 
 
 def _series_of(grid: tuple[int, int, int], place: int, places: int) -> list[int]:

@@ -118,6 +118,8 @@ def _series(run: OfflineRun, name: str, frames: int) -> tuple[list[PairField], l
     judge = run.judge(patterns)
     fields: list[PairField] = []
     notes = [one if one.startswith(name) else f"{name}: {one}" for one in warnings]
+    if run.recording.assumed:
+        notes.append(f"{name}: {run.recording.assumed}")
     if calibration_warnings(run.scope.camera):
         notes.append(
             f"{name}: without the camera's gain the parts of a series share noise, which a network then learns to "

@@ -138,8 +138,11 @@ def profile(bands: Bands, orientation: int, k0: tuple[float, float], overlap: Ov
 def ends_early(profiles: Sequence[Profile]) -> bool:
     """Whether nothing is left near the cut-off, whatever damps the OTF farther in: the real one ends before.
 
-    Told of profiles under the OTF that was measured, from all orientations together.
+    Told of profiles under the OTF that was measured, from all orientations together; an OTF that ends ends for all of
+    them, so that one in which detail certainly arrives there disproves it.
     """
+    if any(f - _SIGMAS * math.sqrt(max(e, 0.0)) > _OUTER_SURE * x > 0 for f, x, e in (one.outer for one in profiles)):
+        return False
     found, expected, error = (sum(one.outer[i] for one in profiles) for i in range(3))
     if expected <= 0:
         return False

@@ -22,6 +22,10 @@ _WRONG = 0.6
 """Residual of a frame, relative to the stripes, from which it holds something else."""
 _SURE = 5.0
 """Standard errors that a difference must have."""
+_SURE_TOGETHER = 6.0
+"""Likewise of all orientations together, where the frame fits another place of the series far better."""
+_FITS_ELSEWHERE = 0.5
+"""Misfit at that place, relative to the one at its own."""
 _CERTAIN = 14.0
 """Difference of log-likelihoods from which one explanation outdoes another, whatever the light."""
 _EXPLAINS = 0.5
@@ -32,8 +36,10 @@ _WEAKER = "are weaker than the patterns in force"
 _MOVED_RAD = math.radians(50.0)
 """Shift of the stripes against the patterns in force from which the image shows ghosts."""
 _DIM = 0.9
-"""Light of one frame, relative to what it is in the other series, below which it is named."""
+"""Light of one frame, relative to what it is in the other series, below which it is named, or above its inverse."""
 _DARK = 0.3
+_TORN_ROWS = 4
+"""So many equal rows of two frames are no chance."""
 _SYSTEMATIC = 0.2
 """Relative error that motion and noise of other kinds leave in a bright table."""
 
@@ -175,7 +181,7 @@ class InStep:
     # What can be wrong ----------------------------------------------------------------------------------
 
     def _dim(self, stripes: Stripes, usual: "Levels | None") -> str:
-        """Name a frame that is darker than it is in other series."""
+        """Name a frame that is darker, or brighter, than it is in other series."""
         if usual is None or len(self._places) < 2:
             return ""
         relative = stripes.levels / np.maximum(usual.relative, 1e-9)
@@ -191,6 +197,10 @@ class InStep:
             return f"frame {name} is dark ({max(least, 0):.0%} of the light of the others)"
         if least < _DIM - noise:
             return f"frame {name} is {1 - least:.0%} dimmer than the others"
+        angle, phase = np.unravel_index(int(share.argmax()), share.shape)
+        most = float(share.max())
+        if most > 1 / _DIM + noise:
+            return f"frame {self._named((int(angle), int(phase)))} is {most - 1:.0%} brighter than the others"
         return ""
 
     def _moved_places(self, found: Complexes, sigma: Costs) -> "_Moved":
@@ -246,7 +256,8 @@ class InStep:
 
     def _wrong_frames(self, found: Complexes, model: Complexes, own: Costs, sigma: Costs) -> list[str]:
         misfit = np.abs(found - model)  # (frame, judged orientation)
-        wrong = (misfit > _WRONG * own) & (misfit > _SURE * sigma)
+        far = misfit > _WRONG * own
+        wrong = far & ((misfit > _SURE * sigma) | self._elsewhere(found, model, sigma)[:, None])
         texts = []
         for number in np.flatnonzero(wrong.any(axis=1)).tolist():
             place = self._places[number]
@@ -260,6 +271,13 @@ class InStep:
         if len(texts) > 3:
             return [f"{len(texts)} of {len(self._places)} frames hold other patterns than they should; {texts[0]}"]
         return texts
+
+    def _elsewhere(self, found: Complexes, model: Complexes, sigma: Costs) -> npt.NDArray[np.bool_]:
+        """Return which frames fit another place of the series far better than their own, (frame,)."""
+        table = np.linalg.norm((found[:, None] - model[None]) / sigma, axis=2)  # (frame, place)
+        own, best = np.diagonal(table), table.min(axis=1)
+        elsewhere: npt.NDArray[np.bool_] = (own > _SURE_TOGETHER) & (best < _FITS_ELSEWHERE * own)
+        return elsewhere
 
     def _held(self, values: Complexes, model: Complexes) -> int | None:
         """Return which frame of the model these amplitudes belong to, None where none fits."""
@@ -384,14 +402,16 @@ def begins_late(stripes: Stripes, geometry: UnitGeometry) -> int:
 
 
 def same_pixels(series: npt.NDArray[np.generic], geometry: UnitGeometry) -> str:
-    """Name a frame of a raw series (angle, phase, y, x) that holds the same pixels as the one before it; "" if none.
+    """Name a frame of a raw series (angle, phase, y, x) that holds pixels of the one before it; "" if none.
 
-    Noise never repeats: such a frame was stored twice. Frames without any contrast are not compared.
+    Noise never repeats: such a frame was stored twice, or a part of it was. What has no contrast is not compared.
     """
     places = geometry.slots
     for before, place in itertools.pairwise(places):
         if equal_frames(series[before], series[place]):
             return f"frame {_named(place)} holds the same pixels as {_named(before)}: it was stored twice"
+        if rows := _equal_rows(series[before], series[place]):
+            return f"frame {_named(place)} holds {rows} rows of {_named(before)}: it was torn in its transfer"
     return ""
 
 
@@ -401,6 +421,17 @@ def equal_frames(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -
     if not np.array_equal(one[::37, ::41], other[::37, ::41]) or not np.array_equal(one, other):
         return False
     return bool((one != one.flat[0]).any())
+
+
+def _equal_rows(one: npt.NDArray[np.generic], other: npt.NDArray[np.generic]) -> int:
+    """Return how many rows of two frames are the same, pixel by pixel; 0 where they may be so by chance."""
+    few = (one[:, ::37] == other[:, ::37]).all(axis=1)
+    if few.sum() < _TORN_ROWS:
+        return 0
+    rows = np.flatnonzero(few)
+    same = (one[rows] == other[rows]).all(axis=1) & (one[rows] != one[rows, :1]).any(axis=1)
+    count = int(same.sum())
+    return count if count >= _TORN_ROWS else 0
 
 
 def usual_levels(levels: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64] | None:

@@ -32,6 +32,10 @@ _LEAST_SHARE = 0.05
 _BLOCK = 16
 """Side of the blocks whose mean and noise are compared [pixels]."""
 _LEAST_BLOCKS = 24
+_SCALE = 4.0
+"""Factor of the gain that is wrong; an EMCCD's noise grows twice as fast as photons'."""
+_APART, _REPEATED = 5, 0.3
+"""Distance at which equal pixels are chance, and the share of equal neighbours that is none."""
 _OFFSET_SHARE, _OFFSET_PHOTONS = 0.2, 3.0
 """An error of the offset is told from this share of the mean light, and from so many photons on."""
 _SIGMAS = 5.0
@@ -59,7 +63,7 @@ def value_warnings(series: Raw, camera: Camera, otf: Otf, maps: CameraMaps | Non
         otf: detection OTF.
         maps: per-pixel calibration, where there is one.
     """
-    found = rescaled(series) + signed(series)
+    found = rescaled(series) + signed(series) + repeated(series)
     if found:
         return found
     adu = torch.from_numpy(np.ascontiguousarray(series).astype(np.float32))
@@ -68,7 +72,13 @@ def value_warnings(series: Raw, camera: Camera, otf: Otf, maps: CameraMaps | Non
     smooth = interpolated(photons, otf, camera.read_noise_e if calibrated else None)
     if smooth or maps is not None:
         return smooth
-    return _below_offset(series, camera) or (_offset_by_noise(photons, camera, otf) if calibrated else [])
+    if not calibrated:
+        return _below_offset(series, camera)
+    return (
+        _gain_by_noise(series, photons, camera, otf)
+        or _below_offset(series, camera)
+        or _offset_by_noise(photons, camera, otf)
+    )
 
 
 def rescaled(series: Raw) -> list[str]:
@@ -103,6 +113,50 @@ def signed(series: Raw) -> list[str]:
     return []
 
 
+def repeated(series: Raw) -> list[str]:
+    """Recognise frames that were enlarged by repeating pixels: neighbours are equal, in spite of their noise."""
+    least = 1.0
+    for axis in (-1, -2):
+        count = series.shape[axis]
+        if count < 2 * _APART:
+            return []
+        near, far = (_equal(series, apart, axis) for apart in (1, _APART))
+        if near < _REPEATED or near < 3 * far:
+            return []
+        least = min(least, near)
+    return [
+        f"{least:.0%} of neighbouring pixels are equal, in spite of their noise: the frames were enlarged by repeating "
+        "pixels; use the frames as the camera gave them, with optics.pixel_size_um of its own pixels"
+    ]
+
+
+def _equal(series: Raw, apart: int, axis: int) -> float:
+    """Return the share of pixels that are equal to one so far apart."""
+    moved = np.moveaxis(series, axis, -1)
+    return float(np.mean(moved[..., apart:] == moved[..., :-apart]))
+
+
+def _gain_by_noise(series: Raw, photons: Tensor, camera: Camera, otf: Otf) -> list[str]:
+    """Recognise counts of another scale: noise grows with light far faster or slower than that of photons."""
+    measured = _blocks(photons, otf)
+    slope = None if measured is None else _slope(*measured[:2])
+    if measured is None or slope is None:
+        return []
+    means, errors = measured[0], measured[2]
+    low, high = means <= np.quantile(means, 0.2), means >= np.quantile(means, 0.8)
+    error = math.hypot(*(float(np.sqrt((errors[one] ** 2).sum())) / int(one.sum()) for one in (low, high)))
+    sure = _SIGMAS * error / float(means[high].mean() - means[low].mean())
+    if not (slope - sure > _SCALE or (slope > 0 and slope + sure < 1 / _SCALE)):
+        return []
+    step = int(np.gcd.reduce(series.reshape(-1)[:: max(series.size // 10**5, 1)])) if series.dtype.kind in "iu" else 1
+    why = f": all values are multiples of {step}, as where fewer bits fill the upper ones of 16" if step > 1 else ""
+    return [
+        f"the noise grows {slope:.2g} times as fast with the light as that of photons{why}. camera.gain_e_per_adu "
+        f"{camera.gain_e_per_adu:g} is not that of this file, about {camera.gain_e_per_adu / slope:.2g} would fit, and "
+        "all photon numbers are wrong by that factor; use gain and offset of this camera mode (rdl-live calibrate)"
+    ]
+
+
 def _below_offset(series: Raw, camera: Camera) -> list[str]:
     """Recognise an offset that was subtracted already, or is too high: pixels far below darkness."""
     if camera.offset_adu <= 0:
@@ -130,9 +184,7 @@ def _offset_by_noise(photons: Tensor, camera: Camera, otf: Otf) -> list[str]:
     if measured is None:
         return []
     means, variances, errors = measured
-    dark = means <= np.quantile(means, 0.1)
-    if int(dark.sum()) < 3:
-        return []
+    dark = means <= max(np.quantile(means, 0.1), np.sort(means)[2])
     level, noise = float(means[dark].mean()), float(variances[dark].mean())
     error = math.sqrt(float((errors[dark] ** 2).sum())) / int(dark.sum())
     slope = _slope(means, variances)

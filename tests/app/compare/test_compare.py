@@ -54,6 +54,7 @@ def test_a_better_model_is_told_from_none_and_from_one_that_invents(film: Film) 
     assert found.best.model is rdl
     assert "keep rdl" in found.words
     record = found.record()
+    assert (record["channel"], record["channel_assumed"]) == (film.channel.name, False)
     assert record["best"] == "rdl"
     assert [one["offered"] for one in record["models"]] == [True, False, False]
     assert "not offered" in record["models"][2]["verdict"]
