@@ -23,13 +23,15 @@ NOTHING = 1
 def acquire(
     plan: Annotated[
         Path,
-        typer.Argument(metavar="PLAN.yaml", help="What to image, how often, in how much light."),
+        typer.Argument(metavar="PLAN.yaml", help="The plan: what to image, how often and at what power."),
     ],
     microscope: Rig,
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help="Recording to make, such as cells.ome.zarr.")],
     power: Annotated[
         float | None,
-        typer.Option(min=0.001, max=100, metavar="PERCENT", help="Light of an MDASequence, which does not say it."),
+        typer.Option(
+            min=0.001, max=100, metavar="PERCENT", help="Laser power for an MDASequence, which has no entry for it."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     dry_run: Annotated[

@@ -41,7 +41,9 @@ def demo(
     camera: Annotated[
         str | None, typer.Option(metavar="ideal|scmos|emccd", help="Camera; scmos, with uneven pixels, by default.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Another number gives another specimen.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Random seed: another number gives another specimen.")
+    ] = None,
     modality: Annotated[
         str | None,
         typer.Option(metavar="2d-sim|single-frame", help="What to acquire: SIM series (by default), or single frames."),
@@ -49,7 +51,8 @@ def demo(
     illumination: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES", help="Of cells with depth, one after the other: from TIRF, GI and widefield, as TIRF,GI."
+            metavar="NAMES",
+            help="Image thick cells in each of these in turn: TIRF, GI, widefield; for example TIRF,GI.",
         ),
     ] = None,
     no_memory: Annotated[

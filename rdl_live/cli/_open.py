@@ -22,10 +22,10 @@ def open_(
     order: Order = None,
     planes: Planes = None,
     position: Annotated[
-        str | None, typer.Option(metavar="NAME|N", help="Stage position to begin with, by name or number from 0.")
+        str | None, typer.Option(metavar="NAME|N", help="Stage position to show first, by name or number from 0.")
     ] = None,
     channel: Annotated[
-        str | None, typer.Option(metavar="NAME|N", help="Colour to begin with, by name or number from 0.")
+        str | None, typer.Option(metavar="NAME|N", help="Colour to show first, by name or number from 0.")
     ] = None,
     tiles: Tiles = None,
 ) -> None:

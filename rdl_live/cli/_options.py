@@ -36,7 +36,7 @@ Tiles = Annotated[
     str | None, typer.Option(metavar="RxC", help="Each picture is a mosaic of R rows and C columns of frames.")
 ]
 Planes = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, where the file does not say.")
+    int | None, typer.Option(min=1, metavar="N", help="Planes of a z-stack, if the file does not record it.")
 ]
 PatternsFrom = Annotated[
     Path | None,
@@ -46,7 +46,7 @@ PatternsFrom = Annotated[
         help="Use the patterns of a brighter recording, of a report, or of estimate --json; phases are fitted again.",
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable report on standard output.")]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="CPU threads.")]
@@ -63,10 +63,10 @@ Steps = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint next to the weights.")]
 Workers = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Processes that simulate scenes; 0: none besides this one.")
+    int, typer.Option(min=0, metavar="N", help="Extra processes that simulate scenes; 0: only this one.")
 ]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all random numbers.")]
-OverwriteTraining = Annotated[bool, typer.Option("--overwrite", help="Replace weights and checkpoint that exist.")]
+OverwriteTraining = Annotated[bool, typer.Option("--overwrite", help="Replace existing weights and checkpoint.")]
 
 
 _OPTIONS = {"start": "from", "half_precision": "half"}

@@ -23,7 +23,9 @@ def restore(
     raw: Annotated[Path, typer.Argument(metavar="IMAGE", help=f"Images or stacks: {KINDS}.")],
     weights: Annotated[
         str,
-        typer.Option(metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they decide what is done."),
+        typer.Option(
+            metavar="NAME|W.safetensors", help="Shipped weights or a weight file; they determine what is done."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="OUT.tif", help="File to write (OME-TIFF, float32 photons).")],
     microscope: Annotated[

@@ -77,7 +77,7 @@ def test_what_cannot_be_loaded_is_named() -> None:
 def test_too_few_orientations_say_what_is_missing() -> None:
     stripes = modality_of(SCOPE)
     (one,) = stripes.doubts(evenly_spaced(0.2, 1, 5, first_angle_deg=17))
-    assert "super-resolved along 17 degrees alone" in one
+    assert "super-resolved along 17 degrees only" in one
     (two,) = stripes.doubts(evenly_spaced(0.2, 2, 4, first_angle_deg=17))
     assert "along 17 and 107 degrees" in two
     assert stripes.doubts(evenly_spaced(0.2)) == []

@@ -98,7 +98,7 @@ def _recorded(ours: Path, raw: Path, microscope: Path, device: torch.device, opt
                 run.spread = cluster_images
                 yield ImageOf(run, "".join(f"-{_plain(part)}" for part in parts if part))
     if not found:
-        raise DataError(f"{ours}: holds no series of what was asked for")
+        raise DataError(f"{ours}: holds no series that matches the options; check --channel and --position")
 
 
 def _plain(name: str) -> str:

@@ -25,7 +25,8 @@ def calibration_warnings(camera: Camera) -> list[str]:
         return []
     return [
         "the camera is not calibrated (camera.offset_adu and camera.gain_e_per_adu are missing): one ADU is "
-        "taken for one photon, so photon numbers, MCNR and modulation are not to be relied on"
+        "treated as one photon, so photon numbers, MCNR and modulation are unreliable: add both to the microscope "
+        "file, or measure them with rdl-live calibrate camera"
     ]
 
 

@@ -47,6 +47,6 @@ class Saturation:
         where = "" if len(self._fractions) == 1 else f" of time point {max(hit, key=self._fractions.__getitem__)}"
         more = f", and {len(hit) - 1} more time points are affected" if len(hit) > 1 else ""
         return [
-            f"{worst:.3%} of the pixels{where} are saturated{more}: stripes and wrong intensities there; use less "
-            "light or a shorter exposure"
+            f"{worst:.3%} of the pixels{where} are saturated{more}: expect stripe artefacts and wrong "
+            "intensities there; use less light or a shorter exposure"
         ]

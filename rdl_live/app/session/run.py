@@ -323,7 +323,7 @@ def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise OutputError(f"{folder}: exists already; choose another name, nothing is replaced") from error
+        raise OutputError(f"{folder}: already exists and is not overwritten; choose another name") from error
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another place") from error
+        raise OutputError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
     return folder

@@ -72,7 +72,7 @@ class StageMover:
                         self._by[axis] = self._by.get(axis, 0.0) + value
                 self._changed.notify_all()
         if lacking:
-            self._notices.warn(f"there is nothing to move: hardware.{lacking} of the microscope file names no device")
+            self._notices.warn(f"nothing to move: add the device as hardware.{lacking} to the microscope file")
         elif held:
             self._notices.warn("stage and focus do not move while a recording, a plan or a snap runs; stop it first")
 
@@ -99,7 +99,9 @@ class StageMover:
             rests = self._changed.wait_for(lambda: not self._moving, REST_S)
         if not rests:
             self.release()
-            raise DeviceError(f"the stage has been moving for {REST_S:g} s; wait until it rests, then start again")
+            raise DeviceError(
+                f"the stage has been moving for {REST_S:g} s; wait until it has stopped, then start again"
+            )
 
     def release(self) -> None:
         """Move again when asked to."""

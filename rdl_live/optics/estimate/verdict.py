@@ -65,8 +65,8 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool, spots: int
         )
     if score <= 0:
         return (
-            "no pattern found: nothing stands out of the noise. Check that the pattern is on and in focus, or use more "
-            "light; in very little light average several time points, or give pattern.period_um and "
+            "no pattern found: nothing stands out from the noise. Check that the pattern is on and in focus, or use "
+            "more light; in very low light, average several time points, or give pattern.period_um and "
             "pattern.angles_deg in the microscope file"
         )
     if score >= needed:
@@ -78,7 +78,7 @@ def doubt_of_peak(score: float, coherence: float, *, confirmed: bool, spots: int
         )
     return (
         f"no pattern found: the strongest peak scores {score:.1f}, {needed:.1f} is required to stand out from noise. "
-        "Check that the pattern is on and in focus, or use more light; in very little light average several time "
+        "Check that the pattern is on and in focus, or use more light; in very low light, average several time "
         "points, or give pattern.period_um and pattern.angles_deg in the microscope file"
     )
 

@@ -83,7 +83,7 @@ def _directions(patterns: PatternSet) -> list[str]:
     along = " and ".join(f"{pattern.angle_deg:.0f}" for pattern in patterns)
     if len(patterns) == 1:
         return [
-            f"stripes in one orientation: the image is super-resolved along {along} degrees alone (x to the right, y "
+            f"stripes in one orientation: the image is super-resolved along {along} degrees only (x to the right, y "
             "down) and is a widefield image across it; take three orientations for all directions"
         ]
     return [
@@ -103,8 +103,8 @@ def _lacking(patterns: PatternSet) -> list[str]:
     if all(patterns[number].doubt == NO_SECOND for number in lacking):
         return [f"{named}: {NO_SECOND}"]
     return [
-        f"{named}: the second harmonic does not stand out of the noise, so the image has the resolution of linear SIM "
-        "there: use more light or average several time points; check that the dye is saturated or switched"
+        f"{named}: the second harmonic does not stand out from the noise, so the image has the resolution of linear "
+        "SIM there: use more light or average several time points; check that the dye is saturated or switched"
     ]
 
 

@@ -96,9 +96,9 @@ class ControlPanel(QWidget):
         self.memory = QCheckBox("Use earlier series where nothing changes")
         self.memory.setObjectName("use-memory")
         self.memory.setToolTip(
-            "Less noise where the sample is at rest or moves slowly: up to six series make a denoised image. What has "
-            "changed is shown from the newest series alone. Left out while series come faster than this computer can "
-            "remember them. The view menu can shade where earlier series are used."
+            "Less noise where the sample does not move, or moves slowly: up to six series are combined. What has "
+            "changed is shown from the newest series alone. Paused while series arrive faster than this computer can "
+            "combine them. The view menu can shade where earlier series are used."
         )
         self.memory.clicked.connect(lambda wanted: self._session.change(memory=bool(wanted)))
         return _filled(group, self.denoiser, self.memory)
@@ -109,7 +109,7 @@ class ControlPanel(QWidget):
         self.drag = QPushButton("Drag …")
         self.drag.setObjectName("drag-region")
         self.drag.setCheckable(True)
-        self.drag.setToolTip("Then drag a rectangle in any image; smaller regions are faster")
+        self.drag.setToolTip("Click, then drag a rectangle in any image; smaller regions are faster")
         self.drag.toggled.connect(self.region_wanted)
         self.whole = QPushButton("Whole chip")
         self.whole.setObjectName("whole-chip")
@@ -127,7 +127,7 @@ class ControlPanel(QWidget):
         self.folder_words = QLabel("")
         self.folder_words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         change = QPushButton("Change …")
-        change.setToolTip("Choose the folder; each recording gets a folder of its own in it")
+        change.setToolTip("Choose the folder; each recording gets its own folder inside it")
         change.clicked.connect(self._choose_folder)
         return _filled(group, self.folder_words, change)
 

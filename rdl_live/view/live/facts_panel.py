@@ -32,7 +32,7 @@ class FactsPanel(QWidget):
                 (
                     "images",
                     "Images",
-                    "Super-resolved images; dropped: whole series for which this computer had no time "
+                    "Super-resolved images; dropped: whole series that this computer was too slow for "
                     "(their raw frames are recorded anyway)",
                 ),
             )

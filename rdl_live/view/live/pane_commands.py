@@ -35,7 +35,7 @@ class PaneCommands:
         add("split", "Compare two images", "Ctrl+T", tip, self._split, checkable=True)
         tip = "Shade where the denoised image may be wrong: its expected error is large there"
         add("doubt", "Shade low-confidence areas", "Ctrl+D", tip, grid.show_doubt, checkable=True)
-        tip = "Shade where earlier series help to make the denoised image: the stronger, the more of them"
+        tip = "Shade where earlier series contribute to the denoised image; stronger shading means more series"
         add("worth", "Shade where earlier series are used", "Ctrl+U", tip, grid.show_worth, checkable=True)
         add("fit", "Whole field", "Ctrl+0", "Show the whole field of view in all panes", grid.viewport.fit)
         add("undo", "Undo contrast", "Ctrl+Z", "Undo the last change of contrast", grid.undo)

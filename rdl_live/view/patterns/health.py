@@ -55,7 +55,7 @@ def pattern_health(
     if patterns is None and not running:
         return [Health(Verdict.UNKNOWN, NOT_YET, "They are found in the first series with light: press Live.")]
     if patterns is None:
-        waiting = "Live view finds them within a few series; with very little light it takes longer."
+        waiting = "Live view finds them within a few series; in very low light it takes longer."
         return [Health(Verdict.UNKNOWN, "Patterns are being found", waiting)]
     if not len(patterns):
         return [Health(Verdict.GOOD, EVEN, "There are no patterns to be found: each frame is an image of its own.")]

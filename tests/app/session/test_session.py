@@ -207,7 +207,7 @@ def test_a_plan_is_recorded_to_its_end(sitting: Sitting, tmp_path: Path) -> None
     sitting.at(Activity.IDLE)
     assert open_recording(tmp_path / "plan" / "raw.ome.zarr").complete.tolist() == [True] * 4
     sitting.session.record(tmp_path / "plan", plan)
-    sitting.until(lambda: "nothing is replaced" in sitting.told)
+    sitting.until(lambda: "is not overwritten" in sitting.told)
 
 
 def test_stop_is_never_missed(sitting: Sitting) -> None:

@@ -92,7 +92,7 @@ def test_where_light_is_too_dim_to_say_the_first_harmonic_is_used() -> None:
     assert found.trusted
     assert all(pattern.modulation[1] == 0 for pattern in found)
     (text,) = pattern_warnings(found)
-    assert "second harmonic does not stand out of the noise" in text
+    assert "second harmonic does not stand out from the noise" in text
 
 
 def test_the_image_is_three_times_as_fine_and_better_for_the_second_harmonic() -> None:
