@@ -42,6 +42,7 @@ class SafeLight:
         self._darkens = False
         """Whether it is just made dark from outside of the run."""
         self._watcher: threading.Thread | None = None
+        self._watching = threading.Lock()
 
     def attach(
         self, light: RunLight, guard: IlluminationGuard, running: Callable[[], bool], stop: Callable[[], None]
@@ -99,13 +100,16 @@ class SafeLight:
 
     def watch_stop(self) -> None:
         """After a stop: turn the light off from here if the run does not do so by itself; returns at once."""
-        self._watcher = threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True)
-        self._watcher.start()
+        with self._watching:  # whoever ends the watch may come at once, from another thread
+            self._watcher = threading.Thread(target=self._see_dark, name="rdl-dark", daemon=True)
+            self._watcher.start()
 
     def end_watch(self) -> None:
         """Wait until nobody touches devices for a stop any more: a host may unload them next."""
-        if self._watcher is not None:
-            self._watcher.join(DARK_S)  # it ends with the run
+        with self._watching:
+            watcher = self._watcher
+        if watcher is not None:
+            watcher.join(DARK_S)  # it ends with the run
 
     def _see_dark(self) -> None:
         run, began = self._run, time.monotonic()

@@ -13,6 +13,7 @@ import pytest
 from rdl_live.acquire import Acquisition, Region, open_core, shutdown
 from rdl_live.acquire.devices import Devices
 from rdl_live.acquire.light_gate import LightGate, RunStopped
+from rdl_live.acquire.safe_light import SafeLight
 from rdl_live.errors import DeviceError
 from rdl_live.optics.hardware import Setting
 from rdl_live.optics.microscope import Microscope
@@ -175,3 +176,28 @@ def test_a_stop_hides_no_other_fault(core: "UniMMCore", world: "World", microsco
     stopped = False
     with pytest.raises(DeviceError, match="reads back 0"):
         devices.verify(wanted)
+
+
+def test_whoever_ends_the_watch_as_it_begins_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    light, errors = SafeLight(), []
+    begin = threading.Thread.start
+
+    def end() -> None:
+        try:
+            light.end_watch()
+        except RuntimeError as error:
+            errors.append(error)
+
+    other = threading.Thread(target=end, daemon=True)
+
+    def begun_late(thread: threading.Thread) -> None:
+        if thread.name == "rdl-dark":
+            begin(other)
+            other.join(0.5)  # long enough to come to the thread that has not begun, or to the lock
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", begun_late)
+    light.watch_stop()
+    other.join(60)
+    assert not other.is_alive()
+    assert errors == []

@@ -94,6 +94,7 @@ class SingleFrameRun(LiveRun):
         self._dose_unknown = False
         self._counted: Acquisition | None = None
         self._began_s = self._ended_s = 0.0
+        self._starting = threading.Lock()
 
     def _comparison(self, denoise: str) -> Comparison | None:
         """Return what compares series of patterns with a network; None where there is no network."""
@@ -148,11 +149,12 @@ class SingleFrameRun(LiveRun):
         if self._thread is None and not self._stop.is_set():
             refuse_if_busy(self.core)
             self._began_s = time.monotonic()
-            self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
-            # Between two parts, too, whoever ends the core must find it.
-            wholes[self.core] = ref(self)
-            atexit.register(self._stop_at_exit)
-            self._thread.start()
+            # Between two parts, too, whoever ends the core must find it, and must not wait for a thread not yet begun.
+            with self._starting:
+                self._thread = threading.Thread(target=self._go, name="rdl-single-frames", daemon=True)
+                wholes[self.core] = ref(self)
+                atexit.register(self._stop_at_exit)
+                self._thread.start()
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait until no part follows.
@@ -160,9 +162,11 @@ class SingleFrameRun(LiveRun):
         Raises:
             TimeoutError: it still runs after that time.
         """
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            if self._thread.is_alive():
+        with self._starting:
+            thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+            if thread.is_alive():
                 raise TimeoutError(f"the run of single frames still goes on after {timeout_s:g} s")
 
     def _stop_at_exit(self) -> None:
