@@ -47,7 +47,7 @@ class HelpCommands:
     def add_to(self, commands: "Actions") -> None:
         """Add the actions."""
         for name, title, key, tip, do in (
-            ("shortcuts", "Keyboard shortcuts", "F1", "All keys that work in this window", self.show_keys),
+            ("shortcuts", "Keyboard shortcuts", "F1", "All commands of this window that have a key", self.show_keys),
             ("what", "What is what", "", "What each panel is for, with its page of the documentation", self.show_pages),
             (
                 "diagnostics",

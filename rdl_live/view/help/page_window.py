@@ -1,12 +1,14 @@
 """A page of the documentation: in the browser where the site is built, else its text in a window."""
 
 from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices, QTextCursor, QTextDocument
+from qtpy.QtGui import QDesktopServices, QImage, QShowEvent, QTextCursor, QTextDocument
 from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from rdl_live.view.help.pages import Page, slug
 
 _SIZE = 860, 640
+_WIDEST = 800
+"""Of pictures [pixels]."""
 
 
 def open_page(page: Page, owner: QWidget) -> "PageWindow | None":
@@ -21,6 +23,22 @@ def open_page(page: Page, owner: QWidget) -> "PageWindow | None":
     return window
 
 
+def _fit_pictures(document: QTextDocument) -> None:
+    """Let no picture be wider than the window: Qt shows them pixel by pixel."""
+    cursor = QTextCursor(document)
+    while not cursor.atEnd():
+        cursor.movePosition(QTextCursor.MoveOperation.NextCharacter, QTextCursor.MoveMode.KeepAnchor)
+        form = cursor.charFormat()
+        if form.isImageFormat():
+            picture = form.toImageFormat()
+            size = QImage(document.baseUrl().resolved(QUrl(picture.name())).toLocalFile()).size()
+            if size.width() > _WIDEST:
+                picture.setWidth(_WIDEST)
+                picture.setHeight(_WIDEST * size.height() / size.width())
+                cursor.setCharFormat(picture)
+        cursor.clearSelection()
+
+
 class PageWindow(QDialog):
     """Shows the text of a page; links to other pages are followed, those to the internet go to the browser."""
 
@@ -29,11 +47,13 @@ class PageWindow(QDialog):
         super().__init__(owner.window())
         self.setObjectName("page-window")
         self.setWindowTitle("Help")
+        self._anchor = ""
         self.text = QTextBrowser()
         self.text.setObjectName("page-text")
         self.text.setToolTip("A page of the documentation; click links to follow them, Alt+Left goes back")
         self.text.setOpenLinks(False)
         self.text.anchorClicked.connect(self._follow)
+        self.text.sourceChanged.connect(self._fit)
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.addWidget(self.text)
@@ -46,8 +66,21 @@ class PageWindow(QDialog):
         markdown = page.path.suffix == ".md"
         kind = QTextDocument.ResourceType.MarkdownResource if markdown else QTextDocument.ResourceType.HtmlResource
         self.text.setSource(url, kind)
+        self._anchor = page.anchor
         if page.anchor:
             self._go_to(page.anchor)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Scroll to the place, now that the text has its lines."""
+        super().showEvent(event)
+        if self._anchor:
+            self._go_to(self._anchor)
+
+    def _fit(self, url: QUrl) -> None:
+        document = self.text.document()
+        assert document is not None
+        document.setBaseUrl(url)
+        _fit_pictures(document)
 
     def _follow(self, link: QUrl) -> None:
         full = self.text.source().resolved(link)
@@ -67,9 +100,9 @@ class PageWindow(QDialog):
         block = document.begin()
         while block.isValid():
             if block.blockFormat().headingLevel() and slug(block.text()) == anchor:
-                cursor = QTextCursor(document)
-                cursor.movePosition(QTextCursor.MoveOperation.End)
-                self.text.setTextCursor(cursor)  # from below, so that the heading comes to the top
                 self.text.setTextCursor(QTextCursor(block))
+                layout, bar = document.documentLayout(), self.text.verticalScrollBar()
+                if layout is not None and bar is not None:
+                    bar.setValue(int(layout.blockBoundingRect(block).top()))
                 return
             block = block.next()

@@ -28,7 +28,7 @@ def _facts(host: PanelHost) -> QWidget:
 
 _PATTERNS = "A lamp for each orientation: whether its pattern is right, and what to do if not"
 _NOW = "Dose, free disk space, raw frames and images, and what was lost of them"
-_MINUTES = "Curves of the last minutes: brightness, bleaching, speed"
+_MINUTES = "Curves of light, remaining fluorescence, modulation, contrast to noise (MCNR), images per second and delay"
 
 PANELS = Table(
     "rdl_live.panels",
