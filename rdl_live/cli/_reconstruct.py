@@ -46,7 +46,7 @@ def reconstruct(
             metavar="N",
             min=1,
             max=64,
-            help="With a denoiser: where nothing changes, use up to N series of a time-lapse (6 by default).",
+            help="With a denoiser: where nothing changes, use up to N series of a time-lapse (6; on a cluster 1).",
         ),
     ] = None,
     no_memory: Annotated[

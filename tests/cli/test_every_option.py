@@ -317,7 +317,7 @@ RUNS = [
     ),
 ]
 ELSEWHERE = {
-    "live": {"--microscope", "--folder", "--denoise"},  # test_windows_end_at_ctrl_c
+    "live": {"--microscope", "--folder", "--denoise", "--no-memory"},  # test_windows_end_at_ctrl_c
     "open": {"--microscope", "--order", "--planes", "--tiles", "--position", "--channel"},  # the same
     "train denoise": {"--tensorboard"},  # an extra package; see tests/train/test_published.py
     "train sr": {"--tensorboard"},

@@ -198,7 +198,7 @@ def test_09_a_recorder_that_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch)
                 raise OutputError("no space is left on the disk")
             super().append(frame, tag)
 
-    monkeypatch.setattr("rdl_live.app.live.run.Recorder", Full)
+    monkeypatch.setattr("rdl_live.app.live.recordings.Recorder", Full)
     run = bench.run(None)
     with pytest.raises(OutputError, match="no space is left"), run:  # noqa: PT012
         run.start()

@@ -32,6 +32,8 @@ _LEAST_SHARE = 0.05
 _BLOCK = 16
 """Side of the blocks whose mean and noise are compared [pixels]."""
 _LEAST_BLOCKS = 24
+_CLIPPED = 5e-4
+"""Share of pixels at the largest value above which the counts are clipped."""
 _SCALE = 4.0
 """Factor of the gain that is wrong; an EMCCD's noise grows twice as fast as photons'."""
 _APART, _REPEATED = 5, 0.3
@@ -138,6 +140,8 @@ def _equal(series: Raw, apart: int, axis: int) -> float:
 
 def _gain_by_noise(series: Raw, photons: Tensor, camera: Camera, otf: Otf) -> list[str]:
     """Recognise counts of another scale: noise grows with light far faster or slower than that of photons."""
+    if float(np.mean(series == series.max())) > _CLIPPED:
+        return []  # the edges of what is clipped look like noise that grows with the light
     measured = _blocks(photons, otf)
     slope = None if measured is None else _slope(*measured[:2])
     if measured is None or slope is None:
