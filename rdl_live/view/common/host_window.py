@@ -19,6 +19,7 @@ class HostWindow(QMainWindow):
         """Use the colours that were used last."""
         super().__init__()
         self.memory = memory
+        self.setProperty("hosts-one-widget", True)  # its menus are ours, unlike those of another program
         self._theme = Theme.LIGHT if memory.get("theme") == Theme.LIGHT.value else Theme.DARK
 
     def add_theme(self, menu: QMenu) -> None:

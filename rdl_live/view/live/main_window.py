@@ -30,7 +30,12 @@ class MainWindow(HostWindow):
     def _make_menus(self) -> None:
         bar = self.menuBar()
         assert bar is not None
-        for title, parts in (("&File", ("picture",)), ("&Acquire", ("acquire", "devices")), ("&View", ("view",))):
+        for title, parts in (
+            ("&File", ("picture",)),
+            ("&Acquire", ("acquire", "devices")),
+            ("&View", ("view",)),
+            ("&Help", ("help",)),
+        ):
             menu = self.widget.commands.menu(*parts)
             menu.setTitle(title)
             bar.addMenu(menu)
@@ -41,6 +46,7 @@ class MainWindow(HostWindow):
                 quit_action = menu.addAction("Quit")
                 assert quit_action is not None
                 quit_action.setShortcut("Ctrl+Q")
+                quit_action.setToolTip("Stop, turn the light off, and close the window (Ctrl+Q)")
                 quit_action.triggered.connect(self.close)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802

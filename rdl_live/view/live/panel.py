@@ -120,6 +120,10 @@ class PanelKind:
     the window does without it."""
     order: int = 100
     """Place among the others, the smallest first."""
+    page: str = ""
+    """Of the documentation, in docs/, as "window.md#stage-and-focus"; "" for that of the window."""
+    tip: str = ""
+    """What it is for, in plain words, where `opened` does not say it."""
 
 
 def later(module: str, function: str = "make") -> Callable[[PanelHost], QWidget | None]:

@@ -26,13 +26,19 @@ def _facts(host: PanelHost) -> QWidget:
     return panel
 
 
+_PATTERNS = "A lamp for each orientation: whether its pattern is right, and what to do if not"
+_NOW = "Dose, free disk space, raw frames and images, and what was lost of them"
+_MINUTES = "Curves of light, remaining fluorescence, modulation, contrast to noise (MCNR), images per second and delay"
+
 PANELS = Table(
     "rdl_live.panels",
     PanelKind,
     (
-        PanelKind("patterns", "Patterns", Where.SIDE, lambda _: HealthPanel(), order=10),
-        PanelKind("facts", "Now", Where.SIDE, _facts, order=20),
-        PanelKind("traces", "Last minutes", Where.SIDE, lambda _: TracePanel(), order=30),
+        PanelKind(
+            "patterns", "Patterns", Where.SIDE, lambda _: HealthPanel(), order=10, page="want/trust.md", tip=_PATTERNS
+        ),
+        PanelKind("facts", "Now", Where.SIDE, _facts, order=20, tip=_NOW),
+        PanelKind("traces", "Last minutes", Where.SIDE, lambda _: TracePanel(), order=30, tip=_MINUTES),
         PanelKind(
             "plan",
             "Plan",
@@ -45,6 +51,7 @@ PANELS = Table(
                 "Plan a time-lapse, stack, positions or colours; see time, disk space and dose before any light is on",
             ),
             order=40,
+            page="want/living-cells.md",
         ),
         PanelKind(
             "stage",
@@ -58,6 +65,7 @@ PANELS = Table(
                 "Move stage and focus by buttons, keys or in the image; mark places; see where you have been",
             ),
             order=45,
+            page="window.md#stage-and-focus",
         ),
         PanelKind(
             "log",
@@ -72,6 +80,7 @@ PANELS = Table(
             ),
             eager=True,
             order=47,
+            page="window.md#the-acquisition-log",
         ),
         PanelKind(
             "spectrum",
@@ -80,6 +89,7 @@ PANELS = Table(
             later("rdl_live.view.patterns.panel"),
             Opened("view", "Spectrum …", "Ctrl+E", "The image's frequencies, with the patterns"),
             order=50,
+            page="want/trust.md",
         ),
         PanelKind(
             "matrix",
@@ -88,6 +98,7 @@ PANELS = Table(
             later("rdl_live.view.matrix.panel"),
             Opened("view", "Which method …", "Ctrl+M", "Ask an assessment: which method for this structure and light"),
             order=55,
+            page="want/trust.md",
         ),
         PanelKind(
             "retrain",
@@ -102,6 +113,7 @@ PANELS = Table(
             ),
             eager=True,
             order=60,
+            page="want/retrain.md",
         ),
     ),
 )

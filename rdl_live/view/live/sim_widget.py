@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from rdl_live.view.common.column import Column
 from rdl_live.view.common.memory import Memory
+from rdl_live.view.help.commands import HelpCommands
 from rdl_live.view.live.actions import Actions
 from rdl_live.view.live.closing import Closing
 from rdl_live.view.live.control_panel import ControlPanel
@@ -98,6 +99,7 @@ class SimWidget(QWidget):
         self.retrainer = retrainer
         self.panels = Panels(self, self)
         self.pictures = PictureCommands(self, self.grid, self.memory, self._shot, _picture_name, self.notify)
+        self.help = HelpCommands(self, self.panels.kinds, lambda: self.notices.everything(), self.notify)
         self._make_actions()
         self._lay_out()
         self._recall()
@@ -134,6 +136,7 @@ class SimWidget(QWidget):
         add("picture", "open", "Open recording …", "Ctrl+O", tip, self.open_wanted.emit)
         self.panes = PaneCommands(self.commands, self.grid, KINDS, lambda: self.shown.best_two)
         self._add_panels("view")
+        self.help.add_to(self.commands)
 
     def _add_panels(self, part: str) -> None:
         """Add what opens the panels of a part of the menus."""
@@ -289,6 +292,7 @@ class SimWidget(QWidget):
     def end(self) -> None:
         """Look after the session no more."""
         self._timer.stop()
+        self.help.end()
         application = QApplication.instance()
         if isinstance(application, QApplication):
             StopKey.of(application).remove(self.session)

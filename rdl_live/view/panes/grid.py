@@ -267,6 +267,7 @@ class _SplitView(QWidget):
         row.setContentsMargins(4, 0, 0, 0)
         for index, words in enumerate(("Left of the line", "right of it")):
             box = QComboBox()
+            box.setToolTip(f"The image {('left', 'right')[index]} of the line; drag the line to compare")
             for name, title in kinds:
                 box.addItem(title, name)
             box.setCurrentIndex(max(len(kinds) - 2, 0) + index if len(kinds) > 1 else 0)
@@ -275,6 +276,7 @@ class _SplitView(QWidget):
             row.addWidget(QLabel(words))
             row.addWidget(box)
         swap = QPushButton("Swap")
+        swap.setToolTip("Exchange the images on the two sides of the line")
         swap.clicked.connect(lambda: self.choose(self.right, self.left))
         row.addWidget(swap)
         row.addStretch(1)

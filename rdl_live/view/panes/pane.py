@@ -95,7 +95,9 @@ class ImagePane(QWidget):
 
     def _made_menu(self) -> QMenu:
         menu = QMenu(self)
+        menu.setToolTipsVisible(True)
         self._automatic = QAction("Automatic", menu, checkable=True)
+        self._automatic.setToolTip("Choose darkest and brightest value from the image itself")
         self._automatic.triggered.connect(self._automatic_clicked)
         menu.addAction(self._automatic)
         menu.addSeparator()
@@ -104,6 +106,12 @@ class ImagePane(QWidget):
             words = "grey, limits in colour" if colour == "range" else colour
             action = QAction(words.capitalize(), menu, checkable=True)
             action.setData(colour)
+            tip = (
+                "Grey; what is too dark is blue, what is too bright is red"
+                if colour == "range"
+                else f"Show in {colour}"
+            )
+            action.setToolTip(f"{tip}; the values stay as they are")
             self._colour_actions.addAction(action)
             menu.addAction(action)
         self._colour_actions.triggered.connect(self._colour_chosen)
@@ -113,6 +121,7 @@ class ImagePane(QWidget):
             action = QAction(f"Gamma {gamma:g}" + (" (linear)" if gamma == 1 else " (dim parts brighter)"), menu)
             action.setCheckable(True)
             action.setData(gamma)
+            action.setToolTip("Brightness proportional to photons" if gamma == 1 else "Not proportional to photons")
             self._gammas.addAction(action)
             menu.addAction(action)
         self._gammas.triggered.connect(self._gamma_chosen)

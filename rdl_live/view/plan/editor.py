@@ -196,6 +196,7 @@ class PlanEditor(QWidget):
         self._part.clicked.connect(self._part_clicked)
         self._take_region = QPushButton("as in live view")
         self._take_region.setObjectName("plan-region-live")
+        self._take_region.setToolTip("Use the camera region that live view has now")
         self._take_region.clicked.connect(lambda _=False: self.region_requested.emit())
         row = QHBoxLayout()
         row.addWidget(self._part, 1)
