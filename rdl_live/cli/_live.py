@@ -37,7 +37,7 @@ def live(
     if scope.hardware is None:
         raise ConfigError(
             f"{microscope}: has no hardware section, which says what devices there are; copy one from "
-            "configs/template.yaml, or try `rdl-live demo`"
+            "configs/demo.yaml, or try `rdl-live demo`"
         )
     if (reason := no_screen()) is not None:
         raise ConfigError(f"no window: {reason}; use `rdl-live acquire` where there is no screen")

@@ -116,8 +116,7 @@ def _recorded(path: Path, geometry: UnitGeometry, request: RawRequest) -> RawRec
             raise DataError(f"has {len(layout.channels)} channel(s), so channel {colour.index} is none of them")
         position = None
         if request.position is not None:
-            names = tuple(str(number) for number in range(layout.positions))
-            position, _ = find_position(names, layout.positions, request.position)
+            position, _ = find_position(layout.places, layout.positions, request.position)
     return RecordedSeries(path, colour.index or 0, position, colour.channel)
 
 

@@ -119,7 +119,17 @@ class RecordedSource:
         corner = corner_of(layout)
         names = tuple(channel.name for channel in layout.channels)
         return Sizes(
-            times, layout.positions, names, layout.z_planes, angles, phases, frame, pixel, corner, raw=raw is not None
+            times,
+            layout.positions,
+            names,
+            layout.z_planes,
+            angles,
+            phases,
+            frame,
+            pixel,
+            corner,
+            layout.places,
+            raw=raw is not None,
         )
 
 

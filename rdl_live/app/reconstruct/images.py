@@ -11,6 +11,7 @@ from rdl_live.app.reconstruct.run import OfflineRun, Options
 from rdl_live.app.reconstruct.siblings import Sibling, serving
 from rdl_live.errors import DataError
 from rdl_live.files import load_microscope
+from rdl_live.files._guard import naming
 from rdl_live.files.colours import choose_colour
 from rdl_live.files.raw import find_position
 from rdl_live.files.recorder.journal import read_journal
@@ -78,8 +79,8 @@ def _recorded(ours: Path, raw: Path, microscope: Path, device: torch.device, opt
         colours = [choose_colour([label], scope.channels, None).channel for label in labels]
     positions = range(layout.positions)
     if options.reading.position is not None:
-        names = tuple(str(number) for number in positions)
-        first, _ = find_position(names, layout.positions, options.reading.position)
+        with naming(ours):
+            first, _ = find_position(layout.places, layout.positions, options.reading.position)
         positions = range(first, first + 1)
     # Positions that a plan skipped, and colours that it did not come to, hold nothing.
     there = {(image.position, image.channel) for image, _ in read_journal(ours).blocks}

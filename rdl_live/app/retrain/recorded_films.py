@@ -63,8 +63,7 @@ def recorded_films(
     with naming(path):
         colour = choose_colour(labels_of(layout), scope.channels, channel)
         assert colour.channel is not None  # it gives one of those that it was given
-        places = tuple(str(number) for number in range(layout.positions))
-        place = None if position is None else find_position(places, layout.positions, position)[0]
+        place = None if position is None else find_position(layout.places, layout.positions, position)[0]
     images = [
         image for image in layout.images if image.channel == (colour.index or 0) and place in (None, image.position)
     ]

@@ -180,6 +180,8 @@ def read_journal(folder: Path) -> JournalContent:
         DataError: no journal, not one of ours, or its header is lost.
     """
     path = folder / JOURNAL
+    if not folder.exists():
+        raise DataError(f"{folder}: does not exist; give the folder of a recording")
     try:
         entries = _entries(path)
         header = next(entries, None)

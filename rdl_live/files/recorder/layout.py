@@ -111,6 +111,16 @@ class StreamLayout(Description):
         """Size of one block in memory."""
         return int(np.prod(self.block_shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of the stage positions: the plan's, where each has its own that is no number; else numbers from 0."""
+        plan = self.provenance.get("plan")
+        listed = plan.get("positions") if isinstance(plan, dict) else None
+        named = [str(one.get("name", "")) for one in listed or () if isinstance(one, dict)]
+        if len(named) == self.positions == len(set(named)) and all(one and not one.isdecimal() for one in named):
+            return tuple(named)
+        return tuple(str(number) for number in range(self.positions))
+
     @cached_property
     def images(self) -> tuple[ImageAddress, ...]:
         """Addresses of all images, channel by channel within a plane and position."""

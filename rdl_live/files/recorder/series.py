@@ -83,7 +83,7 @@ class RecordedSeries(RawRecording):
         inside = np.arange(times * slots, dtype=np.int64).reshape(1, times, 1, slots)
         frames = (firsts + inside).reshape(-1, *shape)
         source = JoinedFrames([one.source for one in parts], [len(one) * slots for one in parts])
-        names = tuple(str(number) for number in range(layout.positions)) if layout.positions > 1 else ()
+        names = layout.places if layout.positions > 1 else ()
         stack = Stack((Axis.TIME, Axis.ANGLE, Axis.PHASE), frames)
         raw = RawFile(source, stack, layout.pixel_size_um, (labels_of(layout)[channel_index],), (), positions=names)
         super().__init__(

@@ -292,6 +292,7 @@ class SimWidget(QWidget):
     def end(self) -> None:
         """Look after the session no more."""
         self._timer.stop()
+        self.panels.close()  # while they are whole: a panel that is deleted with its window is hidden too late
         self.help.end()
         application = QApplication.instance()
         if isinstance(application, QApplication):
