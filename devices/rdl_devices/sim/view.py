@@ -79,10 +79,14 @@ class View:
         top, left, shape = self._padded(region)
         window = self._window(region, stage_um)
         fringes = self._fringes(light, top, left, window.shape)
-        seen = torch.zeros(shape)
-        for slab, z_um in enumerate(self.scene.slabs_um(nm)):
+        seen, parts = None, self.scene.slabs_um(nm)
+        for slab, z_um in enumerate(parts):
             structures = self.scene.density(nm, window, time_s, slab, light.incidence)
-            seen += self._imager(nm, shape, stage_um[2] - z_um).forward(fringes * structures)
+            # In place where the fringes are not needed again: memory for a product costs more than the product.
+            lit = fringes.mul_(structures) if slab == len(parts) - 1 else fringes * structures
+            image = self._imager(nm, shape, stage_um[2] - z_um).forward(lit)
+            seen = image if seen is None else seen + image
+        assert seen is not None  # a dye has one slab at least
         haze = self._haze(nm, window, self._imager(nm, shape, stage_um[2]), time_s, light.incidence)
         if haze is not None:
             seen = seen + light.brightness * haze
