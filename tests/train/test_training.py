@@ -145,6 +145,29 @@ def test_minutes_that_are_far_too_few_make_scenes_small_and_it_is_said(tmp_path:
     assert len(said) == 1
 
 
+def test_a_training_of_minutes_that_is_taken_up_again_learns_from_patches_as_before(tmp_path: Path) -> None:
+    """Little or nothing is left then, in which no step would fit."""
+    asked: list[float] = []
+    now = 0.0
+
+    class Asked(SimulatedTask):
+        def begun(self, networks: Any, seconds: float) -> None:
+            asked.append(seconds)
+
+    def clock() -> float:
+        nonlocal now
+        now += 5.0
+        return now
+
+    settings, file = SETTINGS.replace(steps=None, minutes=0.5), tmp_path / "w.checkpoint"
+    for resume in (False, True):
+        task = Asked(tiny, settings)
+        training = Training(task, checkpoint=file, resume=resume, clock=clock)
+        losses(training)
+        assert training.state.seconds > 20
+    assert asked == [30.0, 30.0]
+
+
 def test_a_checkpoint_of_other_settings_or_damaged_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.checkpoint"
     losses(scene_training(tiny, SETTINGS, checkpoint=file), 1)

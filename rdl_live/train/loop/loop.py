@@ -139,7 +139,7 @@ class Training(Generic[Batch]):
         """Train; yield after every step. Leaving the loop early keeps the checkpoint."""
         saved, start = time.perf_counter(), self._clock()
         if self.settings.steps is None:
-            self.task.begun(self.state.networks, max(0.0, 60 * self.settings.minutes - self.state.seconds))
+            self.task.begun(self.state.networks, 60 * self.settings.minutes)
             self.state.seconds = self._processes.leaders(self.state.seconds + self._clock() - start)
         with self.task.batches(self._processes) as draw, Batches(draw, ahead=self.task.ahead) as batches:
             try:

@@ -63,9 +63,9 @@ class Rehearsed(TrainingTask[Drawn]):
         """That of the task."""
         return self._task.rate(name)
 
-    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+    def begun(self, networks: Mapping[str, Network], seconds: float) -> None:
         """Told to the task."""
-        self._task.begun(networks, left)
+        self._task.begun(networks, seconds)
 
     def paced(self, seconds: float, left: float) -> None:
         """Told to the task."""

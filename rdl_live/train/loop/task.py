@@ -87,13 +87,13 @@ class TrainingTask(ABC, Generic[Batch]):
         """Return a network's learning rate relative to that of the settings."""
         return 1.0
 
-    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+    def begun(self, networks: Mapping[str, Network], seconds: float) -> None:
         """Hear what is to learn, before the first step; the task may make its steps smaller, so that the minutes are
         kept.
 
         Args:
             networks: all of them; are not to be changed.
-            left: seconds until the minutes are over.
+            seconds: of the whole training, also where it is taken up again: so it learns from patches as before.
         """
 
     def paced(self, seconds: float, left: float) -> None:

@@ -15,7 +15,7 @@ from rdl_models import Network
 SIDE = 32
 """Pixels each way of the patch that is tried; none is smaller."""
 SHARE = 0.25
-"""Of the time that is left: a step that takes longer is made smaller."""
+"""Of the time that there is: a step that takes longer is made smaller."""
 _GRID = 16
 """Sides are multiples of it."""
 _SET_UP_S = 2.0
@@ -50,7 +50,7 @@ def fitting(
     networks: Mapping[str, Network],
     patch: Callable[[int], Any],
     wanted: int,
-    left: float,
+    available: float,
     *,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Fit:
@@ -61,7 +61,7 @@ def fitting(
         networks: are not changed.
         patch: returns a batch of one patch of so many pixels each way.
         wanted: side of the patches that are wanted [pixels].
-        left: seconds until the minutes are over.
+        available: seconds that the training has.
         clock: gives seconds.
     """
     if wanted <= SIDE or _on_a_card(networks):
@@ -71,7 +71,7 @@ def fitting(
     # The first time, a network also sets itself up; only where that seems to be too slow is it worth another look.
     for _ in range(2):
         seconds = max(_seconds(task, tried, batch, clock), 1e-9)
-        fits = int(SIDE * (SHARE * left / seconds) ** 0.5) // _GRID * _GRID
+        fits = int(SIDE * (SHARE * available / seconds) ** 0.5) // _GRID * _GRID
         if fits >= wanted or seconds > _SET_UP_S:
             break
     if fits >= wanted:

@@ -88,7 +88,7 @@ class PairTask(TrainingTask[SrBatch]):
 
         yield draw
 
-    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+    def begun(self, networks: Mapping[str, Network], seconds: float) -> None:
         """Make patches as small as the minutes ask for."""
         settings = self.settings
 
@@ -96,7 +96,7 @@ class PairTask(TrainingTask[SrBatch]):
             frames, target = self._load(0, 0)
             return _batch([_cut(frames, target, 0, 0, side)])
 
-        fit = fitting(self, networks, patch, settings.patch, left)
+        fit = fitting(self, networks, patch, settings.patch, seconds)
         self.side = fit.side
         if fit.side < fit.wanted:
             self._notify(fit.words(settings.architecture, settings.minutes))

@@ -77,7 +77,7 @@ class SimulatedTask(TrainingTask[Any]):
         ) as window:
             yield lambda step: window.batch(step, self._series)
 
-    def begun(self, networks: Mapping[str, Network], left: float) -> None:
+    def begun(self, networks: Mapping[str, Network], seconds: float) -> None:
         """Make scenes as small as the minutes ask for."""
         source, scenes = source_of(self.settings.architecture), self.settings.scenes
 
@@ -85,7 +85,7 @@ class SimulatedTask(TrainingTask[Any]):
             scene = source.make_scene(self.settings.seed, 0, scenes.replace(size=side, exposures=1))
             return source.make_batch([(scene, 0)])
 
-        fit = fitting(self, networks, patch, scenes.size, left)
+        fit = fitting(self, networks, patch, scenes.size, seconds)
         self.scenes = scenes.replace(size=fit.side)
         if fit.side < fit.wanted:
             self._notify(fit.words(self.settings.architecture, self.settings.minutes))
