@@ -131,6 +131,22 @@ def test_a_step_that_is_too_slow_for_the_minutes_is_made_smaller(first: float, n
     assert asked == [32]
 
 
+def test_a_side_that_fits_is_left_as_it_was_asked_for() -> None:
+    """A step on 32 x 32 pixels takes .8 s, one on 100 x 100 less than 8 s, though 100 is no multiple of 16."""
+    now = 0.0
+
+    class Slow(SimulatedTask):
+        def judge(self, *_: Any) -> Any:
+            nonlocal now
+            now += 0.8
+            return SimpleNamespace(loss=torch.zeros((), requires_grad=True))
+
+    task = Slow(tiny, SETTINGS)
+    for wanted, side in ((100, 100), (104, 96)):
+        fit = fitting(task, task.networks(), lambda _side: None, wanted, 32.0, clock=lambda: now)
+        assert fit.side == side
+
+
 def test_minutes_that_are_far_too_few_make_scenes_small_and_it_is_said(tmp_path: Path) -> None:
     said: list[str] = []
     settings = SETTINGS.replace(steps=None, minutes=1e-4, scenes=SCENES.replace(size=64))
@@ -151,8 +167,8 @@ def test_a_training_of_minutes_that_is_taken_up_again_learns_from_patches_as_bef
     now = 0.0
 
     class Asked(SimulatedTask):
-        def begun(self, networks: Any, seconds: float) -> None:
-            asked.append(seconds)
+        def begun(self, *told: Any) -> None:
+            asked.append(told[1])
 
     def clock() -> float:
         nonlocal now

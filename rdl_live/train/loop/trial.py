@@ -67,16 +67,16 @@ def fitting(
     if wanted <= SIDE or _on_a_card(networks):
         return Fit(wanted, wanted, 0.0)
     tried, batch = copy.deepcopy(dict(networks)), patch(SIDE)
-    area, seconds, fits = (wanted / SIDE) ** 2, 0.0, wanted
+    area, seconds, reach = (wanted / SIDE) ** 2, 0.0, 0.0
     # The first time, a network also sets itself up; only where that seems to be too slow is it worth another look.
     for _ in range(2):
         seconds = max(_seconds(task, tried, batch, clock), 1e-9)
-        fits = int(SIDE * (SHARE * available / seconds) ** 0.5) // _GRID * _GRID
-        if fits >= wanted or seconds > _SET_UP_S:
+        reach = SIDE * (SHARE * available / seconds) ** 0.5
+        if reach >= wanted or seconds > _SET_UP_S:
             break
-    if fits >= wanted:
+    if reach >= wanted:
         return Fit(wanted, wanted, 0.0)
-    return Fit(max(fits, SIDE), wanted, seconds * area / SHARE / 60)
+    return Fit(max(int(reach) // _GRID * _GRID, SIDE), wanted, seconds * area / SHARE / 60)
 
 
 def _on_a_card(networks: Mapping[str, Network]) -> bool:
