@@ -35,8 +35,6 @@ CERTAIN = 3.0
 """Standard deviations by which what changes at once must exceed noise."""
 JUMP = 1.05
 """How much more two images must be alike after a jump of the whole field than before it, to be taken for one."""
-NEW = 0.3
-"""Share of the newest series in what is known of the noise."""
 _DARKEST = 0.05
 """Relative to the mean: filters bring noise into darker places."""
 _LEAST = 1e-12
@@ -73,22 +71,21 @@ class Comparison:
 
 
 class Comparer:
-    """Compares the series of one place and colour."""
+    """Compares series of one geometry, of any place; remembers nothing. Belongs to one thread at a time."""
 
-    def __init__(self, grids: Grids, view: tuple[int, int], first: Evidence) -> None:
+    def __init__(self, grids: Grids, view: tuple[int, int]) -> None:
         """Prepare.
 
         Args:
             grids: of the geometry.
             view: (y, x) of the SR image, the first rows and columns of the evidence's grid.
-            first: the first series.
         """
         device = grids.device
-        self._grids, self._tiles = grids, grids.tiles
+        self.grids = grids
+        """Of the geometry."""
         inside = [size * tiles / full for size, tiles, full in zip(view, grids.tiles, grids.full, strict=True)]
         self._view = torch.tensor(inside, device=device)[:, None, None]
         self._blur = Blur(grids.tiles, device)
-        self._floor = grids.floor(first)
         self._places = places(grids.tiles, device)
         self._within = (self._places + 1 <= self._view).all(0, keepdim=True).float()
         """1 for tiles of the view. Beyond it the grid holds mirror images, which move the other way."""
@@ -98,7 +95,7 @@ class Comparer:
         """Return maps of tiles (n, ty, tx) on the fine grid."""
         return self._fine.finer(maps)
 
-    def compare(self, evidence: Evidence, even: float, white: Tensor, worth: Tensor) -> Comparison:
+    def compare(self, evidence: Evidence, even: float, white: Tensor, worth: Tensor, floor: Tensor) -> Comparison:
         """Bring what is remembered to where things are now, and compare.
 
         Args:
@@ -106,8 +103,9 @@ class Comparer:
             even: share of its noise that is the same everywhere.
             white: what is remembered, (1, rows, columns) complex64 on the fine half-plane (`Grids.white`).
             worth: number of series that it is worth, (1, ty, tx).
+            floor: noise of a series relative to what is expected of it, (1,); see `Grids.floor`.
         """
-        grids = self._grids
+        grids = self.grids
         power, target, damping = grids.coarsely(evidence.power), grids.coarsely(evidence.target), evidence.damping
         damping = grids.coarsely(damping)
         gain, smooth = (target / (power + scale * damping).clamp(min=_LEAST) for scale in (SMOOTH, SMOOTHEST))
@@ -123,12 +121,11 @@ class Comparer:
         light = (faded * light).clamp(min=_DARKEST)[None]
         noise, usual = even + (1 - even) * light, 1 + 1 / worth
         passed = gain**2 * power
-        self._floor = torch.lerp(self._floor, grids.floor(evidence), NEW)
-        floor = evidence.noise * self._floor
-        disturbing = noise[0] * usual[0] * grids.coherent(floor, passed, filtered)
+        level = evidence.noise * floor
+        disturbing = noise[0] * usual[0] * grids.coherent(level, passed, filtered)
         found = self._followed(now, filtered * faded, disturbing)
         field, difference = found
-        local = pooled(difference**2) / grids.variance(floor, passed)
+        local = pooled(difference**2) / grids.variance(level, passed)
         chance = usual * grids.chance(passed)
         quotient = self._quotients(local, noise, [VESICLE])[0]
         sources = self._places - (field + jump[:, None, None]) / TILE
@@ -171,7 +168,7 @@ class Comparer:
 
     def _followed(self, now: Tensor, before: Tensor, disturbing: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far things have moved [samples of the coarse grid] and the difference that is left (1, y, x)."""
-        grids = self._grids
+        grids = self.grids
         images = grids.coarse_images(torch.cat([now, before, *(turn * before for turn in grids.slopes)]))
         splines = grids.coarse_images(before * grids.coarse_spline)
         field, difference, added = displacement(
@@ -195,7 +192,7 @@ class Comparer:
         """
         weight = noise * self._within
         common = (field * weight).sum((-2, -1)) / weight.sum()
-        grids = self._grids
+        grids = self.grids
         splines = grids.fine_images(white * (grids.fine_spline * faded) * grids.fine_phases(jump + common))
         return self._fine(splines, (field - common[:, None, None]) * grids.ratio)
 
@@ -203,7 +200,7 @@ class Comparer:
         """Return by how many samples of the coarse grid the whole field has jumped along y and x."""
         product = now * before.conj()
         product[:, 0, 0] = 0
-        likeness = self._grids.coarse_images(product)[0]
+        likeness = self.grids.coarse_images(product)[0]
         best = likeness.argmax()
         y, x = likeness.shape
         row, column = best // x, best % x

@@ -29,7 +29,7 @@ DENOISED = 1.2
 USUAL_MEMORY = 6.0
 """Series that an image is made of at most, unless another number is said."""
 NEW = 0.3
-"""Share of the newest series in what is known of lasting change."""
+"""Share of the newest series in what is known of lasting change, and of the noise."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,36 @@ class Recalled:
         return torch.lerp(far, near, self.nearness())
 
 
+class Comparing:
+    """What memories of one geometry compare with: twenty times as large as what one of them remembers, so shared."""
+
+    def __init__(self, view: tuple[int, int]) -> None:
+        """Prepare for SR images of (y, x): the grid of the evidence reaches beyond them."""
+        self._view = view
+        self._comparer: Comparer | None = None
+
+    def of(self, evidence: Evidence) -> Comparer:
+        """Return what compares series like this one."""
+        if self._comparer is None or self._comparer.grids.full != evidence.grid:
+            self._comparer = Comparer(Grids(evidence), self._view)
+        return self._comparer
+
+
 class Memory:
     """Of one place and colour. Series are given to it in the order of time."""
 
-    def __init__(self, most: float, view: tuple[int, int]) -> None:
+    def __init__(self, most: float, comparing: Comparing) -> None:
         """Begin with nothing.
 
         Args:
             most: series that the memory is worth at most, the newest included.
-            view: (y, x) of the SR image: the grid of the evidence reaches beyond it.
+            comparing: shared with the other memories of the same patterns, colour and thread.
         """
         if most < 1:
             raise ValueError(f"a memory is worth at least the series itself, got {most}")
-        self._most, self._view = most, view
-        self._grids: Grids | None = None
-        self._comparer: Comparer
+        self._most, self._comparing = most, comparing
+        self._comparer: Comparer | None = None
+        self._floor: Tensor
         self._white: Tensor
         """The mean, as spectrum of white noise on the fine half-plane."""
         self._worth: Tensor
@@ -107,16 +122,17 @@ class Memory:
         """
         if self._most <= 1:
             return None
-        grids = self._grids
-        if grids is None or grids.full != evidence.grid:
-            self._grids = grids = Grids(evidence)
-            self._comparer = Comparer(grids, self._view, evidence)
-            self._white = grids.white(evidence.matched)
+        comparer = self._comparer
+        if comparer is None or comparer.grids.full != evidence.grid:
+            self._comparer = comparer = self._comparing.of(evidence)
+            grids = comparer.grids
+            self._floor, self._white = grids.floor(evidence), grids.white(evidence.matched)
             self._worth = torch.ones(1, *grids.tiles, device=grids.device)
             self._change = torch.zeros_like(self._worth)
             return None
-        comparer = self._comparer
-        found = comparer.compare(evidence, even, self._white, self._worth)
+        grids = comparer.grids
+        self._floor = torch.lerp(self._floor, grids.floor(evidence), NEW)
+        found = comparer.compare(evidence, even, self._white, self._worth, self._floor)
         carried = found.carried(torch.cat([self._change, self._worth]))
         self._change = torch.lerp(carried[:1], found.excess, NEW)
         # What is known of lasting change is a mean over series.

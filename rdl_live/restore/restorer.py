@@ -33,7 +33,7 @@ from rdl_live.restore.fusion import fused_spectrum, rings_of
 from rdl_live.restore.graph import Graphed, Tensors
 from rdl_live.restore.guards import ResidualCheck, check_residual
 from rdl_live.restore.inputs import ask, grid_of
-from rdl_live.restore.memory import Memory, Recalled
+from rdl_live.restore.memory import Comparing, Memory, Recalled
 from rdl_live.restore.pattern_guard import check_patterns
 from rdl_live.restore.ranges import check_microscope, check_photons
 from rdl_live.restore.raw_frames import RawFrames
@@ -133,6 +133,7 @@ class Restorer:
         self._strips = 1
         self._calibration: _Calibration | None = None
         self._graph = self._new_graph()
+        self._comparing = self._new_comparing()
 
     @property
     def name(self) -> str:
@@ -173,8 +174,7 @@ class Restorer:
 
     def memory(self, most: float) -> Memory:
         """Return a memory for `restore`, of one place and colour, worth up to `most` series."""
-        rows, columns = (self._geometry.factor * size for size in self.shape)
-        return Memory(most, (rows, columns))
+        return Memory(most, self._comparing)
 
     @shares_cores
     def restore(self, series: np.ndarray | Tensor, *, guards: bool = False, memory: Memory | None = None) -> Restored:
@@ -223,7 +223,7 @@ class Restorer:
         """Measure noise and spectrum on this series anew."""
         frames = self._checked(series)[:1]
         self._calibration = self._measured(frames)
-        self._graph = self._new_graph()
+        self._graph, self._comparing = self._new_graph(), self._new_comparing()
 
     def _found(self, frames: Tensor, memory: Memory | None = None) -> tuple[Restored, Tensor]:
         """Restore one series (1, A, P, y, x), and return its image's spectrum as well."""
@@ -235,6 +235,11 @@ class Restorer:
             raise AssertionError("a restoration has an image")
         named = {SIM: sim, DENOISED: sr, SIGMA: sigma, WORTH: worth}
         return Restored({name: one for name, one in named.items() if one is not None}, DENOISED), spectrum
+
+    def _new_comparing(self) -> Comparing:
+        """Return what all memories share."""
+        rows, columns = (self._geometry.factor * size for size in self.shape)
+        return Comparing((rows, columns))
 
     def _new_graph(self) -> Graphed | None:
         """Return what records a restoration on a graphics card; None on a processor, which gains nothing."""

@@ -1,5 +1,6 @@
 """Memory: less noise where nothing moves, no traces of what did, and nothing of another place or colour."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -177,6 +178,36 @@ def test_places_do_not_remember_each_other(scope: Microscope, record: Recorder) 
     apart = restored(LiveRestorer(scope, SHAPE, "rdl", memory=4, half=False), [(1, 0), (0, 0)])
     alone = restored(LiveRestorer(scope, SHAPE, "rdl", half=False), [(0, 0), (0, 0)])
     assert torch.equal(apart, alone)
+
+
+def test_places_in_turn_are_as_each_by_itself_and_one_more_takes_little_room(
+    scope: Microscope, record: Recorder, untrained: Weights
+) -> None:
+    """A stack of fifty planes in two colours has a hundred memories."""
+    shown = [record(20.0, SHAPE, seed=seed) for seed in (3, 8)]
+    generator = torch.Generator().manual_seed(5)
+    films = [[expose(one.expected, scope.camera, generator=generator) for _ in range(3)] for one in shown]
+    restorer, by_itself = (Restorer(scope, shown[0].patterns, SHAPE, untrained) for _ in range(2))
+    for one in (restorer, by_itself):
+        one.calibrate(films[0][0])
+    memories = [restorer.memory(4) for _ in films]
+    in_turn = [[restorer.restore(film[n], memory=memories[p]).sr for p, film in enumerate(films)] for n in range(3)]
+    for place, film in enumerate(films):
+        memory = by_itself.memory(4)
+        for number, series in enumerate(film):
+            assert torch.equal(by_itself.restore(series, memory=memory).sr, in_turn[number][place])
+
+    def room() -> int:
+        gc.collect()
+        tensors = (one for one in gc.get_objects() if type(one) is torch.Tensor)
+        return sum({one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in tensors}.values())
+
+    before, more = room(), [restorer.memory(4) for _ in range(8)]
+    for memory in more:
+        for series in films[0]:
+            restorer.restore(series, memory=memory)
+    # What is remembered is a spectrum on a coarser grid than the SR image, and two maps of tiles.
+    assert room() - before < len(more) * 4 * in_turn[0][0].nbytes
 
 
 @pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
