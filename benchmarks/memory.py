@@ -1,8 +1,8 @@
 """What the memory of a time-lapse gains, and whether its intervals still hold: `python -m benchmarks.memory`.
 
 Each film shows a specimen of its own (kind, speed, light; true patterns) from a seed that nothing was chosen on. Of its
-last series: the error with the memory relative to that without, and the share of pixels whose truth lies within 1.645
-sigma (90 % wanted), with and without. `--out` keeps a line a film, and goes on where it was left.
+last four series: the error with the memory relative to that without, and the share of pixels whose truth lies within
+1.645 sigma (90 % wanted), with and without. `--out` keeps a line a film, and goes on where it was left.
 
 Simulator and restoration share the optics here (OTF, noise-free patterns); nothing that the memory assumes about motion
 is shared.
