@@ -21,6 +21,8 @@ PLANES = 9
 SCENES = 512
 """Of images, that are kept and shown in other parts, light, background and noise each time: drawing one takes as long
 as a step of a small network."""
+KEPT_BYTES = 256 * 2**20
+"""Of all kept scenes; larger ones are fewer."""
 WIDER = 2
 """Sides of a kept scene, in those of a patch."""
 
@@ -33,12 +35,14 @@ class SimulatedPairs(DrawnPairs):
         super().__init__(settings)
         self._scenes = scenes or SceneSettings()
         self._kept: dict[int, Tensor] = {}
+        # Of the settings alone, so that a resumed training sees the same.
+        self._count = max(1, min(SCENES, KEPT_BYTES // (4 * (WIDER * settings.patch) ** 2)))
 
     def patch(self, rng: np.random.Generator) -> Pair:
         """Return a part of a kept scene, or a new stack."""
         if self._settings.dims == 3:
             return self.fresh(rng)
-        wide = self._scene(int(rng.integers(SCENES)))
+        wide = self._scene(int(rng.integers(self._count)))
         side = self._settings.patch
         y, x = (int(rng.integers(length - side + 1)) for length in wide.shape[-2:])
         return self._shown(rng, wide[..., y : y + side, x : x + side])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rdl_live.optics import Otf
+from rdl_live.train.care import simulated
 from rdl_live.train.care.certainty import measured
 from rdl_live.train.care.drawn import DrawnPairs, exposed
 from rdl_live.train.care.instruments import Instrument, Optics, pupil_psf, seen
@@ -122,6 +123,18 @@ def test_a_kept_scene_is_shown_in_other_light_each_time_and_the_same_after_a_res
     assert torch.equal(first[0], again[0])
     other = SimulatedPairs(how).patch(np.random.default_rng([1, 6]))
     assert not torch.equal(first[1], other[1])
+
+
+def test_kept_scenes_are_as_many_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With patches of 1024 pixels, 512 scenes would be 8 GiB."""
+    how = settings()
+    room = 5 * 4 * (simulated.WIDER * how.patch) ** 2
+    monkeypatch.setattr(simulated, "KEPT_BYTES", room)
+    monkeypatch.setattr(SimulatedPairs, "_seen", lambda _self, rng, shape: torch.full((1, *shape), rng.random()))
+    source = SimulatedPairs(how)
+    for seed in range(60):
+        source.patch(np.random.default_rng(seed))
+    assert sum(one.nbytes for one in source._kept.values()) == room
 
 
 class _Numbers(DrawnPairs):
