@@ -23,6 +23,9 @@ GUARD_EVERY_S = 3.0
 """How often the guards are asked, for each colour: they cost as much as an image or two. No image waits for them but
 the first with new patterns."""
 
+MEMORY_BYTES = 2**30
+"""Of what is remembered of all places and colours; once there is as much, images of further ones stand alone."""
+
 
 class LiveRestorer:
     """See `rdl_live.restore.stage.Stage`, which it fulfils. Belongs to the pipeline's thread."""
@@ -133,6 +136,14 @@ class LiveRestorer:
             return None
         key = (name, place)
         if key not in self._memories:
+            if sum(one.nbytes for one in self._memories.values()) >= MEMORY_BYTES:
+                self._warn(
+                    [
+                        "there are more places and colours than there is room to remember: images of those that came "
+                        "last are of one series each"
+                    ]
+                )
+                return None
             self._memories[key] = restorer.memory(self._worth)
         return self._memories[key]
 

@@ -112,6 +112,13 @@ class Memory:
         self._worth: Tensor
         self._change: Tensor
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is remembered, without what memories share."""
+        if self._comparer is None:
+            return 0
+        return sum(one.nbytes for one in (self._white, self._worth, self._change))
+
     @torch.no_grad()
     def recall(self, evidence: Evidence, even: float = 0.0) -> Recalled | None:
         """Add a series and return it with what is remembered; None for the first one.

@@ -12,6 +12,7 @@ from rdl_live.app.live.parts import provenance_of
 from rdl_live.app.session.mailbox import Mailbox
 from rdl_live.optics import Microscope, expose, to_photons
 from rdl_live.restore import LiveRestorer, Restorer, Unit
+from rdl_live.restore import live as live_module
 from rdl_live.specimen import SimulationSettings, SpecimenSettings, simulate
 from rdl_live.specimen.simulation import Simulation
 from rdl_live.stream.recipe import PipelineRecipe
@@ -208,6 +209,25 @@ def test_places_in_turn_are_as_each_by_itself_and_one_more_takes_little_room(
             restorer.restore(series, memory=memory)
     # What is remembered is a spectrum on a coarser grid than the SR image, and two maps of tiles.
     assert room() - before < len(more) * 4 * in_turn[0][0].nbytes
+
+
+def test_places_beyond_the_room_for_memories_stand_alone(
+    scope: Microscope, record: Recorder, untrained: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "MEMORY_BYTES", 1)
+    series, said = record(20.0, SHAPE), []
+    live = LiveRestorer(scope, SHAPE, untrained, memory=4, half=False, warn=said.append)
+    worth = {}
+    for _ in range(2):
+        for place in ((0, 0), (1, 0), (2, 0)):
+            photons = to_photons(series.adu, scope.camera)
+            worth[place] = live.restore(Unit(photons, series.patterns, scope.channels[0], place)).worth
+    first = worth[0, 0]
+    assert first is not None
+    assert float(first.mean()) > 1.5
+    assert worth[1, 0] is None
+    assert worth[2, 0] is None
+    assert [one for one in said if "of one series each" in one] == said[-1:]
 
 
 @pytest.mark.skipif("rdl" not in shipped(), reason="the shipped weights are not there")
